@@ -1,0 +1,89 @@
+"""A derivation: the arithmetic steps of a worked solution, tied to the numbers that stand in the question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Literal
+
+
+class Form(StrEnum):
+    """How a number is written in a question."""
+
+    DIGITS = "digits"
+    """`48`, `1,200`, `2.50`"""
+    WORD = "word"
+    """`three`, `twenty-one`, `a dozen`, `half`, `twice`"""
+    PERCENT = "percent"
+    """`25%`, `25 percent`; the value is 25."""
+    FRACTION = "fraction"
+    """`3/4`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number that stands in the question at `question[start:end]`."""
+
+    value: Fraction
+    start: int
+    end: int
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Refers to `Derivation.quantities[index]`."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Refers to the value of the earlier step `Derivation.steps[index]`."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number that the solution brings along: 7 days a week, 100 per cent."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A binary operation on two expressions."""
+
+    sign: Literal["+", "-", "*", "/"]
+    left: Expression
+    right: Expression
+
+
+Expression = Given | Result | Constant | Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the derivation: `name = expression`."""
+
+    expression: Expression
+    value: Fraction
+    name: str
+    """What the value is, as a Python identifier taken from the text where it can be (`clips_in_may`)."""
+    text: str
+    """The sentence of the solution in which the step stands, without calculator marks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """Steps that lead from the numbers of a question to its answer; the last step's value is the answer."""
+
+    question: str
+    quantities: tuple[Quantity, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def answer(self) -> Fraction:
+        return self.steps[-1].value

@@ -1,0 +1,154 @@
+"""The words of the project as plain types: every package speaks them, and they import nothing of ours."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+
+class Operator(StrEnum):
+    """How a new problem is made from its parent."""
+
+    SIMILAR = "similar"
+    """Same structure and difficulty, new numbers; for problems the student fails."""
+    HARDER = "harder"
+    """More reasoning steps; for problems the student solves."""
+
+
+class Band(StrEnum):
+    """How difficult a problem is for the student that was probed."""
+
+    EASY = "easy"
+    """The posterior mean of the solve rate is at least 0.6."""
+    MIXED = "mixed"
+    """Neither easy nor hard; needs more than one sample."""
+    HARD = "hard"
+    """The posterior mean of the solve rate is at most 0.4."""
+
+
+class Reason(StrEnum):
+    """Why a verdict, or a refusal to write something, came out as it did."""
+
+    ACCEPTED = "accepted"
+    """The value computed equals the reference answer, exactly."""
+    WRONG_ANSWER = "wrong_answer"
+    """It gave a number, but not the reference answer."""
+    WRONG_ARITHMETIC = "wrong_arithmetic"
+    """The final answer is right, but a step written on the way is not."""
+    NO_ANSWER = "no_answer"
+    """The text ends without an answer where its format puts one."""
+    NOT_A_NUMBER = "not_a_number"
+    """The answer is no finite real number (text, list, bool, NaN, infinity, complex)."""
+    SYNTAX_ERROR = "syntax_error"
+    """The program or an equation cannot be parsed."""
+    RUNTIME_ERROR = "runtime_error"
+    """The program raised."""
+    FORBIDDEN = "forbidden"
+    """It asked for something that the sandbox does not give (files, network, imports)."""
+    TIME_LIMIT = "time_limit"
+    """It ran longer than allowed."""
+    MEMORY_LIMIT = "memory_limit"
+    """It needed more memory than allowed."""
+    NO_SOLUTION = "no_solution"
+    """The equations contradict each other."""
+    MANY_SOLUTIONS = "many_solutions"
+    """The equations do not determine the unknown."""
+    NO_DERIVATION = "no_derivation"
+    """The worked solution could not be read as arithmetic steps that reach the answer."""
+    NO_VARIATION = "no_variation"
+    """No new problem that makes sense could be made from this parent."""
+    DUPLICATE = "duplicate"
+    """The problem is already in the run, up to its numbers where that counts."""
+    CONTAMINATED = "contaminated"
+    """The problem matches one of an evaluation set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """A question with its reference answer and where it comes from."""
+
+    id: str
+    """`problem_id(question, answer)`."""
+    question: str
+    answer: Fraction
+    """Reference answer, exact."""
+    solution: str
+    """Worked solution in natural language; calculator marks `<<48/2=24>>` may be in it. Empty where none is known."""
+    source: str
+    """Name of the problem set it comes from, for example `gsm-symbolic`."""
+    template: str = ""
+    """Which template of the source it is an instance of; empty where the source has none."""
+    parent: str | None = None
+    """Id of the problem it was made from; None for a seed."""
+    operator: Operator | None = None
+    """How it was made from its parent; None for a seed."""
+    round: int = 0
+    """The round in whose training set it first takes part."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A problem proposed by a synthesizer, not yet verified."""
+
+    question: str
+    solution: str
+    """Worked solution in GSM8K's format, with calculator marks, without the final `####` line."""
+    answer: Fraction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """An agent's answer when it cannot do what it was asked: data, not an exception."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What the verifier found in one text."""
+
+    reason: Reason
+    value: Fraction | None = None
+    """The value computed from the text; None where there is none."""
+    detail: str = ""
+    """What went wrong, in one line."""
+
+    @property
+    def accepted(self) -> bool:
+        return self.reason is Reason.ACCEPTED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """A share of n with its 95 % confidence interval."""
+
+    n: int
+    correct: int
+    low: float
+    high: float
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.n
+
+
+def content_hash(*parts: str) -> str:
+    """Tagged SHA-256 of the parts, each preceded by its length so that borders count: `sha256:<64 hex digits>`."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:" % len(data))
+        digest.update(data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def short_id(prefix: str, *parts: str) -> str:
+    """A deterministic key such as `p-1f0c2d3e4a5b6c7d`: the first 16 hex digits of the parts' content hash."""
+    return f"{prefix}-{content_hash(*parts)[7:23]}"
+
+
+def problem_id(question: str, answer: Fraction) -> str:
+    return short_id("p", question, str(answer))
