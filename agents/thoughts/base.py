@@ -13,7 +13,7 @@ from domain import Reason
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a text, a program or a system of equations came to, before anybody compares it with a reference."""
+    """What a text, a program or equations came to, before anybody compares it with a reference."""
 
     value: Fraction | None
     """The number it gives, exact; None where it gives none."""
