@@ -1,0 +1,52 @@
+"""Settings of fine-tuning and generation; every default lives here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Method = Literal["full", "lora"]
+Start = Literal["base", "continue"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FineTuneConfig:
+    """How one round of fine-tuning is done."""
+
+    method: Method = "full"
+    """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
+    start: Start = "base"
+    """`base` trains the untaught student on the whole set each round; `continue` goes on from the last one."""
+    replay_share: float = 0.5
+    """With `continue`: examples of earlier rounds mixed in, as a share of the new ones."""
+    epochs: float = 3.0
+    learning_rate: float = 5e-4
+    """Highest rate, reached after the warm-up; it falls linearly to zero from there."""
+    warmup_share: float = 0.05
+    """Share of the steps over which the rate rises."""
+    weight_decay: float = 0.0
+    max_gradient_norm: float = 1.0
+    batch_size: int = 16
+    """Examples to one optimizer step."""
+    micro_batch_tokens: int = 2048
+    """Tokens, padding included, that go through the model at once."""
+    max_length: int = 768
+    """Tokens of prompt and rationale together; longer examples lose the end of their prompt's shots, then fail."""
+    max_truncated_share: float = 0.02
+    """Fine-tuning refuses when more than this share of the examples is longer than `max_length`."""
+    lora_rank: int = 32
+    lora_alpha: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateConfig:
+    """How a student answers."""
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    """0 is greedy."""
+    batch_size: int = 32
+    """Requests decoded together; the largest tried where the device's memory sets a lower one."""
+    seed: int = 0

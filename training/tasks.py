@@ -1,0 +1,149 @@
+"""What goes into and comes out of the child process that trains and generates: plain types, all picklable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.config import Device, FineTuneConfig, GenerateConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """One text to learn from: what the student reads, and the rationale that it shall write."""
+
+    question: str
+    cue: str
+    """Asks for the thought, for example "Write a Python program"; the same text is used when generating."""
+    rationale: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One question to the student."""
+
+    key: str
+    """Comes back with the text."""
+    question: str
+    cue: str
+    shots: tuple[Example, ...] = ()
+    """Worked examples shown before the question, as earlier turns."""
+    sample: int = 0
+    """Tells samples of one question apart; it is part of the seed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """What the student wrote to the request with this key."""
+
+    key: str
+    text: str
+    prompt_tokens: int
+    new_tokens: int
+    finished: bool
+    """The student ended its text itself; False where `max_new_tokens` did."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FineTuneTask:
+    """Train `student` on the examples and save the result in the folder `output`, whole or not at all."""
+
+    student: Path
+    examples: tuple[Example, ...]
+    output: Path
+    config: FineTuneConfig = field(default_factory=FineTuneConfig)
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateTask:
+    """Answer every request; texts arrive as `Batch` events, in whole batches whose make-up never changes."""
+
+    student: Path
+    requests: tuple[Request, ...]
+    config: GenerateConfig = field(default_factory=GenerateConfig)
+    device: Device = "auto"
+    done: frozenset[str] = frozenset()
+    """Keys already answered: a batch with all its keys in here is left out, any other is generated whole."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DescribeTask:
+    """Say what the students will run on."""
+
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """Event: one optimizer step was made."""
+
+    step: int
+    steps: int
+    loss: float
+    """Mean over the labelled tokens of the step."""
+    tokens_per_second: float
+    """Tokens of the examples, without padding, since training began."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Event: these requests are answered."""
+
+    completions: tuple[Completion, ...]
+    batch: int
+    batches: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """Event: something a person should know, for example that a batch was halved for want of memory."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FineTuned:
+    """Result of a `FineTuneTask`."""
+
+    student: Path
+    steps: int
+    loss: float
+    """Mean over the last tenth of the steps."""
+    tokens: int
+    seconds: float
+    truncated: int
+    """Examples left out because they were longer than `max_length`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generated:
+    """Result of a `GenerateTask`; the texts came as events."""
+
+    completions: int
+    new_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceReport:
+    """What the students run on."""
+
+    kind: str
+    """cpu, cuda or mps"""
+    name: str
+    cores: int
+    memory_gb: float
+    train_dtype: str
+    generate_dtype: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, "
+            f"trains in {self.train_dtype}, generates in {self.generate_dtype})"
+        )
+
+
+Task = FineTuneTask | GenerateTask | DescribeTask
+Event = Step | Batch | Notice
+Outcome = FineTuned | Generated | DeviceReport
