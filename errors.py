@@ -40,3 +40,7 @@ class StoreError(RunFailedError):
 
 class ChildProcessError(RunFailedError):
     """The process that trains or generates ended without a result."""
+
+
+class StoppedError(FddError):
+    """The run ended at a safe point because it was asked to; `resume` continues it."""
