@@ -1,0 +1,114 @@
+"""What `verify` looks for: rows that changed, that refer to nothing, or that teach a wrong answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+
+from domain import problem_id
+from storage.codec import columns, decode, row_hash
+from storage.records import HASHED_RECORDS, ProblemRecord, Record
+
+_RULES = (
+    (
+        "problems",
+        "its parent {} is not in the database",
+        "SELECT id, parent FROM problems WHERE parent NOT IN (SELECT id FROM problems)",
+    ),
+    (
+        "problems",
+        "has a parent but no operator, or an operator but no parent",
+        "SELECT id, '' FROM problems WHERE (parent IS NULL) <> (operator IS NULL)",
+    ),
+    (
+        "problems",
+        "its parent {} is not of an earlier round",
+        "SELECT child.id, parent.id FROM problems child JOIN problems parent ON child.parent = parent.id "
+        "WHERE child.round <= parent.round",
+    ),
+    (
+        "rationales",
+        "its problem {} is not in the database",
+        "SELECT id, problem_id FROM rationales WHERE problem_id NOT IN (SELECT id FROM problems)",
+    ),
+    (
+        "rationales",
+        "teaches problem {}, which is kept for evaluation",
+        "SELECT rationales.id, problem_id FROM rationales JOIN problems ON problem_id = problems.id "
+        "WHERE split NOT IN ('seed', 'generated')",
+    ),
+    (
+        "rationales",
+        "is accepted with another value than the answer of its problem {}",
+        "SELECT rationales.id, problem_id FROM rationales JOIN problems ON problem_id = problems.id "
+        "WHERE reason = 'accepted' AND value IS DISTINCT FROM answer",
+    ),
+    (
+        "attempts",
+        "its problem {} is not in the database",
+        "SELECT id, problem_id FROM attempts WHERE problem_id NOT IN (SELECT id FROM problems)",
+    ),
+    (
+        "attempts",
+        "is accepted with another value than the answer of its problem {}",
+        "SELECT attempts.id, problem_id FROM attempts JOIN problems ON problem_id = problems.id "
+        "WHERE reason = 'accepted' AND value IS DISTINCT FROM answer",
+    ),
+    (
+        "probes",
+        "its problem is not in the database",
+        "SELECT problem_id || ' ' || round, '' FROM probes WHERE problem_id NOT IN (SELECT id FROM problems)",
+    ),
+    (
+        "problems",
+        "its call {} is not in the database",
+        "SELECT id, call_id FROM problems ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",
+    ),
+    (
+        "rationales",
+        "its call {} is not in the database",
+        "SELECT id, call_id FROM rationales ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",
+    ),
+)
+"""Table, what is wrong, and a query for the rows of which it is: their name, and what fills the `{}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with one row."""
+
+    table: str
+    id: str
+    what: str
+
+
+def check(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
+    findings = [finding for record in HASHED_RECORDS for finding in _changed_rows(connection, record)]
+    findings += _wrong_problem_ids(connection)
+    for table, what, query in _RULES:
+        rows = connection.execute(f"{query} ORDER BY ALL").fetchall()
+        findings += [Finding(table, name, what.format(other)) for name, other in rows]
+    return findings
+
+
+def _changed_rows(connection: duckdb.DuckDBPyConnection, record: type[Record]) -> Iterator[Finding]:
+    names = columns(record)
+    rows = connection.execute(f"SELECT {', '.join(names)}, content_hash FROM {record.table} ORDER BY ALL")
+    while batch := rows.fetchmany(10_000):
+        for *values, stored in batch:
+            if row_hash(record, values) != stored:
+                name = " ".join(str(values[names.index(part)]) for part in record.key)
+                yield Finding(record.table, name, "its content hash does not match its content")
+
+
+def _wrong_problem_ids(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
+    names = columns(ProblemRecord)
+    rows = connection.execute(f"SELECT {', '.join(names)} FROM problems ORDER BY id").fetchall()
+    problems = [decode(ProblemRecord, row) for row in rows]
+    return [
+        Finding("problems", problem.id, "its id does not follow from its question and answer")
+        for problem in problems
+        if problem.id != problem_id(problem.question, problem.answer)
+    ]

@@ -1,0 +1,85 @@
+"""Records to rows and back: exact rationals, enums, times and JSON as the plain values that DuckDB takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from fractions import Fraction
+from types import UnionType
+from typing import TypeVar, Union, get_args, get_origin, get_type_hints
+
+from domain import content_hash
+from storage.records import HASHED_RECORDS, EventRecord, Record
+
+Value = str | int | float | bool | datetime | None
+
+R = TypeVar("R", bound=Record)
+
+
+def columns(record: type[Record]) -> tuple[str, ...]:
+    """The record's columns, in the order in which `encode` and `decode` take their values."""
+    return tuple(_KINDS[record])
+
+
+def encode(record: Record) -> tuple[Value, ...]:
+    return tuple(_plain(kind, getattr(record, name)) for name, kind in _KINDS[type(record)].items())
+
+
+def decode(record: type[R], row: Sequence[object]) -> R:
+    kinds = _KINDS[record]
+    return record(**{name: _typed(kinds[name], value) for name, value in zip(kinds, row, strict=True)})
+
+
+def row_hash(record: type[Record], row: Sequence[object]) -> str:
+    """Content hash of a row as `encode` gives it and as the database returns it."""
+    pairs = zip(columns(record), row, strict=True)
+    parts = [part for name, value in pairs if name not in record.unhashed for part in (name, _tagged(value))]
+    return content_hash(record.table, *parts)
+
+
+def _plain(kind: object, value: object) -> Value:
+    if isinstance(value, Fraction | StrEnum):
+        return str(value)
+    if isinstance(value, Mapping):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None)
+    assert value is None or isinstance(value, str | int | float)
+    return float(value) if kind is float and value is not None else value
+
+
+def _typed(kind: object, value: object) -> object:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC)
+    if isinstance(value, str):
+        if kind is Fraction:
+            return Fraction(value)
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            return kind(value)
+        if get_origin(kind) is Mapping:
+            return json.loads(value)
+    return value
+
+
+def _tagged(value: object) -> str:
+    """Text that tells None, `""`, 1, 1.0 and True apart."""
+    return "" if value is None else f"{type(value).__name__}:{value}"
+
+
+def _without_none(kind: object) -> object:
+    if get_origin(kind) in (Union, UnionType):
+        return next(part for part in get_args(kind) if part is not type(None))
+    return kind
+
+
+def _kinds(record: type[Record]) -> dict[str, object]:
+    hints = get_type_hints(record)
+    return {field.name: _without_none(hints[field.name]) for field in fields(record)}
+
+
+_KINDS = {record: _kinds(record) for record in (*HASHED_RECORDS, EventRecord)}

@@ -1,0 +1,130 @@
+"""The database file: opened for one transaction at a time, so that a run can be looked at while it works."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from errors import StoreError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK_PATIENCE = 10.0
+"""Seconds that a transaction waits for another process to let go of the file."""
+_FIRST_WAIT = 0.005
+_LONGEST_WAIT = 0.1
+_SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration")
+
+
+class Database:
+    """One DuckDB file. While a process writes to it no other can even read it, so nobody holds it long."""
+
+    def __init__(self, path: Path, *, patience: float = LOCK_PATIENCE) -> None:
+        self.path = path
+        self._patience = patience
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._transaction(read_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction that is committed at the end of the block, and forgotten when the block raises."""
+        with self._transaction(read_only=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._turn:
+            try:
+                connection = self._connect(read_only)
+                try:
+                    connection.begin()
+                    yield connection
+                    connection.commit()
+                finally:
+                    with suppress(duckdb.Error):  # what broke is already on its way up
+                        connection.close()
+            except (duckdb.Error, OSError) as error:
+                action = "read" if read_only else "write to"
+                raise StoreError(f"cannot {action} the database {self.path}: {_one_line(error)}") from error
+
+    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + self._patience
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return duckdb.connect(self.path, read_only=read_only)
+            except duckdb.Error as error:
+                if not any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT):
+                    raise
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"the database {self.path} is in use by another program for more than "
+                        f"{self._patience:g} s; close that program and try again ({_one_line(error)})"
+                    ) from error
+            time.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    def migrate(self) -> None:
+        """Apply the migrations that this file has not seen, each in one transaction with its record."""
+        with self.reading() as connection:
+            applied = _applied(connection)
+        known = migrations()
+        unknown = applied - known.keys()
+        if unknown:
+            raise StoreError(
+                f"the database {self.path} was written by a newer version (migration {max(unknown)}); "
+                f"this one knows up to {max(known)}: update the program"
+            )
+        for number in sorted(known.keys() - applied):
+            with self.writing() as connection:
+                _apply(connection, number, known[number])
+
+
+def migrations() -> dict[int, Path]:
+    return {int(path.name[:4]): path for path in sorted(MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+
+
+def _applied(connection: duckdb.DuckDBPyConnection) -> set[int]:
+    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    if ("migrations",) not in tables:
+        return set()
+    return {number for (number,) in connection.execute("SELECT number FROM migrations").fetchall()}
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, number: int, path: Path) -> None:
+    sql = path.read_text(encoding="utf-8")
+    connection.execute(
+        """
+        CREATE TABLE IF NOT EXISTS migrations (
+            number INTEGER PRIMARY KEY,
+            name VARCHAR NOT NULL,
+            applied TIMESTAMP NOT NULL,
+            hash VARCHAR NOT NULL
+        )
+        """
+    )
+    connection.execute(sql)
+    connection.execute(
+        "INSERT INTO migrations VALUES (?, ?, ?, ?)",
+        [
+            number,
+            path.stem,
+            datetime.now(UTC).replace(tzinfo=None),
+            f"sha256:{hashlib.sha256(sql.encode()).hexdigest()}",
+        ],
+    )
+
+
+def _one_line(error: Exception) -> str:
+    """DuckDB's message without its hints, which follow on lines of their own."""
+    return str(error).partition("\n")[0].strip()

@@ -1,0 +1,265 @@
+"""One frozen record a table: its fields are the columns. Ids come from what a row is about, never a clock."""
+
+# ruff: noqa: A002 (`round` is a word of the domain)
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import ClassVar, Literal, Self
+
+from domain import Band, Interval, Problem, Reason, short_id
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+Purpose = Literal["baseline", "evaluation", "probe"]
+
+TAUGHT_SPLITS = ("seed", "generated")
+"""Splits whose problems may enter a training set; the others (`dev`, `test:NAME`) are only ever asked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """A row. Two rows of one table with the same key must agree in everything but the `unhashed` columns."""
+
+    table: ClassVar[str]
+    key: ClassVar[tuple[str, ...]] = ("id",)
+    unhashed: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRecord(Record):
+    """The one row of `runs`."""
+
+    table: ClassVar[str] = "runs"
+
+    id: str
+    settings: Mapping[str, Json]
+    versions: Mapping[str, str]
+    seed: int
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProblemRecord(Problem, Record):
+    """A problem with the part it plays in the run and the agent and call that wrote it."""
+
+    table: ClassVar[str] = "problems"
+
+    split: str
+    """`seed`, `generated`, `dev` or `test:NAME`."""
+    agent: str = ""
+    """Who wrote it; empty where it came with its source."""
+    call_id: str | None = None
+
+    @classmethod
+    def of(cls, problem: Problem, *, split: str, agent: str = "", call_id: str | None = None) -> Self:
+        values = {f.name: getattr(problem, f.name) for f in fields(Problem)}
+        return cls(**values, split=split, agent=agent, call_id=call_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RationaleRecord(Record):
+    """One text in one thought for one problem, and the verdict on it."""
+
+    table: ClassVar[str] = "rationales"
+
+    id: str
+    problem_id: str
+    thought: str
+    text: str
+    """Empty where the teacher declined; `detail` says why."""
+    round: int
+    agent: str
+    reason: Reason
+    value: Fraction | None = None
+    detail: str = ""
+    repaired: bool = False
+    """It is a second try, made after the first was not accepted."""
+    prompt_hash: str = ""
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptRecord(Record):
+    """One answer of the student to one problem."""
+
+    table: ClassVar[str] = "attempts"
+
+    id: str
+    problem_id: str
+    round: int
+    """The round whose training made this student; -1 before any teaching."""
+    purpose: Purpose
+    evaluation: str = ""
+    thought: str
+    sample: int = 0
+    text: str
+    reason: Reason
+    value: Fraction | None = None
+    new_tokens: int
+    finished: bool
+    """The student ended the text itself, rather than the token limit."""
+    model: str
+    """Name of the checkpoint."""
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbeRecord(Record):
+    """How well one student solves one problem."""
+
+    table: ClassVar[str] = "probes"
+    key: ClassVar[tuple[str, ...]] = ("problem_id", "round")
+
+    problem_id: str
+    round: int
+    """Of the student."""
+    n: int
+    correct: int
+    mean: float
+    """Posterior mean of the solve rate, between `low` and `high`."""
+    low: float
+    high: float
+    band: Band
+    change: float | None = None
+    """`mean` less that of the parent, as the student of `parent_round` solved it."""
+    parent_round: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoundRecord(Record):
+    """The student that a round made; what else the round did is counted from the other tables."""
+
+    table: ClassVar[str] = "rounds"
+    key: ClassVar[tuple[str, ...]] = ("round",)
+    unhashed: ClassVar[frozenset[str]] = frozenset({"seconds"})
+
+    round: int
+    student: str
+    """Path relative to the run folder."""
+    problems: int
+    """Those with an accepted rationale, of this round and earlier ones."""
+    steps: int
+    examples: int
+    tokens: int
+    loss: float | None
+    """Mean over the last steps; None where nothing was trained."""
+    seconds: float
+    removed: Mapping[str, int]
+    """Reason -> how many problems were proposed for this round and not taken."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationRecord(Record):
+    """One student's accuracy on one problem set, with its 95 % interval."""
+
+    table: ClassVar[str] = "evaluations"
+    key: ClassVar[tuple[str, ...]] = ("round", "name")
+
+    round: int
+    name: str
+    n: int
+    correct: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, interval: Interval, *, round: int, name: str) -> Self:
+        return cls(
+            round=round,
+            name=name,
+            n=interval.n,
+            correct=interval.correct,
+            low=interval.low,
+            high=interval.high,
+        )
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.n
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallRecord(Record):
+    """One request to a model, what it used and what it cost."""
+
+    table: ClassVar[str] = "calls"
+    unhashed: ClassVar[frozenset[str]] = frozenset({"seconds", "started"})
+
+    id: str
+    round: int
+    agent: str
+    model: str
+    prompt_hash: str
+    settings_hash: str
+    seed: int
+    sample: int
+    status: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    seconds: float
+    started: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventRecord(Record):
+    """Something that happened, in the order of `seq`; written by `Store.log`."""
+
+    table: ClassVar[str] = "events"
+    key: ClassVar[tuple[str, ...]] = ("seq",)
+
+    seq: int
+    time: datetime
+    round: int
+    phase: str
+    kind: str
+    """`started`, `finished`, `interrupted`, `warning`, ..."""
+    detail: Mapping[str, Json]
+
+
+HASHED_RECORDS: tuple[type[Record], ...] = (
+    RunRecord,
+    ProblemRecord,
+    RationaleRecord,
+    AttemptRecord,
+    ProbeRecord,
+    RoundRecord,
+    EvaluationRecord,
+    CallRecord,
+)
+"""Every record whose table has a content hash: all but events, whose order is their content."""
+
+
+def rationale_id(
+    *,
+    problem_id: str,
+    thought: str,
+    round: int,
+    agent: str,
+    prompt_hash: str = "",
+    sample: int = 0,
+) -> str:
+    """Key of a rationale; the repair of sample 0 is sample 1."""
+    return short_id("r", problem_id, thought, str(round), agent, prompt_hash, str(sample))
+
+
+def attempt_id(
+    *,
+    problem_id: str,
+    round: int,
+    purpose: Purpose,
+    evaluation: str = "",
+    thought: str,
+    sample: int = 0,
+) -> str:
+    return short_id("a", problem_id, str(round), purpose, evaluation, thought, str(sample))
+
+
+def call_id(
+    *, agent: str, model: str, prompt_hash: str, settings_hash: str, seed: int, sample: int = 0
+) -> str:
+    return short_id("c", agent, model, prompt_hash, settings_hash, str(seed), str(sample))

@@ -1,0 +1,289 @@
+"""The store: everything a run did, in one DuckDB file to which rows are only ever added."""
+
+# ruff: noqa: A002 (`round` is a word of the domain)
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import duckdb
+
+from errors import StoreError
+from storage.checks import Finding, check
+from storage.codec import R, Value, columns, decode, encode, row_hash
+from storage.database import LOCK_PATIENCE, Database
+from storage.records import (
+    TAUGHT_SPLITS,
+    AttemptRecord,
+    CallRecord,
+    EvaluationRecord,
+    EventRecord,
+    Json,
+    ProbeRecord,
+    ProblemRecord,
+    Purpose,
+    RationaleRecord,
+    Record,
+    RoundRecord,
+    RunRecord,
+)
+from storage.summary import Summary, summarize
+
+_BATCH = 5_000
+"""Rows in one INSERT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One example of a training set: a problem and an accepted rationale for it."""
+
+    problem: ProblemRecord
+    rationale: RationaleRecord
+
+
+class Store:
+    """Typed access to a run's database. Threads may share it; other processes may read between two calls.
+
+    Every method is one transaction: it happens whole or, when it raises `StoreError`, not at all.
+
+        store = Store.create(folder / "fdd.duckdb", RunRecord(id=..., settings=..., versions=..., seed=0))
+        store.add(ProblemRecord.of(problem, split="seed") for problem in seeds)
+        todo = store.pending(thought="pot", round=0)
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def create(cls, path: Path, run: RunRecord, *, patience: float = LOCK_PATIENCE) -> Self:
+        """A new database holding one run; it appears under its name only when it is complete."""
+        if path.exists():
+            raise StoreError(f"the database {path} exists already; resume that run or choose another folder")
+        draft = path.with_name(f"{path.name}.new")
+        draft.unlink(missing_ok=True)
+        database = Database(draft, patience=patience)
+        with database.writing():
+            pass  # makes the file
+        database.migrate()
+        cls(database).add([run])
+        draft.rename(path)
+        return cls(Database(path, patience=patience))
+
+    @classmethod
+    def open(cls, path: Path, *, patience: float = LOCK_PATIENCE) -> Self:
+        if not path.is_file():
+            raise StoreError(f"there is no database {path}; is this the folder of a run?")
+        database = Database(path, patience=patience)
+        database.migrate()
+        return cls(database)
+
+    @property
+    def path(self) -> Path:
+        return self._database.path
+
+    # Writing
+
+    def add(self, records: Iterable[Record]) -> int:
+        """Add records of any tables in one transaction; says how many were new.
+
+        A record whose key is there already changes nothing; if its content differs, nothing at all is added.
+        """
+        tables: dict[type[Record], list[Record]] = {}
+        for record in records:
+            tables.setdefault(type(record), []).append(record)
+        if not tables:
+            return 0
+        with self._database.writing() as connection:
+            return sum(
+                _insert(connection, kind, rows[start : start + _BATCH])
+                for kind, rows in tables.items()
+                for start in range(0, len(rows), _BATCH)
+            )
+
+    def log(self, *, round: int, phase: str, kind: str, detail: Mapping[str, Json] | None = None) -> None:
+        """Append an event."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        text = json.dumps(detail or {}, sort_keys=True, ensure_ascii=False)
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT INTO events SELECT coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ? FROM events",
+                [now, round, phase, kind, text],
+            )
+
+    # Reading; every list is in a fixed order
+
+    def run(self) -> RunRecord:
+        return self._select(RunRecord)[0]
+
+    def problems(
+        self,
+        *,
+        splits: Collection[str] | None = None,
+        round: int | None = None,
+    ) -> list[ProblemRecord]:
+        """The problems of these splits and of this round, by id; all of them where a limit is None."""
+        return self._select(
+            ProblemRecord,
+            "WHERE ($1 IS NULL OR list_contains($1, split)) AND ($2 IS NULL OR round = $2) ORDER BY id",
+            None if splits is None else sorted(splits),
+            round,
+        )
+
+    def problem(self, problem_id: str) -> ProblemRecord | None:
+        found = self._select(ProblemRecord, "WHERE id = $1", problem_id)
+        return found[0] if found else None
+
+    def children(self, problem_id: str) -> list[ProblemRecord]:
+        """The problems made from this one."""
+        return self._select(ProblemRecord, "WHERE parent = $1 ORDER BY round, id", problem_id)
+
+    def pending(self, *, thought: str, round: int) -> list[ProblemRecord]:
+        """The problems of this round's teaching that have no rationale in this thought, accepted or not."""
+        return self._select(
+            ProblemRecord,
+            """
+            WHERE round = $1 AND list_contains($2, split) AND id NOT IN (
+                SELECT problem_id FROM rationales WHERE thought = $3
+            ) ORDER BY id
+            """,
+            round,
+            list(TAUGHT_SPLITS),
+            thought,
+        )
+
+    def rationales(
+        self,
+        *,
+        problem_id: str | None = None,
+        round: int | None = None,
+    ) -> list[RationaleRecord]:
+        return self._select(
+            RationaleRecord,
+            "WHERE ($1 IS NULL OR problem_id = $1) AND ($2 IS NULL OR round = $2) ORDER BY id",
+            problem_id,
+            round,
+        )
+
+    def training_set(self, *, round: int) -> list[Lesson]:
+        """Every accepted rationale of this round and earlier ones with its problem, by rationale id."""
+        with self._database.reading() as connection:
+            rationales = _select(
+                connection, RationaleRecord, "WHERE reason = 'accepted' AND round <= $1 ORDER BY id", round
+            )
+            problems = _select(
+                connection, ProblemRecord, "WHERE list_contains($1, split)", list(TAUGHT_SPLITS)
+            )
+        by_id = {problem.id: problem for problem in problems}
+        return [Lesson(by_id[rationale.problem_id], rationale) for rationale in rationales]
+
+    def attempts(
+        self,
+        *,
+        round: int,
+        purpose: Purpose | None = None,
+        evaluation: str | None = None,
+    ) -> list[AttemptRecord]:
+        """What this round's student answered, by problem and sample."""
+        return self._select(
+            AttemptRecord,
+            """
+            WHERE round = $1 AND ($2 IS NULL OR purpose = $2) AND ($3 IS NULL OR evaluation = $3)
+            ORDER BY problem_id, thought, sample, id
+            """,
+            round,
+            purpose,
+            evaluation,
+        )
+
+    def probes(self, *, round: int | None = None, problem_id: str | None = None) -> list[ProbeRecord]:
+        """Probes by this round's student, or of this problem by every student."""
+        return self._select(
+            ProbeRecord,
+            "WHERE ($1 IS NULL OR round = $1) AND ($2 IS NULL OR problem_id = $2) ORDER BY problem_id, round",
+            round,
+            problem_id,
+        )
+
+    def rounds(self) -> list[RoundRecord]:
+        return self._select(RoundRecord, "ORDER BY round")
+
+    def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:
+        return self._select(EvaluationRecord, "WHERE $1 IS NULL OR round = $1 ORDER BY round, name", round)
+
+    def calls(self) -> list[CallRecord]:
+        return self._select(CallRecord, "ORDER BY id")
+
+    def events(self) -> list[EventRecord]:
+        return self._select(EventRecord, "ORDER BY seq")
+
+    def summary(self) -> Summary:
+        """What `report --json` prints."""
+        with self._database.reading() as connection:
+            return summarize(connection)
+
+    def verify(self) -> list[Finding]:
+        """Everything in the database that contradicts itself; empty when all is well."""
+        with self._database.reading() as connection:
+            return check(connection)
+
+    def _select(self, record: type[R], where: str = "", *values: object) -> list[R]:
+        with self._database.reading() as connection:
+            return _select(connection, record, where, *values)
+
+
+def _select(connection: duckdb.DuckDBPyConnection, record: type[R], where: str, *values: object) -> list[R]:
+    names = ", ".join(columns(record))
+    rows = connection.execute(f"SELECT {names} FROM {record.table} {where}", list(values)).fetchall()
+    return [decode(record, row) for row in rows]
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, kind: type[Record], records: Sequence[Record]) -> int:
+    rows = _distinct(kind, records)
+    _refuse_changes(connection, kind, rows)
+    names = (*columns(kind), "content_hash")
+    unnested = ", ".join("unnest(?)" for _ in names)
+    cursor = connection.execute(
+        f"INSERT INTO {kind.table} ({', '.join(names)}) SELECT {unnested} ON CONFLICT DO NOTHING",
+        [list(column) for column in zip(*rows.values(), strict=True)],
+    )
+    (count,) = cursor.fetchone() or (0,)
+    return int(count)
+
+
+def _distinct(kind: type[Record], records: Sequence[Record]) -> dict[tuple[Value, ...], tuple[Value, ...]]:
+    """Rows, each with its content hash at the end, by their keys."""
+    positions = [columns(kind).index(name) for name in kind.key]
+    rows: dict[tuple[Value, ...], tuple[Value, ...]] = {}
+    for record in records:
+        values = encode(record)
+        row = (*values, row_hash(kind, values))
+        key = tuple(values[position] for position in positions)
+        if rows.setdefault(key, row)[-1] != row[-1]:
+            raise _changed(kind, key)
+    return rows
+
+
+def _refuse_changes(
+    connection: duckdb.DuckDBPyConnection,
+    kind: type[Record],
+    rows: Mapping[tuple[Value, ...], tuple[Value, ...]],
+) -> None:
+    keys = ", ".join(kind.key)
+    unnested = ", ".join(f"unnest(?) AS {name}" for name in (*kind.key, "new_hash"))
+    found = connection.execute(
+        f"SELECT {keys} FROM {kind.table} JOIN (SELECT {unnested}) USING ({keys}) "
+        "WHERE content_hash <> new_hash ORDER BY ALL LIMIT 1",
+        [*(list(column) for column in zip(*rows, strict=True)), [row[-1] for row in rows.values()]],
+    ).fetchone()
+    if found:
+        raise _changed(kind, found)
+
+
+def _changed(kind: type[Record], key: tuple[object, ...]) -> StoreError:
+    name = ", ".join(str(part) for part in key)
+    return StoreError(f"{kind.table} {name} was stored before with other content; rows are never changed")
