@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Literal
+
+Sign = Literal["+", "-", "*", "/"]
+
+OPERATORS: Mapping[Sign, Callable[[Fraction, Fraction], Fraction]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
 
 
 class Form(StrEnum):
@@ -56,7 +67,7 @@ class Constant:
 class Operation:
     """A binary operation on two expressions."""
 
-    sign: Literal["+", "-", "*", "/"]
+    sign: Sign
     left: Expression
     right: Expression
 
@@ -87,3 +98,25 @@ class Derivation:
     @property
     def answer(self) -> Fraction:
         return self.steps[-1].value
+
+
+def evaluate(expression: Expression, givens: Sequence[Fraction], results: Sequence[Fraction]) -> Fraction:
+    """The exact value of an expression; ZeroDivisionError where it has none."""
+    match expression:
+        case Given(index):
+            return givens[index]
+        case Result(index):
+            return results[index]
+        case Constant(value):
+            return value
+        case Operation(sign, left, right):
+            return OPERATORS[sign](evaluate(left, givens, results), evaluate(right, givens, results))
+
+
+def leaves(expression: Expression) -> Iterator[Given | Result | Constant]:
+    """The operands of an expression, from left to right."""
+    if isinstance(expression, Operation):
+        yield from leaves(expression.left)
+        yield from leaves(expression.right)
+    else:
+        yield expression

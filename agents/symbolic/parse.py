@@ -1,0 +1,158 @@
+"""Reading a worked solution into a derivation: every step checked exactly and tied to what it uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from agents.symbolic.arithmetic import Equation, Segment, find_equations, value_of
+from agents.symbolic.derivation import (
+    Constant,
+    Derivation,
+    Expression,
+    Operation,
+    Result,
+    Step,
+    leaves,
+)
+from agents.symbolic.linking import Linker
+from agents.symbolic.naming import Namer
+from agents.symbolic.numbers import find_quantities
+from domain import Reason, Refusal
+
+_MARK = re.compile(r"<<([^<>]*)>>")
+_FINAL_LINE = re.compile(r"^\s*####.*$", re.MULTILINE)
+_SENTENCE_END = re.compile(r"(?<=[a-z\d%)][.!?])\s+(?=[A-Z$€£])|\n+")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An operation as the solution writes it, with the result that it claims."""
+
+    expression: Expression
+    written: Fraction | None
+    """None for an operation written without a result (`the rest is 130 - 75 pages`)."""
+    percent: bool
+    """The result is in percent."""
+    text: str
+    start: int
+    """Where the operation stands in `text`."""
+    end: int
+
+
+def derive(question: str, solution: str, answer: Fraction, *, repair: bool = False) -> Derivation | Refusal:
+    """Read a worked solution into a derivation that reaches the answer.
+
+    The strict reading takes a step only when its written result is exact. With `repair` a wrongly written
+    result is computed again and the corrected value carried on, and plain arithmetic stands in for broken
+    calculator marks; the chain must reach the answer all the same.
+    """
+    claims = tuple(read_claims(solution, plain=False))
+    found = _assemble(question, claims, answer, repair)
+    if isinstance(found, Refusal) and "<<" in solution:
+        mixed = tuple(read_claims(solution, plain=True))
+        found = _assemble(question, mixed, answer, repair)
+    return found
+
+
+def read_claims(solution: str, *, plain: bool) -> Iterator[Claim]:
+    """The operations that a solution writes, in order; with `plain` calculator marks are not trusted."""
+    for sentence in _SENTENCE_END.split(_FINAL_LINE.sub("", solution)):
+        marks = list(_MARK.finditer(sentence))
+        text = _MARK.sub("", sentence).strip()
+        if marks and not plain:
+            yield from _marked(sentence, marks, text)
+        else:
+            yield from _claims(text, text, 0)
+
+
+def _marked(sentence: str, marks: Sequence[re.Match[str]], text: str) -> Iterator[Claim]:
+    indent = len(sentence) - len(sentence.lstrip())
+    removed = indent
+    for mark in marks:
+        place = max(mark.start() - removed, 0)
+        removed += len(mark[0])
+        after = re.match(r"[$€£]?[\d.,]+\s?%", sentence[mark.end() :])
+        content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")
+        yield from _claims(content, text, place)
+
+
+def _claims(source: str, text: str, place: int) -> Iterator[Claim]:
+    divided = find_equations(source)
+    kept = find_equations(source, "keep") if "%" in source or "percent" in source else divided
+    for position, equation in enumerate(divided):
+        in_percent = kept[position] if len(kept) == len(divided) else equation
+        where = (equation.start, equation.end) if source is text else (place, place)
+        for expression, written, percent in _read_chain(equation, in_percent):
+            yield Claim(expression, written, percent, text, *where)
+
+
+def _read_chain(divided: Equation, kept: Equation) -> Iterator[tuple[Expression, Fraction | None, bool]]:
+    last = divided.segments[-1]
+    if (last.percent and not last.is_operation) or len(divided.segments) == 1:
+        values = {value_of(segment.expression) for segment in kept.segments}
+        if len(values) == 1:
+            yield from ((e, w, last.percent) for e, w in _chain(kept.segments))
+            return
+        hundred = Constant(Fraction(100))
+        for expression, written in _chain(divided.segments):
+            yield Operation("*", expression, hundred), None if written is None else written * 100, True
+        return
+    yield from ((e, w, False) for e, w in _chain(divided.segments))
+
+
+def _chain(segments: Sequence[Segment]) -> Iterator[tuple[Expression, Fraction | None]]:
+    """Split `a + b = c + d = e` into operations and the results that they claim."""
+    pending: Expression | None = None
+    for segment in segments:
+        value = value_of(segment.expression)
+        if not segment.is_operation:
+            if pending is not None:
+                yield pending, value
+            pending = None
+        elif pending is None:
+            pending = segment.expression
+        elif value != value_of(pending):
+            carried = next(leaves(segment.expression)) == Constant(value_of(pending))
+            yield pending, value_of(pending) if carried else value
+            pending = segment.expression
+    if pending is not None:
+        yield pending, None
+
+
+def _assemble(question: str, claims: Iterable[Claim], answer: Fraction, repair: bool) -> Derivation | Refusal:
+    quantities = find_quantities(question)
+    linker = Linker(question, quantities, repair=repair)
+    for claim in claims:
+        span = (claim.start, claim.end)
+        linker.add(claim.expression, claim.written, percent=claim.percent, text=claim.text, span=span)
+    root = linker.root(answer)
+    if root is None:
+        return Refusal(reason=Reason.NO_DERIVATION, detail=linker.fault or f"no step reaches {answer}")
+    return _prune(question, linker, root)
+
+
+def _prune(question: str, linker: Linker, root: int) -> Derivation:
+    """Keep the steps that feed the root, named and numbered anew."""
+    kept = linker.closure(root)
+    position = {node: step for step, node in enumerate(kept)}
+    namer = Namer()
+    steps = []
+    for index in kept:
+        node = linker.nodes[index]
+        start, end = node.span
+        name = namer.name(node.text[:start], node.text[end:])
+        steps.append(Step(_renumber(node.expression, position), node.value, name, node.text))
+    return Derivation(question, tuple(linker.quantities), tuple(steps))
+
+
+def _renumber(expression: Expression, position: dict[int, int]) -> Expression:
+    match expression:
+        case Operation(sign, left, right):
+            return Operation(sign, _renumber(left, position), _renumber(right, position))
+        case Result(index):
+            return Result(position[index])
+        case _:
+            return expression
