@@ -64,6 +64,10 @@ class Reason(StrEnum):
     CONTAMINATED = "contaminated"
     """The problem matches one of an evaluation set."""
 
+    @property
+    def accepted(self) -> bool:
+        return self is Reason.ACCEPTED
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
@@ -118,7 +122,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        return self.reason is Reason.ACCEPTED
+        return self.reason.accepted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
 from typing import Annotated, Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -15,11 +18,24 @@ from domain import Problem, Refusal, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Try:
-    """One text of the teacher and what the verifier found in it."""
+class Reply:
+    """What the teacher answered to one request."""
 
-    text: str
-    """Empty where the teacher refused."""
+    content: str | Refusal
+    started: datetime
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """Empty where the teacher refused."""
+        return self.content if isinstance(self.content, str) else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Try:
+    """One reply of the teacher and what the verifier found in it."""
+
+    reply: Reply
     verdict: Verdict
     repair: bool
     """Whether the teacher saw an earlier verdict when writing it."""
@@ -31,8 +47,8 @@ class LessonState:
 
     problem: Problem
     thought: str
-    reply: str | Refusal = ""
-    """The teacher's latest answer, not yet verified."""
+    reply: Reply | None = None
+    """The teacher's latest, not yet verified; None before the first."""
     tries: Annotated[list[Try], operator.add] = field(default_factory=list)
     """Everything the teacher wrote so far, oldest first."""
     outcome: Literal["", "kept", "quarantined"] = ""
@@ -41,7 +57,7 @@ class LessonState:
 class LessonUpdate(TypedDict, total=False):
     """What a node of the inner graph may change."""
 
-    reply: str | Refusal
+    reply: Reply
     tries: list[Try]
     outcome: Literal["kept", "quarantined"]
 
@@ -55,22 +71,26 @@ class LessonContext:
 
 
 def explain(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    return {"reply": runtime.context.teacher.explain(state.problem, state.thought)}
+    teacher = runtime.context.teacher
+    return {"reply": _timed(lambda: teacher.explain(state.problem, state.thought))}
 
 
 def verify(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    repair = bool(state.tries)
-    if isinstance(state.reply, Refusal):
-        verdict = Verdict(reason=state.reply.reason, detail=state.reply.detail)
-        return {"tries": [Try(text="", verdict=verdict, repair=repair)]}
-    verdict = runtime.context.verifier.judge(state.thought, state.reply, state.problem.answer)
-    return {"tries": [Try(text=state.reply, verdict=verdict, repair=repair)]}
+    assert state.reply is not None
+    content = state.reply.content
+    if isinstance(content, Refusal):
+        verdict = Verdict(reason=content.reason, detail=content.detail)
+    else:
+        verdict = runtime.context.verifier.judge(state.thought, content, state.problem.answer)
+    return {"tries": [Try(reply=state.reply, verdict=verdict, repair=bool(state.tries))]}
 
 
 def repair(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    failed = state.tries[-1]
+    teacher, failed = runtime.context.teacher, state.tries[-1]
     return {
-        "reply": runtime.context.teacher.repair(state.problem, state.thought, failed.text, failed.verdict)
+        "reply": _timed(
+            lambda: teacher.repair(state.problem, state.thought, failed.reply.text, failed.verdict)
+        )
     }
 
 
@@ -80,6 +100,12 @@ def keep(state: LessonState) -> LessonUpdate:  # noqa: ARG001
 
 def quarantine(state: LessonState) -> LessonUpdate:  # noqa: ARG001
     return {"outcome": "quarantined"}
+
+
+def _timed(request: Callable[[], str | Refusal]) -> Reply:
+    started, clock = datetime.now(UTC), perf_counter()
+    content = request()
+    return Reply(content=content, started=started, seconds=perf_counter() - clock)
 
 
 def judge_try(state: LessonState) -> Literal["keep", "repair", "quarantine"]:

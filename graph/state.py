@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypedDict
 
@@ -35,6 +35,8 @@ class RunState:
     """Problems probed in this round, by band."""
     added: int = 0
     """Problems written for the next round."""
+    removed: dict[str, int] = field(default_factory=dict)
+    """Problems proposed for this round and not taken, by reason."""
     student: str = ""
     """The latest student, relative to the run folder; empty while it is the untaught one."""
 
@@ -48,6 +50,7 @@ class RunUpdate(TypedDict, total=False):
     easy: int
     hard: int
     added: int
+    removed: dict[str, int]
     student: str
 
 
