@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from typing import Literal
 
@@ -18,7 +19,18 @@ _WORD_VALUES = {word: Fraction(value) for word, value in CARDINALS.items()} | {
     "half": Fraction(1, 2),
     "twice": Fraction(2),
 }
-_SIGNS: dict[str, Sign] = {"+": "+", "-": "-", "–": "-", "−": "-", "*": "*", "×": "*", "/": "/", "÷": "/"}
+_SIGNS: dict[str, Sign] = {
+    "+": "+",
+    "-": "-",
+    "–": "-",
+    "−": "-",
+    "*": "*",
+    "×": "*",
+    "x": "*",
+    "X": "*",
+    "/": "/",
+    "÷": "/",
+}
 _BLANK = re.compile(r"[$€£¥₹]|\((?=[^()]*[A-Za-z])[^()=\d]*\)")
 _TOKEN = re.compile(
     rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<word>[A-Za-z][A-Za-z'’]*)|(?P<percent>%)"
@@ -26,7 +38,25 @@ _TOKEN = re.compile(
 )
 _BULLET = re.compile(r"^\s*(?:[-•*](?=\s)|\d+[.)](?=\s))\s*", re.MULTILINE)
 
-Kind = Literal["number", "word", "percent", "equals", "open", "close", "sign", "stop"]
+
+class Kind(StrEnum):
+    """What a token is; the values are the groups of the pattern."""
+
+    MIXED = "mixed"
+    NUMBER = "number"
+    NUMERAL = "numeral"
+    WORD = "word"
+    PERCENT = "percent"
+    EQUALS = "equals"
+    OPEN = "open"
+    CLOSE = "close"
+    SIGN = "sign"
+    STOP = "stop"
+
+
+_JOINED = {"/": {Kind.WORD}, "-": {Kind.WORD, Kind.NUMERAL}}
+"""What makes a slash or a hyphen part of a word: `km/hour`, `3-page`."""
+_OPERANDS = frozenset({Kind.NUMBER, Kind.NUMERAL, Kind.OPEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +77,8 @@ class Segment:
     end: int
     percent: bool
     """A percent sign follows it, so its value is in percent."""
-
-    @property
-    def is_operation(self) -> bool:
-        return isinstance(self.expression, Operation)
+    is_operation: bool
+    """It computes something; `25%` alone does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,57 +121,55 @@ def _tokens(text: str) -> list[Token]:
     tokens: list[Token] = []
     for line in re.finditer(r"[^\n]+", text):
         tokens += _line_tokens(line[0], line.start())
-        tokens.append(Token("stop", line.end(), line.end(), "\n"))
+        tokens.append(Token(Kind.STOP, line.end(), line.end(), "\n"))
     return tokens
 
 
 def _line_tokens(line: str, offset: int) -> list[Token]:
-    tokens: list[Token] = []
-    for match in _TOKEN.finditer(line):
-        kind, text = str(match.lastgroup), match[0]
-        value = Fraction(0)
-        if kind == "mixed":
-            whole, top, bottom = (int(part) for part in re.split(r"[\s/]", text))
-            kind, value = ("number", whole + Fraction(top, bottom)) if bottom else ("stop", value)
-        elif kind == "number":
-            value = read_digits(text)
-        elif kind == "word" and text.lower() in {"percent"}:
-            kind = "percent"
-        tokens.append(Token(kind, offset + match.start(), offset + match.end(), text, value))  # type: ignore[arg-type]
-    return [_settle(tokens, index) for index in range(len(tokens))]
+    tokens = [_token(match, offset) for match in _TOKEN.finditer(line)]
+    blank = Token(Kind.STOP, 0, 0, "")
+    around = zip([blank, *tokens], tokens, [*tokens[1:], blank], strict=False)
+    return [_settle(before, token, after) for before, token, after in around]
 
 
-def _settle(tokens: list[Token], index: int) -> Token:
-    """Decide what an `x`, an `of` or a slash is from its neighbours."""
-    token = tokens[index]
-    before = tokens[index - 1] if index else None
-    after = tokens[index + 1] if index + 1 < len(tokens) else None
-    if token.kind == "word" and token.text.lower() == "x":
-        operand = after is not None and (
-            after.kind in {"number", "open"} or after.text.lower() in _WORD_VALUES
-        )
-        if before is not None and operand:
-            return Token("sign", token.start, token.end, "*")
-    if token.kind == "word" and token.text == "of" and before and after and after.kind == "number":
-        fraction = index >= 3 and tokens[index - 2].text == "/" and before.kind == "number"
-        if fraction or before.kind == "percent":
-            return Token("sign", token.start, token.end, "*")
-    if token.text in {"/", "-"} and _is_unit(after, token.text):
-        return Token("word", token.start, token.end, token.text)
-    if token.kind == "sign":
-        return Token("sign", token.start, token.end, _SIGNS[token.text])
-    return token
+def _token(match: re.Match[str], offset: int) -> Token:
+    kind, text, value = Kind(str(match.lastgroup)), match[0], Fraction(0)
+    if kind is Kind.MIXED:
+        whole, top, bottom = (int(part) for part in re.split(r"[\s/]+", text))
+        kind = Kind.NUMBER if bottom else Kind.STOP
+        value = whole + Fraction(top, bottom or 1)
+    elif kind is Kind.NUMBER:
+        value = read_digits(text)
+    elif text.lower() is Kind.PERCENT:
+        kind = Kind.PERCENT
+    elif text.lower() in _WORD_VALUES:
+        kind, value = Kind.NUMERAL, _WORD_VALUES[text.lower()]
+    return Token(kind, offset + match.start(), offset + match.end(), text, value)
 
 
-def _is_unit(after: Token | None, mark: str) -> bool:
-    """What follows a slash or hyphen makes it part of a word: `km/hour`, `3-page`."""
-    if after is None or after.kind != "word":
-        return False
-    return mark == "-" or after.text.lower() not in _WORD_VALUES
+def _settle(before: Token, token: Token, after: Token) -> Token:
+    """Decide from its neighbours whether an `x` multiplies, a slash divides, a letter is a variable."""
+    kind = token.kind
+    if kind is Kind.WORD and token.text in {"x", "X"} and after.kind in _OPERANDS:
+        kind = Kind.SIGN
+    elif kind is Kind.WORD and _is_variable(before, token):
+        kind = Kind.STOP
+    elif after.kind in _JOINED.get(token.text, ()):
+        kind = Kind.WORD
+    return Token(kind, token.start, token.end, token.text, token.value)
+
+
+def _is_variable(before: Token, token: Token) -> bool:
+    """`2x` and `4S` are unknowns; `5m` is a length."""
+    glued = before.kind is Kind.NUMBER and before.end == token.start
+    return glued and len(token.text) == 1 and token.text not in "mgklLh"
 
 
 class _Scanner:
-    """Recursive descent over tokens, with the units between operands skipped."""
+    """Recursive descent over tokens, with the units between operands skipped.
+
+    Every line of tokens ends in a stop, which no rule takes, so looking one token ahead is always safe.
+    """
 
     def __init__(self, tokens: list[Token], divide_percent: bool) -> None:
         self.tokens = tokens
@@ -160,56 +186,63 @@ class _Scanner:
                 continue
             if len(equation.segments) > 1 or equation.segments[0].is_operation:
                 yield equation
-            self.at = max(self.at, start + 1)
+
+    def _here(self) -> Token:
+        return self.tokens[self.at]
 
     def _equation(self) -> Equation:
         segments = [self._segment()]
         while True:
             mark = self.at
             self._skip_units()
-            if self._kind() != "equals":
-                self.at = mark
-                return Equation(tuple(segments))
+            if self._here().kind is not Kind.EQUALS:
+                break
             self.at += 1
             try:
                 segments.append(self._segment())
             except (UnreadableError, ZeroDivisionError):
-                self.at = mark
-                return Equation(tuple(segments))
+                break
+        self.at = mark
+        return Equation(tuple(segments))
 
     def _segment(self) -> Segment:
         first = self.at
         expression = self._sum()
-        last = self.tokens[self.at - 1]
         value_of(expression)
-        return Segment(expression, self.tokens[first].start, last.end, last.kind == "percent")
-
-    def _kind(self) -> Kind | None:
-        return self.tokens[self.at].kind if self.at < len(self.tokens) else None
+        last = self.tokens[self.at - 1]
+        percent = last.kind is Kind.PERCENT
+        computes = isinstance(expression, Operation) and not (percent and self.at - first == 2)
+        return Segment(expression, self.tokens[first].start, last.end, percent, computes)
 
     def _skip_units(self) -> None:
         limit = self.at + MAX_UNIT_WORDS
-        while self._kind() == "word" and self.at < limit:
+        while self._here().kind is Kind.WORD and self.at < limit:
             self.at += 1
 
     def _sign(self, allowed: str) -> Sign | None:
         """Take the next operator when it is one of these and an operand follows it; else stay."""
         mark = self.at
+        if "*" in allowed and self._is_share():
+            self.at += 1
+            return "*"
         self._skip_units()
-        if self._kind() == "sign" and self.tokens[self.at].text in allowed:
-            sign = _SIGNS[self.tokens[self.at].text]
+        if self._here().kind is Kind.SIGN and (sign := _SIGNS[self._here().text]) in allowed:
             self.at += 1
             if self._operand_follows():
                 return sign
         self.at = mark
         return None
 
-    def _operand_follows(self) -> bool:
-        ahead = self.at + (1 if self._kind() == "sign" and self.tokens[self.at].text == "-" else 0)
-        if ahead >= len(self.tokens):
+    def _is_share(self) -> bool:
+        """`of` multiplies in `20% of 50`, `1/2 of 50` and `half of 50`."""
+        if self._here().text != "of" or self.tokens[self.at + 1].kind is not Kind.NUMBER:
             return False
-        token = self.tokens[ahead]
-        return token.kind in {"number", "open"} or token.text.lower() in _WORD_VALUES
+        part = self.tokens[max(self.at - 3, 0) : self.at]
+        return part[-1].kind in {Kind.PERCENT, Kind.NUMERAL} or (len(part) == 3 and part[1].text == "/")
+
+    def _operand_follows(self) -> bool:
+        negative = self._here().kind is Kind.SIGN and _SIGNS[self._here().text] == "-"
+        return self.tokens[self.at + negative].kind in _OPERANDS
 
     def _sum(self) -> Expression:
         left = self._product()
@@ -219,63 +252,55 @@ class _Scanner:
 
     def _product(self) -> Expression:
         left = self._factor()
-        while True:
-            sign = self._sign("*/") or self._juxtaposed()
-            if sign is None:
-                return left
-            left = Operation(sign, left, self._fraction() if sign == "*" else self._factor())
+        while (sign := self._juxtaposed() or self._sign("*/")) is not None:
+            whole = sign == "*" or self.tokens[self.at - 1].text == "÷"
+            left = Operation(sign, left, self._fraction() if whole else self._factor())
+        return left
 
     def _juxtaposed(self) -> Sign | None:
         """`2(16)` is a product."""
-        here = self.tokens[self.at] if self.at < len(self.tokens) else None
-        before = self.tokens[self.at - 1]
-        touching = here is not None and here.start == before.end and before.kind in {"number", "close"}
-        return "*" if touching and here is not None and here.kind == "open" else None
+        before, here = self.tokens[self.at - 1], self._here()
+        touching = here.start == before.end and before.kind in {Kind.NUMBER, Kind.CLOSE}
+        return "*" if touching and here.kind is Kind.OPEN else None
 
     def _fraction(self) -> Expression:
-        """A factor, or a proper fraction written without blanks: `240 * 1/2` multiplies by one number."""
-        tokens = self.tokens[self.at : self.at + 3]
-        if len(tokens) == 3 and tokens[1].text == "/" and tokens[0].kind == tokens[2].kind == "number":
-            tight = tokens[0].end == tokens[1].start and tokens[1].end == tokens[2].start
-            if tight and 0 < tokens[0].value < tokens[2].value:
+        """A factor, or a proper fraction written without blanks: `240 * 1/2`, `14 ÷ 1/2` use one number."""
+        match self.tokens[self.at : self.at + 3]:
+            case [
+                Token(Kind.NUMBER, _, end, _, top),
+                Token(Kind.SIGN, start, _, "/"),
+                Token(Kind.NUMBER, after, _, _, bottom),
+            ] if end == start == after - 1 and 0 < top < bottom:
                 self.at += 3
-                return Operation("/", Constant(tokens[0].value), Constant(tokens[2].value))
+                return Operation("/", Constant(top), Constant(bottom))
         return self._factor()
 
     def _factor(self) -> Expression:
-        if self._kind() == "sign" and self.tokens[self.at].text == "-":
+        here = self._here()
+        if here.kind is Kind.SIGN and _SIGNS[here.text] == "-":
             self.at += 1
             inner = self._factor()
-            return (
-                Constant(-inner.value)
-                if isinstance(inner, Constant)
-                else Operation("-", Constant(Fraction(0)), inner)
-            )
-        if self._kind() == "open":
-            return self._group()
-        return self._number()
+            if isinstance(inner, Constant):
+                return Constant(-inner.value)
+            return Operation("-", Constant(Fraction(0)), inner)
+        return self._group() if here.kind is Kind.OPEN else self._number()
 
     def _group(self) -> Expression:
         self.at += 1
         inner = self._sum()
         self._skip_units()
-        if self._kind() != "close":
+        if self._here().kind is not Kind.CLOSE:
             raise UnreadableError
         self.at += 1
         return inner
 
     def _number(self) -> Expression:
-        token = self.tokens[self.at] if self.at < len(self.tokens) else None
-        if token is None:
-            raise UnreadableError
-        if token.kind == "word" and token.text.lower() in _WORD_VALUES:
-            self.at += 1
-            return Constant(_WORD_VALUES[token.text.lower()])
-        if token.kind != "number":
+        here = self._here()
+        if here.kind not in {Kind.NUMBER, Kind.NUMERAL}:
             raise UnreadableError
         self.at += 1
-        if self._kind() == "percent":
+        if here.kind is Kind.NUMBER and self._here().kind is Kind.PERCENT:
             self.at += 1
             if self.divide_percent:
-                return Operation("/", Constant(token.value), Constant(Fraction(100)))
-        return Constant(token.value)
+                return Operation("/", Constant(here.value), Constant(Fraction(100)))
+        return Constant(here.value)

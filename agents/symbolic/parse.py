@@ -81,9 +81,11 @@ def _marked(sentence: str, marks: Sequence[re.Match[str]], text: str) -> Iterato
 
 def _claims(source: str, text: str, place: int) -> Iterator[Claim]:
     divided = find_equations(source)
-    kept = find_equations(source, "keep") if "%" in source or "percent" in source else divided
-    for position, equation in enumerate(divided):
-        in_percent = kept[position] if len(kept) == len(divided) else equation
+    kept = {}
+    if "%" in source or "percent" in source:
+        kept = {equation.start: equation for equation in find_equations(source, "keep")}
+    for equation in divided:
+        in_percent = kept.get(equation.start, equation)
         where = (equation.start, equation.end) if source is text else (place, place)
         for expression, written, percent in _read_chain(equation, in_percent):
             yield Claim(expression, written, percent, text, *where)
