@@ -1,0 +1,24 @@
+"""Which problems a run teaches and tests with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemSettings:
+    """Everything that decides the problem sets: equal settings give equal sets."""
+
+    name: str = "gsm-symbolic"
+    """`gsm-symbolic`, `gsm8k`, or a JSONL file in GSM8K's format."""
+    test: str | None = None
+    """One more test set: a name as above, or a JSONL file."""
+    limit: int | None = None
+    """Number of seed problems; None takes all that a file has, and `gsm-symbolic` needs a number."""
+    test_size: int = 250
+    """Problems in each test set, where there are so many."""
+    held_out_size: int = 100
+    """Problems of the templates that are never taught (`gsm-symbolic` only)."""
+    dev_size: int = 50
+    """Problems for choosing between students."""
+    seed: int = 0

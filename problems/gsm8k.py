@@ -1,0 +1,45 @@
+"""The GSM8K data set by name, through `datasets`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from domain import Problem
+from errors import ProblemSetError
+from problems.jsonl import make_problem
+
+GSM8K = "gsm8k"
+_HUB_NAME = "openai/gsm8k"
+
+
+def load_gsm8k(split: Literal["train", "test"]) -> list[Problem]:
+    """A split of GSM8K from the hub or its local cache; ProblemSetError where neither is within reach."""
+    import datasets
+
+    try:
+        with _quiet_hub():
+            rows = datasets.load_dataset(_HUB_NAME, "main", split=split)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ProblemSetError(
+            f"cannot load {_HUB_NAME!r} from the hub ({type(error).__name__}); "
+            f"download its {split} split as JSONL elsewhere and pass that file instead of `{GSM8K}`"
+        ) from error
+    return [
+        make_problem(row["question"], row["answer"], source=GSM8K, where=f"{_HUB_NAME} {split}, row {number}")
+        for number, row in enumerate(rows)
+    ]
+
+
+@contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """Without the hub client's two warnings for each of its retries."""
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

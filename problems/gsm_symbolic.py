@@ -1,0 +1,108 @@
+"""`gsm-symbolic`: endless instances of 85 templates after GSM8K, from reasoning-gym."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from domain import Problem, problem_id
+from problems.contamination import GSM_SYMBOLIC
+from problems.numbers import parse_number
+
+HELD_OUT_TEMPLATES = frozenset(
+    {1, 10, 14, 19, 22, 24, 26, 27, 28, 43, 46, 48, 50, 52, 68, 69, 70, 71, 93, 95}
+)
+"""Never taught, whatever the seed: the 20 of the 85 whose content hash is smallest, so nobody picked them."""
+
+_REQUEST = " Give the result as your final answer. Do not include units."
+"""At the end of every question from reasoning-gym; how to answer is for the thought to say."""
+_CHUNK = 8_500
+"""Instances laid out at a time: about 100 a template."""
+_PATIENCE = 200
+"""Instances of a template refused in a row after which it is taken to have no more."""
+_FLOAT_NOISE = re.compile(r"\d\.\d{5}")
+"""`28.250000000000004 hours`: a number of the question that the template computed in floating point."""
+
+
+class GsmSymbolic:
+    """A stream of instances for each template; the same seed gives the same streams."""
+
+    def __init__(self, seed: int) -> None:
+        self.removed: Counter[str] = Counter()
+        """Instances passed over, by reason."""
+        # Instance i of data set s is drawn from seed s + i, so data sets with neighbouring seeds overlap.
+        self._next_seed = random.Random(f"{GSM_SYMBOLIC} {seed}").randrange(2**60)
+        self._laid_out: dict[str, deque[tuple[Any, int]]] = defaultdict(deque)
+        self._lay_out()
+        self.templates = tuple(sorted(self._laid_out, key=int))
+
+    @property
+    def taught(self) -> tuple[str, ...]:
+        return tuple(template for template in self.templates if int(template) not in HELD_OUT_TEMPLATES)
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        return tuple(template for template in self.templates if int(template) in HELD_OUT_TEMPLATES)
+
+    def draw(
+        self,
+        templates: Sequence[str],
+        size: int,
+        *,
+        refuse: Callable[[Problem], str | None],
+        chance: random.Random,
+    ) -> list[Problem]:
+        """`size` instances, as evenly over the templates as can be; fewer when all templates have run dry.
+
+        `refuse` names a reason to pass an instance over.
+        """
+        drawn: list[Problem] = []
+        turn = chance.sample(templates, len(templates))
+        while turn and len(drawn) < size:
+            productive = []
+            for template in turn[: size - len(drawn)]:
+                if problem := self._accepted(template, refuse):
+                    drawn.append(problem)
+                    productive.append(template)
+            turn = productive
+        return drawn
+
+    def _accepted(self, template: str, refuse: Callable[[Problem], str | None]) -> Problem | None:
+        for _ in range(_PATIENCE):
+            problem = self._instance(template)
+            reason = "malformed" if problem is None else refuse(problem)
+            if reason is None:
+                return problem
+            self.removed[reason] += 1
+        return None
+
+    def _instance(self, template: str) -> Problem | None:
+        """The template's next instance; None where it is malformed."""
+        while not self._laid_out[template]:
+            self._lay_out()
+        dataset, index = self._laid_out[template].popleft()
+        item = dataset[index]
+        question = item["question"].removesuffix(_REQUEST).strip()
+        answer = parse_number(item["answer"])
+        if answer is None or _FLOAT_NOISE.search(question) or _FLOAT_NOISE.search(item["answer"]):
+            return None
+        solution, _, _ = item["metadata"]["answer_cot"].rpartition("####")
+        return Problem(
+            id=problem_id(question, answer),
+            question=question,
+            answer=answer,
+            solution=solution.strip(),
+            source=GSM_SYMBOLIC,
+            template=template,
+        )
+
+    def _lay_out(self) -> None:
+        import reasoning_gym
+
+        dataset = reasoning_gym.create_dataset("gsm_symbolic", seed=self._next_seed, size=_CHUNK)
+        self._next_seed += _CHUNK
+        for index, template in enumerate(dataset.task_indices):
+            self._laid_out[str(template)].append((dataset, index))
