@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Iterator
 
 MAX_LENGTH = 20
 
@@ -19,6 +20,15 @@ _WEAK = frozenset(
     no such same going go goes needs need
     """.split()  # noqa: SIM905
 )
+_NEEDY = frozenset(
+    ["more", "less", "fewer", "left", "total", "remaining", "extra", "times", "altogether", "away"]
+)
+"""Words that say too little alone after a value: `5 more` of what?"""
+_SUMS = frozenset(["total", "together", "altogether", "combined", "sum"])
+_VALUE = re.compile(r"^[\s$€£¥=]*-?[\d.,/]*\s?%?")
+_PHRASE_END = re.compile(
+    r"[.,;:!?=\d(+*/]|\b(?:and|because|so|since|which|that|but|when|if|while|or|as|than)\b"
+)
 _JOINERS = frozenset("of in for per with from after before to on".split())  # noqa: SIM905
 
 
@@ -29,42 +39,46 @@ class Namer:
         self.taken: set[str] = set()
 
     def name(self, before: str, after: str) -> str:
-        """A name for the value between two pieces of text, `before` and `after` it."""
-        tail = _phrase(after)
-        head = _content(before)
-        for candidate in _candidates(head, tail):
-            if candidate not in self.taken and candidate not in _RESERVED:
-                return self._take(candidate)
+        """A name for the value that stands between two pieces of text."""
+        head, tail = _clause_end(before), _noun_phrase(after)
+        for words in _options(_subject(before), head, tail):
+            name = _join(words)
+            if name and name not in self.taken and name not in _RESERVED:
+                return self._take(name)
         return self._take(self._numbered(_join(tail) or _join(head[-2:]) or "value"))
 
     def _numbered(self, base: str) -> str:
-        number = 2
-        while True:
-            suffix = f"_{number}"
-            candidate = base[: MAX_LENGTH - len(suffix)].rstrip("_") + suffix
-            if candidate not in self.taken:
-                return candidate
+        name, number = base, 1
+        while name in self.taken or name in _RESERVED:
             number += 1
+            name = f"{base[: MAX_LENGTH - 3]}_{number}"
+        return name
 
     def _take(self, name: str) -> str:
         self.taken.add(name)
         return name
 
 
-def _candidates(head: list[str], tail: list[str]) -> list[str]:
-    options: list[list[str]] = []
-    if tail and tail[0] == "per" and head:
-        options.append(head[-1:] + tail)
+def _options(subject: list[str], head: list[str], tail: list[str]) -> Iterator[list[str]]:
+    """Word lists to make a name of, the best first."""
+    fresh = [word for word in [*head[:-1], *subject, *head[-1:]] if word not in tail and word not in _WEAK]
+    if tail and tail[0] == "per":
+        yield from ([word, *tail] for word in reversed(fresh))
+    elif tail and tail[0] in _NEEDY:
+        yield from ([word, *tail] for word in reversed(fresh))
+        yield [*head[-2:], *tail]
     elif tail:
-        options.append(tail)
-        options += [[word, *tail] for word in reversed(head)]
-    options += [head[-2:], head[-3:], head[-1:]]
-    names = (_join(option) for option in options)
-    return [name for name in names if len(name) > 2]
+        if any(word in _SUMS for word in head):
+            yield ["total", *tail]
+        yield tail
+        yield from ([word, *tail[:1]] for word in reversed(fresh))
+    yield head[-3:]
+    yield head[-2:]
+    yield from ([word] for word in reversed(fresh))
 
 
 def _join(words: list[str]) -> str:
-    """As many of the words as fit, without a preposition at the end."""
+    """As many of the words as fit, without a preposition at either end."""
     kept: list[str] = []
     for word in words:
         if len("_".join([*kept, word])) > MAX_LENGTH:
@@ -72,33 +86,40 @@ def _join(words: list[str]) -> str:
         kept.append(word)
     while kept and kept[-1] in _JOINERS:
         kept.pop()
-    return "_".join(kept)
+    while kept and kept[0] in _JOINERS:
+        kept.pop(0)
+    name = "_".join(kept)
+    return name if len(name) > 2 else ""
 
 
 def _words(text: str) -> list[str]:
-    return [
-        word.replace("'s", "").replace("'", "")
-        for word in re.findall(r"[a-z][a-z']*", text.lower().replace("’", "'"))
-    ]
+    text = text.lower().replace("’", "'").replace("'s ", " ")
+    return [word.replace("'", "") for word in re.findall(r"[a-z][a-z']*", text)]
 
 
-def _content(text: str) -> list[str]:
-    clause = re.split(r"[.;:!?,=]\s|[=\n]", text.rstrip(" :=,$€£"))[-1]
-    return [word for word in _words(clause) if word not in _WEAK and len(word) > 1]
+def _subject(text: str) -> list[str]:
+    """The first telling word of a sentence, most often who or what it is about."""
+    return [word for word in _words(text) if word not in _WEAK][:1]
 
 
-def _phrase(text: str) -> list[str]:
-    """The noun phrase at the start of a text: `clips in May` out of ` clips in May, and then 5 more`."""
-    clause = re.split(
-        r"[.,;:!?=\d(+*/]|\b(?:and|because|so|since|which|that|but|when|if)\b", text.lstrip(" $%"), maxsplit=1
-    )[0]
-    words = _words(clause)
-    kept: list[str] = []
-    for word in words:
-        if word in _JOINERS or word not in _WEAK:
-            kept.append(word)
-        if len(kept) == 4:
-            break
-    while kept and kept[0] in _JOINERS - {"per"}:
-        kept.pop(0)
-    return kept
+def _clause_end(text: str) -> list[str]:
+    """The words that lead up to a value: `total cost` out of `5 * 3. The total cost is `."""
+    clause = re.split(r"[.;:!?,](?=\s)|[=\n\d+*/×÷]", text.rstrip(" :=,$€£(-"))[-1]
+    words = [word for word in _words(clause) if word not in _WEAK or word in _JOINERS]
+    return _trim(words)
+
+
+def _noun_phrase(text: str) -> list[str]:
+    """The words after a value: `clips in may` out of `24 clips in May, and then 5 more`."""
+    clause = _PHRASE_END.split(_VALUE.sub("", text), maxsplit=1)[0]
+    words = [word for word in _words(clause) if word not in _WEAK or word in _JOINERS]
+    per = words[:1] == ["per"]
+    return (["per", *_trim(words[1:4])] if per and len(words) > 1 else _trim(words[:4]))[:4]
+
+
+def _trim(words: list[str]) -> list[str]:
+    while words and words[0] in _JOINERS:
+        words = words[1:]
+    while words and words[-1] in _JOINERS:
+        words = words[:-1]
+    return words

@@ -65,30 +65,31 @@ def read_claims(solution: str, *, plain: bool) -> Iterator[Claim]:
         if marks and not plain:
             yield from _marked(sentence, marks, text)
         else:
-            yield from _claims(text, text, 0)
+            yield from _claims(text, text, None)
 
 
 def _marked(sentence: str, marks: Sequence[re.Match[str]], text: str) -> Iterator[Claim]:
-    indent = len(sentence) - len(sentence.lstrip())
-    removed = indent
+    places = [(equation.start, equation.end) for equation in find_equations(text)]
+    removed = len(sentence) - len(sentence.lstrip())
     for mark in marks:
         place = max(mark.start() - removed, 0)
         removed += len(mark[0])
         after = re.match(r"[$€£]?[\d.,]+\s?%", sentence[mark.end() :])
         content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")
-        yield from _claims(content, text, place)
+        span = next(((start, end) for start, end in places if start <= place <= end), (place, place))
+        yield from _claims(content, text, span)
 
 
-def _claims(source: str, text: str, place: int) -> Iterator[Claim]:
+def _claims(source: str, text: str, span: tuple[int, int] | None) -> Iterator[Claim]:
     divided = find_equations(source)
     kept = {}
     if "%" in source or "percent" in source:
         kept = {equation.start: equation for equation in find_equations(source, "keep")}
     for equation in divided:
         in_percent = kept.get(equation.start, equation)
-        where = (equation.start, equation.end) if source is text else (place, place)
+        start, end = span or (equation.start, equation.end)
         for expression, written, percent in _read_chain(equation, in_percent):
-            yield Claim(expression, written, percent, text, *where)
+            yield Claim(expression, written, percent, text, start, end)
 
 
 def _read_chain(divided: Equation, kept: Equation) -> Iterator[tuple[Expression, Fraction | None, bool]]:
