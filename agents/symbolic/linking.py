@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,189 +20,136 @@ from agents.symbolic.derivation import (
     evaluate,
     leaves,
 )
+from agents.symbolic.numbers import write_plain
 
 HUNDRED = Constant(Fraction(100))
 ONE = Constant(Fraction(1))
-FAMILIAR = frozenset(
-    (
-        *(
-            Fraction(value)
-            for value in (*range(11), 12, 14, 15, 16, 18, 20, 24, 25, 30, 31, 36, 40, 48, 50, 52, 60)
-        ),
-        *(
-            Fraction(value)
-            for value in (90, 100, 180, 360, 364, 365, 366, 500, 1000, 1440, 1760, 2000, 2400, 3600)
-        ),
-        *(Fraction(value) for value in (5280, 10_000, 1_000_000)),
-        *(Fraction(value) for value in ("0.5", "0.25", "0.75", "0.1", "0.2", "0.01", "0.05", "0.001", "1.5")),
-    )
+ADDED = frozenset(
+    Fraction(value) for value in (0, 1, 2, 3, 5, 7, 12, 24, 28, 29, 30, 31, 52, 60, 90, 100, 180, 360, 365, 366)
 )
-"""Numbers that a solution may bring along unexplained: units of time, length, money, small counts."""
+"""Whole numbers that a solution may add or subtract unexplained: calendar, clock, angles, small counts."""
+_WHOLE = (4, 6, 8, 9, 10, 14, 15, 16, 18, 20, 25, 26, 36, 40, 48, 50, 364, 500, 1000, 1440, 1760, 2000, 2400, 3600)
+_DECIMAL = ("5280", "10000", "1000000", "0.5", "0.25", "0.75", "0.1", "0.2", "0.01", "0.05", "0.001", "1.5")
+FAMILIAR = ADDED | {Fraction(value) for value in _WHOLE} | {Fraction(value) for value in _DECIMAL}
+"""Numbers that a solution may multiply or divide by unexplained: units of time, length and money besides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A claim after linking; `Result` leaves refer to nodes."""
-
-    expression: Expression
-    value: Fraction
-    written: Fraction
-    """What the solution says the value is; differs from `value` only where it was repaired."""
-    percent: bool
-    text: str
-    span: tuple[int, int]
-    sound: bool
-    """Its operands are all explained and its written result is exact (or was computed again)."""
-    latent: bool
-    """Written without a result: used only where nothing else explains an operand."""
-
-
-class Linker:
-    """Takes the claims of one solution in order, and links each to what came before it."""
-
-    def __init__(self, question: str, quantities: Sequence[Quantity], *, repair: bool) -> None:
-        self.question = question
-        self.quantities = quantities
-        self.repair = repair
-        self.givens = [quantity.value for quantity in quantities]
+uantity in quantities]
         self.nodes: list[Node] = []
-        self.used_givens: set[int] = set()
-        self.used_nodes: set[int] = set()
+        self.used: set[Given | Result] = set()
         self.fault = ""
 
-    def add(
-        self,
-        expression: Expression,
-        written: Fraction | None,
-        *,
-        percent: bool,
-        text: str,
-        span: tuple[int, int],
-    ) -> None:
-        linked = self._link(expression, text)
-        value = evaluate(linked, self.givens, [node.value for node in self.nodes])
-        explained = all(self._explained(leaf) for leaf in leaves(linked))
-        right = written is None or written == value
+    def add(self, claim: Claim) -> None:
+        """Link one claim; ZeroDivisionError when a repaired result turned a divisor into zero."""
+        expression = self._link(claim.expression, claim.text, in_percent=claim.percent)
+        value = self._value(expression)
+        right = claim.written is None or claim.written == value
         if not right and not self.fault:
-            self.fault = f"a step says {written} where the value is {value}"
-        self.nodes.append(
-            Node(
-                linked,
-                value,
-                value if written is None else written,
-                percent,
-                text,
-                span,
-                sound=explained and (right or self.repair),
-                latent=written is None,
-            )
-        )
+            self.fault = f"a step says {claim.written} where the value is {value}"
+        sound = (right or self.repair) and self._explained(expression, FAMILIAR)
+        self.nodes.append(Node(claim, expression, value, sound))
 
     def root(self, answer: Fraction) -> int | None:
-        """The last sound step whose value is the answer."""
-        found = [i for i, node in enumerate(self.nodes) if node.sound and node.value == answer]
-        found.sort(key=lambda i: (not self.nodes[i].latent, i))
-        for index in reversed(found):
-            if any(
-                isinstance(leaf, Given)
-                for i in self.closure(index)
-                for leaf in leaves(self.nodes[i].expression)
-            ):
-                return index
-        return None
+        """The last sound node with this value that uses a number of the question; written ones come first."""
+        found = [index for index, node in enumerate(self.nodes) if node.sound and node.value == answer]
+        found.sort(key=lambda index: (self.nodes[index].written is not None, index), reverse=True)
+        return next((index for index in found if self._uses_question(index)), None)
 
     def closure(self, root: int) -> list[int]:
         """The nodes that feed the root, itself included, in order."""
         wanted = {root}
         for index in range(root, -1, -1):
             if index in wanted:
-                wanted |= {
-                    leaf.index for leaf in leaves(self.nodes[index].expression) if isinstance(leaf, Result)
-                }
+                operands = leaves(self.nodes[index].expression)
+                wanted |= {leaf.index for leaf in operands if isinstance(leaf, Result)}
         return sorted(wanted)
 
-    def _explained(self, leaf: Given | Result | Constant) -> bool:
-        if isinstance(leaf, Result):
-            return self.nodes[leaf.index].sound
-        return isinstance(leaf, Given) or abs(leaf.value) in FAMILIAR
+    def _uses_question(self, root: int) -> bool:
+        operands = (leaf for index in self.closure(root) for leaf in leaves(self.nodes[index].expression))
+        return any(isinstance(leaf, Given) for leaf in operands)
 
-    def _link(self, expression: Expression, text: str) -> Expression:
-        if not isinstance(expression, Operation):
-            return self._operand(value_of(expression), text)
-        if expression.sign == "/" and isinstance(expression.right, Constant):
-            return self._quotient(expression, expression.right.value, text)
-        left = self._link(expression.left, text)
-        return Operation(expression.sign, left, self._link(expression.right, text))
+    def _value(self, expression: Expression) -> Fraction:
+        return evaluate(expression, self.givens, [node.value for node in self.nodes])
 
-    def _quotient(self, expression: Operation, divisor: Fraction, text: str) -> Expression:
-        if isinstance(expression.left, Constant):
-            folded = self._given_equal(value_of(expression), text, {Form.FRACTION, Form.WORD})
-            if folded is not None and divisor != 1:
-                return folded
-        left = self._link(expression.left, text)
-        if divisor == 100 and any(quantity.form is Form.PERCENT for quantity in self.quantities):
-            return Operation("/", left, HUNDRED)
-        part = (
-            self._given_equal(1 / divisor, text, {Form.WORD})
-            if divisor > 1 and not self._unused_node(divisor)
-            else None
-        )
-        if part is not None:
-            return Operation("/", left, Constant(divisor))
-        return Operation("/", left, self._operand(divisor, text))
+    def _explained(self, expression: Expression, constants: frozenset[Fraction]) -> bool:
+        match expression:
+            case Operation(sign, left, right):
+                allowed = ADDED if sign in "+-" else FAMILIAR
+                return self._explained(left, allowed) and self._explained(right, allowed)
+            case Result(index):
+                return self.nodes[index].sound
+            case Constant(value):
+                return abs(value) in constants
+            case _:
+                return True
 
-    def _given_equal(self, value: Fraction, text: str, forms: set[Form]) -> Given | None:
-        """A number of the question written in one of these forms, and smaller than one."""
+    def _link(self, expression: Expression, text: str, *, in_percent: bool) -> Expression:
+        match expression:
+            case Operation("/", left, Constant(divisor)):
+                return self._quotient(left, divisor, text, in_percent=in_percent)
+            case Operation(sign, left, right):
+                linked = self._link(left, text, in_percent=in_percent)
+                return Operation(sign, linked, self._link(right, text, in_percent=in_percent))
+            case _:
+                return self._operand(value_of(expression), text, in_percent=in_percent)
+
+    def _quotient(self, left: Expression, divisor: Fraction, text: str, *, in_percent: bool) -> Expression:
+        """`3/4` may be one number of the question; the 2 of `48 / 2` may be its `half`."""
+        if isinstance(left, Constant) and (given := self._part(left.value / divisor, text)) is not None:
+            return given
+        by_hundred = divisor == 100 and any(quantity.form is Form.PERCENT for quantity in self.quantities)
+        linked = self._link(left, text, in_percent=in_percent or by_hundred)
+        if by_hundred:
+            return Operation("/", linked, HUNDRED)
+        computed = any(leaf not in self.used for leaf in self._results(divisor))
+        if not computed and self._part(1 / divisor, text) is not None:
+            return Operation("/", linked, Constant(divisor))
+        return Operation("/", linked, self._operand(divisor, text, in_percent=False))
+
+    def _part(self, value: Fraction, text: str) -> Given | None:
+        """A number of the question that is written as a fraction or as a word, and is not whole."""
         if value.denominator == 1:
             return None
-        found = [i for i in self._givens_equal(value, text) if self.quantities[i].form in forms]
-        if not found:
-            return None
-        self.used_givens.add(found[0])
-        return Given(found[0])
+        for given in self._givens(value, text, in_percent=False):
+            if self.quantities[given.index].form in {Form.FRACTION, Form.WORD}:
+                self.used.add(given)
+                return given
+        return None
 
-    def _operand(self, value: Fraction, text: str) -> Expression:
-        for direct in self._direct(value, text):
-            return self._take(direct)
-        if value in FAMILIAR and value.denominator == 1:
-            return Constant(value)
-        for expression in self._views(value):
-            for leaf in leaves(expression):
-                self._take(leaf)
-            return expression
-        for index in reversed(range(len(self.nodes))):
-            if self.nodes[index].latent and self.nodes[index].value == value:
-                return self._take(Result(index))
-        return Constant(value)
-
-    def _take(self, leaf: Given | Result | Constant) -> Given | Result | Constant:
-        if isinstance(leaf, Given):
-            self.used_givens.add(leaf.index)
-        elif isinstance(leaf, Result):
-            self.used_nodes.add(leaf.index)
-        return leaf
-
-    def _direct(self, value: Fraction, text: str) -> Iterator[Given | Result]:
-        """What equals the value: the latest unused result, an unused given, then used ones."""
-        results = [i for i in reversed(range(len(self.nodes))) if self._is_result(i, value)]
-        givens = self._givens_equal(value, text)
-        yield from (Result(i) for i in results if i not in self.used_nodes)
-        yield from (Given(i) for i in givens if i not in self.used_givens)
-        yield from (Result(i) for i in results)
-        yield from (Given(i) for i in givens)
-
-    def _is_result(self, index: int, value: Fraction) -> bool:
-        return self.nodes[index].written == value and not self.nodes[index].latent
-
-    def _unused_node(self, value: Fraction) -> bool:
-        return any(self._is_result(i, value) and i not in self.used_nodes for i in range(len(self.nodes)))
-
-    def _givens_equal(self, value: Fraction, text: str) -> list[int]:
-        found = [i for i, given in enumerate(self.givens) if given == value]
-        if len(found) > 1:
-            words = _stems(text)
-            found.sort(key=lambda i: (i in self.used_givens, -self._overlap(i, words), i))
+    def _operand(self, value: Fraction, text: str, *, in_percent: bool) -> Expression:
+        found = (
+            self._direct(value, text, in_percent=in_percent)
+            or next(self._views(value), None)
+            or (None if value in FAMILIAR else self._unwritten(value) or self._bridge(value, text))
+            or Constant(value)
+        )
+        self.used.update(leaf for leaf in leaves(found) if not isinstance(leaf, Constant))
         return found
+
+    def _direct(self, value: Fraction, text: str, *, in_percent: bool) -> Given | Result | None:
+        """What equals the value: a percentage where one is due, the latest result, a number of the question."""
+        givens, results = self._givens(value, text, in_percent=in_percent), self._results(value)
+        if in_percent and givens and self.quantities[givens[0].index].form is Form.PERCENT:
+            return givens[0]
+        every: list[Given | Result] = [*results, *givens]
+        return next((leaf for leaf in every if leaf not in self.used), next(iter(every), None))
+
+    def _results(self, value: Fraction) -> list[Result]:
+        return [
+            Result(index) for index in reversed(range(len(self.nodes))) if self.nodes[index].written == value
+        ]
+
+    def _givens(self, value: Fraction, text: str, *, in_percent: bool) -> list[Given]:
+        found = [Given(index) for index, given in enumerate(self.givens) if given == value]
+        if len(found) < 2:
+            return found
+        words = _stems(text)
+
+        def rank(given: Given) -> tuple[bool, bool, int, int]:
+            misplaced = (self.quantities[given.index].form is Form.PERCENT) != in_percent
+            return misplaced, given in self.used, -self._overlap(given.index, words), given.index
+
+        return sorted(found, key=rank)
 
     def _overlap(self, index: int, words: frozenset[str]) -> int:
         quantity = self.quantities[index]
@@ -211,29 +159,63 @@ class Linker:
     def _views(self, value: Fraction) -> Iterator[Expression]:
         """Other ways to use a number: 25% as 0.25, 0.75 or 1.25, 60 cents as 0.6, 3 million as 3000000."""
         for index, quantity in enumerate(self.quantities):
-            scale = self._scale(quantity)
             given = Given(index)
+            scale = _scale(self.question, quantity)
             if scale is not None and quantity.value * scale == value:
                 yield Operation("*", given, Constant(scale)) if scale > 1 else Operation("/", given, HUNDRED)
-            if quantity.form is Form.PERCENT:
+            if quantity.form is Form.PERCENT and not (value.denominator == 1 and given in self.used):
                 yield from _percent_views(given, quantity.value, value)
             elif 0 < quantity.value < 1 and 1 - quantity.value == value:
                 yield Operation("-", ONE, given)
         for index in reversed(range(len(self.nodes))):
-            if self.nodes[index].percent:
+            if self.nodes[index].claim.percent:
                 yield from _percent_views(Result(index), self.nodes[index].value, value)
 
-    def _scale(self, quantity: Quantity) -> Fraction | None:
-        match = re.match(r"\s(cents?|hundred|thousand|million)\b|(¢)", self.question[quantity.end :])
-        if match is None:
-            return None
-        scales = {
-            "cent": Fraction(1, 100),
-            "hundred": Fraction(100),
-            "thousand": Fraction(1000),
-            "million": Fraction(10**6),
+    def _unwritten(self, value: Fraction) -> Result | None:
+        """An earlier operation whose result the solution did not write down."""
+        nodes = reversed(list(enumerate(self.nodes)))
+        return next((Result(i) for i, node in nodes if node.written is None and node.value == value), None)
+
+    def _bridge(self, value: Fraction, text: str) -> Result | None:
+        """The one operation on two known numbers that gives the value: a step that the solution left out."""
+        known: list[Given | Result] = [Given(index) for index in range(len(self.givens))]
+        known += [Result(index) for index, node in enumerate(self.nodes) if node.sound]
+        found = {
+            self._signature(expression): expression
+            for left, right in itertools.combinations(known, 2)
+            for expression in self._combinations(left, right)
+            if self._value(expression) == value
         }
-        return scales[(match[1] or "cent").removesuffix("s")]
+        if len(found) != 1:
+            return None
+        start = max(text.find(write_plain(value)), 0)
+        claim = Claim(HUNDRED, value, False, text, start, start)
+        self.nodes.append(Node(claim, next(iter(found.values())), value, sound=True))
+        return Result(len(self.nodes) - 1)
+
+    def _combinations(self, left: Given | Result, right: Given | Result) -> Iterator[Expression]:
+        percents = [
+            isinstance(leaf, Given) and self.quantities[leaf.index].form is Form.PERCENT
+            for leaf in (left, right)
+        ]
+        if percents == [True, False]:
+            left, right = right, left
+        if any(percents):
+            yield Operation("/", Operation("*", left, right), HUNDRED)
+        else:
+            yield Operation("*", left, right)
+
+    def _signature(self, expression: Expression) -> tuple[Fraction, ...]:
+        return tuple(sorted(self._value(leaf) for leaf in leaves(expression)))
+
+
+def _scale(question: str, quantity: Quantity) -> Fraction | None:
+    """What the unit after a number multiplies it by when dollars are counted: `60 cents`, `3 million`."""
+    match = re.match(r"\s?(cents?|¢|hundred|thousand|million)(?!\w)", question[quantity.end :])
+    if match is None:
+        return None
+    scales = {"hundred": Fraction(100), "thousand": Fraction(1000), "million": Fraction(10**6)}
+    return scales.get(match[1], Fraction(1, 100))
 
 
 def _percent_views(leaf: Given | Result, percent: Fraction, value: Fraction) -> Iterator[Expression]:

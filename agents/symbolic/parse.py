@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from fractions import Fraction
 
 from agents.symbolic.arithmetic import Equation, Segment, find_equations, value_of
@@ -17,7 +17,7 @@ from agents.symbolic.derivation import (
     Step,
     leaves,
 )
-from agents.symbolic.linking import Linker
+from agents.symbolic.linking import Claim, Linker
 from agents.symbolic.naming import Namer
 from agents.symbolic.numbers import find_quantities
 from domain import Reason, Refusal
@@ -25,21 +25,6 @@ from domain import Reason, Refusal
 _MARK = re.compile(r"<<([^<>]*)>>")
 _FINAL_LINE = re.compile(r"^\s*####.*$", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[a-z\d%)][.!?])\s+(?=[A-Z$€£])|\n+")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An operation as the solution writes it, with the result that it claims."""
-
-    expression: Expression
-    written: Fraction | None
-    """None for an operation written without a result (`the rest is 130 - 75 pages`)."""
-    percent: bool
-    """The result is in percent."""
-    text: str
-    start: int
-    """Where the operation stands in `text`."""
-    end: int
 
 
 def derive(question: str, solution: str, answer: Fraction, *, repair: bool = False) -> Derivation | Refusal:
@@ -129,8 +114,8 @@ def _assemble(question: str, claims: Iterable[Claim], answer: Fraction, repair: 
     quantities = find_quantities(question)
     linker = Linker(question, quantities, repair=repair)
     for claim in claims:
-        span = (claim.start, claim.end)
-        linker.add(claim.expression, claim.written, percent=claim.percent, text=claim.text, span=span)
+        with suppress(ZeroDivisionError):
+            linker.add(claim)
     root = linker.root(answer)
     if root is None:
         return Refusal(reason=Reason.NO_DERIVATION, detail=linker.fault or f"no step reaches {answer}")
@@ -145,9 +130,9 @@ def _prune(question: str, linker: Linker, root: int) -> Derivation:
     steps = []
     for index in kept:
         node = linker.nodes[index]
-        start, end = node.span
-        name = namer.name(node.text[:start], node.text[end:])
-        steps.append(Step(_renumber(node.expression, position), node.value, name, node.text))
+        claim = node.claim
+        name = namer.name(claim.text[: claim.start], claim.text[claim.end :])
+        steps.append(Step(_renumber(node.expression, position), node.value, name, claim.text))
     return Derivation(question, tuple(linker.quantities), tuple(steps))
 
 
