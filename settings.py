@@ -1,53 +1,242 @@
 """A run's settings, typed; and where they come from: defaults, a TOML file, the environment, the command line.
 
-Each later source overrides the earlier ones. This is the only place that reads the environment.
+Each source overrides the ones before it. This is the only place that reads the environment.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as checked_dataclass
+from pydantic import BeforeValidator, Field, JsonValue, PositiveInt, TypeAdapter, ValidationError
 
 from errors import UsageError
 from problems.config import ProblemSettings
 from training.config import Device, FineTuneConfig, GenerateConfig
 
 ENVIRONMENT_PREFIX = "FDD_"
-DEVICE_SEEDS = {"cpu": 240, "mps": 480, "cuda": 2000}
-"""How many seed problems a run takes where nobody says: what each device teaches in some minutes."""
+SEEDS_BY_DEVICE = {"cpu": 240, "mps": 480, "cuda": 2000}
+"""Seed problems where nobody says how many: what the device teaches within some minutes."""
+
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
-@checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that decides what a run does. Stored with the run; `resume` reads it from there."""
 
-    rounds: int
-    """Rounds of feedback after the first round of teaching; at least 1."""
+    rounds: PositiveInt
+    """Rounds of feedback after the first round of teaching."""
     seed: int = 0
     student: str = "smollm2-135m"
-    """An embedded student, `tiny`, a folder, or a hub's ORG/NAME."""
     teacher: Literal["symbolic"] = "symbolic"
-    thoughts: tuple[str, ...] = ("pot",)
+    thoughts: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = ("pot",)
     """Formats the student is taught; it answers in the first."""
-    samples: int = 1
-    """Answers to each probed problem; 1 is greedy, more are drawn at `probe_temperature`."""
-    probe_temperature: float = 0.7
+    samples: PositiveInt = 1
+    """Answers to each probed problem: one is greedy, more are drawn at `probe_temperature`."""
+    probe_temperature: Annotated[float, Field(gt=0)] = 0.7
     reprobe: bool = False
-    """Probe the problems already trained on as well, as the paper does."""
-    initial_share: float | None = None
-    """Share of the seeds in the first training set; an equal share for every round where not set."""
-    shots: int = 4
+    """Probe what was trained on as well, as the paper does."""
+    initial_share: Share | None = None
+    """Share of the seeds in the first training set; the same for every round where it is None."""
+    shots: Annotated[int, Field(ge=0)] = 4
     """Worked examples shown to the untaught student."""
-    workers: int = 2
+    workers: PositiveInt = 2
     """Lessons given at a time, and sandbox processes."""
     device: Device = "auto"
     problems: ProblemSettings = field(default_factory=ProblemSettings)
     fine_tune: FineTuneConfig = field(default_factory=FineTuneConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
+
+    def sized_for(self, device: str) -> Settings:
+        """The settings with every size that was left open decided for the kind of device."""
+        if self.problems.limit is not None or self.problems.name != "gsm-symbolic":
+            return self
+        return replace(self, problems=replace(self.problems, limit=SEEDS_BY_DEVICE[device]))
+
+    def to_json(self) -> dict[str, JsonValue]:
+        values: dict[str, JsonValue] = _SETTINGS.dump_python(self, mode="json")
+        return values
+
+    @staticmethod
+    def from_json(values: Mapping[str, object]) -> Settings:
+        return _SETTINGS.validate_python(values)
+
+
+_SETTINGS = TypeAdapter(Settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A setting as a person gives it: `--flag VALUE`, `key = value` in TOML, `FDD_KEY=value`."""
+
+    flag: str
+    key: str
+    """Where it stands in `Settings`: `rounds`, `problems.limit`."""
+    group: str
+    help: str
+    metavar: str | None = None
+    switch: bool = False
+
+    @property
+    def variable(self) -> str:
+        return ENVIRONMENT_PREFIX + self.key.replace(".", "_").upper()
+
+    @property
+    def default(self) -> object:
+        value: object = Settings(rounds=1)
+        for name in self.key.split("."):
+            value = getattr(value, name)
+        return ",".join(value) if isinstance(value, tuple) else value
+
+
+def _options(group: str, *rows: tuple[str, str, str | None, str]) -> Iterator[Option]:
+    for flag, key, metavar, text in rows:
+        yield Option(flag=flag, key=key, group=group, metavar=metavar, help=text, switch=metavar is None)
+
+
+OPTIONS = (
+    *_options(
+        "the run",
+        ("--rounds", "rounds", "N", "rounds of feedback after the first round of teaching"),
+        ("--seed", "seed", "S", "the same seed and settings give the same data set"),
+        ("--device", "device", "NAME", "auto, cpu, cuda or mps"),
+        ("--workers", "workers", "N", "lessons given at a time, and sandbox processes"),
+    ),
+    *_options(
+        "problems",
+        ("--problems", "problems.name", "SET", "gsm-symbolic, gsm8k, or a JSONL file in GSM8K's format"),
+        ("--limit", "problems.limit", "N", "seed problems to take"),
+        ("--test", "problems.test", "SET", "one more test set: a name as above or a JSONL file"),
+        ("--test-size", "problems.test_size", "N", "problems in each test set"),
+        (
+            "--held-out-size",
+            "problems.held_out_size",
+            "N",
+            "test problems of templates that are never taught",
+        ),
+        ("--dev-size", "problems.dev_size", "N", "problems that choose between the rounds' students"),
+    ),
+    *_options(
+        "teaching",
+        ("--teacher", "teacher", "NAME", "symbolic: reads the worked solutions, needs no model"),
+        (
+            "--thoughts",
+            "thoughts",
+            "LIST",
+            "formats to teach, with commas: pot, cot, eot; tests use the first",
+        ),
+        ("--samples", "samples", "K", "answers to each probed problem: 1 is greedy"),
+        ("--probe-temperature", "probe_temperature", "T", "temperature of probes with several samples"),
+        ("--reprobe", "reprobe", None, "probe what was trained on as well, as the paper does"),
+        ("--initial-share", "initial_share", "X", "share of the seeds in the first training set"),
+        ("--shots", "shots", "N", "worked examples shown to the untaught student"),
+    ),
+    *_options(
+        "student and fine-tuning",
+        ("--student", "student", "ID", "smollm2-135m, tiny, a folder, or a hub's ORG/NAME"),
+        ("--method", "fine_tune.method", "NAME", "full or lora"),
+        (
+            "--start",
+            "fine_tune.start",
+            "NAME",
+            "base: from the untaught student each round; continue: from the last",
+        ),
+        (
+            "--replay-share",
+            "fine_tune.replay_share",
+            "X",
+            "with continue: old examples, as a share of the new",
+        ),
+        ("--epochs", "fine_tune.epochs", "X", "passes over the training set"),
+        ("--learning-rate", "fine_tune.learning_rate", "X", "highest learning rate"),
+        ("--batch-size", "fine_tune.batch_size", "N", "examples to one optimizer step"),
+        ("--max-length", "fine_tune.max_length", "N", "tokens of prompt and rationale together"),
+        ("--max-new-tokens", "generate.max_new_tokens", "N", "longest answer of the student"),
+        ("--generate-batch-size", "generate.batch_size", "N", "questions answered together"),
+    ),
+)
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """All settings as command-line options, in groups, with their defaults."""
+    groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in OPTIONS)}
+    for option in OPTIONS:
+        if option.switch:
+            groups[option.group].add_argument(
+                option.flag, dest=option.key, default=SUPPRESS, action="store_true", help=option.help
+            )
+            continue
+        shown = "" if option.key == "rounds" or option.default is None else f" (default: {option.default})"
+        groups[option.group].add_argument(
+            option.flag, dest=option.key, default=SUPPRESS, metavar=option.metavar, help=option.help + shown
+        )
+
+
+def load_settings(
+    given: Mapping[str, object], file: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Settings from a TOML file, the environment, and what was given on the command line, in this order."""
+    values: dict[str, object] = dict(_read_toml(file)) if file else {}
+    values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
+    values |= given
+    if "rounds" not in values:
+        raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
+    values |= {f"{part}.seed": values.get("seed", 0) for part in ("problems", "fine_tune", "generate")}
+    nested: dict[str, object] = {}
+    for key, value in values.items():
+        table = nested
+        *tables, name = key.split(".")
+        for part in tables:
+            table = table.setdefault(part, {})  # type: ignore[assignment]
+        table[name] = value
+    try:
+        return _SETTINGS.validate_python(nested)
+    except ValidationError as error:
+        raise UsageError(_explain(error)) from None
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where students are kept between runs."""
+    root = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(environment.get("FDD_CACHE") or f"{root}/feedback-driven-distillation").expanduser()
+
+
+def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
+    try:
+        tables = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read settings file {str(file)!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"settings file {str(file)!r} is not TOML: {error}") from None
+    known = {option.key for option in OPTIONS}
+    for key, value in _flatten(tables):
+        if key not in known:
+            raise UsageError(
+                f"unknown setting {key!r} in {str(file)!r}: known are {', '.join(sorted(known))}"
+            )
+        yield key, value
+
+
+def _flatten(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
+    flag = next((option.flag for option in OPTIONS if option.key == key), key)
+    return f"{flag} {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"

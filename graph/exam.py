@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from agents.thoughts import thought
@@ -75,17 +75,6 @@ def sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[
         )
         run_in_child(task, on_event, context.should_stop)
     return [answered[key] for key in sorted(answered)]
-
-
-def greedy(context: RunContext) -> GenerateConfig:
-    return replace(context.settings.generate, temperature=0.0, seed=context.settings.seed)
-
-
-def sampled(context: RunContext) -> GenerateConfig:
-    """How a probe asks: greedily for one sample, at the probe temperature for more."""
-    settings = context.settings
-    temperature = settings.probe_temperature if settings.samples > 1 else 0.0
-    return replace(settings.generate, temperature=temperature, seed=settings.seed)
 
 
 def _key(exam: Exam, question: Question, sample: int) -> str:

@@ -20,6 +20,16 @@ TAUGHT_SPLITS = ("seed", "generated")
 """Splits whose problems may enter a training set; the others (`dev`, `test:NAME`) are only ever asked."""
 
 
+def evaluation_split(name: str) -> str:
+    """The split of an evaluation set: `dev`, or `test:NAME`."""
+    return name if name == "dev" else f"test:{name}"
+
+
+def evaluation_name(split: str) -> str:
+    """The evaluation set of a split that is not taught."""
+    return split.removeprefix("test:")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """A row. Two rows of one table with the same key must agree in everything but the `unhashed` columns."""

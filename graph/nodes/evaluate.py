@@ -8,10 +8,10 @@ from collections import defaultdict
 from langgraph.runtime import Runtime
 
 from agents.evaluator import wilson
-from graph.exam import Exam, Question, greedy, sit
+from graph.exam import Exam, Question, sit
 from graph.nodes.fine_tune import as_example
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
-from storage.records import EvaluationRecord
+from storage.records import TAUGHT_SPLITS, EvaluationRecord, evaluation_name
 from training.tasks import Example
 
 
@@ -25,7 +25,7 @@ def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         student=context.base,
         model=context.settings.student,
         thought=context.settings.thoughts[0],
-        config=greedy(context),
+        config=context.settings.generate,
         shots=choose_shots(state, context),
     )
     _evaluate(exam, context)
@@ -41,7 +41,7 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         student=context.student(state),
         model=state.student,
         thought=context.settings.thoughts[0],
-        config=greedy(context),
+        config=context.settings.generate,
     )
     _evaluate(exam, context)
     return {}
@@ -51,11 +51,11 @@ def choose_shots(state: RunState, context: RunContext) -> tuple[Example, ...]:
     """Accepted rationales of the first set, drawn from the shorter half so that the prompt stays small."""
     name = context.settings.thoughts[0]
     lessons = [
-        lesson
-        for lesson in context.store.training_set(round=state.round)
-        if lesson.rationale.thought == name
+        lesson for lesson in context.store.training_set(round=state.round) if lesson.rationale.thought == name
     ]
-    lessons.sort(key=lambda lesson: (len(lesson.problem.question) + len(lesson.rationale.text), lesson.problem.id))
+    lessons.sort(
+        key=lambda lesson: (len(lesson.problem.question) + len(lesson.rationale.text), lesson.problem.id)
+    )
     short = lessons[: max(context.settings.shots, len(lessons) // 2)]
     rng = random.Random(f"shots {context.settings.seed}")
     return tuple(as_example(lesson) for lesson in rng.sample(short, min(context.settings.shots, len(short))))
@@ -64,9 +64,9 @@ def choose_shots(state: RunState, context: RunContext) -> tuple[Example, ...]:
 def _evaluate(exam: Exam, context: RunContext) -> None:
     store = context.store
     questions = [
-        Question(problem=problem, evaluation=problem.split.removeprefix("test:"))
+        Question(problem=problem, evaluation=evaluation_name(problem.split))
         for problem in store.problems()
-        if problem.split == "dev" or problem.split.startswith("test:")
+        if problem.split not in TAUGHT_SPLITS
     ]
     marks: defaultdict[str, list[bool]] = defaultdict(list)
     for attempt in sit(exam, questions, context):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
@@ -47,7 +46,7 @@ def as_example(lesson: Lesson) -> Example:
 
 
 def _train(name: str, examples: tuple[Example, ...], state: RunState, context: RunContext) -> FineTuned:
-    config = replace(context.settings.fine_tune, seed=context.settings.seed)
+    config = context.settings.fine_tune
     start = context.base if config.start == "base" else context.student(state)
 
     def on_event(event: Event) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
 from agents.evaluator import band, posterior
 from domain import Band
-from graph.exam import Exam, Question, sampled, sit
+from graph.exam import Exam, Question, sit
 from graph.state import RunContext, RunState, RunUpdate
-from storage.records import AttemptRecord, ProbeRecord, ProblemRecord
+from storage.records import TAUGHT_SPLITS, AttemptRecord, ProbeRecord, ProblemRecord
 
 
 def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -24,7 +25,7 @@ def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     if context.settings.reprobe:
         problems += [
             problem
-            for problem in context.store.problems(splits=["seed", "generated"])
+            for problem in context.store.problems(splits=TAUGHT_SPLITS)
             if problem.round <= state.round
         ]
     bands = Counter(_probe("probe", state.round, problems, state, context))
@@ -47,38 +48,36 @@ def _probe(
     state: RunState,
     context: RunContext,
 ) -> list[Band]:
+    settings = context.settings
+    temperature = settings.probe_temperature if settings.samples > 1 else 0.0
     exam = Exam(
         phase=phase,
         round=round,
         purpose="probe",
         student=context.student(state),
         model=state.student,
-        thought=context.settings.thoughts[0],
-        config=sampled(context),
-        samples=context.settings.samples,
+        thought=settings.thoughts[0],
+        config=replace(settings.generate, temperature=temperature),
+        samples=settings.samples,
     )
     by_id = {problem.id: problem for problem in problems}
     attempts: defaultdict[str, list[AttemptRecord]] = defaultdict(list)
     for attempt in sit(exam, [Question(problem=problem) for problem in by_id.values()], context):
         attempts[attempt.problem_id].append(attempt)
-    before = {record.problem_id: record for record in context.store.probes() if record.round <= round}
-    records = [_record(by_id[key], round, attempts[key], before) for key in sorted(attempts)]
-    context.store.add(records)
-    return [record.band for record in records]
+    records = {key: _record(by_id[key].id, round, attempts[key]) for key in sorted(attempts)}
+    earlier = {record.problem_id: record for record in context.store.probes() if record.round <= round}
+    known = earlier | records
+    context.store.add(
+        _compared(record, known.get(by_id[key].parent or "")) for key, record in records.items()
+    )
+    return [record.band for record in records.values()]
 
 
-def _record(
-    problem: ProblemRecord,
-    round: int,  # noqa: A002
-    attempts: list[AttemptRecord],
-    before: dict[str, ProbeRecord],
-) -> ProbeRecord:
-    """`before` holds the latest probe of each problem: that of the parent gives the change."""
+def _record(problem_id: str, round: int, attempts: list[AttemptRecord]) -> ProbeRecord:  # noqa: A002
     n, correct = len(attempts), sum(attempt.reason.accepted for attempt in attempts)
     rate = posterior(correct, n)
-    parent = before.get(problem.parent or "")
     return ProbeRecord(
-        problem_id=problem.id,
+        problem_id=problem_id,
         round=round,
         n=n,
         correct=correct,
@@ -86,6 +85,10 @@ def _record(
         low=rate.low,
         high=rate.high,
         band=band(correct, n),
-        change=None if parent is None else rate.mean - parent.mean,
-        parent_round=None if parent is None else parent.round,
     )
+
+
+def _compared(record: ProbeRecord, parent: ProbeRecord | None) -> ProbeRecord:
+    if parent is None:
+        return record
+    return replace(record, change=record.mean - parent.mean, parent_round=parent.round)

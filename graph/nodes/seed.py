@@ -12,23 +12,23 @@ from errors import ProblemSetError
 from graph.state import Progress, RunContext, RunState, RunUpdate
 from problems.split import prepare
 from settings import Settings
-from storage.records import ProblemRecord
+from storage.records import ProblemRecord, evaluation_split
 
 
 def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     context.listener.advanced(Progress(round=state.round, phase="seed", done=0, total=1))
     sets = prepare(context.settings.problems)
-    evaluations = {"dev": sets.dev, **{f"test:{name}": problems for name, problems in sets.tests.items()}}
-    for name, problems in {"seed": sets.seeds, **evaluations}.items():
+    for name, problems in {"seeds": sets.seeds, **sets.evaluation_sets}.items():
         _check_grader(name, problems, context)
-    seeds = share(sets.seeds, context.settings)
-    records = [ProblemRecord.of(problem, split="seed") for problem in seeds]
-    records += [
-        ProblemRecord.of(problem, split=split) for split, problems in evaluations.items() for problem in problems
-    ]
+    records = [ProblemRecord.of(problem, split="seed") for problem in share(sets.seeds, context.settings)]
+    for name, problems in sets.evaluation_sets.items():
+        records += [ProblemRecord.of(problem, split=evaluation_split(name)) for problem in problems]
     context.store.add(records)
-    context.listener.advanced(Progress(round=state.round, phase="seed", done=1, total=1, note=_counts(sets.seeds, evaluations)))
+    note = ", ".join(f"{len(problems)} {name}" for name, problems in sets.evaluation_sets.items())
+    context.listener.advanced(
+        Progress(round=state.round, phase="seed", done=1, total=1, note=f"{len(sets.seeds)} seeds, {note}")
+    )
     return {"removed": dict(sets.removed)}
 
 
@@ -53,8 +53,3 @@ def _check_grader(name: str, problems: Sequence[Problem], context: RunContext) -
             f"the grader fails on {len(offenders)} of {len(problems)} reference answers of {name!r}, "
             f"first {offenders[0]!r}: correct these answers"
         )
-
-
-def _counts(seeds: Sequence[Problem], evaluations: dict[str, Sequence[Problem]]) -> str:
-    parts = [f"{len(seeds)} seeds", *(f"{len(problems)} {name}" for name, problems in evaluations.items())]
-    return ", ".join(parts)

@@ -46,7 +46,9 @@ def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     return _count(state, context)
 
 
-def _rows(taken: Try, problem: ProblemRecord, thought: str, state: RunState, context: RunContext) -> list[Record]:
+def _rows(
+    taken: Try, problem: ProblemRecord, thought: str, state: RunState, context: RunContext
+) -> list[Record]:
     """The request to the teacher and the text it gave, as stored."""
     teacher, sample = context.teacher, int(taken.repair)
     prompt_hash = content_hash(teacher.prompt_hash(thought), problem.id)

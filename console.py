@@ -1,0 +1,173 @@
+"""What a person sees of a run: live progress in a terminal, plain lines elsewhere, tables at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from graph.doctor import Check
+from graph.nodes.report import DATASET, STUDENT
+from graph.run import DATABASE, open_store
+from graph.state import UNTAUGHT
+from graph.state import Progress as PhaseProgress
+from storage.summary import EvaluationSummary, Summary
+
+PHASES = {
+    "seed": "preparing problems",
+    "teach": "teaching",
+    "baseline": "asking the untaught student",
+    "probe_children": "probing new problems",
+    "fine_tune": "fine-tuning",
+    "evaluate": "evaluating",
+    "probe": "probing",
+    "synthesize": "writing problems",
+    "report": "reporting",
+}
+LINE_EVERY_SECONDS = 30.0
+"""Where the output is no terminal, a phase that takes long says how far it is this often."""
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+class RunView:
+    """Shows a run while it goes on; a `graph.state.Listener`."""
+
+    def __init__(self, console: Console, folder: Path | None = None) -> None:
+        """`folder` is the run folder, for the line after each evaluation."""
+        self.console = console
+        self.folder = folder
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._phase = ("", 0)
+        self._said = 0.0
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}", style="dim"),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advanced(self, progress: PhaseProgress) -> None:
+        if self._bar is None:
+            self._say(progress)
+        else:
+            self._draw(self._bar, progress)
+
+    def noticed(self, text: str) -> None:
+        self.console.print(Text(text))
+
+    def evaluated(self, round: int) -> None:  # noqa: A002
+        if self.folder is not None:
+            self.console.print(Text(round_line(open_store(self.folder).summary(), round)))
+
+    def _draw(self, bar: Progress, progress: PhaseProgress) -> None:
+        total = progress.total or None
+        if self._task is None or self._phase != (progress.phase, progress.round):
+            if self._task is not None:
+                bar.remove_task(self._task)
+            self._task = bar.add_task(_title(progress), total=total, note="")
+            self._phase = (progress.phase, progress.round)
+        bar.update(self._task, completed=progress.done, total=total, note=progress.note)
+
+    def _say(self, progress: PhaseProgress) -> None:
+        ended = 0 < progress.total == progress.done
+        due = monotonic() - self._said >= LINE_EVERY_SECONDS and progress.done > 0
+        if ended or due:
+            self._said = monotonic()
+            note = f" ({progress.note})" if progress.note else ""
+            self.console.print(Text(f"{_title(progress)}: {progress.done} of {progress.total}{note}"))
+
+
+def _title(progress: PhaseProgress) -> str:
+    what = PHASES.get(progress.phase, progress.phase)
+    return what if progress.round == UNTAUGHT else f"round {progress.round}: {what}"
+
+
+def round_line(summary: Summary, round: int) -> str:  # noqa: A002
+    """One line about a student that was just evaluated."""
+    if round == UNTAUGHT:
+        return f"untaught student: {_accuracies(summary['baseline']['evaluations'])}"
+    found = next(entry for entry in summary["rounds"] if entry["round"] == round)
+    return (
+        f"round {round}: {_accuracies(found['evaluations'])}; {found['problems']} problems in the set, "
+        f"{found['added']} of them new, {found['accepted']} rationales accepted, {found['quarantined']} quarantined"
+    )
+
+
+def _accuracies(evaluations: list[EvaluationSummary]) -> str:
+    return ", ".join(f"{entry['name']} {_accuracy(entry)}" for entry in evaluations) or "no evaluation"
+
+
+def _accuracy(entry: EvaluationSummary) -> str:
+    return f"{entry['accuracy']:.1%} [{entry['low']:.1%}, {entry['high']:.1%}]"
+
+
+def round_table(summary: Summary) -> Table:
+    """The whole run, a row a student."""
+    names = sorted({entry["name"] for row in summary["rounds"] for entry in row["evaluations"]})
+    table = Table(title="Accuracy by round, with 95 % intervals")
+    for heading in ("round", "problems", "new", "quarantined", "easy", "hard", *names):
+        table.add_column(heading, justify="right")
+    untaught = {entry["name"]: _accuracy(entry) for entry in summary["baseline"]["evaluations"]}
+    table.add_row("untaught", "", "", "", "", "", *(untaught.get(name, "") for name in names))
+    for row in summary["rounds"]:
+        accuracies = {entry["name"]: _accuracy(entry) for entry in row["evaluations"]}
+        counts = (row["round"], row["problems"], row["added"], row["quarantined"], row["easy"], row["hard"])
+        table.add_row(*map(str, counts), *(accuracies.get(name, "") for name in names))
+    return table
+
+
+def show_result(console: Console, folder: Path, summary: Summary) -> None:
+    """The table by round, where everything is, and what to try next."""
+    console.print(round_table(summary))
+    if not (folder / STUDENT).exists():
+        console.print(Text(f"not finished; go on with: python main.py resume {folder}"))
+        return
+    lines = (
+        f"student   {folder / STUDENT} -> {(folder / STUDENT).readlink()} (best on the dev set)",
+        f"data set  {folder / DATASET}",
+        f"database  {folder / DATABASE}",
+        "next      " + f"python main.py evaluate {folder / STUDENT}",
+        "          " + f"python main.py report {folder} --json",
+        "          " + f"python main.py verify {folder}",
+    )
+    for line in lines:
+        console.print(Text(line))
+
+
+def show_evaluations(console: Console, evaluations: Sequence[EvaluationSummary]) -> None:
+    for entry in evaluations:
+        console.print(Text(f"{entry['name']}: {entry['correct']} of {entry['n']} right, {_accuracy(entry)}"))
+
+
+def show_checks(console: Console, checks: Sequence[Check]) -> None:
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        console.print(Text(f"{'ok     ' if check.ok else 'missing'}  {check.name:<{width}}  {check.detail}"))

@@ -1,0 +1,80 @@
+"""What this machine has for a run: packages, device, sandbox, weights, disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from agents.verifier import Verifier
+from domain import Reason
+from errors import FddError
+from graph.run import PACKAGES
+from training.tasks import DescribeTask
+from training.weights import EMBEDDED, check_student
+from training.worker import run_in_child
+
+DISK_GB = 4
+"""What a default run writes: three students of half a gigabyte, the cache, the database."""
+HOSTILE = "import os\nanswer = len(os.listdir('/'))"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that a run needs."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def examine(cache: Path, folder: Path) -> list[Check]:
+    """Every check, whatever the others found; `folder` is where runs would be kept."""
+    return [
+        _attempt("packages", _packages),
+        _attempt("device", lambda: str(run_in_child(DescribeTask(), lambda event: None))),
+        _attempt("sandbox", _sandbox),
+        *(_attempt(f"weights {name}", lambda name=name: _weights(cache / name)) for name in EMBEDDED),  # type: ignore[misc]
+        _attempt("disk", lambda: _disk(folder)),
+    ]
+
+
+def _attempt(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except FddError as error:
+        return Check(name, False, str(error))
+
+
+def _packages() -> str:
+    try:
+        return ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    except PackageNotFoundError as error:
+        raise FddError(
+            f"{error.name} is not installed: run `make run`, or pip install -r requirements.lock"
+        ) from None
+
+
+def _sandbox() -> str:
+    with Verifier(workers=1) as verifier:
+        right = verifier.judge("pot", "answer = 6 * 7", Fraction(42))
+        hostile = verifier.judge("pot", HOSTILE, Fraction(42))
+    if right.reason is not Reason.ACCEPTED or hostile.reason.accepted:
+        raise FddError(f"the sandbox judged {right.reason} and {hostile.reason}: reinstall pydantic-monty")
+    return f"runs programs, and refuses files ({hostile.reason})"
+
+
+def _weights(folder: Path) -> str:
+    if not folder.is_dir():
+        raise FddError(f"not fetched yet: the first run does it ({folder})")
+    return str(check_student(folder))
+
+
+def _disk(folder: Path) -> str:
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < DISK_GB:
+        raise FddError(f"{free:.1f} GB free in {folder}, a default run needs {DISK_GB}: make room")
+    return f"{free:.0f} GB free in {folder}"

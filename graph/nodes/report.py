@@ -1,0 +1,64 @@
+"""Report: the student that did best on the dev set and the data set that taught it, under names that are easy to find."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from langgraph.runtime import Runtime
+
+from graph.state import Progress, RunContext, RunState, RunUpdate
+from storage.records import EvaluationRecord
+from storage.store import Lesson
+
+STUDENT = "student"
+"""Link in the run folder to the best student."""
+DATASET = "dataset.jsonl"
+
+
+def report(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
+    context = runtime.context
+    best = best_round(context.store.evaluations())
+    student = f"students/round-{best}"
+    _link(context.folder / STUDENT, Path(student))
+    lessons = context.store.training_set(round=state.round)
+    _write(context.folder / DATASET, "".join(f"{as_line(lesson)}\n" for lesson in lessons))
+    context.listener.advanced(Progress(round=state.round, phase="report", done=1, total=1, note=student))
+    return {"student": student}
+
+
+def best_round(evaluations: list[EvaluationRecord]) -> int:
+    """The round whose student is best on the dev set, the latest of equals; the test sets have no say."""
+    taught = [record for record in evaluations if record.name == "dev" and record.round >= 0]
+    return max(taught, key=lambda record: (record.correct, record.round)).round
+
+
+def as_line(lesson: Lesson) -> str:
+    problem, rationale = lesson.problem, lesson.rationale
+    row = {
+        "id": problem.id,
+        "question": problem.question,
+        "answer": str(problem.answer),
+        "thought": rationale.thought,
+        "rationale": rationale.text,
+        "round": problem.round,
+        "source": problem.source,
+        "parent": problem.parent,
+        "operator": problem.operator,
+    }
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point the link at the target in one step, so that it is never missing."""
+    draft = link.with_name(f".{link.name}.new")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(target, target_is_directory=True)
+    os.replace(draft, link)
+
+
+def _write(file: Path, text: str) -> None:
+    draft = file.with_name(f".{file.name}.new")
+    draft.write_text(text, "utf-8")
+    os.replace(draft, file)

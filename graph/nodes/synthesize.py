@@ -1,0 +1,117 @@
+"""Synthesize: each probed problem gets a child, harder where the student solved it and similar where it did not."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from langgraph.runtime import Runtime
+
+from agents.synthesizer import operator_for
+from domain import Band, Draft, Operator, Problem, Reason, Refusal, problem_id
+from errors import StoppedError
+from graph.state import Progress, RunContext, RunState, RunUpdate
+from matching import exact_form
+from problems.contamination import Decontaminator
+from storage.records import TAUGHT_SPLITS, ProblemRecord, evaluation_name
+
+DRAFTS = 3
+"""Drafts asked for before a parent is left without a child, when they repeat what is there."""
+
+
+def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
+    """Write the next round's problems, all of them in one transaction.
+
+    What is written depends on the store as it stood before and on the seed alone, so that a second pass after a
+    crash writes the same.
+    """
+    context = runtime.context
+    parents = list(choose_parents(state, context))
+    shelf = Shelf(state, context)
+    for count, (parent, band) in enumerate(parents):
+        if context.should_stop():
+            raise StoppedError("stopped while writing problems")
+        _report(state, context, count, len(parents), shelf)
+        shelf.add_child(parent, operator_for(band))
+    context.store.add(shelf.written)
+    _report(state, context, len(parents), len(parents), shelf)
+    return {"round": state.round + 1, "added": len(shelf.written), "removed": dict(shelf.refused)}
+
+
+def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
+    """What this round's student was probed on, and this round's own children, by the band found before they were taught."""
+    bands = {
+        probe.problem_id: probe.band
+        for round in (state.round - 1, state.round)  # noqa: A001
+        for probe in context.store.probes(round=round)
+    }
+    probed_now = {probe.problem_id for probe in context.store.probes(round=state.round)}
+    for problem in context.store.problems(splits=TAUGHT_SPLITS):
+        new_child = problem.parent is not None and problem.round == state.round
+        if problem.id in bands and (problem.id in probed_now or new_child):
+            yield problem, bands[problem.id]
+
+
+class Shelf:
+    """The problems written so far for the next round, and everything that they must not repeat."""
+
+    def __init__(self, state: RunState, context: RunContext) -> None:
+        known = [
+            problem
+            for problem in context.store.problems()
+            if problem.split != "generated" or problem.round <= state.round
+        ]
+        evaluations: defaultdict[str, list[Problem]] = defaultdict(list)
+        for problem in known:
+            if problem.split not in TAUGHT_SPLITS:
+                evaluations[evaluation_name(problem.split)].append(problem)
+        self.seen = {exact_form(problem.question) for problem in known}
+        self.decontaminator = Decontaminator(evaluations)
+        self.round = state.round + 1
+        self.context = context
+        self.written: list[ProblemRecord] = []
+        self.refused: Counter[str] = Counter()
+
+    def add_child(self, parent: Problem, operator: Operator) -> None:
+        """Write one child, or count why there is none."""
+        reason = str(Reason.NO_VARIATION)
+        for number in range(DRAFTS):
+            rng = random.Random(f"{self.context.settings.seed} {self.round} {parent.id} {operator} {number}")
+            draft = self.context.synthesizer.write(parent, operator, rng)
+            if isinstance(draft, Refusal):
+                reason = str(draft.reason)
+                break
+            fault = self._fault(draft)
+            if fault is None:
+                self._keep(draft, parent, operator)
+                return
+            reason = fault
+        self.refused[reason] += 1
+
+    def _fault(self, draft: Draft) -> str | None:
+        if match := self.decontaminator.match(draft.question):
+            return str(match)
+        return str(Reason.DUPLICATE) if exact_form(draft.question) in self.seen else None
+
+    def _keep(self, draft: Draft, parent: Problem, operator: Operator) -> None:
+        problem = Problem(
+            id=problem_id(draft.question, draft.answer),
+            question=draft.question,
+            answer=draft.answer,
+            solution=draft.solution,
+            source=parent.source,
+            template=parent.template,
+            parent=parent.id,
+            operator=operator,
+            round=self.round,
+        )
+        self.seen.add(exact_form(draft.question))
+        self.written.append(ProblemRecord.of(problem, split="generated", agent=self.context.synthesizer.name))
+
+
+def _report(state: RunState, context: RunContext, done: int, total: int, shelf: Shelf) -> None:
+    note = f"{len(shelf.written)} written"
+    context.listener.advanced(
+        Progress(round=state.round, phase="synthesize", done=done, total=total, note=note)
+    )

@@ -1,0 +1,149 @@
+"""Runs the outer graph in a run folder: a new run, or the rest of one that was interrupted."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from agents.synthesizer import SymbolicSynthesizer, Synthesizer
+from agents.teacher import SymbolicTeacher, Teacher
+from agents.thoughts import thought
+from agents.verifier import Verifier
+from errors import UsageError
+from graph.build import STEPS_PER_ROUND, build_run
+from graph.state import Listener, RunContext, RunState
+from settings import Settings
+from storage.records import RunRecord
+from storage.store import Store
+from training.weights import student_path
+
+DATABASE = "fdd.duckdb"
+CHECKPOINTS = "checkpoints.sqlite"
+PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
+
+
+def never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agents:
+    """Who teaches and who writes problems; the embedded symbolic ones unless told otherwise."""
+
+    teacher: Teacher
+    synthesizer: Synthesizer
+
+
+def start(
+    settings: Settings,
+    folder: Path,
+    listener: Listener,
+    *,
+    cache: Path,
+    agents: Agents | None = None,
+    should_stop: Callable[[], bool] = never,
+) -> RunState:
+    """Run from the beginning in a new folder, which is removed again when the settings turn out not to work.
+
+    Raises `UsageError` for what the user can mend, `StoppedError` when `should_stop` said so, `RunFailedError` else.
+    """
+    if folder.exists():
+        raise UsageError(
+            f"the run folder {str(folder)!r} exists: continue that run with `python main.py resume {folder}`, "
+            "or give another --run-dir"
+        )
+    for name in settings.thoughts:
+        thought(name)
+    student_path(settings.student, cache)
+    folder.mkdir(parents=True)
+    try:
+        Store.create(folder / DATABASE, describe_run(settings))
+        return proceed(folder, listener, cache=cache, agents=agents, should_stop=should_stop)
+    except UsageError:
+        shutil.rmtree(folder)
+        raise
+
+
+def resume(
+    folder: Path,
+    listener: Listener,
+    *,
+    cache: Path,
+    agents: Agents | None = None,
+    should_stop: Callable[[], bool] = never,
+) -> RunState:
+    """Go on where the run in this folder was interrupted; a finished run is left as it is."""
+    return proceed(folder, listener, cache=cache, agents=agents, should_stop=should_stop)
+
+
+def proceed(
+    folder: Path,
+    listener: Listener,
+    *,
+    cache: Path,
+    agents: Agents | None,
+    should_stop: Callable[[], bool],
+) -> RunState:
+    """Run the graph from its bookmark to the end."""
+    store = open_store(folder)
+    run = store.run()
+    settings = Settings.from_json(run.settings)
+    agents = agents or embedded_agents(settings)
+    with Verifier(workers=settings.workers) as verifier, checkpointer(folder) as saver:
+        context = RunContext(
+            settings=settings,
+            folder=folder,
+            base=student_path(settings.student, cache),
+            store=store,
+            teacher=agents.teacher,
+            synthesizer=agents.synthesizer,
+            verifier=verifier,
+            listener=listener,
+            should_stop=should_stop,
+        )
+        graph = build_run().compile(checkpointer=saver)
+        config: RunnableConfig = {
+            "configurable": {"thread_id": run.id},
+            "recursion_limit": STEPS_PER_ROUND * (settings.rounds + 2),
+        }
+        begun = bool(graph.get_state(config).values)
+        state = None if begun else RunState(run=run.id, rounds=settings.rounds)
+        result = graph.invoke(state, config, context=context, version="v2", durability="sync")
+    return result.value
+
+
+def open_store(folder: Path) -> Store:
+    if not (folder / DATABASE).is_file():
+        raise UsageError(
+            f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `python main.py --rounds N`"
+        )
+    return Store.open(folder / DATABASE)
+
+
+def embedded_agents(settings: Settings) -> Agents:
+    """The agents that the settings name."""
+    assert settings.teacher == "symbolic"
+    return Agents(teacher=SymbolicTeacher(), synthesizer=SymbolicSynthesizer())
+
+
+def describe_run(settings: Settings) -> RunRecord:
+    versions = {name: version(name) for name in PACKAGES}
+    return RunRecord(
+        id=f"run-{uuid.uuid4().hex[:12]}", settings=settings.to_json(), versions=versions, seed=settings.seed
+    )
+
+
+@contextmanager
+def checkpointer(folder: Path) -> Iterator[SqliteSaver]:
+    """The bookmark file of a run."""
+    with closing(sqlite3.connect(folder / CHECKPOINTS, check_same_thread=False)) as connection:
+        yield SqliteSaver(connection)

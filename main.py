@@ -1,0 +1,261 @@
+"""Feedback-driven distillation from the command line: teach a student, resume, evaluate, report, verify.
+
+Run `python main.py --rounds 2`, or `python main.py --help`. Heavy imports stay inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from errors import FddError, StoppedError, UsageError
+from settings import add_options, cache_folder, load_settings
+
+if TYPE_CHECKING:
+    from graph.state import RunState
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+class Parser(ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see `python {self.prog} --help`")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code: 0 done, 1 a failure on the way or a finding of `verify`, 2 wrong input, 130 interrupted."""
+    try:
+        given = build_parser(arguments).parse_args(arguments)
+        command: Callable[[Namespace], int] = given.command
+        return command(given)
+    except (StoppedError, KeyboardInterrupt):
+        return INTERRUPTED
+    except FddError as error:
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks or anything else that would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def build_parser(arguments: Sequence[str]) -> ArgumentParser:
+    """The parser of the command that the arguments begin with; of a run, where they begin with none."""
+    commands = {
+        "resume": add_resume,
+        "evaluate": add_evaluate,
+        "report": add_report,
+        "verify": add_verify,
+        "doctor": add_doctor,
+    }
+    name = arguments[0] if arguments else ""
+    if name not in commands:
+        parser = Parser(
+            prog="main.py",
+            description="Teach a small language model to reason about mathematics, round by round.",
+            epilog=f"Further commands, each with its own --help: {', '.join(commands)}.",
+        )
+        add_run(parser)
+        return parser
+    parser = Parser(prog="main.py")
+    commands[name](parser.add_subparsers().add_parser(name, help=commands[name].__doc__))
+    return parser
+
+
+def add_run(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="a new folder (default: runs/ and the time)"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML")
+    add_options(parser)
+    parser.set_defaults(command=run)
+
+
+def run(given: Namespace) -> int:
+    outside = ("run_dir", "config", "command")
+    settings = load_settings({k: v for k, v in vars(given).items() if k not in outside}, given.config)
+    folder = given.run_dir or Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}"
+    from graph.run import start
+
+    return watch(folder, partial(start, settings))
+
+
+def add_resume(parser: ArgumentParser) -> None:
+    """go on with an interrupted run"""
+    add_folder(parser)
+    parser.set_defaults(command=resume)
+
+
+def resume(given: Namespace) -> int:
+    from graph import run as runs
+
+    return watch(given.run_dir, runs.resume)
+
+
+def watch(folder: Path, work: Callable[..., RunState]) -> int:
+    """Do a run's work while a person watches, who may press Ctrl-C."""
+    from console import RunView, show_result, terminal
+    from graph.run import open_store
+
+    console = terminal()
+    with RunView(console, folder) as view, stop_on_signals(view.noticed) as stop:
+        try:
+            work(folder, view, cache=cache_folder(), should_stop=stop.is_set)
+        except StoppedError:
+            view.noticed(f"Stopped; nothing is lost. Go on with: python main.py resume {folder}")
+            raise
+    show_result(console, folder, open_store(folder).summary())
+    return 0
+
+
+@contextmanager
+def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
+    """An event that Ctrl-C or a termination signal sets; a second Ctrl-C ends the program at once."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        say("Stopping at the next safe point; press Ctrl-C again to stop at once.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def add_evaluate(parser: ArgumentParser) -> None:
+    """accuracy of a student on a problem set"""
+    parser.add_argument(
+        "student", metavar="STUDENT", help="smollm2-135m, a folder such as DIR/student, or ORG/NAME"
+    )
+    parser.add_argument(
+        "--problems", default="gsm-symbolic", metavar="SET", help="gsm-symbolic, gsm8k or a JSONL file"
+    )
+    parser.add_argument("--thought", default="pot", metavar="NAME", help="format to ask for (default: pot)")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="problems to ask (default: all of a file, 250 otherwise)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="which fresh problems (default: 0)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=256, metavar="N", help="longest answer (default: 256)"
+    )
+    add_json(parser)
+    parser.set_defaults(command=evaluate)
+
+
+def evaluate(given: Namespace) -> int:
+    from console import RunView, show_evaluations, terminal
+    from graph.score import score
+
+    console = terminal(stderr=given.json)
+    with RunView(console) as view, stop_on_signals(view.noticed) as stop:
+        scores = score(
+            given.student,
+            given.problems,
+            thought_name=given.thought,
+            limit=given.limit,
+            seed=given.seed,
+            max_new_tokens=given.max_new_tokens,
+            device=given.device,
+            cache=cache_folder(),
+            listener=view,
+            should_stop=stop.is_set,
+        )
+    if given.json:
+        print_json({"student": given.student, "evaluations": scores})
+    else:
+        show_evaluations(console, scores)
+    return 0
+
+
+def add_report(parser: ArgumentParser) -> None:
+    """a run's accuracy and counts by round"""
+    add_folder(parser)
+    add_json(parser)
+    parser.set_defaults(command=report)
+
+
+def report(given: Namespace) -> int:
+    from console import show_result, terminal
+    from graph.run import open_store
+
+    summary = open_store(given.run_dir).summary()
+    if given.json:
+        print_json(summary)
+    else:
+        show_result(terminal(), given.run_dir, summary)
+    return 0
+
+
+def add_verify(parser: ArgumentParser) -> None:
+    """check that nothing in a run's database was lost or changed"""
+    add_folder(parser)
+    add_json(parser)
+    parser.set_defaults(command=verify)
+
+
+def verify(given: Namespace) -> int:
+    from graph.run import open_store
+
+    findings = open_store(given.run_dir).verify()
+    if given.json:
+        print_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            print(one_line(str(finding)))
+        print(f"{len(findings)} findings")
+    return 1 if findings else 0
+
+
+def add_doctor(parser: ArgumentParser) -> None:
+    """what this machine has for a run, and what is missing"""
+    add_json(parser)
+    parser.set_defaults(command=doctor)
+
+
+def doctor(given: Namespace) -> int:
+    from console import show_checks, terminal
+    from graph.doctor import examine
+
+    checks = examine(cache_folder(), Path.cwd())
+    if given.json:
+        print_json({"checks": [asdict(check) for check in checks]})
+    else:
+        show_checks(terminal(), checks)
+    return 0 if all(check.ok for check in checks) else 1
+
+
+def add_folder(parser: ArgumentParser) -> None:
+    parser.add_argument("run_dir", type=Path, metavar="DIR", help="folder of the run")
+
+
+def add_json(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for a script")
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
