@@ -25,16 +25,54 @@ from agents.symbolic.numbers import write_plain
 HUNDRED = Constant(Fraction(100))
 ONE = Constant(Fraction(1))
 ADDED = frozenset(
-    Fraction(value) for value in (0, 1, 2, 3, 5, 7, 12, 24, 28, 29, 30, 31, 52, 60, 90, 100, 180, 360, 365, 366)
+    Fraction(value)
+    for value in (0, 1, 2, 3, 5, 7, 12, 24, 28, 29, 30, 31, 52, 60, 90, 100, 180, 360, 365, 366)
 )
 """Whole numbers that a solution may add or subtract unexplained: calendar, clock, angles, small counts."""
-_WHOLE = (4, 6, 8, 9, 10, 14, 15, 16, 18, 20, 25, 26, 36, 40, 48, 50, 364, 500, 1000, 1440, 1760, 2000, 2400, 3600)
-_DECIMAL = ("5280", "10000", "1000000", "0.5", "0.25", "0.75", "0.1", "0.2", "0.01", "0.05", "0.001", "1.5")
-FAMILIAR = ADDED | {Fraction(value) for value in _WHOLE} | {Fraction(value) for value in _DECIMAL}
+_WHOLE = (4, 6, 8, 9, 10, 14, 15, 16, 18, 20, 25, 26, 36, 40, 48, 50, 364, 500, 1000, 1440, 1760, 2000, 2400)
+_OTHERS = "3600 5280 10000 1000000 0.5 0.25 0.75 0.1 0.2 0.01 0.05 0.001 1.5"
+FAMILIAR = ADDED | set(map(Fraction, _WHOLE)) | set(map(Fraction, _OTHERS.split()))
 """Numbers that a solution may multiply or divide by unexplained: units of time, length and money besides."""
 
 
-uantity in quantities]
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An operation as the solution writes it, with the result that it claims."""
+
+    expression: Expression
+    written: Fraction | None
+    """None for an operation written without a result (`the rest is 130 - 75 pages`)."""
+    percent: bool
+    """The result is in percent."""
+    text: str
+    start: int
+    """Where the operation stands in `text`."""
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A claim after linking; `Result` leaves refer to nodes."""
+
+    claim: Claim
+    expression: Expression
+    value: Fraction
+    sound: bool
+    """Its operands are all explained and its written result is exact (or was computed again)."""
+
+    @property
+    def written(self) -> Fraction | None:
+        return self.claim.written
+
+
+class Linker:
+    """Takes the claims of one solution in order, and links each to what came before it."""
+
+    def __init__(self, question: str, quantities: Sequence[Quantity], *, repair: bool) -> None:
+        self.question = question
+        self.quantities = quantities
+        self.repair = repair
+        self.givens = [quantity.value for quantity in quantities]
         self.nodes: list[Node] = []
         self.used: set[Given | Result] = set()
         self.fault = ""
