@@ -117,7 +117,8 @@ def round_line(summary: Summary, round: int) -> str:  # noqa: A002
     found = next(entry for entry in summary["rounds"] if entry["round"] == round)
     return (
         f"round {round}: {_accuracies(found['evaluations'])}; {found['problems']} problems in the set, "
-        f"{found['added']} of them new, {found['accepted']} rationales accepted, {found['quarantined']} quarantined"
+        f"{found['added']} of them new, "
+        f"{found['accepted']} rationales accepted, {found['quarantined']} quarantined"
     )
 
 

@@ -1,6 +1,7 @@
 """Feedback-driven distillation from the command line: teach a student, resume, evaluate, report, verify.
 
-Run `python main.py --rounds 2`, or `python main.py --help`. Heavy imports stay inside the commands that need them.
+Run `python main.py --rounds 2`, or `python main.py --help`. Heavy imports stay inside the commands that
+need them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run's settings, typed; and where they come from: defaults, a TOML file, the environment, the command line.
+"""A run's settings, typed, and where they come from: defaults, a TOML file, environment, command line.
 
 Each source overrides the ones before it. This is the only place that reads the environment.
 """

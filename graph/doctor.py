@@ -35,7 +35,7 @@ def examine(cache: Path, folder: Path) -> list[Check]:
     """Every check, whatever the others found; `folder` is where runs would be kept."""
     return [
         _attempt("packages", _packages),
-        _attempt("device", lambda: str(run_in_child(DescribeTask(), lambda event: None))),
+        _attempt("device", lambda: str(run_in_child(DescribeTask(), lambda _: None))),
         _attempt("sandbox", _sandbox),
         *(_attempt(f"weights {name}", lambda name=name: _weights(cache / name)) for name in EMBEDDED),  # type: ignore[misc]
         _attempt("disk", lambda: _disk(folder)),

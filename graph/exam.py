@@ -1,4 +1,4 @@
-"""An exam: the student answers problems in its child process, and every answer is judged and stored batch by batch."""
+"""An exam: the student answers problems in its child process; answers are judged and stored batch by batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inner graph: one rationale for one problem is explained, verified, then kept, repaired once, or quarantined."""
+"""The inner graph: one rationale is explained, verified, then kept, repaired once, or quarantined."""
 
 from __future__ import annotations
 

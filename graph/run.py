@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -54,12 +54,13 @@ def start(
 ) -> RunState:
     """Run from the beginning in a new folder, which is removed again when the settings turn out not to work.
 
-    Raises `UsageError` for what the user can mend, `StoppedError` when `should_stop` said so, `RunFailedError` else.
+    Raises `UsageError` for what the user can mend, `StoppedError` when `should_stop` said so, else
+    `RunFailedError`.
     """
     if folder.exists():
         raise UsageError(
-            f"the run folder {str(folder)!r} exists: continue that run with `python main.py resume {folder}`, "
-            "or give another --run-dir"
+            f"the run folder {str(folder)!r} exists: continue that run with "
+            f"`python main.py resume {folder}`, or give another --run-dir"
         )
     for name in settings.thoughts:
         thought(name)

@@ -9,7 +9,6 @@ from pathlib import Path
 from agents.evaluator import wilson
 from agents.thoughts import thought
 from agents.verifier import Verifier
-from domain import Problem
 from graph.state import Listener, Progress
 from problems.split import test_sets
 from storage.summary import EvaluationSummary

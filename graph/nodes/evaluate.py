@@ -1,4 +1,4 @@
-"""Evaluate: the student sits the dev and test sets; the untaught one does so with worked examples in its prompt."""
+"""Evaluate: the student sits the dev and test sets; the untaught one with worked examples in its prompt."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesson]) -> tuple[Example, ...]:
-    """The whole set; when going on from the last student, what is new in it and a draw from the rest as replay."""
+    """The whole set; when going on from the last student, the new part and a draw from the rest as replay."""
     if settings.fine_tune.start == "base" or state.round == 0:
         return tuple(as_example(lesson) for lesson in lessons)
     new = [lesson for lesson in lessons if lesson.problem.round == state.round]

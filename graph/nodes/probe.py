@@ -1,7 +1,7 @@
 """Probe: how well the latest student solves problems that it was not trained on.
 
-`probe` asks the seeds held back for the next round, whose bands decide what is written; `probe_children` asks the
-problems that were written, so that each can be compared with its parent.
+`probe` asks the seeds held back for the next round, whose bands decide what is written; `probe_children`
+asks the problems that were written, so that each can be compared with its parent.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Report: the student that did best on the dev set and the data set that taught it, under names that are easy to find."""
+"""Report: the student that did best on the dev set and the data set that taught it, under plain names."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from langgraph.runtime import Runtime
@@ -55,10 +54,10 @@ def _link(link: Path, target: Path) -> None:
     draft = link.with_name(f".{link.name}.new")
     draft.unlink(missing_ok=True)
     draft.symlink_to(target, target_is_directory=True)
-    os.replace(draft, link)
+    draft.replace(link)
 
 
 def _write(file: Path, text: str) -> None:
     draft = file.with_name(f".{file.name}.new")
     draft.write_text(text, "utf-8")
-    os.replace(draft, file)
+    draft.replace(file)

@@ -1,4 +1,4 @@
-"""The first phase: problems come in, the grader is checked on their answers, and each seed gets the round that teaches it."""
+"""Seed: problems come in, the grader is checked on their answers, each seed gets the round that teaches it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
-    """Each seed with the round that first teaches it: the initial set, then equal parts for the rounds of feedback.
+    """Each seed with the round that first teaches it: the initial set, then equal parts for the other rounds.
 
     A problem that is held back is probed before any student was trained on it.
     """

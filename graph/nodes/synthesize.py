@@ -1,4 +1,4 @@
-"""Synthesize: each probed problem gets a child, harder where the student solved it and similar where it did not."""
+"""Synthesize: a probed problem gets a child, harder where the student solved it, similar where it did not."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ DRAFTS = 3
 def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     """Write the next round's problems, all of them in one transaction.
 
-    What is written depends on the store as it stood before and on the seed alone, so that a second pass after a
-    crash writes the same.
+    What is written depends on the store as it stood before and on the seed alone, so that a second pass
+    after a crash writes the same.
     """
     context = runtime.context
     parents = list(choose_parents(state, context))
@@ -40,7 +40,7 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
-    """What this round's student was probed on, and this round's own children, by the band found before they were taught."""
+    """What this round's student was probed on, and this round's children, by the band from before their lesson."""
     bands = {
         probe.problem_id: probe.band
         for round in (state.round - 1, state.round)  # noqa: A001
