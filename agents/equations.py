@@ -1,0 +1,304 @@
+"""Reads equations written by a model and solves them exactly; no part of them is ever evaluated as Python.
+
+What is linear once the values found so far are put in, which covers every chain of steps, is solved here with
+fractions; only what is left over goes to sympy, in a limited process.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol, TypeVar
+
+from agents.thoughts.base import Outcome
+from agents.values import MAX_BITS, fault, too_long
+from domain import Reason
+
+MAX_EQUATIONS = 60
+MAX_LENGTH = 400
+"""Characters in one equation."""
+MAX_DEPTH = 40
+"""Parentheses, signs and powers inside one another."""
+
+TOKEN = re.compile(
+    r"\s*([0-9]+(?:\.[0-9]+)?(?![\w.])|\.[0-9]+(?![\w.])|[A-Za-z_][A-Za-z0-9_]*|\*\*|[-+*/()])"
+)
+CALL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*[.(\[]")
+
+OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+}
+BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
+SIGN_BINDING = 3
+"""`-x ** 2` is `-(x ** 2)`, `-x * y` is `(-x) * y`."""
+
+T = TypeVar("T")
+
+
+class Refused(Exception):  # noqa: N818 - a finding about the text, not a fault of ours
+    """The equations cannot be read or computed with; `outcome` says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+
+
+class NonlinearError(Exception):
+    """An expression is not linear in what is still unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A binary operation; `-x` is `0 - x`."""
+
+    sign: str
+    left: Expression
+    right: Expression
+
+
+Expression = Fraction | str | Operation
+"""A number, the name of a quantity, or an operation on two expressions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """Two expressions that are to be equal."""
+
+    left: Expression
+    right: Expression
+
+
+class NonlinearSolver(Protocol):
+    """Solves what elimination cannot."""
+
+    def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
+        """The value of `unknown`; `relations` gives, for some names, the expression that each one equals."""
+        ...
+
+
+def read_equation(text: str) -> Equation:
+    """`2 * clips_in_may = 48` as a tree; raises `Refused` for anything outside that small language."""
+    sides = text.split("=")
+    if len(sides) != 2:
+        raise _syntax(f"an equation has one `=`, not {len(sides) - 1}: {_shown(text)}")
+    return Equation(read_expression(sides[0]), read_expression(sides[1]))
+
+
+def read_expression(text: str) -> Expression:
+    """Names, decimal numbers, `+ - * / **`, signs and parentheses, all in ASCII; raises `Refused`."""
+    if len(text) > MAX_LENGTH:
+        raise Refused(fault(Reason.MEMORY_LIMIT, f"an equation is longer than {MAX_LENGTH} characters"))
+    if found := CALL.search(text):
+        raise Refused(fault(Reason.FORBIDDEN, f"no calls, attributes or items in equations: {found[0]!r}"))
+    return _Reader(text).whole()
+
+
+def evaluate(expression: Expression, number: Callable[[Fraction], T], name: Callable[[str], T]) -> T:
+    """Compute an expression with whatever type `number` and `name` turn its leaves into."""
+    if isinstance(expression, Fraction):
+        return number(expression)
+    if isinstance(expression, str):
+        return name(expression)
+    left = evaluate(expression.left, number, name)
+    result: T = OPERATORS[expression.sign](left, evaluate(expression.right, number, name))
+    return result
+
+
+class _Reader:
+    """Precedence climbing over the tokens of one side (V. Pratt, POPL 1973)."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = [*_tokens(text), ""]
+        self._at = 0
+
+    def whole(self) -> Expression:
+        expression = self._expression(1, 0)
+        if self._next():
+            raise _syntax(f"an operator is missing: {_shown(self._text)}")
+        return expression
+
+    def _next(self) -> str:
+        return self._tokens[self._at]
+
+    def _take(self) -> str:
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _expression(self, least: int, depth: int) -> Expression:
+        if depth > MAX_DEPTH:
+            raise _syntax(f"more than {MAX_DEPTH} levels deep")
+        left = self._operand(depth + 1)
+        while (sign := self._next()) in BINDING and BINDING[sign] >= least:
+            self._take()
+            # `**` groups from the right, the others from the left.
+            least_right = BINDING[sign] if sign == "**" else BINDING[sign] + 1
+            left = Operation(sign, left, self._expression(least_right, depth + 1))
+        return left
+
+    def _operand(self, depth: int) -> Expression:
+        token = self._take()
+        if token in ("+", "-"):
+            return Operation(token, Fraction(0), self._expression(SIGN_BINDING, depth))
+        if token == "(":
+            inside = self._expression(1, depth)
+            if self._take() != ")":
+                raise _syntax(f"a parenthesis is not closed: {_shown(self._text)}")
+            return inside
+        if not token or token in ")*/**":
+            raise _syntax(f"a number or a name is missing: {_shown(self._text)}")
+        return Fraction(token) if token[0] in ".0123456789" else token
+
+
+def _tokens(text: str) -> Iterable[str]:
+    at = 0
+    text = text.rstrip()
+    while at < len(text):
+        found = TOKEN.match(text, at)
+        if found is None:
+            raise _syntax(f"cannot read {_shown(text[at:])}")
+        at = found.end()
+        yield found[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """`constant + sum(factor * name)`; raises `NonlinearError` where a result would be none."""
+
+    constant: Fraction
+    terms: Mapping[str, Fraction]
+    """Factors by name; never 0."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.constant, *self.terms.values())
+        if any(max(n.numerator.bit_length(), n.denominator.bit_length()) > MAX_BITS for n in numbers):
+            raise Refused(too_long())
+
+    def __add__(self, other: Linear) -> Linear:
+        terms = dict(self.terms)
+        for name, factor in other.terms.items():
+            terms[name] = terms.get(name, Fraction(0)) + factor
+        return Linear(self.constant + other.constant, {name: f for name, f in terms.items() if f})
+
+    def __sub__(self, other: Linear) -> Linear:
+        return self + other.times(Fraction(-1))
+
+    def __mul__(self, other: Linear) -> Linear:
+        if self.terms and other.terms:
+            raise NonlinearError
+        return self.times(other.constant) if self.terms else other.times(self.constant)
+
+    def __truediv__(self, other: Linear) -> Linear:
+        if other.terms:
+            raise NonlinearError
+        if other.constant == 0:
+            raise Refused(fault(Reason.RUNTIME_ERROR, "division by zero"))
+        return self.times(1 / other.constant)
+
+    def __pow__(self, other: Linear) -> Linear:
+        power = other.constant
+        if self.terms or other.terms or power.denominator != 1:
+            raise NonlinearError
+        base = self.constant
+        if base == 0 and power < 0:
+            raise Refused(fault(Reason.RUNTIME_ERROR, "division by zero"))
+        bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+        if bits * abs(power) > 2 * MAX_BITS:
+            raise Refused(too_long())
+        return Linear(base ** int(power), {})
+
+    def times(self, factor: Fraction) -> Linear:
+        return Linear(self.constant * factor, {name: f * factor for name, f in self.terms.items() if factor})
+
+    def without(self, name: str, value: Linear) -> Linear:
+        """With the value put in for the name."""
+        if name not in self.terms:
+            return self
+        rest = Linear(self.constant, {other: f for other, f in self.terms.items() if other != name})
+        return rest + value.times(self.terms[name])
+
+    def __str__(self) -> str:
+        """As an expression that `read_expression` reads."""
+        return " + ".join([f"({self.constant})", *(f"({f}) * {name}" for name, f in self.terms.items())])
+
+
+def solve_equations(equations: Sequence[str], unknown: str, solver: NonlinearSolver) -> Outcome:
+    """The value of one unknown, or why the equations give none; contradictions count wherever they stand."""
+    if len(equations) > MAX_EQUATIONS:
+        return fault(Reason.MEMORY_LIMIT, f"more than {MAX_EQUATIONS} equations")
+    try:
+        read = {text: read_equation(text) for text in equations}
+        if not any(_mentions(side, unknown) for eq in read.values() for side in (eq.left, eq.right)):
+            return fault(Reason.NO_ANSWER, f"no equation mentions {unknown!r}")
+        relations, left_over = _eliminate(read)
+    except Refused as refused:
+        return refused.outcome
+    if left_over:
+        return solver.solve(left_over, {name: str(value) for name, value in relations.items()}, unknown)
+    value = relations.get(unknown)
+    if value is None or value.terms:
+        return fault(Reason.MANY_SOLUTIONS, f"the equations leave {unknown!r} open")
+    return Outcome(value=value.constant)
+
+
+def _eliminate(equations: Mapping[str, Equation]) -> tuple[dict[str, Linear], list[str]]:
+    """What each name equals in terms of the open ones (Gauss-Jordan), and what stays nonlinear."""
+    relations: dict[str, Linear] = {}
+    waiting = dict(equations)
+    progress = True
+    while waiting and progress:
+        progress = False
+        for text, equation in list(waiting.items()):
+            try:
+                zero = _difference(equation, relations)
+            except NonlinearError:
+                continue
+            del waiting[text]
+            progress = True
+            _learn(zero, relations, text)
+    return relations, list(waiting)
+
+
+def _difference(equation: Equation, relations: Mapping[str, Linear]) -> Linear:
+    def number(value: Fraction) -> Linear:
+        return Linear(value, {})
+
+    def name(text: str) -> Linear:
+        return relations.get(text) or Linear(Fraction(0), {text: Fraction(1)})
+
+    return evaluate(equation.left, number, name) - evaluate(equation.right, number, name)
+
+
+def _learn(zero: Linear, relations: dict[str, Linear], text: str) -> None:
+    """Solve `zero = 0` for its first name and put the result into what is known so far."""
+    if not zero.terms:
+        if zero.constant:
+            raise Refused(fault(Reason.NO_SOLUTION, f"it contradicts the others: {_shown(text)}"))
+        return
+    name, factor = next(iter(zero.terms.items()))
+    rest = Linear(zero.constant, {other: f for other, f in zero.terms.items() if other != name})
+    value = rest.times(-1 / factor)
+    for other, known in relations.items():
+        relations[other] = known.without(name, value)
+    relations[name] = value
+
+
+def _mentions(expression: Expression, name: str) -> bool:
+    if isinstance(expression, Operation):
+        return _mentions(expression.left, name) or _mentions(expression.right, name)
+    return expression == name
+
+
+def _syntax(detail: str) -> Refused:
+    return Refused(fault(Reason.SYNTAX_ERROR, detail))
+
+
+def _shown(text: str) -> str:
+    return ascii(text.strip()[:80])

@@ -1,0 +1,131 @@
+"""Evaluates text written by models within limits: programs in a Rust interpreter, equations by a solver."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from pydantic_monty import (
+    CollectString,
+    Monty,
+    MontyCrashedError,
+    MontyError,
+    MontySyntaxError,
+    OSPolicy,
+    ResourceLimits,
+)
+
+from agents.equations import solve_equations
+from agents.solver import Solver
+from agents.thoughts.base import Outcome
+from agents.values import fault, value_outcome
+from domain import Reason
+
+MAX_PROGRAM = 20_000
+"""Characters; longer programs are refused unread."""
+
+MAX_PRINTED = 64 * 1024
+"""Bytes that a program may print; nobody reads them."""
+
+FIXED_WORLD = OSPolicy(
+    datetime=datetime(2000, 1, 1, tzinfo=UTC), sleep="zero", random_start={"seed": 0}, process_time="zero"
+)
+"""The same program gives the same answer whenever it runs."""
+
+NO_ANSWER = "NameError: name 'answer' is not defined"
+
+OUTSIDE = re.compile(
+    r"has no attribute '__\w+__'|is not supported in this environment|^AttributeError: module '(?:os|sys)' "
+)
+"""Attempts to leave the sandbox that the interpreter reports with an everyday exception."""
+
+
+DIED = Outcome(value=None, reason=Reason.RUNTIME_ERROR, detail="the interpreter died on it, twice")
+
+
+class LimitedSandbox:
+    """The `Sandbox` of the thoughts; a context manager that owns the worker processes.
+
+    Safe to call from several threads: each call takes one of the `workers`, or waits for one.
+    A worker that dies is replaced.
+
+    >>> with LimitedSandbox() as sandbox:
+    ...     sandbox.run_program("half = 48 / 2\\nanswer = 48 + half").value
+    Fraction(72, 1)
+    """
+
+    def __init__(
+        self, *, workers: int = 2, seconds: float = 1.0, megabytes: int = 64, solve_seconds: float = 3.0
+    ) -> None:
+        self._limits = ResourceLimits(max_feed_duration_secs=seconds, max_memory=megabytes * 2**20)
+        self._seconds, self._megabytes = seconds, megabytes
+        self._pool = Monty(min_processes=workers, max_processes=workers)
+        self._solver = Solver(seconds=solve_seconds)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._open.enter_context(self._pool)
+        self._open.enter_context(self._solver)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def run_program(self, source: str) -> Outcome:
+        """Run a program in a fresh session; the outcome is the value of its variable `answer` at the end.
+
+        The interpreter knows a large part of Python, with `math`, `decimal`, `datetime` and `itertools`.
+        It differs from CPython in places: `round(2.675, 2)` is 2.68, and there is no `yield` and no `del`.
+        """
+        if len(source) > MAX_PROGRAM:
+            return fault(Reason.MEMORY_LIMIT, f"the program is longer than {MAX_PROGRAM} characters")
+        # Something outside may have killed the worker, so the program has a second chance.
+        return self._attempt(source) or self._attempt(source) or DIED
+
+    def solve(self, equations: Sequence[str], unknown: str) -> Outcome:
+        """Solve for one unknown: linear equations exactly and here, others by sympy in a limited process."""
+        return solve_equations(equations, unknown, self._solver)
+
+    def _attempt(self, source: str) -> Outcome | None:
+        """None when the worker died."""
+        try:
+            with self._pool.checkout(limits=self._limits, os_policy=FIXED_WORLD) as session:
+                return value_outcome(
+                    session.feed_run(f"{source}\nanswer", print_callback=CollectString(MAX_PRINTED))
+                )
+        except MontyCrashedError as crash:
+            return fault(Reason.TIME_LIMIT, self._late()) if crash.timed_out else None
+        except MontyError as error:
+            return self._explain(error)
+
+    def _explain(self, error: MontyError) -> Outcome:
+        message = " ".join(str(error).split())[:200]
+        if isinstance(error, MontySyntaxError):
+            return fault(Reason.SYNTAX_ERROR, message)
+        match error.exception():
+            case TimeoutError():
+                return fault(Reason.TIME_LIMIT, self._late())
+            case MemoryError():
+                return fault(Reason.MEMORY_LIMIT, f"needed more than {self._megabytes} MB")
+            case NameError() if message == NO_ANSWER:
+                return fault(Reason.NO_ANSWER, "the program sets no `answer`")
+            case PermissionError() | ImportError() | NotImplementedError():
+                return fault(Reason.FORBIDDEN, message)
+        outside = OUTSIDE.search(message) or _is_missing_builtin(message)
+        return fault(Reason.FORBIDDEN if outside else Reason.RUNTIME_ERROR, message)
+
+    def _late(self) -> str:
+        return f"ran longer than {self._seconds:g} s"
+
+
+def _is_missing_builtin(message: str) -> bool:
+    """`input`, `globals`, `__import__`: functions of Python that the interpreter leaves out."""
+    found = re.match(r"NameError: name '(\w+)' is not defined", message)
+    return found is not None and hasattr(builtins, found[1])

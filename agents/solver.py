@@ -1,0 +1,211 @@
+"""Solves nonlinear equations with sympy in a process of its own, which is killed when it takes too long.
+
+The process reads one JSON request a line and answers with one JSON line: `python -m agents.solver`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Self
+
+import errors
+from agents.equations import evaluate, read_equation, read_expression
+from agents.thoughts.base import Outcome
+from agents.values import MAX_BITS, fault, meant, too_long
+from domain import Reason
+
+if TYPE_CHECKING:
+    import sympy
+
+START_SECONDS = 60.0
+"""For starting Python and importing sympy on a busy machine."""
+
+OUT_OF_MEMORY = 3
+"""Exit status of the process."""
+
+DIED = Outcome(value=None, reason=Reason.RUNTIME_ERROR, detail="the solver died on it, twice")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Solver:
+    """Owns the process; starts it when it is first needed and again after it had to be killed.
+
+    One request at a time: few equations need it, and threads wait for each other.
+    """
+
+    def __init__(self, *, seconds: float, megabytes: int = 256) -> None:
+        self._seconds, self._megabytes = seconds, megabytes
+        self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The process; None while there is none."""
+        return self._process.pid if self._process else None
+
+    def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
+        """See `NonlinearSolver`; raises `ChildProcessError` when the process cannot be started."""
+        request = json.dumps({"equations": equations, "relations": relations, "unknown": unknown})
+        with self._lock:
+            # Something outside may have killed the process, so the equations have a second chance.
+            return self._ask(request) or self._ask(request) or DIED
+
+    def _ask(self, request: str) -> Outcome | None:
+        """None when the process was killed by a signal."""
+        process = self._started()
+        with contextlib.suppress(BrokenPipeError):
+            print(request, file=process.stdin, flush=True)
+        reply = _line(process.stdout, self._seconds)
+        if reply:
+            return _outcome(json.loads(reply))
+        if reply is None:
+            self._stop()
+            return fault(Reason.TIME_LIMIT, f"solving took longer than {self._seconds:g} s")
+        status = process.wait()
+        if status == OUT_OF_MEMORY:
+            return fault(Reason.MEMORY_LIMIT, f"solving needed more than {self._megabytes} MB")
+        return None if status < 0 else fault(Reason.RUNTIME_ERROR, "the solver failed on it")
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._stop()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "agents.solver", str(self._seconds), str(self._megabytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            # sympy's choices between equal forms follow the hash seed.
+            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
+        )
+        if not _line(self._process.stdout, START_SECONDS):
+            self._stop()
+            raise errors.ChildProcessError(
+                "the equation solver does not start; try `python -m agents.solver 1 256`"
+            )
+        return self._process
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(BrokenPipeError), self._process as process:
+                process.kill()
+            self._process = None
+
+
+def _line(stream: IO[str] | None, seconds: float) -> str | None:
+    """The next line, empty when the process has ended, None when it takes longer."""
+    assert stream is not None
+    ready, _, _ = select.select([stream], [], [], seconds)
+    return stream.readline() if ready else None
+
+
+def _outcome(reply: Mapping[str, str]) -> Outcome:
+    value = Fraction(reply["value"]) if reply["value"] else None
+    return Outcome(value=value, reason=Reason(reply["reason"]), detail=reply["detail"])
+
+
+def serve(seconds: float, megabytes: int) -> None:
+    """Answer requests until the input ends, with limited memory and, should the owner be gone, time."""
+    import sympy  # noqa: F401 - loaded before the memory limit and before any clock runs
+
+    resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, megabytes * 2**20))
+    print("ready", flush=True)
+    for line in sys.stdin:
+        signal.setitimer(signal.ITIMER_REAL, seconds + 1)
+        try:
+            found = solve_nonlinear(**json.loads(line))
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        value = "" if found.value is None else str(found.value)
+        print(json.dumps({"value": value, "reason": found.reason, "detail": found.detail}), flush=True)
+
+
+def solve_nonlinear(equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
+    """The value of `unknown` that all real solutions share; a root that is no fraction is rounded."""
+    import sympy
+
+    def number(value: Fraction) -> sympy.Expr:
+        return sympy.Rational(value.numerator, value.denominator)
+
+    known = {name: evaluate(read_expression(text), number, sympy.Symbol) for name, text in relations.items()}
+
+    def quantity(name: str) -> sympy.Expr:
+        return known.get(name, sympy.Symbol(name))
+
+    read = [read_equation(text) for text in equations]
+    zeros = [evaluate(e.left, number, quantity) - evaluate(e.right, number, quantity) for e in read]
+    if any(zero.has(sympy.zoo, sympy.nan, sympy.oo) for zero in zeros):
+        return fault(Reason.RUNTIME_ERROR, "division by zero")
+    target = quantity(unknown)
+    try:
+        solutions = _solutions([zero for zero in map(sympy.cancel, zeros) if zero != 0])
+    except NotImplementedError as error:
+        why = " ".join(str(error).split())[:100]
+        return fault(Reason.RUNTIME_ERROR, f"no method for these equations: {why}")
+    return _only_value([target.subs(found) for found in solutions], unknown)
+
+
+def _solutions(zeros: list[sympy.Expr]) -> list[dict[sympy.Symbol, sympy.Expr]]:
+    """Real solutions of all `zero = 0`."""
+    import sympy
+
+    if not zeros:
+        return [{}]
+    names = sorted(set().union(*(zero.free_symbols for zero in zeros)), key=str)
+    # A list of one equation would lose the roots that radicals cannot express.
+    found = sympy.solve(zeros if len(zeros) > 1 else zeros[0], names, dict=True)
+    return [solution for solution in found if all(map(_is_real, solution.values()))]
+
+
+def _only_value(values: Sequence[sympy.Expr], unknown: str) -> Outcome:
+    if not values:
+        return fault(Reason.NO_SOLUTION, "no real numbers satisfy the equations")
+    if any(value.free_symbols for value in values):
+        return fault(Reason.MANY_SOLUTIONS, f"the equations leave {unknown!r} open")
+    distinct = sorted({_fraction(value) for value in values})
+    if len(distinct) > 1:
+        shown = ", ".join(f"{float(value):g}" for value in distinct[:4])
+        return fault(Reason.MANY_SOLUTIONS, f"{unknown!r} can be {shown}")
+    if max(abs(distinct[0].numerator), distinct[0].denominator).bit_length() > MAX_BITS:
+        return too_long()
+    return Outcome(value=distinct[0])
+
+
+def _is_real(value: sympy.Expr) -> bool:
+    if value.is_real is not None or value.free_symbols:
+        return value.is_real is not False
+    return abs(complex(value).imag) < 1e-12
+
+
+def _fraction(value: sympy.Expr) -> Fraction:
+    if value.is_Rational:
+        return Fraction(int(value.p), int(value.q))
+    return meant(complex(value).real)
+
+
+if __name__ == "__main__":
+    serve(float(sys.argv[1]), int(sys.argv[2]))
