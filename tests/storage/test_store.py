@@ -1,0 +1,211 @@
+"""The store from one process: what goes in comes out, once, and never changes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from domain import Band, Interval, Operator, Reason
+from errors import StoreError
+from storage.records import CallRecord, EvaluationRecord, call_id
+from storage.store import Store
+from tests.storage.samples import ROUND, RUN, attempt, probe, problem, rationale
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(tmp_path / "fdd.duckdb", RUN)
+
+
+def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
+    assert Store.open(store.path).run() == RUN
+
+
+def test_every_record_comes_back_as_it_was_stored(store: Store) -> None:
+    parent = problem("Zweiundvierzig ‘½’ — 问题 \0 '; DROP TABLE problems; --", Fraction(-3, 7))
+    call = CallRecord(
+        id=call_id(agent="teacher", model="m", prompt_hash="h", settings_hash="s", seed=1),
+        round=0,
+        agent="teacher",
+        model="m",
+        prompt_hash="h",
+        settings_hash="s",
+        seed=1,
+        sample=0,
+        status="ok",
+        prompt_tokens=1,
+        completion_tokens=2,
+        cost_usd=0.5,
+        seconds=2,
+        started=RUN.created,
+    )
+    child = problem(
+        "Harder?", 4, parent=parent.id, operator=Operator.HARDER, round=1, split="generated", call_id=call.id
+    )
+    evaluation = EvaluationRecord.of(Interval(n=4, correct=1, low=0.1, high=0.5), round=0, name="in-domain")
+    probed = replace(probe(child, band=Band.MIXED, round=1), change=-0.5, parent_round=0)
+    assert (
+        store.add([parent, child, rationale(parent), attempt(parent), probed, ROUND, evaluation, call]) == 8
+    )
+    assert store.problems(splits=["seed"]) == [parent]
+    assert store.problem(child.id) == child
+    assert store.problem("p-none") is None
+    assert store.children(parent.id) == [child]
+    assert store.rationales(problem_id=parent.id) == store.rationales(round=0) == [rationale(parent)]
+    assert store.attempts(round=0) == [attempt(parent)]
+    assert store.probes(round=1) == store.probes(problem_id=child.id) == [probed]
+    assert store.rounds() == [ROUND]
+    assert store.evaluations(round=0) == store.evaluations() == [evaluation]
+    assert store.evaluations()[0].accuracy == 0.25
+    assert store.calls() == [call]
+    assert store.verify() == []
+
+
+def test_adding_nothing_is_nothing(store: Store) -> None:
+    assert store.add([]) == 0
+
+
+def test_adding_a_row_again_changes_nothing(store: Store) -> None:
+    assert store.add([problem(), problem()]) == 1
+    assert store.add([problem()]) == 0
+    assert store.problems() == [problem()]
+
+
+def test_the_same_round_may_take_another_time(store: Store) -> None:
+    store.add([ROUND])
+    assert store.add([replace(ROUND, seconds=99.0)]) == 0
+    assert store.rounds() == [ROUND]
+
+
+def test_other_content_under_a_known_id_is_refused_and_nothing_of_the_batch_stays(store: Store) -> None:
+    store.add([problem()])
+    other = problem("What is 2 + 2?", 4)
+    with pytest.raises(StoreError, match=f"problems {problem().id} was stored before with other content"):
+        store.add([other, replace(problem(), solution="it is 2")])
+    assert store.problems() == [problem()]
+
+
+def test_two_contents_under_one_id_in_a_batch_are_refused(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"probes .* was stored before"):
+        store.add([probe(problem(), band=Band.EASY), probe(problem(), band=Band.HARD)])
+    assert store.probes() == []
+
+
+def test_half_a_character_is_refused_in_one_line(store: Store) -> None:
+    with pytest.raises(StoreError, match="cannot write to the database") as caught:
+        store.add([problem("broken \ud83d")])
+    assert "\n" not in str(caught.value)
+    assert store.problems() == []
+
+
+def test_problems_are_pending_until_they_have_a_rationale_accepted_or_not(store: Store) -> None:
+    todo, kept, refused, later, asked = (
+        problem(f"What is {n} + {n}?", 2 * n, round=int(n == 4), split="dev" if n == 5 else "seed")
+        for n in range(1, 6)
+    )
+    store.add([todo, kept, refused, later, asked])
+    store.add([rationale(kept), rationale(refused, reason=Reason.NO_DERIVATION)])
+    assert store.pending(thought="pot", round=0) == [todo]
+    assert len(store.pending(thought="cot", round=0)) == 3
+    assert store.pending(thought="pot", round=1) == [later]
+
+
+def test_the_training_set_is_what_was_accepted_up_to_a_round_by_id(store: Store) -> None:
+    first, second = problem(), problem("What is 2 + 2?", 4)
+    later = problem("What is 3 + 3?", 6, round=1, split="generated")
+    store.add([first, second, later])
+    store.add([rationale(second, reason=Reason.WRONG_ANSWER), rationale(first), rationale(later, round=1)])
+    assert [lesson.problem for lesson in store.training_set(round=0)] == [first]
+    lessons = store.training_set(round=1)
+    assert {lesson.problem.id for lesson in lessons} == {first.id, later.id}
+    assert [lesson.rationale.id for lesson in lessons] == sorted(lesson.rationale.id for lesson in lessons)
+
+
+def test_attempts_are_found_by_round_purpose_and_evaluation(store: Store) -> None:
+    store.add([problem(), attempt(problem()), attempt(problem(), sample=1)])
+    found = store.attempts(round=0, purpose="evaluation", evaluation="in-domain")
+    assert [each.sample for each in found] == [0, 1]
+    assert store.attempts(round=0, purpose="probe") == []
+    assert store.attempts(round=0, evaluation="held-out") == []
+    assert store.attempts(round=1) == []
+
+
+def test_events_are_kept_in_order(store: Store) -> None:
+    store.log(round=0, phase="teach", kind="started")
+    store.log(round=0, phase="teach", kind="finished", detail={"accepted": 3})
+    events = store.events()
+    assert [(event.seq, event.kind) for event in events] == [(1, "started"), (2, "finished")]
+    assert events[1].detail == {"accepted": 3}
+    assert events[0].time <= events[1].time <= datetime.now(UTC)
+
+
+def test_the_summary_counts_a_round(store: Store) -> None:
+    kept, repaired, refused = (problem(f"What is {n} + {n}?", 2 * n) for n in range(1, 4))
+    new = problem("What is 9 + 9?", 18, round=1, split="generated")
+    store.add([kept, repaired, refused, new, ROUND])
+    store.add(
+        [
+            rationale(kept),
+            rationale(repaired, reason=Reason.WRONG_ANSWER),
+            rationale(repaired, repaired=True),
+            rationale(refused, reason=Reason.WRONG_ANSWER),
+            rationale(refused, reason=Reason.TIME_LIMIT, repaired=True),
+            rationale(new, round=1),
+            probe(kept, band=Band.EASY),
+            probe(repaired, band=Band.HARD),
+            EvaluationRecord(round=-1, name="in-domain", n=10, correct=1, low=0, high=0.5),
+            EvaluationRecord(round=0, name="in-domain", n=10, correct=5, low=0.2, high=0.8),
+        ]
+    )
+    summary = store.summary()
+    assert summary["run"] == "run-1"
+    assert summary["settings"] == RUN.settings
+    assert [entry["correct"] for entry in summary["baseline"]["evaluations"]] == [1]
+    first, second = summary["rounds"]
+    evaluation = {"name": "in-domain", "n": 10, "correct": 5, "accuracy": 0.5, "low": 0.2, "high": 0.8}
+    assert first == {
+        "round": 0,
+        "problems": 2,
+        "added": 2,
+        "accepted": 2,
+        "quarantined": 1,
+        "quarantine_reasons": {"time_limit": 1},
+        "removed": {"duplicate": 3},
+        "easy": 1,
+        "mixed": 0,
+        "hard": 1,
+        "evaluations": [evaluation],
+    }
+    assert (second["round"], second["problems"], second["added"]) == (1, 3, 1)
+
+
+def test_threads_may_share_a_store(store: Store) -> None:
+    def write(name: int) -> None:
+        for n in range(3):
+            store.add([problem(f"{name}: what is {n}?", n)])
+            store.log(round=0, phase="teach", kind=str(name))
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.problems()) == len(store.events()) == 12
+
+
+def test_twenty_thousand_rows_go_in_at_once(store: Store) -> None:
+    problems = [problem(f"What is {n} + {n}? {'word ' * 30}", 2 * n) for n in range(20_000)]
+    assert store.add(problems) == 20_000
+    assert store.add(problems) == 0
+    assert store.problems(round=0) == sorted(problems, key=lambda each: each.id)
+
+
+def test_ids_depend_on_what_a_row_is_about_and_on_nothing_else() -> None:
+    assert rationale(problem()).id == rationale(problem()).id
+    assert rationale(problem()).id != rationale(problem(), repaired=True).id
+    assert attempt(problem()).id != attempt(problem(), sample=1).id
