@@ -1,0 +1,111 @@
+"""New values for a number: of the same size and roundness, and writable the way the old one is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from math import gcd
+
+from agents.symbolic.derivation import Form, Quantity
+from agents.symbolic.numbers import decimal_places, write_like
+from agents.symbolic.reckoner import Number, normal
+
+AGE = re.compile(
+    r"[\s-]*(?:(?:year|month|week)s?[\s-]*(?:old|of age)|years? (?:younger|older))", re.IGNORECASE
+)
+_EACH = r"(?:a|per|each|every|in an?|of the|out of the)"
+_CAPS = tuple(
+    (re.compile(rf"[\s-]*{after}", re.IGNORECASE), cap)
+    for after, cap in (
+        (rf"hours?(?: long)?,? (?:\w+ )?{_EACH} (?:\w+)?(?:day|night|shift)", 12),
+        (rf"days?,? {_EACH} (?:work ?)?week", 7),
+        (rf"weeks?,? {_EACH} month", 4),
+        (rf"months?,? {_EACH} year", 12),
+        (rf"times?,? {_EACH} (?:day|week)", 7),
+        (r"times? (?:as|the|more|that|bigger|larger|older|longer|higher|her|his|their)", 9),
+    )
+)
+
+
+def common_candidates(question: str, quantities: Sequence[Quantity]) -> tuple[Number, ...]:
+    """The new values that every one of these equal numbers can take."""
+    first, *others = (_candidates(question, quantity) for quantity in quantities)
+    return tuple(option for option in first if all(option in other for other in others))
+
+
+def _candidates(question: str, quantity: Quantity) -> list[Number]:
+    text, after = question[quantity.start : quantity.end], question[quantity.end :]
+    value = quantity.value
+    cap = min((cap for pattern, cap in _CAPS if value <= cap and pattern.match(after)), default=None)
+    return [
+        option
+        for option in _options(value, quantity.form, is_age=AGE.match(after) is not None)
+        if option != value
+        and (cap is None or option <= cap)
+        and write_like(Fraction(option), text, quantity.form) is not None
+    ]
+
+
+def _options(value: Fraction, form: Form, *, is_age: bool) -> Iterator[Number]:
+    if form is Form.FRACTION or decimal_places(value) is None:
+        return _fractions(value)
+    if value.denominator > 1:
+        return _decimals(value)
+    whole = int(value)
+    if form is Form.PERCENT:
+        return _percentages(whole)
+    if is_age:
+        reach = max(2, whole // 8)
+        return iter(range(max(3, whole - reach), whole + reach + 1))
+    return _whole_numbers(whole)
+
+
+def _whole_numbers(value: int) -> Iterator[int]:
+    if value < 10:
+        return iter(range(max(2, value - 3), value + 4))
+    grain = _grain(value)
+    floor = 6 if value < 15 else 10 ** (len(str(value)) - 1)
+    low, high = max(value * 3 // 5, floor), min(value * 8 // 5, 10 ** len(str(value)) - 1)
+    if high < value + grain:
+        high = value * 8 // 5
+    return iter(range(-(-low // grain) * grain, high + 1, grain))
+
+
+def _grain(value: int) -> int:
+    """How round a number is, in steps that look as round: 5 for 35, 10 for 120, 50 for 350, 1 for 17."""
+    power = 1
+    while value % (power * 10) == 0:
+        power *= 10
+    lead = value // power
+    if power == 1:
+        return 5 if value % 5 == 0 and value >= 15 else 1
+    if lead % 5 == 0 and lead >= 15:
+        return 5 * power
+    return power if lead >= 10 else power // 2
+
+
+def _percentages(value: int) -> Iterator[int]:
+    if value >= 100:
+        return iter(range(max(105, value - 50), value + 55, 5) if value % 5 == 0 and value > 100 else ())
+    if value % 5 == 0:
+        return iter(range(max(5, value - 30), min(95, value + 30) + 1, 5))
+    return iter(range(max(2, value - 8), min(99, value + 8) + 1))
+
+
+def _decimals(value: Fraction) -> Iterator[Number]:
+    """Multiples of the coarsest of 0.5, 0.25, 0.1, 0.05, 0.01, ... that the value is a multiple of."""
+    unit = Fraction(1, 10 ** (decimal_places(value) or 0))
+    grain = next(unit * factor for factor in (50, 25, 10, 5, 1) if (value / (unit * factor)).denominator == 1)
+    low, high = int(value * 3 / 5 / grain), int(value * 8 / 5 / grain) + 1
+    multiples = (normal(grain * count) for count in range(max(1, low), min(high, low + 120) + 1))
+    return (multiple for multiple in multiples if multiple.denominator > 1)
+
+
+def _fractions(value: Fraction) -> Iterator[Fraction]:
+    if not 0 < value < 1:
+        return iter(())
+    if value.numerator == 1:
+        return (Fraction(1, bottom) for bottom in (2, 3, 4, 5, 6, 8, 10))
+    bottoms = (3, 4, 5, 6, 8, 10)
+    return (Fraction(top, bottom) for bottom in bottoms for top in range(2, bottom) if gcd(top, bottom) == 1)

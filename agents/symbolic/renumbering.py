@@ -1,0 +1,144 @@
+"""Choosing new numbers for a question such that its story and every step of its derivation stay sensible."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from agents.symbolic.derivation import Derivation, Form, Given, Result, leaves
+from agents.symbolic.reckoner import Number, Reckoner
+from agents.symbolic.slots import Slot, units_of
+
+TRIES = 40
+MOST_HOURS = 16
+"""How long somebody may do something in a day."""
+PIVOTS = 12
+"""How many values of one slot are tried with each choice of the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """What holds between the numbers of a question besides its derivation; all are places in the reckoner's table."""
+
+    ordered: tuple[tuple[int, int], ...]
+    """The first is the smaller one of two numbers with the same unit."""
+    equal: tuple[tuple[int, int], ...]
+    """Nobody can tell which of the two a step uses."""
+    sums: tuple[tuple[int, int, int], ...]
+    """The first is the sum of the others, with the same unit."""
+    shares: tuple[tuple[int, ...], ...]
+    """Percentages or fractions that together are at most one whole."""
+    capped: tuple[tuple[int, int], ...]
+    """A value that may not exceed a number: the hours of a day."""
+
+    def hold(self, old: Sequence[Number], new: Sequence[Number]) -> bool:
+        return (
+            all(new[small] < new[large] for small, large in self.ordered)
+            and all(new[first] == new[second] for first, second in self.equal)
+            and all(new[whole] == new[one] + new[other] for whole, one, other in self.sums)
+            and all(_fits(group, old, new) for group in self.shares)
+            and all(new[place] <= cap for place, cap in self.capped)
+        )
+
+
+def _fits(group: tuple[int, ...], old: Sequence[Number], new: Sequence[Number]) -> bool:
+    before = sum(old[place] for place in group)
+    after = sum(new[place] for place in group)
+    whole = 1 if before <= 1 else 100
+    return after == whole if before == whole else after < whole
+
+
+def find_relations(derivation: Derivation, reckoner: Reckoner) -> Relations:
+    quantities, question = derivation.quantities, derivation.question
+    units = [units_of(question, quantity) for quantity in quantities]
+    pairs = [(i, j) for i, j in combinations(range(len(units)), 2) if units[i] & units[j]]
+    values = [quantity.value for quantity in quantities]
+    ordered = [(i, j) if values[i] < values[j] else (j, i) for i, j in pairs if values[i] != values[j]]
+    sums = [
+        (whole, i, j)
+        for i, j in pairs
+        for whole in range(len(units))
+        if units[whole] & units[i] & units[j]
+        and whole not in (i, j)
+        and values[whole] == values[i] + values[j]
+    ]
+    percents = tuple(i for i, quantity in enumerate(quantities) if quantity.form is Form.PERCENT)
+    fractions = tuple(
+        i for i, value in enumerate(values) if value < 1 and quantities[i].form is not Form.PERCENT
+    )
+    shares = [
+        group
+        for group, whole in ((percents, 100), (fractions, 1))
+        if len(group) > 1 and sum(values[i] for i in group) <= whole
+    ]
+    return Relations(
+        tuple(ordered),
+        tuple(_indistinct(derivation, reckoner)),
+        tuple(sums),
+        tuple(shares),
+        tuple(_capped(derivation, reckoner)),
+    )
+
+
+def _capped(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, int]]:
+    """Hours that fit in a day and percentages that fit in a whole go on doing so."""
+    has_days = re.search(r"\bdays?\b|daily|night|morning|shift", derivation.question) is not None
+    for step, place in zip(derivation.steps, reckoner.steps, strict=True):
+        if has_days and step.value <= MOST_HOURS and re.search(r"\bhours?\b", step.text):
+            yield place, MOST_HOURS
+        if step.value <= 100 and re.search(r"%|percent", step.text):
+            yield place, 100
+
+
+def _indistinct(derivation: Derivation, reckoner: Reckoner) -> list[tuple[int, int]]:
+    """Operands that have the same value as another number that their step might have meant."""
+    found = set()
+    for index, step in enumerate(derivation.steps):
+        for leaf in leaves(step.expression):
+            if not isinstance(leaf, Given | Result):
+                continue
+            place = leaf.index if isinstance(leaf, Given) else reckoner.steps[leaf.index]
+            earlier = [*range(reckoner.givens), *reckoner.steps[:index]]
+            found |= {
+                (min(place, other), max(place, other))
+                for other in earlier
+                if other != place and reckoner.old[other] == reckoner.old[place]
+            }
+    return sorted(found)
+
+
+def renumber(
+    slots: Sequence[Slot], reckoner: Reckoner, relations: Relations, rng: random.Random
+) -> list[Number] | None:
+    """A table of the reckoner with new numbers in the slots, or None where none was found that makes sense."""
+    for attempt in range(TRIES):
+        chosen = list(slots) if attempt < TRIES // 2 else rng.sample(slots, rng.randint(1, len(slots)))
+        table = _vary(chosen, reckoner, relations, rng)
+        if table is not None:
+            return table
+    return None
+
+
+def _vary(
+    chosen: Sequence[Slot], reckoner: Reckoner, relations: Relations, rng: random.Random
+) -> list[Number] | None:
+    """Choose all slots but one at random, then look for a value of that one which fits."""
+    pivot = rng.choice(chosen)
+    givens = reckoner.old[: reckoner.givens]
+    for slot in chosen:
+        _fill(givens, slot, rng.choice(slot.candidates))
+    for value in rng.sample(pivot.candidates, min(PIVOTS, len(pivot.candidates))):
+        _fill(givens, pivot, value)
+        table = reckoner.table(givens)
+        if table is not None and reckoner.is_sensible(table) and relations.hold(reckoner.old, table):
+            return table
+    return None
+
+
+def _fill(givens: list[Number], slot: Slot, value: Number) -> None:
+    for member in slot.members:
+        givens[member] = value

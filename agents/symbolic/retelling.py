@@ -1,0 +1,210 @@
+"""Telling a worked solution again with other numbers, sentence by sentence, with calculator marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+
+from agents.symbolic.derivation import Derivation, Expression, Form, Given, Operation, Result
+from agents.symbolic.numbers import CARDINALS, DIGITS, read_digits, write_like, write_plain
+from agents.symbolic.reckoner import Number, Reckoner, normal
+
+_ONES = "two|three|four|five|six|seven|eight|nine"
+_NUMBER = re.compile(
+    rf"(?P<fraction>(?<![\d/.,])\d+/\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?%|\spercent\b)?"
+    rf"|\b(?P<word>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(?:one|{_ONES})"
+    rf"|{'|'.join(word for word in CARDINALS if word not in ('zero', 'one'))})\b(?!-)",
+    re.IGNORECASE,
+)
+_DIGITS = re.compile(DIGITS)
+_EQUALS = re.compile(r"(?:=|\bis|\bare|\bequals?)\s*[$€£]?\s*$")
+_STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2}
+_UNEXPLAINED = 12
+"""A number above it that nothing in the derivation explains may be stale, so its sentence is not reused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A number that stands in a retold sentence."""
+
+    start: int
+    value: Number
+
+
+class Renewal:
+    """The change from a derivation's old numbers to new ones."""
+
+    def __init__(self, derivation: Derivation, reckoner: Reckoner, table: Sequence[Number]) -> None:
+        self.derivation = derivation
+        self.reckoner = reckoner
+        self.table = table
+        self._everywhere = self._changes(range(len(table)))
+        self._fractions = {
+            normal(quantity.value) for quantity in derivation.quantities if quantity.value.denominator > 1
+        }
+
+    def _changes(self, places: Iterable[int]) -> dict[Number, set[Number]]:
+        changes: dict[Number, set[Number]] = {}
+        for place in places:
+            changes.setdefault(self.reckoner.old[place], set()).add(self.table[place])
+        return changes
+
+    @property
+    def answer(self) -> Fraction:
+        return Fraction(self.table[self.reckoner.steps[-1]])
+
+    def value(self, step: int) -> Number:
+        return self.table[self.reckoner.steps[step]]
+
+    def question(self) -> str | None:
+        """The question with the new numbers; None where one of them cannot be written like the old one."""
+        text, end = "", 0
+        old = self.derivation.question
+        for index, quantity in enumerate(self.derivation.quantities):
+            written = old[quantity.start : quantity.end]
+            if self.table[index] != self.reckoner.old[index]:
+                like = write_like(Fraction(self.table[index]), written, quantity.form)
+                if like is None:
+                    return None
+                text += with_article(old[end : quantity.start], like) + like
+            else:
+                text += old[end : quantity.start] + written
+            end = quantity.end
+        return text + old[end:]
+
+    def solution(self) -> str:
+        """The worked solution, one sentence a line, every step with a calculator mark."""
+        numbered = enumerate(self.derivation.steps)
+        sentences = (
+            self._sentence([index for index, _ in group])
+            for _, group in groupby(numbered, key=lambda item: item[1].text)
+        )
+        return "\n".join(sentences)
+
+    def _sentence(self, steps: Sequence[int]) -> str:
+        told = self._retell(steps)
+        return told if told is not None else "\n".join(self._plain(index) for index in steps)
+
+    def _plain(self, index: int) -> str:
+        """The bare reckoning, for a sentence that cannot be reused."""
+        step = self.derivation.steps[index]
+        reckoning, value = self._write(step.expression), write_plain(Fraction(self.value(index)))
+        label = step.name.replace("_", " ").capitalize()
+        return f"{label}: {reckoning} = {self.mark(index)}{value}"
+
+    def mark(self, index: int) -> str:
+        step = self.derivation.steps[index]
+        return f"<<{self._write(step.expression, '')}={write_plain(Fraction(self.value(index)))}>>"
+
+    def _write(self, expression: Expression, blank: str = " ") -> str:
+        if not isinstance(expression, Operation):
+            value = self._leaf(expression)
+            return write_plain(value)
+        left, right = self._write(expression.left, blank), self._write(expression.right, blank)
+        strength = _STRENGTH[expression.sign]
+        if self._strength(expression.left) < strength:
+            left = f"({left})"
+        if self._strength(expression.right) <= strength:
+            right = f"({right})"
+        return f"{left}{blank}{expression.sign}{blank}{right}"
+
+    def _strength(self, expression: Expression) -> int:
+        if isinstance(expression, Operation):
+            return _STRENGTH[expression.sign]
+        return 2 if "/" in write_plain(self._leaf(expression)) else 3
+
+    def _leaf(self, leaf: Expression) -> Fraction:
+        if isinstance(leaf, Given):
+            return Fraction(self.table[leaf.index])
+        if isinstance(leaf, Result):
+            return Fraction(self.value(leaf.index))
+        assert not isinstance(leaf, Operation)
+        return leaf.value
+
+    def _retell(self, steps: Sequence[int]) -> str | None:
+        old = self.derivation.steps[steps[0]].text
+        nearby = self._changes(place for step in steps for place in self.reckoner.places[step])
+        text, end = "", 0
+        spots: list[Spot] = []
+        for match in self._numbers(old):
+            renewed = self._renew(match, nearby)
+            if renewed is None:
+                return None
+            value, written = renewed
+            text += with_article(old[end : match.start()], written)
+            spots.append(Spot(len(text), value))
+            text += written
+            end = match.end()
+        return self._marked(text + old[end:], spots, steps)
+
+    def _numbers(self, text: str) -> Iterator[re.Match[str]]:
+        """The numbers of a sentence; `36/2` is one number only where the question has that fraction."""
+        at = 0
+        while match := _NUMBER.search(text, at):
+            if match["fraction"] and _value(match) not in self._fractions:
+                match = _DIGITS.match(text, match.start())
+                assert match is not None
+            yield match
+            at = match.end()
+
+    def _renew(self, match: re.Match[str], nearby: dict[Number, set[Number]]) -> tuple[Number, str] | None:
+        """The new value and its spelling for a number in a sentence; None where it is ambiguous or unexplained."""
+        old = _value(match)
+        new = self._new_value(old, nearby, percent=match[0].endswith(("%", "percent")))
+        if new is None or new == old:
+            return None if new is None else (old, match[0])
+        written = _write_like(Fraction(new), match[0])
+        return None if written is None else (new, written)
+
+    def _new_value(self, old: Number, nearby: dict[Number, set[Number]], *, percent: bool) -> Number | None:
+        for changes in (nearby, self._everywhere):
+            if old in changes:
+                return next(iter(changes[old])) if len(changes[old]) == 1 else None
+            share = normal(Fraction(old) / 100)
+            if percent and share in changes:
+                return normal(next(iter(changes[share])) * 100) if len(changes[share]) == 1 else None
+        return old if old <= _UNEXPLAINED or old in (24, 52, 60, 100, 365) else None
+
+    def _marked(self, text: str, spots: Sequence[Spot], steps: Sequence[int]) -> str | None:
+        """Put the mark of every step before the number that is its value, from left to right."""
+        at, marks = 0, []
+        for step in steps:
+            value = self.value(step)
+            after = [spot for spot in spots[at:] if spot.value == value]
+            stated = [spot for spot in after if _EQUALS.search(text[: spot.start])]
+            if not after:
+                return None
+            chosen = (stated or after)[0]
+            at = spots.index(chosen) + 1
+            marks.append((chosen.start, self.mark(step)))
+        for start, mark in reversed(marks):
+            text = text[:start] + mark + text[start:]
+        return text
+
+
+def _value(match: re.Match[str]) -> Number:
+    text = re.split(r"\s|%", match[0].lower())[0]
+    if text[-1].isdigit():
+        top, _, bottom = text.partition("/")
+        return normal(read_digits(top) / read_digits(bottom or "1"))
+    return sum(CARDINALS[part] for part in text.split("-"))
+
+
+def _write_like(value: Fraction, original: str) -> str | None:
+    if "/" in original:
+        return f"{value.numerator}/{value.denominator}"
+    form = Form.WORD if original[0].isalpha() else Form.DIGITS
+    return write_like(value, "0" + original if original[0] == "." else original, form)
+
+
+def with_article(before: str, number: str) -> str:
+    """The text before a number, with `a` or `an` as the number asks for."""
+    match = re.search(r"\b(an?)\s$", before, re.IGNORECASE)
+    if match is None:
+        return before
+    vowel = re.match(r"8|1[18](?!\d)|eight|eleven", number, re.IGNORECASE)
+    article = match[1][0] + ("n" if vowel else "")
+    return before[: match.start(1)] + article + before[match.end(1) :]

@@ -1,0 +1,48 @@
+"""Similar problems: the parent's story and derivation with new numbers and new names."""
+
+from __future__ import annotations
+
+import random
+
+from agents.symbolic.derivation import Derivation
+from agents.symbolic.names import rename
+from agents.symbolic.parse import derive
+from agents.symbolic.reckoner import Reckoner
+from agents.symbolic.renumbering import find_relations, renumber
+from agents.symbolic.retelling import Renewal
+from agents.symbolic.slots import slots
+from domain import Draft, Problem, Reason, Refusal
+
+ROUND_TRIPS = 3
+"""How many choices of numbers are written out before the parent is given up."""
+
+
+def similar(problem: Problem, derivation: Derivation, rng: random.Random) -> Draft | Refusal:
+    """Write a problem of the same structure with other numbers; its own derivation reaches its answer.
+
+    Refuses with `Reason.NO_VARIATION` where no number may change, or no change makes sense.
+    """
+    free = slots(derivation)
+    if not free:
+        return Refusal(reason=Reason.NO_VARIATION, detail="no number of the question may change")
+    reckoner = Reckoner(derivation)
+    relations = find_relations(derivation, reckoner)
+    for _ in range(ROUND_TRIPS):
+        table = renumber(free, reckoner, relations, rng)
+        if table is None:
+            return Refusal(reason=Reason.NO_VARIATION, detail="no other numbers make sense")
+        draft = _write(Renewal(derivation, reckoner, table), rng)
+        if draft is not None and draft.question != problem.question:
+            return draft
+    return Refusal(reason=Reason.NO_VARIATION, detail="the new solution could not be read back")
+
+
+def _write(renewal: Renewal, rng: random.Random) -> Draft | None:
+    question = renewal.question()
+    if question is None:
+        return None
+    question, solution = rename(question, renewal.solution(), rng)
+    back = derive(question, solution, renewal.answer)
+    if isinstance(back, Refusal) or len(back.steps) != len(renewal.derivation.steps):
+        return None
+    return Draft(question=question, solution=solution, answer=renewal.answer)

@@ -1,0 +1,285 @@
+"""Which numbers of a question may change without its story falling apart.
+
+Equal numbers change together: then it does not matter which of them a step of the derivation is tied to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from agents.symbolic.candidates import AGE, common_candidates
+from agents.symbolic.derivation import (
+    Constant,
+    Derivation,
+    Expression,
+    Form,
+    Given,
+    Operation,
+    Quantity,
+    leaves,
+)
+from agents.symbolic.numbers import write_like
+from agents.symbolic.reckoner import Number
+
+SUBSTANTIAL = 12
+"""Up to here numbers are often equal by chance."""
+MAX_COUNTED = 6
+"""Up to here a number often counts what the question lists by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Equal numbers of a question that may change, always to the same new value."""
+
+    members: tuple[int, ...]
+    """Indices of `Derivation.quantities`."""
+    candidates: tuple[Number, ...]
+
+
+# Numbers that a solution may use without taking them from the question, and the words that suggest it.
+# A number of the question that equals one of them cannot be told from it, so it is left alone.
+IMPLIED = {
+    value: re.compile(words, re.IGNORECASE)
+    for value, words in {
+        2: r"twice|doubl|\bhal[fv]|both|\bpair|couple|round[- ]trip|forth|to and from|each way|twin|square"
+        r"|rectang|average|\bback\b|\bsecond\b|\bother\b|return|two-way|biweekly|between them|together",
+        3: r"triple|thrice|third|triang|yard|average|trio",
+        4: r"quarter|fourth|square|rectang|month|perimeter|quadrup|average",
+        5: r"fifth|weekday|work ?day|work ?week|nickel|school|monday|average",
+        6: r"sixth|dozen|hexagon|saturday",
+        7: r"week|daily|seventh|every ?day|each day",
+        8: r"eighth|octagon|octop|spider",
+        10: r"tenth|dime|decade|tenfold|percent|%",
+        12: r"year|annual|dozen|month|foot|feet|inch",
+        16: r"ounce|pound",
+        20: r"score",
+        24: r"\bdays?\b|daily|hour",
+        25: r"quarter",
+        26: r"alphabet|letter",
+        28: r"month|february",
+        30: r"month|half an hour|june|april|september|november",
+        31: r"month|january|march|july|august|october|december",
+        36: r"yard",
+        50: r"half|%|percent",
+        52: r"year|annual|cards",
+        60: r"hour|minute|second",
+        90: r"angle",
+        100: r"percent|%|cents?\b|dollar|meter|century|out of|\$",
+        180: r"angle|degree",
+        360: r"angle|degree",
+        365: r"year|annual",
+        366: r"year|annual",
+        1000: r"kilo|\bkm|\bkg|liter|gram|meter|\bton|\bml|\bg\b",
+    }.items()
+}
+
+_PARTS = {
+    value: re.compile(words, re.IGNORECASE)
+    for value, words in {
+        Fraction(1, 100): r"%|percent|cents?\b",
+        Fraction(1, 20): r"nickel",
+        Fraction(1, 10): r"dime|tenth",
+        Fraction(1, 4): r"quarter|fourth",
+        Fraction(1, 2): r"\bhal[fv]|evenly|equally",
+        Fraction(3, 2): r"\bhal[fv]|time and a half",
+    }.items()
+}
+
+_NAMED = (
+    "grade size day week month year chapter step level number class room page question section route highway phase "
+    "round part team group lane row problem no bus channel gate type version volume tier zone act stage flight "
+    "episode season box table house park street avenue january february march april may june july august september "
+    "october november december under over top formula"
+)
+_LABEL = re.compile(
+    rf"(?:\b(?:{'|'.join(_NAMED.split())})s?\.?\s|#\s?|[A-Za-z]-?|\d[:/])$",
+    re.IGNORECASE,
+)
+_MEANT = re.compile(
+    # a time of day, or a number that goes on in words
+    r"\s*(?::\d\d\b|[ap]\.?m\b|o.clock|noon\b|hundred\b|thousand\b|million\b|billion\b)"
+    # something glued on that is no unit: 3rd, 20s, 24/7
+    r"|(?!(?:cm|kg|g|m|km|mm|ml|l|lbs?|ft|in|oz|mph|kph|kw|gb|mb|mg|hrs?|mins?|k)\b)[A-Za-z']|/\d"
+    # coins and notes
+    r"|[\s-]*(?:dollar|cent|pound|euro|pence|peso)?s?[\s-]*(?:bill|note|coin|banknote)"
+    # parts of bodies and things that come in fixed numbers
+    r"|[\s-]*(?:\w+\s)?(?:leg|wheel|side|eye|arm|wing|finger|toe|tire|string|inning|quarter|season|suit|letter"
+    r"|face|corner|paw|tentacle|horn|claw|syllable|vowel|consonant)(?:s|ged|ed)?\b",
+    re.IGNORECASE,
+)
+_KINDS = re.compile(
+    r"[\s-]*(?:\w+\s){0,2}?(?:kind|type|sort|color|colour|flavor|variet|class|categor|shift|part|section"
+    r"|different|option|stage|half|halves|way|choice|step|round|item|thing|subject|species|size|set)"
+    r"(?:s|ies|es)?\b",
+    re.IGNORECASE,
+)
+_PEOPLE = re.compile(
+    r"\s+(?:\w+\s){0,2}?(?:friend|brother|sister|sibling|child|kid|son|daughter|people|person|cousin|girl|boy"
+    r"|man|woman|men|women|student|roommate|neighbor|classmate|player|teammate|of (?:them|us|these|those))",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(
+    r"\s[\w\s'-]{2,40}?(?:,|:|;|\s-|\()\s*[\w\s'$%-]+?(?:,[^.?!]*?)?,?\s+(?:and|or)\s", re.IGNORECASE
+)
+_BACK_REFERENCE = re.compile(r"\b(?:the|these|those|all|both)\s$", re.IGNORECASE)
+_DIMENSION = re.compile(r"\d\s*(?:x|by)\s*$")
+_DATED = re.compile(
+    r"(?:\b(?:in|since|year|until|during|before|after|from|to|by|of|the)\s|,\s)$", re.IGNORECASE
+)
+_PLURAL_NEXT = re.compile(r"\s+[a-z]+(?:s|people|men|women|children)\b")
+_FILLERS = frozenset(
+    "more fewer less other additional different new extra full whole of the his her their its a in on at for to and "
+    "or with per each every from is are was were if when that who which times as big small large".split()
+)
+_SAME = {"dollars": "$", "dollar": "$", "feet": "foot", "people": "person", "children": "child"}
+_UNIT = re.compile(r"(?:[\s-]+[A-Za-z]+){1,4}")
+_NAME = re.compile(r"(?<= )[A-Z][a-z]{2,}\b")
+
+
+def slots(derivation: Derivation) -> tuple[Slot, ...]:
+    """The numbers of the question that may change, in the order of their first appearance."""
+    groups: dict[Fraction, list[int]] = {}
+    for index, quantity in enumerate(derivation.quantities):
+        groups.setdefault(quantity.value, []).append(index)
+    uses = Counter(_uses(derivation))
+    brought = _constants(derivation)
+    if not all(_is_accounted_for(derivation.question, constant) for constant in brought):
+        return ()
+    if _divides_by_itself(derivation):
+        return ()
+    complements = _complements(derivation)
+    found = []
+    for value, members in groups.items():
+        quantities = [derivation.quantities[index] for index in members]
+        count = sum(uses[index] for index in members)
+        if value in complements or not count:
+            continue
+        if not _is_tied_down(derivation.question, value, quantities, count, brought):
+            options = common_candidates(derivation.question, quantities)
+            taken = brought | groups.keys()
+            distinct = tuple(o for o in options if o not in taken and not _is_implied(derivation.question, o))
+            if distinct:
+                found.append(Slot(tuple(members), distinct))
+    return tuple(found)
+
+
+def _uses(derivation: Derivation) -> Iterator[int]:
+    for step in derivation.steps:
+        for leaf in leaves(step.expression):
+            if isinstance(leaf, Given):
+                yield leaf.index
+
+
+def _constants(derivation: Derivation) -> set[Fraction]:
+    found = (leaf for step in derivation.steps for leaf in leaves(step.expression))
+    return {leaf.value for leaf in found if isinstance(leaf, Constant)}
+
+
+def _divides_by_itself(derivation: Derivation) -> bool:
+    """Whether a step has `10 / 10` or `10 - 10` of one number: one of the two then means something else."""
+    return any(
+        isinstance(part, Operation) and part.sign in "-/" and part.left == part.right
+        for step in derivation.steps
+        for part in _operations(step.expression)
+    )
+
+
+def _operations(expression: Expression) -> Iterator[Operation]:
+    if isinstance(expression, Operation):
+        yield expression
+        yield from _operations(expression.left)
+        yield from _operations(expression.right)
+
+
+def _complements(derivation: Derivation) -> set[Fraction]:
+    """Percentages and fractions that equal what others leave of the whole: which of them is meant is not clear."""
+    found = set()
+    for whole, of_percent in ((Fraction(100), True), (Fraction(1), False)):
+        shares = [
+            quantity.value
+            for quantity in derivation.quantities
+            if (quantity.form is Form.PERCENT) == of_percent and quantity.value < whole
+        ]
+        rests = {whole - share for share in shares} | {whole - sum(shares)}
+        found |= rests & set(shares)
+    return found
+
+
+def _is_tied_down(
+    question: str, value: Fraction, quantities: Sequence[Quantity], uses: int, brought: set[Fraction]
+) -> bool:
+    """Whether a value must stay: because it is ambiguous, or means something by itself."""
+    if value in (0, 1) or any(_is_fixed(question, quantity) for quantity in quantities):
+        return True
+    if _is_implied(question, value) or value in brought:
+        return True
+    if any(_may_come_from(question, constant, value) for constant in brought):
+        return True
+    if value <= 4 and uses > len(quantities):
+        return True
+    same_unit = bool(frozenset.intersection(*(units_of(question, quantity) for quantity in quantities)))
+    return uses < len(quantities) and value <= SUBSTANTIAL and not same_unit
+
+
+def _is_implied(question: str, value: Number) -> bool:
+    words = IMPLIED.get(int(value)) if value.denominator == 1 else None
+    return words is not None and words.search(question) is not None
+
+
+def _is_accounted_for(question: str, constant: Fraction) -> bool:
+    """Whether a constant is small, or the question suggests it; else it may hide reckoning that was not written."""
+    if constant.denominator > 1:
+        words = _PARTS.get(constant)
+        return words is not None and words.search(question) is not None
+    return 0 <= constant < 10 or _is_implied(question, constant)
+
+
+def _may_come_from(question: str, constant: Fraction, value: Fraction) -> bool:
+    """Whether a solution may have reckoned the constant from the value in its head: 14 days from two weeks."""
+    if any(constant == value * unit and _is_implied(question, unit) for unit in (7, 12, 24, 60)):
+        return True
+    if constant == 1:
+        return value == 2
+    beside = constant in {value + 1, value - 1, value / 2, value * 2, value * 3, value * 4}
+    return beside and not _is_implied(question, constant)
+
+
+def _is_fixed(question: str, quantity: Quantity) -> bool:
+    """Whether a number means something by itself: a year, a time, a label, a coin, the legs of a dog."""
+    before, after = question[: quantity.start], question[quantity.end :]
+    text = question[quantity.start : quantity.end]
+    if write_like(quantity.value, text, quantity.form) is None or _LABEL.search(before):
+        return True
+    if quantity.form is not Form.PERCENT and _MEANT.match(after):
+        return True
+    if _is_year(quantity, text, before, after) or (AGE.match(after) and quantity.value < 3):
+        return True
+    return quantity.value <= MAX_COUNTED and _counts_what_is_listed(question, quantity, before, after)
+
+
+def _is_year(quantity: Quantity, text: str, before: str, after: str) -> bool:
+    looks = len(text) == 4 and text.isdigit() and 1500 <= quantity.value <= 2100
+    return looks and bool(_DATED.search(before)) and not _PLURAL_NEXT.match(after)
+
+
+def _counts_what_is_listed(question: str, quantity: Quantity, before: str, after: str) -> bool:
+    if _KINDS.match(after) or _LISTED.match(after) or _BACK_REFERENCE.search(before):
+        return True
+    if _DIMENSION.search(before) or re.match(r"\s*(?:x|by)\s*\d", after):
+        return True
+    return bool(_PEOPLE.match(after)) and len(set(_NAME.findall(question))) >= quantity.value
+
+
+def units_of(question: str, quantity: Quantity) -> frozenset[str]:
+    """What is counted, roughly: `$`, `%`, or the next words without their plural s."""
+    if quantity.form is Form.PERCENT:
+        return frozenset("%")
+    if question[: quantity.start].rstrip().endswith(("$", "€", "£")):
+        return frozenset("$")
+    match = _UNIT.match(question, quantity.end)
+    words = match[0].lower().replace("-", " ").split() if match else []
+    return frozenset(_SAME.get(word, word.removesuffix("s")) for word in words if word not in _FILLERS)
