@@ -12,7 +12,7 @@ from errors import ProblemSetError
 from problems.jsonl import make_problem
 
 GSM8K = "gsm8k"
-_HUB_NAME = "openai/gsm8k"
+HUB_NAME = "openai/gsm8k"
 
 
 def load_gsm8k(split: Literal["train", "test"]) -> list[Problem]:
@@ -21,14 +21,14 @@ def load_gsm8k(split: Literal["train", "test"]) -> list[Problem]:
 
     try:
         with _quiet_hub():
-            rows = datasets.load_dataset(_HUB_NAME, "main", split=split)
+            rows = datasets.load_dataset(HUB_NAME, "main", split=split)
     except (OSError, ValueError, RuntimeError) as error:
         raise ProblemSetError(
-            f"cannot load {_HUB_NAME!r} from the hub ({type(error).__name__}); "
+            f"cannot load {HUB_NAME!r} from the hub ({type(error).__name__}); "
             f"download its {split} split as JSONL elsewhere and pass that file instead of `{GSM8K}`"
         ) from error
     return [
-        make_problem(row["question"], row["answer"], source=GSM8K, where=f"{_HUB_NAME} {split}, row {number}")
+        make_problem(row["question"], row["answer"], source=GSM8K, where=f"{HUB_NAME} {split}, row {number}")
         for number, row in enumerate(rows)
     ]
 

@@ -24,7 +24,7 @@ NAMES = (GSM_SYMBOLIC, GSM8K)
 _LARGEST_TEST_SHARE = 4
 """A test set split off a file takes at most one problem in four, ..."""
 _LARGEST_DEV_SHARE = 10
-"""... and the dev set one in ten."""
+"""... and the dev set one in ten of the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,120 @@
+"""Files in GSM8K's format: what is read, and what is said about what cannot be."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from errors import ProblemSetError
+from problems.jsonl import read_jsonl
+from problems.numbers import parse_number
+
+GOOD = {"question": "What is 1 + 1?", "answer": "It is <<1+1=2>>2.\n#### 2"}
+
+
+def write(tmp_path: Path, *lines: object) -> Path:
+    path = tmp_path / "set.jsonl"
+    texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("18", Fraction(18)),
+        (" -3 ", Fraction(-3)),
+        ("−3", Fraction(-3)),
+        ("1,234,567", Fraction(1234567)),
+        ("$1,200.50", Fraction(2401, 2)),
+        ("-$5", Fraction(-5)),
+        ("0.1", Fraction(1, 10)),
+        (".5", Fraction(1, 2)),
+        ("3/4", Fraction(3, 4)),
+        ("25%", Fraction(25)),
+        ("25.", Fraction(25)),
+        ("44.0", Fraction(44)),
+        ("", None),
+        ("ten", None),
+        ("1/0", None),
+        ("1e5", None),
+        ("1e999999999", None),
+        ("nan", None),
+        ("٣", None),
+        ("9" * 5000, None),
+    ],
+)
+def test_a_number_is_read_exactly_or_not_at_all(text: str, value: Fraction | None) -> None:
+    assert parse_number(text) == value
+
+
+def test_a_row_becomes_a_problem_with_its_solution_and_calculator_marks(tmp_path: Path) -> None:
+    (problem,) = read_jsonl(write(tmp_path, GOOD))
+    assert problem.question == "What is 1 + 1?"
+    assert problem.answer == 2
+    assert problem.solution == "It is <<1+1=2>>2."
+    assert problem.source == "set"
+
+
+def test_an_answer_without_a_solution_will_do(tmp_path: Path) -> None:
+    (problem,) = read_jsonl(write(tmp_path, {**GOOD, "answer": "#### 51", "id": 7}))
+    assert problem.answer == 51
+    assert problem.solution == ""
+
+
+def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "set.jsonl"
+    row = json.dumps(GOOD).encode()
+    path.write_bytes(b"\xef\xbb\xbf" + row + b"\r\n\r\n" + row)
+    assert len(read_jsonl(path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("{", "line 2: not JSON at column 2"),
+        ("[" * 100_000, "line 2: not JSON that can be read"),
+        ('{"n": ' + "9" * 5000 + "}", "line 2: not JSON that can be read"),
+        ([1, 2], r"line 2: not a JSON object but '\[1, 2\]'"),
+        ({"answer": "#### 2"}, "line 2: field 'question' is missing"),
+        ({**GOOD, "question": None}, "line 2: field 'question' is missing"),
+        ({**GOOD, "question": "  "}, "line 2: field 'question' is empty"),
+        ({**GOOD, "question": 5}, "line 2: field 'question' is not text but '5'"),
+        ({**GOOD, "question": "\ud83d"}, "line 2: field 'question' has half a character"),
+        ({"question": "?"}, "line 2: field 'answer' is missing"),
+        ({**GOOD, "answer": ""}, "line 2: field 'answer' is empty"),
+        ({**GOOD, "answer": "two"}, "line 2: field 'answer' has no final line `#### N`: 'two'"),
+        ({**GOOD, "answer": "#### two"}, "line 2: field 'answer' ends in 'two', which is no number"),
+        ({**GOOD, "answer": "2 ####"}, "line 2: field 'answer' ends in '', which is no number"),
+    ],
+)
+def test_a_malformed_line_is_named_with_its_field(tmp_path: Path, line: object, complaint: str) -> None:
+    with pytest.raises(ProblemSetError, match=complaint) as caught:
+        read_jsonl(write(tmp_path, GOOD, line))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_bad_utf_8_is_named_with_its_line_and_byte(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    path.write_bytes(path.read_bytes() + b'{"question": "\xff"}\n')
+    with pytest.raises(ProblemSetError, match="line 2: not UTF-8 at byte 15"):
+        read_jsonl(path)
+
+
+def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ProblemSetError, match="is empty"):
+        read_jsonl(write(tmp_path, ""))
+
+
+def test_a_missing_file_is_an_error_that_names_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(ProblemSetError, match=r"there is no problem file .* give `gsm-symbolic`, `gsm8k`"):
+        read_jsonl(tmp_path / "none.jsonl")
+
+
+def test_a_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ProblemSetError, match="Is a directory"):
+        read_jsonl(tmp_path)
