@@ -125,6 +125,8 @@ class Linker:
         match expression:
             case Operation("/", left, Constant(divisor)):
                 return self._quotient(left, divisor, text, in_percent=in_percent)
+            case Operation("*", left, Constant(value)) if value == Fraction(1, 100):
+                return Operation("/", self._link(left, text, in_percent=True), HUNDRED)
             case Operation(sign, left, right):
                 linked = self._link(left, text, in_percent=in_percent)
                 return Operation(sign, linked, self._link(right, text, in_percent=in_percent))
@@ -158,7 +160,8 @@ class Linker:
         found = (
             self._direct(value, text, in_percent=in_percent)
             or next(self._views(value), None)
-            or (None if value in FAMILIAR else self._unwritten(value) or self._bridge(value, text))
+            or (None if value in FAMILIAR else self._unwritten(value))
+            or self._bridge(value, text)
             or Constant(value)
         )
         self.used.update(leaf for leaf in leaves(found) if not isinstance(leaf, Constant))
@@ -215,15 +218,17 @@ class Linker:
         return next((Result(i) for i, node in nodes if node.written is None and node.value == value), None)
 
     def _bridge(self, value: Fraction, text: str) -> Result | None:
-        """The one operation on two known numbers that gives the value: a step that the solution left out."""
+        """The one product of two known numbers that gives the value: a step that the solution left out.
+
+        A value that needs no explanation gets one only when it is a share (half of 200) not used so far.
+        """
         known: list[Given | Result] = [Given(index) for index in range(len(self.givens))]
         known += [Result(index) for index, node in enumerate(self.nodes) if node.sound]
-        found = {
-            self._signature(expression): expression
-            for left, right in itertools.combinations(known, 2)
-            for expression in self._combinations(left, right)
-            if self._value(expression) == value
-        }
+        pairs = list(itertools.combinations(known, 2))
+        if value in FAMILIAR:
+            pairs = [pair for pair in pairs if value >= 10 and any(map(self._is_fresh_share, pair))]
+        products = (self._product(left, right) for left, right in pairs)
+        found = {self._signature(each): each for each in products if self._value(each) == value}
         if len(found) != 1:
             return None
         start = max(text.find(write_plain(value)), 0)
@@ -231,17 +236,18 @@ class Linker:
         self.nodes.append(Node(claim, next(iter(found.values())), value, sound=True))
         return Result(len(self.nodes) - 1)
 
-    def _combinations(self, left: Given | Result, right: Given | Result) -> Iterator[Expression]:
-        percents = [
-            isinstance(leaf, Given) and self.quantities[leaf.index].form is Form.PERCENT
-            for leaf in (left, right)
-        ]
-        if percents == [True, False]:
+    def _product(self, left: Given | Result, right: Given | Result) -> Expression:
+        if self._is_percent(left) and not self._is_percent(right):
             left, right = right, left
-        if any(percents):
-            yield Operation("/", Operation("*", left, right), HUNDRED)
-        else:
-            yield Operation("*", left, right)
+        product = Operation("*", left, right)
+        return Operation("/", product, HUNDRED) if self._is_percent(right) else product
+
+    def _is_percent(self, leaf: Given | Result) -> bool:
+        return isinstance(leaf, Given) and self.quantities[leaf.index].form is Form.PERCENT
+
+    def _is_fresh_share(self, leaf: Given | Result) -> bool:
+        fresh = isinstance(leaf, Given) and leaf not in self.used
+        return fresh and (self._is_percent(leaf) or self.givens[leaf.index] < 1)
 
     def _signature(self, expression: Expression) -> tuple[Fraction, ...]:
         return tuple(sorted(self._value(leaf) for leaf in leaves(expression)))

@@ -24,7 +24,9 @@ from domain import Reason, Refusal
 
 _MARK = re.compile(r"<<([^<>]*)>>")
 _FINAL_LINE = re.compile(r"^\s*####.*$", re.MULTILINE)
-_SENTENCE_END = re.compile(r"(?<=[a-z\d%)][.!?])\s+(?=[A-Z$€£])|\n+")
+_SENTENCE_END = re.compile(
+    r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)\s+(?=[A-Z$€£])|\n+"
+)
 
 
 def derive(question: str, solution: str, answer: Fraction, *, repair: bool = False) -> Derivation | Refusal:

@@ -1,0 +1,105 @@
+"""Chain of thought: sentences with their arithmetic written out, then `The answer is 72.`"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from typing import Literal
+
+from agents.symbolic.arithmetic import find_equations, value_of
+from agents.symbolic.derivation import Derivation, Step
+from agents.symbolic.numbers import read_digits, write_plain
+from agents.symbolic.parse import read_claims
+from agents.thoughts.base import Outcome, Sandbox
+from agents.thoughts.infix import with_values
+from domain import Reason
+
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
+_NUMBER = rf"(?:(?P<whole>\d+) )?(?P<top>{_DIGITS})(?:/(?P<bottom>\d+))?"
+_ANSWER = re.compile(
+    rf"^The answer is (?P<sign>[-−]?)[$€£]?{_NUMBER}\s?%?\.?$",
+    re.MULTILINE,
+)
+_OPERATORS = [
+    (re.compile(r"(?<=[\d\w)%])\s*[x×](?=\s*[$€£(.\d])"), " *"),
+    (re.compile(r"(?<=\d)\.0+(?!\d)"), ""),
+    (re.compile(r"÷"), "/"),
+    (re.compile(r"[–−]"), "-"),
+    (re.compile(r"\s*([+*=])\s*"), r" \1 "),
+    (re.compile(r"(?<=[\d)%])\s*([-/])\s*(?=[$€£(.\d])"), r" \1 "),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOfThought:
+    """The sentences of the worked solution where they show their steps, plain ones where they do not."""
+
+    name: Literal["cot"] = "cot"
+    cue: str = "Think step by step and end with `The answer is N.`"
+
+    def render(self, derivation: Derivation) -> str:
+        return "\n".join([*_sentences(derivation), f"The answer is {write_plain(derivation.answer)}."])
+
+    def outcome(self, text: str, sandbox: Sandbox) -> Outcome:  # noqa: ARG002
+        """The number in the last `The answer is N.` line, and whether the arithmetic on the way is right."""
+        value = read_answer(text)
+        if value is None:
+            return Outcome(value=None, reason=Reason.NO_ANSWER, detail="no line says `The answer is N.`")
+        wrong = wrong_arithmetic(text)
+        if wrong is not None:
+            return Outcome(value=value, reason=Reason.WRONG_ARITHMETIC, detail=wrong)
+        return Outcome(value=value)
+
+
+def read_answer(text: str) -> Fraction | None:
+    """The number of the last answer line: `-3`, `$1,200.50`, `25%` (25), `3/4`, `1 1/2`."""
+    found = list(_ANSWER.finditer(text))
+    if not found or (found[-1]["whole"] and not found[-1]["bottom"]) or found[-1]["bottom"] == "0":
+        return None
+    last = found[-1]
+    value = read_digits(last["top"]) / int(last["bottom"] or 1) + int(last["whole"] or 0)
+    return -value if last["sign"] else value
+
+
+def wrong_arithmetic(text: str) -> str | None:
+    """The first written operation whose result is not exact, in one line; None where all are right."""
+    for claim in read_claims(text, plain=True):
+        value = value_of(claim.expression)
+        if claim.written is not None and claim.written != value:
+            shown = claim.text[claim.start : claim.end]
+            return f"`{shown}`: the value is {write_plain(value)}"
+    return None
+
+
+def _sentences(derivation: Derivation) -> Iterator[str]:
+    write = with_values(derivation)
+    for text, group in groupby(derivation.steps, key=lambda step: step.text):
+        steps = list(group)
+        if text and _shows(text, steps):
+            yield _tidy(text)
+        else:
+            for step in steps:
+                subject = step.name.replace("_", " ").capitalize()
+                yield f"{subject}: {write(step.expression)} = {write_plain(step.value)}."
+
+
+def _shows(text: str, steps: list[Step]) -> bool:
+    """The sentence writes an exact operation for each of the steps, and nothing wrong."""
+    claims = list(read_claims(text, plain=True))
+    written = {claim.written for claim in claims}
+    return all(step.value in written for step in steps) and wrong_arithmetic(text) is None
+
+
+def _tidy(text: str) -> str:
+    """The sentence with its operators written `+ - * / =`, one blank on either side, and a full stop."""
+    for equation in reversed(find_equations(text)):
+        written = text[equation.start : equation.end]
+        for pattern, replacement in _OPERATORS:
+            written = pattern.sub(replacement, written)
+        text = text[: equation.start] + written + text[equation.end :]
+    text = re.sub(r"^\s*(?:[-•*]|\d+[.)])\s+", "", text).strip()
+    text = text[0].upper() + text[1:]
+    return text if text[-1] in ".!?" else f"{text}."

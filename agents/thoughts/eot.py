@@ -1,0 +1,56 @@
+"""Equation of thought: equations one a line, then the unknown that is asked for; a solver finds its value.
+
+clips_in_may * 2 = 48
+clips = 48 + clips_in_may
+solve for clips
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step
+from agents.thoughts.base import Outcome, Sandbox
+from agents.thoughts.infix import with_names
+from domain import Reason
+
+_QUESTION = re.compile(r"solve for ([A-Za-z_]\w*)", re.ASCII)
+_HUNDRED = Constant(Fraction(100))
+
+
+@dataclass(frozen=True, slots=True)
+class EquationOfThought:
+    """Relations as the problem states them: what is shared out stands multiplied, not divided."""
+
+    name: Literal["eot"] = "eot"
+    cue: str = "Write equations, one a line, and end with `solve for` and the unknown asked for."
+
+    def render(self, derivation: Derivation) -> str:
+        names = [step.name for step in derivation.steps]
+        write = with_names(derivation, names)
+        lines = [_equation(Result(index), step, write) for index, step in enumerate(derivation.steps)]
+        return "\n".join([*lines, f"solve for {names[-1]}"])
+
+    def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
+        """Solve the equations; the text must end in its only `solve for` line."""
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        asked = _QUESTION.fullmatch(lines[-1]) if lines else None
+        if asked is None:
+            return Outcome(value=None, reason=Reason.NO_ANSWER, detail="the last line is no `solve for NAME`")
+        wrong = next((line for line in lines[:-1] if line.count("=") != 1), None)
+        if wrong is not None:
+            return Outcome(value=None, reason=Reason.SYNTAX_ERROR, detail=f"{wrong[:80]!r} is no equation")
+        return sandbox.solve(lines[:-1], asked[1])
+
+
+def _equation(unknown: Result, step: Step, write: Callable[[Expression], str]) -> str:
+    """`unknown = expression`; a division becomes `unknown * divisor = dividend`, but for percentages."""
+    match step.expression:
+        case Operation("/", dividend, divisor) if divisor != _HUNDRED:
+            return f"{write(Operation('*', unknown, divisor))} = {write(dividend)}"
+        case _:
+            return f"{write(unknown)} = {write(step.expression)}"

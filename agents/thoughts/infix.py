@@ -1,0 +1,94 @@
+"""Writing the expressions of a derivation in infix notation, with no more parentheses than they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from agents.symbolic.derivation import Constant, Derivation, Expression, Form, Given, Operation, Result
+from agents.symbolic.numbers import decimal_places, write_plain
+
+Name = Callable[[int], str]
+
+_ATOM, _PRODUCT, _SUM = 3, 2, 1
+_ONE = Constant(Fraction(1))
+
+
+def with_names(derivation: Derivation, names: Sequence[str]) -> Callable[[Expression], str]:
+    """A writer in which steps stand under these names and every other operand as a number."""
+    return _Writer(derivation, lambda index: names[index]).write
+
+
+def with_values(derivation: Derivation) -> Callable[[Expression], str]:
+    """A writer in which every operand, steps included, stands as a number: `48 / 2`."""
+    return _Writer(derivation, lambda index: write_plain(derivation.steps[index].value)).write
+
+
+class _Writer:
+    """Writes expressions of one derivation.
+
+    Products put their divisors last, so that whole numbers stay whole longest: `(25 / 100) * 28` becomes
+    `25 * 28 / 100`, which is 7 exactly in floating point as well.
+    """
+
+    def __init__(self, derivation: Derivation, name: Name) -> None:
+        self.derivation = derivation
+        self.name = name
+
+    def write(self, expression: Expression) -> str:
+        return self._strong(self._numbers(expression))[0]
+
+    def _numbers(self, expression: Expression) -> Expression:
+        """Put numbers in the place of the question's quantities, fractions as divisions."""
+        match expression:
+            case Operation(sign, left, right):
+                return Operation(sign, self._numbers(left), self._numbers(right))
+            case Given(index):
+                quantity = self.derivation.quantities[index]
+                return _split(quantity.value, always=quantity.form in {Form.FRACTION, Form.WORD})
+            case Constant(value):
+                return _split(value, always=False)
+            case _:
+                return expression
+
+    def _strong(self, expression: Expression) -> tuple[str, int]:
+        """The text, and how strongly it holds together."""
+        match expression:
+            case Operation("+" | "-" as sign, left, right):
+                bare = sign == "+" and isinstance(right, Operation)
+                return f"{self._strong(left)[0]} {sign} {self._factor(right, 0 if bare else _PRODUCT)}", _SUM
+            case Operation():
+                return self._product(*_factors(expression)), _PRODUCT
+            case Result(index):
+                text = self.name(index)
+                return text, _ATOM if text[0] != "-" and "/" not in text else _SUM
+            case Constant(value):
+                return write_plain(value), _SUM if value < 0 else _ATOM
+            case Given():
+                raise AssertionError("a quantity is written as a number")
+
+    def _product(self, above: Sequence[Expression], below: Sequence[Expression]) -> str:
+        text = " * ".join(self._factor(factor, _PRODUCT) for factor in above)
+        return text + "".join(f" / {self._factor(divisor, _ATOM)}" for divisor in below)
+
+    def _factor(self, expression: Expression, needed: int) -> str:
+        text, strength = self._strong(expression)
+        return text if strength >= needed else f"({text})"
+
+
+def _split(value: Fraction, *, always: bool) -> Expression:
+    if value.denominator == 1 or (not always and decimal_places(value) is not None):
+        return Constant(value)
+    return Operation("/", Constant(Fraction(value.numerator)), Constant(Fraction(value.denominator)))
+
+
+def _factors(expression: Expression) -> tuple[list[Expression], list[Expression]]:
+    """What a chain of products multiplies and what it divides by, each in the order written."""
+    if not isinstance(expression, Operation) or expression.sign in "+-":
+        return [expression], []
+    above, below = _factors(expression.left)
+    if expression.sign == "/":
+        return above, [*below, expression.right]
+    more, less = _factors(expression.right)
+    above = [factor for factor in above + more if factor != _ONE or not less + below]
+    return above or [_ONE], below + less
