@@ -21,9 +21,28 @@ from problems.gsm_symbolic import HELD_OUT_TEMPLATES
 from problems.split import ProblemSets, prepare
 
 SYMBOLIC = ProblemSettings(limit=300, seed=3)
-ANIMALS = """
-cat dog cow hen pig fox owl elk bee ant emu yak ape bat cod eel gnu koi ram rat
-""".split()
+ANIMALS = [
+    "cat",
+    "dog",
+    "cow",
+    "hen",
+    "pig",
+    "fox",
+    "owl",
+    "elk",
+    "bee",
+    "ant",
+    "emu",
+    "yak",
+    "ape",
+    "bat",
+    "cod",
+    "eel",
+    "gnu",
+    "koi",
+    "ram",
+    "rat",
+]
 
 
 def collection(path: Path, count: int, *, first: int = 0) -> Path:
