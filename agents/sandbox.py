@@ -25,6 +25,7 @@ from agents.solver import Solver
 from agents.thoughts.base import Outcome
 from agents.values import fault, value_outcome
 from domain import Reason
+from errors import FddError
 
 MAX_PROGRAM = 20_000
 """Characters; longer programs are refused unread."""
@@ -69,7 +70,11 @@ class LimitedSandbox:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._open.enter_context(self._pool)
+        """Start the workers; raises `FddError` when they do not start."""
+        try:
+            self._open.enter_context(self._pool)
+        except RuntimeError as error:
+            raise FddError(f"the sandbox does not start ({error}): reinstall pydantic-monty") from None
         self._open.enter_context(self._solver)
         return self
 
