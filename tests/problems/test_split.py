@@ -21,28 +21,7 @@ from problems.gsm_symbolic import HELD_OUT_TEMPLATES
 from problems.split import ProblemSets, prepare
 
 SYMBOLIC = ProblemSettings(limit=300, seed=3)
-ANIMALS = [
-    "cat",
-    "dog",
-    "cow",
-    "hen",
-    "pig",
-    "fox",
-    "owl",
-    "elk",
-    "bee",
-    "ant",
-    "emu",
-    "yak",
-    "ape",
-    "bat",
-    "cod",
-    "eel",
-    "gnu",
-    "koi",
-    "ram",
-    "rat",
-]
+ANIMALS = [a + b for a in ("big", "old", "red", "shy") for b in (" cat", " dog", " cow", " hen", " pig")]
 
 
 def collection(path: Path, count: int, *, first: int = 0) -> Path:
