@@ -5,29 +5,35 @@ from __future__ import annotations
 import random
 import re
 
-_WOMEN = (
-    "Abigail Ada Alice Amanda Amelia Amy Andrea Angela Anna Anne Annie Beth Betty Brenda Bella Camila Carla Carmen "
-    "Carol Caroline Cassie Catherine Celia Charlotte Chloe Christina Cindy Claire Clara Cynthia Daisy Dana Daniela "
-    "Deborah Diana Donna Doris Dorothy Eleanor Elena Elizabeth Ella Ellen Emily Emma Erica Eva Evelyn Fiona Gabriela "
-    "Gina Gloria Haley Hannah Heather Helen Helena Ingrid Irene Isabel Isabella Janet Janice Jasmine Jean Jenna "
-    "Jennifer Jenny Jessica Jill Joan Joanna Judy Julia Julie Karen Kate Katherine Kathy Katie Kelly Kimberly Kristen "
-    "Laura Lauren Leah Lena Lila Linda Lisa Lori Lucia Lucy Lydia Maggie Mandy Margaret Maria Marie Marilyn Martha "
-    "Mary Megan Melanie Melissa Mia Michelle Miranda Molly Monica Nadia Nancy Naomi Natalia Natalie Nicole Nina Nora "
-    "Olga Olivia Pamela Patricia Paula Priya Rachel Rebecca Rosa Rosie Ruth Sally Samantha Sandra Sara Sarah Sharon "
-    "Sheila Shelly Sofia Sophia Sophie Stella Stephanie Susan Suzy Tanya Teresa Tina Valerie Vanessa Wendy Yolanda Zoe"
-).split()
-_MEN = (
-    "Aaron Adam Ahmed Alan Albert Andrew Andy Anthony Antonio Arnold Arthur Ben Benjamin Bernard Bob Bobby Brad Brandon "
-    "Brian Bruce Carl Carlos Charles Christopher Connor Craig Daniel Danny Dave David Dennis Derek Diego Donald Doug "
-    "Dylan Edgar Edward Eli Elijah Eric Ethan Eugene Felix Fernando Francis Fred Gary George Gerald Gordon Greg Gregory "
-    "Harry Hector Henry Howard Hugo Ian Isaac Ivan Jackson Jacob Jake James Jared Jason Jeff Jeffrey Jeremy Jerry Jim "
-    "Jimmy Joe Joel John Johnny Jonathan Jose Joseph Joshua Juan Julian Justin Karl Keith Ken Kenneth Kevin Kyle Larry "
-    "Leo Leonard Liam Louis Lucas Luis Luke Malcolm Marco Marcus Mario Martin Mateo Matt Matthew Michael Miguel Mike "
-    "Mohamed Nathan Nathaniel Neil Nicholas Noah Oliver Oscar Owen Pablo Patrick Paul Pedro Peter Philip Ralph Raul Ray "
-    "Raymond Richard Rick Ricky Robert Roger Ronald Ryan Samuel Sean Sebastian Simon Stanley Stephen Steve Steven Ted "
-    "Thomas Tim Timothy Toby Todd Tom Tommy Tony Travis Tyler Victor Vincent Walter Wayne William Zachary"
-).split()
-_PLACEHOLDER = "\ue000{}\ue001"
+_WOMENS = (
+    "Abigail Ada Alice Amanda Amelia Amy Andrea Angela Anna Anne Annie Bella Beth Betty Brenda Camila "
+    "Carla Carmen Carol Caroline Cassie Catherine Celia Charlotte Chloe Christina Cindy Claire Clara "
+    "Cynthia Daisy Dana Daniela Deborah Diana Donna Doris Dorothy Eleanor Elena Elizabeth Ella Ellen "
+    "Emily Emma Erica Eva Evelyn Fiona Gabriela Gina Gloria Haley Hannah Heather Helen Helena Ingrid "
+    "Irene Isabel Isabella Janet Janice Jasmine Jean Jenna Jennifer Jenny Jessica Jill Joan Joanna Judy "
+    "Julia Julie Karen Kate Katherine Kathy Katie Kelly Kimberly Kristen Laura Lauren Leah Lena Lila "
+    "Linda Lisa Lori Lucia Lucy Lydia Maggie Mandy Margaret Maria Marie Marilyn Martha Mary Megan Melanie "
+    "Melissa Mia Michelle Miranda Molly Monica Nadia Nancy Naomi Natalia Natalie Nicole Nina Nora Olga "
+    "Olivia Pamela Patricia Paula Priya Rachel Rebecca Rosa Rosie Ruth Sally Samantha Sandra Sara Sarah "
+    "Sharon Sheila Shelly Sofia Sophia Sophie Stella Stephanie Susan Suzy Tanya Teresa Tina Valerie "
+    "Vanessa Wendy Yolanda Zoe"
+)
+_MENS = (
+    "Aaron Adam Ahmed Alan Albert Andrew Andy Anthony Antonio Arnold Arthur Ben Benjamin Bernard Bob "
+    "Bobby Brad Brandon Brian Bruce Carl Carlos Charles Christopher Connor Craig Daniel Danny Dave David "
+    "Dennis Derek Diego Donald Doug Dylan Edgar Edward Eli Elijah Eric Ethan Eugene Felix Fernando "
+    "Francis Fred Gary George Gerald Gordon Greg Gregory Harry Hector Henry Howard Hugo Ian Isaac Ivan "
+    "Jackson Jacob Jake James Jared Jason Jeff Jeffrey Jeremy Jerry Jim Jimmy Joe Joel John Johnny "
+    "Jonathan Jose Joseph Joshua Juan Julian Justin Karl Keith Ken Kenneth Kevin Kyle Larry Leo Leonard "
+    "Liam Louis Lucas Luis Luke Malcolm Marco Marcus Mario Martin Mateo Matt Matthew Michael Miguel Mike "
+    "Mohamed Nathan Nathaniel Neil Nicholas Noah Oliver Oscar Owen Pablo Patrick Paul Pedro Peter Philip "
+    "Ralph Raul Ray Raymond Richard Rick Ricky Robert Roger Ronald Ryan Samuel Sean Sebastian Simon "
+    "Stanley Stephen Steve Steven Ted Thomas Tim Timothy Toby Todd Tom Tommy Tony Travis Tyler Victor "
+    "Vincent Walter Wayne William Zachary"
+)
+_WOMEN, _MEN = _WOMENS.split(), _MENS.split()
+_WOMEN_SET, _MEN_SET = frozenset(_WOMEN), frozenset(_MEN)
+_KNOWN = _WOMEN_SET | _MEN_SET
 _WORD = re.compile(r"[A-Z][a-z]+\b")
 
 
@@ -69,11 +75,6 @@ def other_name(question: str, rng: random.Random) -> str:
     return rng.choice([name for name in (*_WOMEN, *_MEN) if name not in taken and not _alike(name, taken)])
 
 
-_WOMEN_SET = frozenset(_WOMEN)
-_MEN_SET = frozenset(_MEN)
-_KNOWN = _WOMEN_SET | _MEN_SET
-
-
 def _pool(name: str) -> list[str]:
     return _WOMEN if name in _WOMEN_SET else _MEN
 
@@ -83,10 +84,6 @@ def _alike(name: str, taken: set[str]) -> bool:
 
 
 def _is_part_of_a_longer_name(question: str, name: str) -> bool:
-    return (
-        re.search(
-            rf"(?:[a-z,] [A-Z][a-z]+\.? |\bSt\. |[A-Za-z]-){name}\b|\b{name}(?: [A-Z]|-[A-Za-z]|\.[a-z])",
-            question,
-        )
-        is not None
-    )
+    before = r"(?:[a-z,] [A-Z][a-z]+\.? |\bSt\. |[A-Za-z]-)"
+    after = r"(?: [A-Z]|-[A-Za-z]|\.[a-z])"
+    return re.search(rf"{before}{name}\b|\b{name}{after}", question) is not None

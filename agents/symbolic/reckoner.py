@@ -28,7 +28,7 @@ class Node:
 
 
 class Reckoner:
-    """A derivation as a flat table: the numbers of the question, the constants, then the value of every operation."""
+    """A derivation as a flat table: the question's numbers, the constants, then every operation's value."""
 
     def __init__(self, derivation: Derivation) -> None:
         self._expressions: list[Expression] = [step.expression for step in derivation.steps]
@@ -97,7 +97,7 @@ def _divide(left: Number, right: Number) -> Number:
 
 
 def _same_kind(old: Number, new: Number) -> bool:
-    """Same sign, whole stays whole, a part stays a part, more than one stays more than one, about the same size."""
+    """Same sign, same side of one, about the same size, and whole if it was whole."""
     if old <= 0 or new <= 0:
         return old == new
     if old.denominator == 1:

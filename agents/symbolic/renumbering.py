@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 
 from agents.symbolic.derivation import Derivation, Form, Given, Result, leaves
 from agents.symbolic.reckoner import Number, Reckoner
-from agents.symbolic.slots import Slot, units_of
+from agents.symbolic.slots import SUBSTANTIAL, Slot, units_of
 
 TRIES = 40
 MOST_HOURS = 16
@@ -22,14 +22,14 @@ PIVOTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """What holds between the numbers of a question besides its derivation; all are places in the reckoner's table."""
+    """What holds between numbers besides the derivation; numbers are places in the reckoner's table."""
 
     ordered: tuple[tuple[int, int], ...]
     """The first is the smaller one of two numbers with the same unit."""
     equal: tuple[tuple[int, int], ...]
     """Nobody can tell which of the two a step uses."""
-    sums: tuple[tuple[int, int, int], ...]
-    """The first is the sum of the others, with the same unit."""
+    sums: tuple[tuple[tuple[int, int], ...], ...]
+    """Places with signs, all of the same unit, that add up to nothing: `whole - one - other`."""
     shares: tuple[tuple[int, ...], ...]
     """Percentages or fractions that together are at most one whole."""
     capped: tuple[tuple[int, int], ...]
@@ -39,7 +39,7 @@ class Relations:
         return (
             all(new[small] < new[large] for small, large in self.ordered)
             and all(new[first] == new[second] for first, second in self.equal)
-            and all(new[whole] == new[one] + new[other] for whole, one, other in self.sums)
+            and all(sum(sign * new[place] for sign, place in terms) == 0 for terms in self.sums)
             and all(_fits(group, old, new) for group in self.shares)
             and all(new[place] <= cap for place, cap in self.capped)
         )
@@ -58,14 +58,6 @@ def find_relations(derivation: Derivation, reckoner: Reckoner) -> Relations:
     pairs = [(i, j) for i, j in combinations(range(len(units)), 2) if units[i] & units[j]]
     values = [quantity.value for quantity in quantities]
     ordered = [(i, j) if values[i] < values[j] else (j, i) for i, j in pairs if values[i] != values[j]]
-    sums = [
-        (whole, i, j)
-        for i, j in pairs
-        for whole in range(len(units))
-        if units[whole] & units[i] & units[j]
-        and whole not in (i, j)
-        and values[whole] == values[i] + values[j]
-    ]
     percents = tuple(i for i, quantity in enumerate(quantities) if quantity.form is Form.PERCENT)
     fractions = tuple(
         i for i, value in enumerate(values) if value < 1 and quantities[i].form is not Form.PERCENT
@@ -78,10 +70,24 @@ def find_relations(derivation: Derivation, reckoner: Reckoner) -> Relations:
     return Relations(
         tuple(ordered),
         tuple(_indistinct(derivation, reckoner)),
-        tuple(sums),
+        tuple(_sums(values, units)),
         tuple(shares),
         tuple(_capped(derivation, reckoner)),
     )
+
+
+def _sums(
+    values: Sequence[Fraction], units: Sequence[frozenset[str]]
+) -> Iterator[tuple[tuple[int, int], ...]]:
+    """Three or four numbers of one unit of which one is a sum or difference of the others."""
+    for size in (3, 4):
+        for group in combinations(range(len(values)), size):
+            if not frozenset.intersection(*(units[place] for place in group)):
+                continue
+            for signs in product((1, -1), repeat=size - 1):
+                terms = ((1, group[0]), *zip(signs, group[1:], strict=True))
+                if sum(sign * values[place] for sign, place in terms) == 0:
+                    yield terms
 
 
 def _capped(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, int]]:
@@ -108,7 +114,17 @@ def _indistinct(derivation: Derivation, reckoner: Reckoner) -> list[tuple[int, i
                 for other in earlier
                 if other != place and reckoner.old[other] == reckoner.old[place]
             }
-    return sorted(found)
+    return sorted(found | set(_restated(derivation, reckoner)))
+
+
+def _restated(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, int]]:
+    """Numbers that no step uses but that tell what a step finds: `for his 35 liters`."""
+    used = {place for places in reckoner.places for place in places}
+    for index in range(len(derivation.quantities)):
+        if index not in used and reckoner.old[index] > SUBSTANTIAL:
+            yield from (
+                (index, place) for place in reckoner.steps if reckoner.old[place] == reckoner.old[index]
+            )
 
 
 def renumber(

@@ -151,7 +151,7 @@ class Renewal:
             at = match.end()
 
     def _renew(self, match: re.Match[str], nearby: dict[Number, set[Number]]) -> tuple[Number, str] | None:
-        """The new value and its spelling for a number in a sentence; None where it is ambiguous or unexplained."""
+        """A number's new value and its spelling; None where it is ambiguous or unexplained."""
         old = _value(match)
         new = self._new_value(old, nearby, percent=match[0].endswith(("%", "percent")))
         if new is None or new == old:

@@ -90,10 +90,10 @@ _PARTS = {
 }
 
 _NAMED = (
-    "grade size day week month year chapter step level number class room page question section route highway phase "
-    "round part team group lane row problem no bus channel gate type version volume tier zone act stage flight "
-    "episode season box table house park street avenue january february march april may june july august september "
-    "october november december under over top formula"
+    "grade size day week month year chapter step level number class room page question section route "
+    "highway phase round part team group lane row problem no bus channel gate type version volume tier "
+    "zone act stage flight episode season box table house park street avenue january february march april "
+    "may june july august september october november december under over top formula"
 )
 _LABEL = re.compile(
     rf"(?:\b(?:{'|'.join(_NAMED.split())})s?\.?\s|#\s?|[A-Za-z]-?|\d[:/])$",
@@ -108,8 +108,11 @@ _MEANT = re.compile(
     r"|[\s-]*(?:dollar|cent|pound|euro|pence|peso)?s?[\s-]*(?:bill|note|coin|banknote)"
     # parts of bodies and things that come in fixed numbers
     r"|[\s-]*(?:\w+\s)?(?:leg|wheel|side|eye|arm|wing|finger|toe|tire|string|inning|quarter|season|suit|letter"
-    r"|face|corner|paw|tentacle|horn|claw|syllable|vowel|consonant)(?:s|ged|ed)?\b",
+    r"|face|corner|paw|tentacle|horn|claw|syllable|vowel|consonant)(?:s|ged|d)?\b",
     re.IGNORECASE,
+)
+_DELICATE = re.compile(
+    r"\b(?:dice|die|odd number|even number|prime|palindrome|digit|consecutive|alphabet|roman|binary|leap)s?\b"
 )
 _KINDS = re.compile(
     r"[\s-]*(?:\w+\s){0,2}?(?:kind|type|sort|color|colour|flavor|variet|class|categor|shift|part|section"
@@ -131,10 +134,12 @@ _DATED = re.compile(
     r"(?:\b(?:in|since|year|until|during|before|after|from|to|by|of|the)\s|,\s)$", re.IGNORECASE
 )
 _PLURAL_NEXT = re.compile(r"\s+[a-z]+(?:s|people|men|women|children)\b")
-_FILLERS = frozenset(
-    "more fewer less other additional different new extra full whole of the his her their its a in on at for to and "
-    "or with per each every from is are was were if when that who which times as big small large".split()
+_FILLER_WORDS = (
+    "more fewer less other additional different new extra full whole of the his her their its a in on at "
+    "for to and or with per each every from is are was were if when that who which times as big small "
+    "large"
 )
+_FILLERS = frozenset(_FILLER_WORDS.split())
 _SAME = {"dollars": "$", "dollar": "$", "feet": "foot", "people": "person", "children": "child"}
 _UNIT = re.compile(r"(?:[\s-]+[A-Za-z]+){1,4}")
 _NAME = re.compile(r"(?<= )[A-Z][a-z]{2,}\b")
@@ -149,7 +154,7 @@ def slots(derivation: Derivation) -> tuple[Slot, ...]:
     brought = _constants(derivation)
     if not all(_is_accounted_for(derivation.question, constant) for constant in brought):
         return ()
-    if _divides_by_itself(derivation):
+    if _divides_by_itself(derivation) or _DELICATE.search(derivation.question):
         return ()
     complements = _complements(derivation)
     found = []
@@ -196,7 +201,7 @@ def _operations(expression: Expression) -> Iterator[Operation]:
 
 
 def _complements(derivation: Derivation) -> set[Fraction]:
-    """Percentages and fractions that equal what others leave of the whole: which of them is meant is not clear."""
+    """Percentages and fractions that equal what others leave of the whole: which is meant is not clear."""
     found = set()
     for whole, of_percent in ((Fraction(100), True), (Fraction(1), False)):
         shares = [
@@ -231,7 +236,7 @@ def _is_implied(question: str, value: Number) -> bool:
 
 
 def _is_accounted_for(question: str, constant: Fraction) -> bool:
-    """Whether a constant is small, or the question suggests it; else it may hide reckoning that was not written."""
+    """Whether a constant is small, or the question suggests it; else it may hide unwritten reckoning."""
     if constant.denominator > 1:
         words = _PARTS.get(constant)
         return words is not None and words.search(question) is not None
@@ -239,7 +244,7 @@ def _is_accounted_for(question: str, constant: Fraction) -> bool:
 
 
 def _may_come_from(question: str, constant: Fraction, value: Fraction) -> bool:
-    """Whether a solution may have reckoned the constant from the value in its head: 14 days from two weeks."""
+    """Whether the constant may have been reckoned from the value unwritten: 14 days from two weeks."""
     if any(constant == value * unit and _is_implied(question, unit) for unit in (7, 12, 24, 60)):
         return True
     if constant == 1:
@@ -282,4 +287,6 @@ def units_of(question: str, quantity: Quantity) -> frozenset[str]:
         return frozenset("$")
     match = _UNIT.match(question, quantity.end)
     words = match[0].lower().replace("-", " ").split() if match else []
-    return frozenset(_SAME.get(word, word.removesuffix("s")) for word in words if word not in _FILLERS)
+    return frozenset(
+        _SAME.get(word, word.removesuffix("s")) for word in words if word not in _FILLERS.split()
+    )
