@@ -23,13 +23,16 @@ _ANSWER = re.compile(
     rf"^The answer is (?P<sign>[-−]?)[$€£]?{_NUMBER}\s?%?\.?$",
     re.MULTILINE,
 )
+_BULLET = re.compile(r"^\s*(?:[-•*]|\d+[.)])\s+")
+_SLASH = re.compile(r"(?<![\d.])(\d+)/(\d+)(?![\d.])|(?<=[\d)%])\s*/\s*(?=[$€£(.\d])")
 _OPERATORS = [
-    (re.compile(r"(?<=[\d\w)%])\s*[x×](?=\s*[$€£(.\d])"), " *"),
+    (re.compile(r"(?<=[\w)%])\s*[x×](?=\s*[$€£(.\d])"), " *"),
     (re.compile(r"(?<=\d)\.0+(?!\d)"), ""),
+    (re.compile(r"÷\s*(\d+/\d+)"), r" / (\1)"),
     (re.compile(r"÷"), "/"),
     (re.compile(r"[–−]"), "-"),
     (re.compile(r"\s*([+*=])\s*"), r" \1 "),
-    (re.compile(r"(?<=[\d)%])\s*([-/])\s*(?=[$€£(.\d])"), r" \1 "),
+    (re.compile(r"(?<=[\d)%])\s*-\s*(?=[$€£(.\d])"), " - "),
 ]
 
 
@@ -78,8 +81,9 @@ def _sentences(derivation: Derivation) -> Iterator[str]:
     write = with_values(derivation)
     for text, group in groupby(derivation.steps, key=lambda step: step.text):
         steps = list(group)
-        if text and _shows(text, steps):
-            yield _tidy(text)
+        sentence = _tidy(text) if text else ""
+        if _shows(sentence, steps):
+            yield sentence
         else:
             for step in steps:
                 subject = step.name.replace("_", " ").capitalize()
@@ -99,7 +103,14 @@ def _tidy(text: str) -> str:
         written = text[equation.start : equation.end]
         for pattern, replacement in _OPERATORS:
             written = pattern.sub(replacement, written)
-        text = text[: equation.start] + written + text[equation.end :]
-    text = re.sub(r"^\s*(?:[-•*]|\d+[.)])\s+", "", text).strip()
+        text = text[: equation.start] + _SLASH.sub(_divide, written) + text[equation.end :]
+    text = _BULLET.sub("", text).strip()
     text = text[0].upper() + text[1:]
     return text if text[-1] in ".!?" else f"{text}."
+
+
+def _divide(match: re.Match[str]) -> str:
+    """Blanks around a division, none inside a proper fraction (`1 1/2`, `3/4 * 80`)."""
+    if match[1] is None:
+        return " / "
+    return match[0] if int(match[1]) < int(match[2]) else f"{match[1]} / {match[2]}"
