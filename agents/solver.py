@@ -76,7 +76,7 @@ class Solver:
         """None when the process was killed by a signal."""
         process = self._started()
         with contextlib.suppress(BrokenPipeError):
-            print(request, file=process.stdin, flush=True)
+            _send(process.stdin, request)
         reply = _line(process.stdout, self._seconds)
         if reply:
             return _outcome(json.loads(reply))
@@ -115,6 +115,12 @@ class Solver:
             self._process = None
 
 
+def _send(stream: IO[str] | None, line: str) -> None:
+    assert stream is not None
+    stream.write(f"{line}\n")
+    stream.flush()
+
+
 def _line(stream: IO[str] | None, seconds: float) -> str | None:
     """The next line, empty when the process has ended, None when it takes longer."""
     assert stream is not None
@@ -132,7 +138,7 @@ def serve(seconds: float, megabytes: int) -> None:
     import sympy  # noqa: F401 - loaded before the memory limit and before any clock runs
 
     resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, megabytes * 2**20))
-    print("ready", flush=True)
+    _send(sys.stdout, "ready")
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_REAL, seconds + 1)
         try:
@@ -141,7 +147,7 @@ def serve(seconds: float, megabytes: int) -> None:
             os._exit(OUT_OF_MEMORY)
         signal.setitimer(signal.ITIMER_REAL, 0)
         value = "" if found.value is None else str(found.value)
-        print(json.dumps({"value": value, "reason": found.reason, "detail": found.detail}), flush=True)
+        _send(sys.stdout, json.dumps({"value": value, "reason": found.reason, "detail": found.detail}))
 
 
 def solve_nonlinear(equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
