@@ -56,7 +56,7 @@ class SymbolicTeacher:
         return _render(derive(problem.question, problem.solution, problem.answer), thought)
 
     def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> str | Refusal:
-        """Read the worked solution again, with its slips corrected; neither rationale nor verdict is needed."""
+        """Read the worked solution again and correct its slips; neither rationale nor verdict is needed."""
         del rationale, verdict
         return _render(derive(problem.question, problem.solution, problem.answer, repair=True), thought)
 

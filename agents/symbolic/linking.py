@@ -168,7 +168,7 @@ class Linker:
         return found
 
     def _direct(self, value: Fraction, text: str, *, in_percent: bool) -> Given | Result | None:
-        """What equals the value: a percentage where one is due, the latest result, a number of the question."""
+        """What equals the value: a percentage where one is due, the latest result, or a number given."""
         givens, results = self._givens(value, text, in_percent=in_percent), self._results(value)
         if in_percent and givens and self.quantities[givens[0].index].form is Form.PERCENT:
             return givens[0]
