@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from agents.equations import MAX_EQUATIONS, Refused, read_equation, solve_equati
 from agents.solver import Solver, solve_nonlinear
 from agents.thoughts.base import Outcome
 from domain import Reason
+from errors import FddError
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +211,37 @@ def test_the_solver_process_starts_only_when_it_is_needed() -> None:
     with Solver(seconds=1) as solver:
         assert solve_equations(["x = 3"], "x", solver).value == 3
         assert solver.pid is None
+
+
+@pytest.mark.parametrize(
+    ("equations", "reason", "value"),
+    [
+        (["60 / x = 5"], Reason.ACCEPTED, Fraction(12)),
+        (["x ** 3 - 3 * x = 7"], Reason.ACCEPTED, Fraction("2.425988757361622")),
+        (["x ** 3 - 3 * x = 0 - 1"], Reason.MANY_SOLUTIONS, None),
+        (["x ** 3 = 1"], Reason.ACCEPTED, Fraction(1)),
+        (["x * x = 2 * x - 1", "y * y = 4"], Reason.ACCEPTED, Fraction(1)),
+        (["x / x = 1"], Reason.MANY_SOLUTIONS, None),
+        (["x * y = 0"], Reason.MANY_SOLUTIONS, None),
+        (["x * x = 1"], Reason.MANY_SOLUTIONS, None),
+        (["x * x = 0 - 1"], Reason.NO_SOLUTION, None),
+        (["x * x = x * x + 1"], Reason.NO_SOLUTION, None),
+        (["x * x = 1 / (3 - 3)"], Reason.RUNTIME_ERROR, None),
+        (["x * x ** x = 1 + y ** x", "y * y ** y = x"], Reason.RUNTIME_ERROR, None),
+        (["x / y = 10 ** 600", "y / x * x = 10 ** 600"], Reason.MEMORY_LIMIT, None),
+    ],
+)
+def test_what_the_solver_process_answers(
+    equations: list[str], reason: Reason, value: Fraction | None
+) -> None:
+    outcome = solve_nonlinear(equations, {}, "x")
+    assert (outcome.reason, outcome.value) == (reason, value)
+
+
+def test_a_solver_process_that_does_not_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Solver(seconds=1) as solver, pytest.raises(FddError, match="the equation solver does not start"):
+        solver.solve(["60 / x = 5"], {}, "x")
 
 
 def test_relations_found_by_elimination_are_put_into_the_nonlinear_rest() -> None:
