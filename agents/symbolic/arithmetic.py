@@ -15,6 +15,11 @@ from agents.symbolic.numbers import CARDINALS, DIGITS, read_digits
 MAX_UNIT_WORDS = 6
 """How many words may stand between an operand and the next operator (`3 boxes of red pens x 4`)."""
 
+MAX_OPERANDS = 100
+"""In one side of an equation."""
+MAX_DEPTH = 20
+"""Parentheses inside one another."""
+
 _WORD_VALUES = {word: Fraction(value) for word, value in CARDINALS.items()} | {
     "half": Fraction(1, 2),
     "twice": Fraction(2),
@@ -175,6 +180,8 @@ class _Scanner:
         self.tokens = tokens
         self.divide_percent = divide_percent
         self.at = 0
+        self.operands = 0
+        self.depth = 0
 
     def equations(self) -> Iterator[Equation]:
         while self.at < len(self.tokens):
@@ -182,7 +189,10 @@ class _Scanner:
             try:
                 equation = self._equation()
             except (UnreadableError, ZeroDivisionError):
-                self.at = start + 1
+                # What is too long or too deep is passed over whole: reading it again from each of its
+                # numbers would take quadratic time.
+                too_much = self.operands > MAX_OPERANDS or self.depth > MAX_DEPTH
+                self.at = self.at if too_much else start + 1
                 continue
             if len(equation.segments) > 1 or equation.segments[0].is_operation:
                 yield equation
@@ -206,7 +216,7 @@ class _Scanner:
         return Equation(tuple(segments))
 
     def _segment(self) -> Segment:
-        first = self.at
+        first, self.operands, self.depth = self.at, 0, 0
         expression = self._sum()
         value_of(expression)
         last = self.tokens[self.at - 1]
@@ -279,7 +289,7 @@ class _Scanner:
         here = self._here()
         if here.kind is Kind.SIGN and _SIGNS[here.text] == "-":
             self.at += 1
-            inner = self._factor()
+            inner = self._group() if self._here().kind is Kind.OPEN else self._number()
             if isinstance(inner, Constant):
                 return Constant(-inner.value)
             return Operation("-", Constant(Fraction(0)), inner)
@@ -287,16 +297,21 @@ class _Scanner:
 
     def _group(self) -> Expression:
         self.at += 1
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise UnreadableError
         inner = self._sum()
         self._skip_units()
         if self._here().kind is not Kind.CLOSE:
             raise UnreadableError
         self.at += 1
+        self.depth -= 1
         return inner
 
     def _number(self) -> Expression:
         here = self._here()
-        if here.kind not in {Kind.NUMBER, Kind.NUMERAL}:
+        self.operands += 1
+        if here.kind not in {Kind.NUMBER, Kind.NUMERAL} or self.operands > MAX_OPERANDS:
             raise UnreadableError
         self.at += 1
         if here.kind is Kind.NUMBER and self._here().kind is Kind.PERCENT:

@@ -135,8 +135,12 @@ class Linker:
 
     def _quotient(self, left: Expression, divisor: Fraction, text: str, *, in_percent: bool) -> Expression:
         """`3/4` may be one number of the question; the 2 of `48 / 2` may be its `half`."""
-        if isinstance(left, Constant) and (given := self._part(left.value / divisor, text)) is not None:
-            return given
+        if isinstance(left, Constant):
+            share = left.value / divisor
+            if (given := self._part(share, text)) is not None:
+                return given
+            if 0 < share < 1 and (given := self._part(1 - share, text)) is not None:
+                return Operation("-", ONE, given)
         by_hundred = divisor == 100 and any(quantity.form is Form.PERCENT for quantity in self.quantities)
         linked = self._link(left, text, in_percent=in_percent or by_hundred)
         if by_hundred:

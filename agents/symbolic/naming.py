@@ -12,7 +12,7 @@ MAX_LENGTH = 20
 _RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | {"answer"}
 _WEAK = frozenset(
     """
-    a an the is are was were be been being am has have had do does did will would can could should must may
+    a an the is are was were be been being am has have had do does did will would can could should must
     he she it they them his her its their him i you we us my your our this that these those there here which
     who what when where how why and or but so then thus therefore hence if because since as than at by to on
     into also just only both each every all get gets got one ones still now first second third finally s x
@@ -41,7 +41,7 @@ class Namer:
     def name(self, before: str, after: str) -> str:
         """A name for the value that stands between two pieces of text."""
         head, tail = _clause_end(before), _noun_phrase(after)
-        for words in _options(_subject(before), head, tail):
+        for words in _options(_words(before), head, tail):
             name = _join(words)
             if name and name not in self.taken and name not in _RESERVED:
                 return self._take(name)
@@ -59,22 +59,22 @@ class Namer:
         return name
 
 
-def _options(subject: list[str], head: list[str], tail: list[str]) -> Iterator[list[str]]:
-    """Word lists to make a name of, the best first."""
-    fresh = [word for word in [*head[:-1], *subject, *head[-1:]] if word not in tail and word not in _WEAK]
+def _options(sentence: list[str], head: list[str], tail: list[str]) -> Iterator[list[str]]:
+    """Word lists to make a name of, the best first; `sentence` is all that stands before the value."""
+    subject = [word for word in sentence if word not in _WEAK][:1]
+    telling = [word for word in [*subject, *reversed(head)] if word not in tail and word not in _WEAK]
     if tail and tail[0] == "per":
-        yield from ([word, *tail] for word in reversed(fresh))
+        yield from ([word, *tail] for word in telling[::-1])
     elif tail and tail[0] in _NEEDY:
-        yield from ([word, *tail] for word in reversed(fresh))
-        yield [*head[-2:], *tail]
+        yield from ([word, *tail] for word in telling)
     elif tail:
-        if any(word in _SUMS for word in head):
+        if _SUMS.intersection(sentence[:3] + sentence[-2:]):
             yield ["total", *tail]
         yield tail
-        yield from ([word, *tail[:1]] for word in reversed(fresh))
+        yield from ([word, *tail[:1]] for word in telling)
     yield head[-3:]
     yield head[-2:]
-    yield from ([word] for word in reversed(fresh))
+    yield from ([word] for word in telling)
 
 
 def _join(words: list[str]) -> str:
@@ -95,11 +95,6 @@ def _join(words: list[str]) -> str:
 def _words(text: str) -> list[str]:
     text = text.lower().replace("’", "'").replace("'s ", " ")
     return [word.replace("'", "") for word in re.findall(r"[a-z][a-z']*", text)]
-
-
-def _subject(text: str) -> list[str]:
-    """The first telling word of a sentence, most often who or what it is about."""
-    return [word for word in _words(text) if word not in _WEAK][:1]
 
 
 def _clause_end(text: str) -> list[str]:

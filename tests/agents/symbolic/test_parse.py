@@ -1,0 +1,238 @@
+"""Worked solutions read into derivations."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+import sympy
+
+from agents.symbolic.derivation import (
+    Constant,
+    Derivation,
+    Expression,
+    Given,
+    Operation,
+    Result,
+    evaluate,
+    leaves,
+)
+from agents.symbolic.parse import derive
+from domain import Problem, Reason, Refusal
+from problems.gsm_symbolic import GsmSymbolic
+
+CLIPS = (
+    "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
+    "How many clips did Natalia sell altogether in April and May?"
+)
+CLIPS_SOLUTION = (
+    "Natalia sold 48/2 = <<48/2=24>>24 clips in May.\n"
+    "Natalia sold 48+24 = <<48+24=72>>72 clips altogether in April and May."
+)
+
+
+def read(question: str, solution: str, answer: str, *, repair: bool = False) -> Derivation:
+    derivation = derive(question, solution, Fraction(answer), repair=repair)
+    assert isinstance(derivation, Derivation), derivation
+    assert derivation.answer == Fraction(answer)
+    return derivation
+
+
+def shown(derivation: Derivation) -> list[str]:
+    """Each step with the question's own text in brackets and earlier steps by number."""
+
+    def show(expression: Expression) -> str:
+        match expression:
+            case Given(index):
+                quantity = derivation.quantities[index]
+                return f"[{derivation.question[quantity.start : quantity.end]}]"
+            case Result(index):
+                return f"#{index}"
+            case Constant(value):
+                return str(value)
+            case Operation(sign, left, right):
+                return f"({show(left)} {sign} {show(right)})"
+
+    return [show(step.expression) for step in derivation.steps]
+
+
+def test_operands_are_tied_to_the_question_and_to_earlier_steps() -> None:
+    derivation = read(CLIPS, CLIPS_SOLUTION, "72")
+    assert shown(derivation) == ["([48] / 2)", "([48] + #0)"]
+    assert [step.name for step in derivation.steps] == ["clips_in_may", "clips_in_april"]
+    assert derivation.steps[0].text == "Natalia sold 48/2 = 24 clips in May."
+
+
+def test_calculator_marks_are_not_needed() -> None:
+    plain = "She sold 48 / 2 = 24 clips in May. Together that is 48 + 24 = 72 clips."
+    assert shown(read(CLIPS, plain, "72")) == ["([48] / 2)", "([48] + #0)"]
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "answer", "steps"),
+    [
+        ("25% of 80 birds flew.", "25/100*80 = 20 flew.", "20", ["(([25%] / 100) * [80])"]),
+        ("25% of 80 birds flew.", "80 * .25 = <<80*.25=20>>20 flew.", "20", ["([80] * ([25%] / 100))"]),
+        ("25% of 80 birds flew.", "80*25*.01 = <<80*25*.01=20>>20", "20", ["(([80] * [25%]) / 100)"]),
+        ("25% of 80 birds flew.", "25% of 80 = 20 flew.", "20", ["(([25%] / 100) * [80])"]),
+        ("25% of 80 flew. How many stayed?", "80 * .75 = 60", "60", ["([80] * (1 - ([25%] / 100)))"]),
+        ("80 birds became 25% more.", "80 * 1.25 = 100", "100", ["([80] * (1 + ([25%] / 100)))"]),
+        ("25% of 80 flew. How many stayed?", "80*75/100 = 60", "60", ["([80] * ((100 - [25%]) / 100))"]),
+        (
+            "20% of 50 questions are hard, the others easy.",
+            "100% - 20% = 80% are easy.\nSo 50 x 80/100 = 40.",
+            "40",
+            ["(100 - [20%])", "([50] * (#0 / 100))"],
+        ),
+        ("3 of 12 are red. What percentage?", "3 / 12 * 100% = 25%", "25", ["(([3] / [12]) * 100)"]),
+        ("3 of 12 are red. What percentage?", "3 / 12 = 25%", "25", ["(([3] / [12]) * 100)"]),
+        ("3/4 of 80 flew.", "3/4*80 = 60", "60", ["([3/4] * [80])"]),
+        ("half of 80 flew.", "80 * 0.5 = 40", "40", ["([80] * [half])"]),
+        ("A third of 60 flew. How many stayed?", "60 * 2/3 = 40", "40", ["([60] * (1 - [A third]))"]),
+        ("6 pens for 60 cents each.", "6 * $0.6 = $3.60", "3.6", ["([6] * ([60] / 100))"]),
+        ("5 ships for $3 million each.", "5 * 3,000,000 = 15,000,000", "15000000", ["([5] * ([3] * 1000000))"]),
+        ("4 boxes of 6 for $2 each", "4 x 6 x $2 = 24 x 2 = $48", "48", ["(([4] * [6]) * [2])"]),
+        ("4 of 6 and 10 of 5", "4*6 = 24 + 10 = 34", "34", ["([4] * [6])", "(#0 + [10])"]),
+        ("He has 70, 44 and 22 of 156", "70+44+22+T = 156. T = 156 - 136 = 20", "20", ["(([70] + [44]) + [22])", "([156] - #0)"]),
+        ("160 emails, 30% need no reply.", "48=48 need none, so 160-48=112", "112", ["(([160] * [30%]) / 100)", "([160] - #0)"]),
+        ("200 shirts, half black at $30", "100 * 30 = 3000", "3000", ["([200] * [half])", "(#0 * [30])"]),
+    ],
+)  # fmt: skip
+def test_numbers_are_recognized_in_the_shapes_that_solutions_use(
+    question: str, solution: str, answer: str, steps: list[str]
+) -> None:
+    assert shown(read(question, solution, answer)) == steps
+
+
+def test_of_two_equal_numbers_the_one_with_the_same_words_is_taken() -> None:
+    question = "The 5 red pens weigh 9 grams each and the 5 blue crayons weigh 3 grams each."
+    solution = "The blue crayons weigh 5 * 3 = 15 grams. The red pens weigh 5 * 9 = 45 grams. 45 + 15 = 60"
+    derivation = read(question, solution, "60")
+    first, second = (next(leaves(step.expression)) for step in derivation.steps[:2])
+    assert isinstance(first, Given) and isinstance(second, Given)
+    assert derivation.quantities[first.index].start > derivation.quantities[second.index].start
+
+
+def test_a_percentage_is_not_mistaken_for_a_count_of_the_same_size() -> None:
+    derivation = read("10 boys and 10% of 50 girls", "50 * 10/100 = 5. 10 + 5 = 15", "15")
+    assert shown(derivation) == ["([50] * ([10%] / 100))", "([10] + #0)"]
+
+
+def test_steps_that_do_not_feed_the_answer_are_left_out() -> None:
+    solution = "48 * 7 = 336 a week. " + CLIPS_SOLUTION
+    assert len(read(CLIPS, solution, "72").steps) == 2
+
+
+def test_abbreviations_do_not_end_a_sentence() -> None:
+    derivation = read("He has 8 of 5", "So 8 - 5 = 3 more than Dr. Lee has.", "3")
+    assert derivation.steps[0].text == "So 8 - 5 = 3 more than Dr. Lee has."
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "answer"),
+    [
+        ("2 of 3 people share 9", "9 / 2 = 4.6", "4.6"),
+        ("2 of 3 people", "2 / 3 = 0.67", "0.67"),
+        ("2 of 3 people", "2 + 3 = 6, and 6 * 3 = 18", "18"),
+        ("2 of 3 people", "2 * 71 = 142", "142"),
+        ("Some people", "4 + 5 = 9", "9"),
+        ("10 coins of $1 and $2", "Then T = 10 - 6 = 4", "4"),
+        ("2 of 3 people", "", "5"),
+        ("2 of 3 people", "2 + 3 = 5", "7"),
+        ("2 of 3 people", "3 / 0 = 5", "5"),
+    ],
+)
+def test_a_solution_that_does_not_add_up_is_refused(question: str, solution: str, answer: str) -> None:
+    refusal = derive(question, solution, Fraction(answer))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.NO_DERIVATION
+    assert refusal.detail
+
+
+def test_repair_computes_a_wrong_result_again_and_carries_it_on() -> None:
+    question, solution = "1 pie for 3, 6 times", "Each gets 1/3 = 0.33. That makes 0.33 * 6 = 2."
+    assert isinstance(derive(question, solution, Fraction(2)), Refusal)
+    assert shown(read(question, solution, "2", repair=True)) == ["([1] / [3])", "(#0 * [6])"]
+
+
+def test_repair_does_not_divide_by_a_result_that_became_zero() -> None:
+    refusal = derive("3 and 5", "3 - 3 = 1. 5 / 1 = 5.", Fraction(5), repair=True)
+    assert isinstance(refusal, Refusal)
+
+
+def test_plain_arithmetic_stands_in_for_broken_marks() -> None:
+    solution = "She sold 48/2 = <<24>>24 in May.\nThat is 48 + 24 = <<48+=72>>72 in all."
+    assert shown(read(CLIPS, solution, "72")) == ["([48] / 2)", "([48] + #0)"]
+
+
+@pytest.fixture(scope="module")
+def instances() -> list[Problem]:
+    source = GsmSymbolic(seed=5)
+    return source.draw(source.templates, 340, refuse=lambda _: None, chance=random.Random(5))
+
+
+@pytest.fixture(scope="module")
+def derivations(instances: list[Problem]) -> list[Derivation]:
+    found = (derive(problem.question, problem.solution, problem.answer) for problem in instances)
+    return [derivation for derivation in found if isinstance(derivation, Derivation)]
+
+
+def test_nine_in_ten_instances_of_gsm_symbolic_are_read(
+    instances: list[Problem], derivations: list[Derivation]
+) -> None:
+    assert len(derivations) >= 0.9 * len(instances)
+
+
+def test_sympy_finds_every_step_exact(derivations: list[Derivation]) -> None:
+    def exact(expression: Expression, derivation: Derivation, values: list[sympy.Rational]) -> sympy.Rational:
+        match expression:
+            case Given(index):
+                return _rational(derivation.quantities[index].value)
+            case Result(index):
+                return values[index]
+            case Constant(value):
+                return _rational(value)
+            case Operation(sign, left, right):
+                return _SYMPY[sign](exact(left, derivation, values), exact(right, derivation, values))
+
+    for derivation in derivations:
+        values: list[sympy.Rational] = []
+        for step in derivation.steps:
+            values.append(exact(step.expression, derivation, values))
+        assert values == [_rational(step.value) for step in derivation.steps]
+
+
+def _rational(value: Fraction) -> sympy.Rational:
+    return sympy.Rational(value.numerator, value.denominator)
+
+
+_SYMPY = {
+    "+": lambda left, right: sympy.Add(left, right),
+    "-": lambda left, right: sympy.Add(left, -right),
+    "*": lambda left, right: sympy.Mul(left, right),
+    "/": lambda left, right: sympy.Mul(left, sympy.Pow(right, -1)),
+}
+
+
+def test_steps_use_only_what_came_before_and_evaluate_to_their_value(derivations: list[Derivation]) -> None:
+    for derivation in derivations:
+        givens = [quantity.value for quantity in derivation.quantities]
+        results: list[Fraction] = []
+        for step in derivation.steps:
+            assert evaluate(step.expression, givens, results) == step.value
+            results.append(step.value)
+
+
+def test_every_step_but_the_last_is_used(derivations: list[Derivation]) -> None:
+    for derivation in derivations:
+        used = {leaf for step in derivation.steps for leaf in leaves(step.expression)}
+        assert {Result(index) for index in range(len(derivation.steps) - 1)} <= used
+        assert any(isinstance(leaf, Given) for leaf in used)
+
+
+def test_names_are_short_unique_identifiers(derivations: list[Derivation]) -> None:
+    for derivation in derivations:
+        names = [step.name for step in derivation.steps]
+        assert len(set(names)) == len(names)
+        assert all(name.isidentifier() and name.isascii() and len(name) <= 20 for name in names)
