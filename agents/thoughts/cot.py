@@ -60,10 +60,13 @@ class ChainOfThought:
 def read_answer(text: str) -> Fraction | None:
     """The number of the last answer line: `-3`, `$1,200.50`, `25%` (25), `3/4`, `1 1/2`."""
     found = list(_ANSWER.finditer(text))
-    if not found or (found[-1]["whole"] and not found[-1]["bottom"]) or found[-1]["bottom"] == "0":
+    if not found:
         return None
     last = found[-1]
-    value = read_digits(last["top"]) / int(last["bottom"] or 1) + int(last["whole"] or 0)
+    bottom = int(last["bottom"] or 1)
+    if bottom == 0 or (last["whole"] and not last["bottom"]):
+        return None
+    value = read_digits(last["top"]) / bottom + int(last["whole"] or 0)
     return -value if last["sign"] else value
 
 
