@@ -1,4 +1,4 @@
-"""An exam: the student answers problems in its child process; answers are judged and stored batch by batch."""
+"""An exam: the student answers in its child process; answers are judged and stored batch by batch."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _judge(
     asked = [keys[completion.key] for completion in completions]
     verdicts = context.verifier.judge_many(
         [
-            (exam.thought, completion.text, question.problem.answer)
+            (exam.thought, completion.text, question.problem.answer, completion.finished)
             for completion, (question, _) in zip(completions, asked, strict=True)
         ]
     )

@@ -17,9 +17,6 @@ from training.tasks import Batch, Event, GenerateTask, Notice, Request
 from training.weights import student_path
 from training.worker import run_in_child
 
-TEST_SIZE = 250
-"""Problems asked of a source that has no end."""
-
 
 def score(
     student: str,
@@ -49,7 +46,7 @@ def score(
                 listener.noticed(event.text)
             if not isinstance(event, Batch):
                 return
-            texts = [(thought_name, c.text, asked[c.key][1].answer) for c in event.completions]
+            texts = [(thought_name, c.text, asked[c.key][1].answer, c.finished) for c in event.completions]
             for completion, verdict in zip(event.completions, verifier.judge_many(texts), strict=True):
                 marks[asked[completion.key][0]].append(verdict.accepted)
             done = sum(map(len, marks.values()))

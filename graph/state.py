@@ -1,4 +1,4 @@
-"""What the outer graph knows (`RunState`, checkpointed) and what it runs with (`RunContext`, which is not)."""
+"""What the outer graph knows (`RunState`, checkpointed) and what it runs with (`RunContext`, not)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RunState:
 
 
 class RunUpdate(TypedDict, total=False):
-    """What a node of the outer graph may change; LangGraph drops unknown keys, the type checker reports them."""
+    """What a node may change; LangGraph drops unknown keys, the type checker reports them."""
 
     round: int
     problems: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain import Problem
@@ -54,6 +54,20 @@ def prepare(settings: ProblemSettings) -> ProblemSets:
     if settings.name == GSM_SYMBOLIC:
         return _from_templates(settings)
     return _from_collection(settings)
+
+
+def test_sets(name: str, *, limit: int | None, seed: int) -> dict[str, tuple[Problem, ...]]:
+    """What to ask any student; of `gsm-symbolic`, what a run of this seed tests with.
+
+    `limit` None takes all of a file, and the usual size of any other set.
+    """
+    settings = ProblemSettings(name=name, seed=seed)
+    if limit is not None:
+        settings = replace(settings, test_size=limit)
+    if name == GSM_SYMBOLIC:
+        return prepare(replace(settings, limit=1)).tests
+    problems = load_gsm8k("test") if name == GSM8K else read_jsonl(Path(name))[:limit]
+    return {Path(name).stem: tuple(_sample(problems, settings) if name == GSM8K else problems)}
 
 
 def _check(settings: ProblemSettings) -> None:

@@ -1,4 +1,4 @@
-"""Seed: problems come in, the grader is checked on their answers, each seed gets the round that teaches it."""
+"""Seed: problems come in, the grader is checked on their answers, each seed gets its round."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
-    """What this round's student was probed on, and this round's children, by the band from before their lesson."""
+    """What this round's student was probed on, and this round's children, by their latest band."""
     bands = {
         probe.problem_id: probe.band
         for round in (state.round - 1, state.round)  # noqa: A001

@@ -1,0 +1,179 @@
+"""The whole loop on the tiny student: what it leaves behind, and that no interruption changes it."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from domain import Operator
+from errors import ProblemSetError, StoppedError, UsageError
+from graph.run import DATABASE, Agents, open_store, resume, start
+from graph.state import Progress, RunState
+from settings import load_settings
+from storage.store import Store
+from tests.graph.killed_run import tiny_settings
+
+ROOT = Path(__file__).parent.parent.parent
+SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "probes")
+PHASES = [
+    ("seed", 1),
+    ("teach", 2),
+    ("baseline", 3),
+    ("fine_tune", 3),
+    ("evaluate", 3),
+    ("probe", 2),
+    ("synthesize", 4),
+    ("probe_children", 2),
+    ("report", 1),
+]
+
+
+class Recorder:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.evaluations: list[int] = []
+        self.notices: list[str] = []
+
+    def advanced(self, progress: Progress) -> None:
+        if not self.phases or self.phases[-1] != progress.phase:
+            self.phases.append(progress.phase)
+
+    def evaluated(self, round: int) -> None:
+        self.evaluations.append(round)
+
+    def noticed(self, text: str) -> None:
+        self.notices.append(text)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Path, Recorder, RunState]:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    recorder = Recorder()
+    state = start(tiny_settings(), folder, recorder, cache=cache)
+    return folder, recorder, state
+
+
+def rows(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
+        return {
+            name: connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in SAME_ROWS
+        }
+
+
+def test_a_run_passes_through_every_phase_in_order(finished: tuple[Path, Recorder, RunState]) -> None:
+    first = ["seed", "teach", "baseline", "fine_tune", "evaluate", "probe", "synthesize"]
+    later = ["teach", "probe_children", "fine_tune", "evaluate", "report"]
+    assert finished[1].phases == first + later
+    assert finished[1].evaluations == [-1, 0, 1]
+
+
+def test_a_run_leaves_a_student_a_data_set_and_a_sound_database(
+    finished: tuple[Path, Recorder, RunState],
+) -> None:
+    folder, _, state = finished
+    assert (folder / "student" / "model.safetensors").is_file()
+    lines = [json.loads(line) for line in (folder / "dataset.jsonl").read_text().splitlines()]
+    assert {line["thought"] for line in lines} == {"pot", "cot"}
+    assert len({line["id"] for line in lines}) == state.problems
+    assert open_store(folder).verify() == []
+
+
+def test_every_written_problem_has_a_parent_an_operator_and_a_round(
+    finished: tuple[Path, Recorder, RunState],
+) -> None:
+    store = open_store(finished[0])
+    children = store.problems(splits=["generated"])
+    seeds = {problem.id for problem in store.problems(splits=["seed"])}
+    assert children
+    assert {child.parent for child in children} <= seeds
+    # A tiny student solves nothing, so that everything it was asked is hard.
+    assert {(child.operator, child.round) for child in children} == {(Operator.SIMILAR, 1)}
+
+
+def test_a_child_is_compared_with_its_parent_by_the_same_student(
+    finished: tuple[Path, Recorder, RunState],
+) -> None:
+    store = open_store(finished[0])
+    children = {problem.id for problem in store.problems(splits=["generated"])}
+    compared = [probe for probe in store.probes(round=0) if probe.problem_id in children]
+    assert compared
+    assert {(probe.change, probe.parent_round) for probe in compared} == {(0.0, 0)}
+
+
+def test_the_summary_counts_what_the_tables_hold(finished: tuple[Path, Recorder, RunState]) -> None:
+    folder, _, state = finished
+    summary = open_store(folder).summary()
+    assert [entry["name"] for entry in summary["baseline"]["evaluations"]] == ["dev", "held-out", "in-domain"]
+    assert [entry["round"] for entry in summary["rounds"]] == [0, 1]
+    last = summary["rounds"][-1]
+    assert last["problems"] == state.problems
+    assert last["problems"] == summary["rounds"][0]["problems"] + last["added"]
+
+
+def test_a_run_killed_in_every_phase_ends_with_the_rows_of_one_that_was_not(
+    finished: tuple[Path, Recorder, RunState], tmp_path: Path, cache: Path
+) -> None:
+    folder = tmp_path / "killed"
+    for phase, count in PHASES:
+        command = [sys.executable, "-m", "tests.graph.killed_run", str(folder), str(cache), phase, str(count)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == -signal.SIGKILL, f"not killed in {phase}: {done.stderr}"
+    resume(folder, Recorder(), cache=cache)
+    assert rows(folder) == rows(finished[0])
+    assert open_store(folder).verify() == []
+
+
+def test_a_finished_run_is_left_as_it_is(
+    finished: tuple[Path, Recorder, RunState], cache: Path
+) -> None:
+    before = rows(finished[0])
+    recorder = Recorder()
+    resume(finished[0], recorder, cache=cache)
+    assert recorder.phases == []
+    assert rows(finished[0]) == before
+
+
+def test_a_run_that_is_asked_to_stop_can_be_resumed(
+    finished: tuple[Path, Recorder, RunState], tmp_path: Path, cache: Path
+) -> None:
+    folder = tmp_path / "stopped"
+    recorder = Recorder()
+    with pytest.raises(StoppedError):
+        start(
+            tiny_settings(),
+            folder,
+            recorder,
+            cache=cache,
+            should_stop=lambda: recorder.phases[-1:] == ["baseline"],
+        )
+    resume(folder, Recorder(), cache=cache)
+    assert rows(folder) == rows(finished[0])
+
+
+def test_a_run_whose_bookmark_was_lost_finds_its_way_by_the_database(
+    finished: tuple[Path, Recorder, RunState], cache: Path
+) -> None:
+    before = rows(finished[0])
+    (finished[0] / "checkpoints.sqlite").unlink()
+    resume(finished[0], Recorder(), cache=cache)
+    assert rows(finished[0]) == before
+
+
+def test_an_existing_run_folder_is_refused_with_the_way_to_resume(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(UsageError, match="resume"):
+        start(tiny_settings(), tmp_path, Recorder(), cache=cache)
+
+
+def test_problems_without_a_usable_solution_leave_no_run_folder(tmp_path: Path, cache: Path) -> None:
+    file = tmp_path / "bare.jsonl"
+    file.write_text("".join(f'{{"question": "How much is {n} and {n}?", "answer": "#### {2 * n}"}}\n' for n in range(1, 41)))
+    settings = load_settings({"rounds": "1", "student": "tiny", "problems.name": str(file)}, environment={})
+    with pytest.raises(ProblemSetError, match="no problem of .* has a usable solution"):
+        start(settings, tmp_path / "run", Recorder(), cache=cache)
+    assert not (tmp_path / "run").exists()

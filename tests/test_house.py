@@ -1,0 +1,66 @@
+"""The house has one way through it: imports point from main to graph to the rooms, never between rooms."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("agents", "training", "storage", "problems")
+SHARED = ("domain", "errors", "matching")
+ALLOWED = {
+    **{name: () for name in SHARED},
+    "agents": SHARED,
+    "problems": SHARED,
+    "storage": SHARED,
+    "training": SHARED,
+    "settings": (*SHARED, "problems", "training"),
+    "graph": (*SHARED, *ROOMS, "settings"),
+    "console": (*SHARED, *ROOMS, "settings", "graph"),
+    "main": (*SHARED, *ROOMS, "settings", "graph", "console"),
+}
+
+
+def sources(name: str) -> list[Path]:
+    folder = ROOT / name
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [ROOT / f"{name}.py"]
+
+
+def imported(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("name", sorted(ALLOWED))
+def test_imports_point_one_way(name: str) -> None:
+    ours = {
+        (str(file.relative_to(ROOT)), module)
+        for file in sources(name)
+        for module in imported(file)
+        if module in ALLOWED and module != name
+    }
+    assert {pair for pair in ours if pair[1] not in ALLOWED[name]} == set()
+
+
+@pytest.mark.parametrize(
+    ("package", "room"),
+    [("duckdb", "storage"), ("torch", "training"), ("transformers", "training"), ("langgraph", "graph")],
+)
+def test_each_big_library_has_its_room(package: str, room: str) -> None:
+    users = {name for name in ALLOWED for file in sources(name) if package in imported(file)}
+    assert users == {room}
+
+
+def test_only_main_and_console_print() -> None:
+    printing = {
+        str(file.relative_to(ROOT))
+        for name in ALLOWED
+        for file in sources(name)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert printing <= {"main.py", "console.py"}

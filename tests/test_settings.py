@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from errors import UsageError
+from settings import OPTIONS, Settings, cache_folder, load_settings
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("rounds = 1\nsamples = 2\n[problems]\nlimit = 10\n[fine_tune]\nepochs = 1.5\n")
+    environment = {"FDD_SAMPLES": "4", "FDD_PROBLEMS_LIMIT": "20"}
+    settings = load_settings({"problems.limit": "30"}, file, environment)
+    assert settings.rounds == 1
+    assert settings.samples == 4
+    assert settings.problems.limit == 30
+    assert settings.fine_tune.epochs == 1.5
+
+
+def test_one_seed_decides_every_draw() -> None:
+    settings = load_settings({"rounds": "1", "seed": "7"}, environment={})
+    assert {settings.problems.seed, settings.fine_tune.seed, settings.generate.seed} == {7}
+
+
+def test_settings_survive_the_store() -> None:
+    settings = load_settings({"rounds": "2", "thoughts": "pot, cot"}, environment={})
+    assert settings.thoughts == ("pot", "cot")
+    assert Settings.from_json(settings.to_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rounds": "0"}, "--rounds '0': input should be greater than 0"),
+        ({"rounds": "-2"}, "--rounds '-2': input should be greater than 0"),
+        ({"rounds": "two"}, "--rounds 'two': input should be a valid integer"),
+        ({"rounds": "1", "device": "tpu"}, "--device 'tpu': input should be 'auto', 'cpu', 'cuda' or 'mps'"),
+        ({"rounds": "1", "initial_share": "1.5"}, "--initial-share '1.5': input should be less than or equal to 1"),
+        ({}, "--rounds N"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_option(given: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_settings(given, environment={})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rounds = 1\nepoch = 3\n", "unknown setting 'epoch'"),
+        ("[fine_tune]\nsteps = 3\n", "unknown setting 'fine_tune.steps'"),
+        ("rounds = \n", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load_settings({}, file, {})
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        load_settings({}, tmp_path / "none.toml", {})
+
+
+def test_every_option_names_a_setting_that_exists() -> None:
+    assert all(option.default is not NotImplemented for option in OPTIONS)
+
+
+def test_a_default_run_is_sized_by_the_device() -> None:
+    settings = load_settings({"rounds": "1"}, environment={})
+    sizes = {device: settings.sized_for(device).problems.limit for device in ("cpu", "cuda")}
+    assert sizes == {"cpu": 240, "cuda": 2000}
+    asked = load_settings({"rounds": "1", "problems.limit": "5"}, environment={})
+    assert asked.sized_for("cuda").problems.limit == 5
+
+
+def test_the_cache_folder_can_be_moved() -> None:
+    assert cache_folder({"FDD_CACHE": "/somewhere"}) == Path("/somewhere")
+    assert cache_folder({"XDG_CACHE_HOME": "/x"}) == Path("/x/feedback-driven-distillation")
+    assert cache_folder({}) == Path.home() / ".cache" / "feedback-driven-distillation"
