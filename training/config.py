@@ -17,10 +17,10 @@ class FineTuneConfig:
     method: Method = "full"
     """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
     start: Start = "base"
-    """`base` trains the untaught student on the whole set each round; `continue` goes on from the last one."""
+    """`base` trains the untaught student on the whole set each round; `continue` the latest one."""
     replay_share: float = 0.5
     """With `continue`: examples of earlier rounds mixed in, as a share of the new ones."""
-    epochs: float = 3.0
+    epochs: int = 3
     learning_rate: float = 5e-4
     """Highest rate, reached after the warm-up; it falls linearly to zero from there."""
     warmup_share: float = 0.05
@@ -32,7 +32,7 @@ class FineTuneConfig:
     micro_batch_tokens: int = 2048
     """Tokens, padding included, that go through the model at once."""
     max_length: int = 768
-    """Tokens of prompt and rationale together; longer examples lose the end of their prompt's shots, then fail."""
+    """Tokens of prompt and rationale together; longer examples are left out."""
     max_truncated_share: float = 0.02
     """Fine-tuning refuses when more than this share of the examples is longer than `max_length`."""
     lora_rank: int = 32
@@ -47,6 +47,6 @@ class GenerateConfig:
     max_new_tokens: int = 256
     temperature: float = 0.0
     """0 is greedy."""
-    batch_size: int = 32
-    """Requests decoded together; the largest tried where the device's memory sets a lower one."""
+    batch_size: int = 64
+    """Requests decoded together."""
     seed: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from errors import FddError
 from training.config import Device, FineTuneConfig, GenerateConfig
 
 
@@ -75,6 +76,14 @@ class DescribeTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ConvertTask:
+    """Write the weights and tokenizer of a GGUF file into the (existing, empty) folder `output`."""
+
+    gguf: Path
+    output: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """Event: one optimizer step was made."""
 
@@ -134,16 +143,26 @@ class DeviceReport:
     name: str
     cores: int
     memory_gb: float
-    train_dtype: str
-    generate_dtype: str
+    dtype: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, "
-            f"trains in {self.train_dtype}, generates in {self.generate_dtype})"
-        )
+        return f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
 
 
-Task = FineTuneTask | GenerateTask | DescribeTask
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Converted:
+    """Result of a `ConvertTask`."""
+
+    student: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The error that ended the task."""
+
+    error: FddError
+
+
+Task = FineTuneTask | GenerateTask | DescribeTask | ConvertTask
 Event = Step | Batch | Notice
-Outcome = FineTuned | Generated | DeviceReport
+Outcome = FineTuned | Generated | DeviceReport | Converted

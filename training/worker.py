@@ -5,23 +5,22 @@ Events and errors of the child arrive here; the parent never imports torch.
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
-import sys
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import overload
 
-from errors import ChildProcessError, FddError
+import errors
+from training.child import child_main
 from training.tasks import (
+    Converted,
+    ConvertTask,
     DescribeTask,
     DeviceReport,
     Event,
+    Failure,
     FineTuned,
     FineTuneTask,
     Generated,
@@ -31,18 +30,12 @@ from training.tasks import (
 )
 
 POLL_SECONDS = 0.2
-STOP = "stop"
+GRACE_SECONDS = 10
+"""How long a child may take to clean up after it was asked to end."""
 
 
-class StoppedError(FddError):
-    """The child ended at a safe point because `should_stop` asked it to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An error that the child reports: ours as it is, any other as text."""
-
-    error: FddError
+class StoppedError(errors.FddError):
+    """The task was given up because `should_stop` asked for it; what was reported before stays valid."""
 
 
 def never() -> bool:
@@ -61,14 +54,18 @@ def run_in_child(
 def run_in_child(
     task: DescribeTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
 ) -> DeviceReport: ...
+@overload
+def run_in_child(
+    task: ConvertTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
+) -> Converted: ...
 def run_in_child(
     task: Task, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
 ) -> Outcome:
     """The task's result; `on_event` is called in this process, in order.
 
-    `should_stop` is asked several times a second; once it says yes the child ends after the batch or step
-    that it is at, and `StoppedError` is raised. An error of the child is raised here with its own type, and
-    `ChildProcessError` where it died without one. When this process dies, the child ends too.
+    `should_stop` is asked several times a second; once it says yes the child is ended and `StoppedError`
+    raised: batches reported stay, unfinished ones leave nothing behind. An error of the child is raised here
+    with its own type, and `ChildProcessError` where it died without one. When this process dies, so does it.
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=True)
@@ -78,32 +75,37 @@ def run_in_child(
     try:
         return follow(child, ours, on_event, should_stop)
     finally:
+        end(child)
         ours.close()
-        child.terminate()
-        child.join()
-        child.close()
 
 
 def follow(
     child: BaseProcess, ours: Connection, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> Outcome:
-    asked = False
     while True:
-        if not asked and should_stop():
-            ours.send(STOP)
-            asked = True
-        if not wait([ours], timeout=POLL_SECONDS):
+        if should_stop():
+            raise StoppedError("stopped as asked")
+        if not ours.poll(POLL_SECONDS):
             continue
         try:
             message = ours.recv()
         except (EOFError, ConnectionError):
             child.join()
-            raise ChildProcessError(describe_exit(child.exitcode or 0)) from None
+            raise errors.ChildProcessError(describe_exit(child.exitcode or 0)) from None
         if isinstance(message, Failure):
             raise message.error
         if isinstance(message, Outcome):
             return message
         on_event(message)
+
+
+def end(child: BaseProcess) -> None:
+    child.terminate()
+    child.join(GRACE_SECONDS)
+    if child.is_alive():
+        child.kill()
+        child.join()
+    child.close()
 
 
 def describe_exit(code: int) -> str:

@@ -1,0 +1,68 @@
+"""The child's side of `run_in_child`: does one task and reports to the parent."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+import errors
+from training.tasks import ConvertTask, DescribeTask, Event, Failure, FineTuneTask, Outcome, Task
+
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+def child_main(task: Task, parent: Connection) -> None:
+    """Send the task's events and then its result, or the error that ended it, to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave through every `finally`
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    parent.send(outcome_of(task, parent.send))
+
+
+def end_with(parent: Connection) -> None:
+    """The parent never writes: this returns from waiting when it is gone, however it went."""
+    with contextlib.suppress(EOFError, OSError):
+        parent.recv()
+    os._exit(1)
+
+
+def outcome_of(task: Task, on_event: Callable[[Event], None]) -> Outcome | Failure:
+    try:
+        return perform(task, on_event)
+    except errors.FddError as error:
+        return Failure(error)
+    except Exception as error:  # the one place that records what broke in the child
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        return Failure(errors.ChildProcessError(f"the student's process failed: {what}"))
+
+
+def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
+    os.environ.update(QUIET)
+    if isinstance(task, ConvertTask):
+        from training.convert import convert_gguf
+
+        return convert_gguf(task.gguf, task.output)
+    from training.device import choose_runtime, describe
+
+    runtime = choose_runtime(task.device)
+    if isinstance(task, DescribeTask):
+        return describe(runtime)
+    from training.fine_tune import fine_tune
+    from training.generate import generate
+    from training.student import load_student
+
+    student = load_student(task.student, runtime)
+    if isinstance(task, FineTuneTask):
+        return fine_tune(student, task.examples, task.output, task.config, on_event)
+    return generate(student, task.requests, task.config, on_event, task.done)

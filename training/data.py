@@ -1,0 +1,73 @@
+"""Turns examples into token rows with completion-only labels, and rows into batches of like length."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from training.prompts import prompt_ids, rationale_ids
+from training.tasks import Example
+
+IGNORED = -100
+"""Label of a position that takes no part in the loss."""
+WINDOW_BATCHES = 8
+"""Batches whose examples are sorted by length together: wide enough to save padding, narrow enough to mix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example as tokens; `labels[i]` is `ids[i]` where the student is to learn it, else `IGNORED`."""
+
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
+    prompt = prompt_ids(tokenizer, example.question, example.cue)
+    rationale = rationale_ids(tokenizer, example.rationale)
+    return Row((*prompt, *rationale), (*(IGNORED for _ in prompt), *rationale))
+
+
+def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:
+    """Every row once, in batches of nearly equal length and random order."""
+    order = list(rows)
+    rng.shuffle(order)
+    batches: list[list[Row]] = []
+    window = WINDOW_BATCHES * batch_size
+    for start in range(0, len(order), window):
+        near = sorted(order[start : start + window], key=len)
+        batches += [near[i : i + batch_size] for i in range(0, len(near), batch_size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
+    """The batch in pieces of at most `max_tokens`, padding included; a longer row is a piece of its own."""
+    pieces: list[list[Row]] = []
+    for row in sorted(batch, key=len):
+        if pieces and (len(pieces[-1]) + 1) * len(row) <= max_tokens:
+            pieces[-1].append(row)
+        else:
+            pieces.append([row])
+    return pieces
+
+
+def to_tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
+    """Token ids, attention mask and labels, each (rows, longest), padded on the right."""
+    width = max(map(len, rows))
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros(len(rows), width, dtype=torch.long)
+    labels = torch.full((len(rows), width), IGNORED)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row.ids)
+        mask[i, : len(row)] = 1
+        labels[i, : len(row)] = torch.tensor(row.labels)
+    return ids, mask, labels

@@ -1,0 +1,85 @@
+"""Chooses what the student runs on and in which number format, and says so in words."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from dataclasses import dataclass
+
+import torch
+
+from errors import StudentError
+from training.config import Device
+from training.tasks import DeviceReport
+
+# Numbers of glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Where the student runs."""
+
+    device: torch.device
+    dtype: torch.dtype
+    """Of weights and activations; bfloat16 where the processor multiplies it in hardware."""
+
+
+def choose_runtime(device: Device) -> Runtime:
+    """The device asked for, or the best there is for `auto`; on the CPU it sets threads and allocator too."""
+    kind = best_kind() if device == "auto" else device
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise StudentError("device 'cuda' is not there: torch sees no CUDA GPU; give --device cpu or auto")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise StudentError("device 'mps' is not there: torch sees no Apple GPU; give --device cpu or auto")
+    if kind == "cpu":
+        torch.set_num_threads(usable_cores())
+        keep_freed_memory()
+    fast = kind == "cuda" or (kind == "cpu" and cpu_has_bfloat16())
+    return Runtime(torch.device(kind), torch.bfloat16 if fast else torch.float32)
+
+
+def best_kind() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether bfloat16 matrix products run in hardware: four times as fast as float32 where they do."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_freed_memory() -> None:
+    """Stop glibc from handing big blocks back to the kernel after each use: fetching them again is slow."""
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def describe(runtime: Runtime) -> DeviceReport:
+    if runtime.device.type == "cuda":
+        properties = torch.cuda.get_device_properties(runtime.device)
+        name, cores, memory = properties.name, properties.multi_processor_count, properties.total_memory
+    else:
+        name, cores = cpu_name(), usable_cores()
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return DeviceReport(
+        kind=runtime.device.type,
+        name=name,
+        cores=cores,
+        memory_gb=memory / 2**30,
+        dtype=str(runtime.dtype).removeprefix("torch."),
+    )
+
+
+def cpu_name() -> str:
+    return str(torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine())

@@ -1,0 +1,182 @@
+"""Fine-tunes a student on rationales: a plain loop, with the loss on the student's own words only."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from training.attention import is_plain
+from training.config import FineTuneConfig
+from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
+from training.preflight import fitting_rows
+from training.student import Student, free_memory, save_student
+from training.tasks import Event, Example, FineTuned, Notice, Step
+
+HEAD_ROWS = 128
+"""Positions for which odds over the whole vocabulary are held at once."""
+
+
+def fine_tune(
+    student: Student,
+    examples: Sequence[Example],
+    output: Path,
+    config: FineTuneConfig,
+    on_event: Callable[[Event], None],
+) -> FineTuned:
+    """Train the student and save it in the folder `output`; `PreflightError` comes before any step."""
+    encoded = [encode(student.tokenizer, example) for example in examples]
+    rows = fitting_rows(examples, encoded, student.tokenizer, config)
+    torch.manual_seed(config.seed)  # LoRA's first matrices are drawn from it
+    model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
+    trainer = Trainer(student, model, config, on_event)
+    began = time.monotonic()
+    losses, tokens = [], 0
+    batches = list(all_batches(rows, config))
+    for number, batch in enumerate(batches):
+        losses.append(trainer.step(batch, rate_at(number, len(batches), config)))
+        tokens += sum(map(len, batch))
+        speed = tokens / (time.monotonic() - began)
+        on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
+    seconds = time.monotonic() - began
+    trained = model.merge_and_unload() if config.method == "lora" else model
+    save_student(Student(trained, student.tokenizer, student.runtime), output)
+    tail = losses[-max(1, len(losses) // 10) :]
+    return FineTuned(
+        student=output,
+        steps=len(losses),
+        loss=sum(tail) / len(tail),
+        tokens=tokens,
+        seconds=seconds,
+        truncated=len(encoded) - len(rows),
+    )
+
+
+def all_batches(rows: Sequence[Row], config: FineTuneConfig) -> Iterator[list[Row]]:
+    rng = random.Random(config.seed)
+    for _ in range(config.epochs):
+        yield from epoch_batches(rows, config.batch_size, rng)
+
+
+def rate_at(step: int, steps: int, config: FineTuneConfig) -> float:
+    """Learning rate of step 0, 1, ...: a linear rise, then a linear fall that ends just above zero."""
+    warmup = max(1, round(config.warmup_share * steps))
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    return config.learning_rate * (steps - step) / (steps - warmup + 1)
+
+
+def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
+    """The model with low-rank additions on every linear layer but the head; only they train."""
+    from peft import LoraConfig, get_peft_model
+
+    lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules="all-linear")
+    return get_peft_model(model, lora, autocast_adapter_dtype=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A weight of the network, and what the optimizer works on."""
+
+    used: nn.Parameter
+    master: nn.Parameter
+    """In float32, as bfloat16 is too coarse for small steps; the used weight itself where that is float32."""
+    optimizer: torch.optim.Optimizer
+    """One for each weight, so that only one weight at a time needs its gradient in float32."""
+
+    def step(self, rate: float) -> None:
+        if self.used.grad is None:
+            return
+        self.master.grad = self.used.grad.float()
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.step()
+        self.master.grad = None
+        self.used.grad = None
+        if self.master is not self.used:
+            self.used.data.copy_(self.master.data)
+
+
+class Trainer:
+    """Makes optimizer steps on one student."""
+
+    def __init__(
+        self, student: Student, model: Any, config: FineTuneConfig, on_event: Callable[[Event], None]
+    ) -> None:
+        network: Any = student.model
+        self.student, self.model, self.config, self.on_event = student, model, config, on_event
+        self.weights = [new_weight(p, config) for p in model.parameters() if p.requires_grad]
+        self.body, self.head = network.base_model, network.get_output_embeddings()
+        self.micro_batch_tokens = config.micro_batch_tokens
+        model.train()
+
+    def step(self, batch: Sequence[Row], rate: float) -> float:
+        """One step on the batch; its mean loss over the labelled tokens."""
+        loss = self.accumulate_with_less_memory(batch)
+        used = [weight.used for weight in self.weights]
+        nn.utils.clip_grad_norm_(used, self.config.max_gradient_norm)
+        for weight in self.weights:
+            weight.step(rate)
+        return loss
+
+    def accumulate_with_less_memory(self, batch: Sequence[Row]) -> float:
+        """Gradients of the batch; where memory runs out, again from its start in pieces half as big."""
+        while True:
+            try:
+                return self.accumulate(batch)
+            except torch.OutOfMemoryError:
+                if self.micro_batch_tokens < max(map(len, batch)):
+                    raise
+            self.micro_batch_tokens //= 2
+            for weight in self.weights:
+                weight.used.grad = None
+            free_memory(self.student.runtime)
+            self.on_event(
+                Notice(text=f"out of memory: going on with {self.micro_batch_tokens} tokens at once")
+            )
+
+    def accumulate(self, batch: Sequence[Row]) -> float:
+        labelled = sum(label != IGNORED for row in batch for label in row.labels)
+        pieces = micro_batches(batch, self.micro_batch_tokens)
+        return sum(self.backward(piece, labelled) for piece in pieces) / labelled
+
+    def backward(self, rows: Sequence[Row], labelled: int) -> float:
+        """Add the rows' share of the batch's gradient; the sum of their losses."""
+        ids, mask, labels = (tensor.to(self.student.runtime.device) for tensor in to_tensors(rows))
+        places = labels[:, 1:] != IGNORED
+        targets = labels[:, 1:][places]
+        if not is_plain(self.student.model.config):
+            logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][places]
+            loss = cross_entropy(logits.float(), targets, reduction="sum")
+            torch.autograd.backward(loss / labelled)
+            return float(loss)
+        hidden = self.body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1][
+            places
+        ]
+        return self.backward_through_head(hidden, targets, labelled)
+
+    def backward_through_head(self, hidden: Tensor, targets: Tensor, labelled: int) -> float:
+        """Odds over the vocabulary take the most memory by far: for labelled places only, a few at once."""
+        leaf = hidden.detach().requires_grad_()
+        total = 0.0
+        for start in range(0, len(targets), HEAD_ROWS):
+            logits = self.head(leaf[start : start + HEAD_ROWS]).float()
+            loss = cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="sum")
+            torch.autograd.backward(loss / labelled)
+            total += float(loss)
+        torch.autograd.backward(hidden, leaf.grad)
+        return total
+
+
+def new_weight(used: nn.Parameter, config: FineTuneConfig) -> Weight:
+    full = used.dtype == torch.float32
+    master = used if full else nn.Parameter(used.detach().float())
+    decay = config.weight_decay if used.dim() > 1 else 0.0
+    optimizer = torch.optim.AdamW([master], lr=config.learning_rate, weight_decay=decay, fused=True)
+    return Weight(used, master, optimizer)

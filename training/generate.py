@@ -1,0 +1,207 @@
+"""How a student answers: in batches of like length, what they share read once, ended rows cut out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, takewhile
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache
+
+from training.attention import new_cache
+from training.config import GenerateConfig
+from training.prompts import prompt_ids
+from training.student import Student, free_memory
+from training.tasks import Batch, Completion, Event, Generated, Notice, Request
+
+COMPACT_BELOW = 7 / 8
+"""Ended rows are cut out of the cache once fewer than this share of its rows still write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A request and its prompt."""
+
+    request: Request
+    ids: list[int]
+
+
+def generate(
+    student: Student,
+    requests: Sequence[Request],
+    config: GenerateConfig,
+    on_event: Callable[[Event], None],
+    done: frozenset[str] = frozenset(),
+) -> Generated:
+    """Answer the requests batch by batch; each batch arrives as one `Batch` event.
+
+    Batches are made from all requests, done or not, and a batch is left out only when all of it is done: so
+    every text has the same batch mates however often the work was interrupted, and comes out the same.
+    """
+    student.model.train(False)
+    began, answered, written = time.monotonic(), 0, 0
+    batches = make_batches(student, requests, config.batch_size)
+    for number, batch in enumerate(batches, start=1):
+        if all(item.request.key in done for item in batch):
+            continue
+        completions = tuple(answer_batch(student, batch, config, on_event))
+        answered += len(completions)
+        written += sum(completion.new_tokens for completion in completions)
+        on_event(Batch(completions=completions, batch=number, batches=len(batches)))
+    return Generated(completions=answered, new_tokens=written, seconds=time.monotonic() - began)
+
+
+def make_batches(student: Student, requests: Sequence[Request], size: int) -> list[list[Encoded]]:
+    """Longest prompts first, so that a batch too big for the memory shows at once."""
+    encoded = [
+        Encoded(request, prompt_ids(student.tokenizer, request.question, request.cue, request.shots))
+        for request in requests
+    ]
+    encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
+    items = iter(encoded)
+    return list(iter(lambda: list(islice(items, size)), []))
+
+
+def answer_batch(
+    student: Student, batch: Sequence[Encoded], config: GenerateConfig, on_event: Callable[[Event], None]
+) -> Iterator[Completion]:
+    """The batch's completions; on a device without the memory for it, half of the batch at a time."""
+    try:
+        texts = decode(student, batch, config)
+    except torch.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+        texts = []
+    if texts:
+        yield from (complete(student, item, ids) for item, ids in zip(batch, texts, strict=True))
+        return
+    free_memory(student.runtime)
+    middle = len(batch) // 2
+    on_event(Notice(text=f"out of memory with {len(batch)} questions at once: going on with {middle}"))
+    yield from answer_batch(student, batch[:middle], config, on_event)
+    yield from answer_batch(student, batch[middle:], config, on_event)
+
+
+def complete(student: Student, item: Encoded, ids: list[int]) -> Completion:
+    return Completion(
+        key=item.request.key,
+        text=str(student.tokenizer.decode(ids, skip_special_tokens=True)),
+        prompt_tokens=len(item.ids),
+        new_tokens=len(ids),
+        finished=ids[-1] in student.stop_ids,
+    )
+
+
+@torch.inference_mode()
+def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -> list[list[int]]:
+    """New token ids of each row, the end mark included where one was written."""
+    state = read_prompts(student, [item.ids for item in batch])
+    stops = torch.tensor(sorted(student.stop_ids), device=student.runtime.device)
+    draws = draw_numbers(batch, config).to(student.runtime.device)
+    rows = torch.arange(len(batch), device=student.runtime.device)
+    texts: list[list[int]] = [[] for _ in batch]
+    writing = torch.ones(len(batch), dtype=torch.bool, device=student.runtime.device)
+    for position in range(config.max_new_tokens):
+        chosen = choose(state.logits, config.temperature, draws[rows, position])
+        for row, token, alive in zip(rows.tolist(), chosen.tolist(), writing.tolist(), strict=True):
+            if alive:
+                texts[row].append(token)
+        writing &= ~torch.isin(chosen, stops)
+        if position + 1 == config.max_new_tokens or not writing.any():
+            break
+        if writing.sum() < COMPACT_BELOW * len(rows):
+            keep = writing.nonzero()[:, 0]
+            state.keep(keep)
+            rows, chosen, writing = rows[keep], chosen[keep], writing[keep]
+        state.advance(student, chosen)
+    return texts
+
+
+@dataclass(slots=True)
+class Reading:
+    """Where the student stands in a batch of texts."""
+
+    cache: Cache
+    mask: Tensor
+    """(rows, positions): 1 where a position holds a token, 0 where it is padding."""
+    positions: Tensor
+    """Index of each row's last token."""
+    logits: Tensor
+    """Of each row's next token."""
+
+    def keep(self, rows: Tensor) -> None:
+        self.cache.batch_select_indices(rows)
+        self.mask, self.positions = self.mask[rows], self.positions[rows]
+
+    def advance(self, student: Student, tokens: Tensor) -> None:
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
+        self.positions = self.positions + 1
+        self.logits = student.model(
+            input_ids=tokens[:, None],
+            attention_mask=self.mask,
+            position_ids=self.positions[:, None],
+            past_key_values=self.cache,
+            use_cache=True,
+        ).logits[:, -1]
+
+
+def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
+    """Run the prompts through the student: what all begin with once, the rest padded on the left."""
+    device = student.runtime.device
+    cache = new_cache(student.model.config)
+    shared = common_start([ids[:-1] for ids in prompts])
+    if shared and len(prompts) > 1:
+        student.model.base_model(input_ids=torch.tensor([shared], device=device), past_key_values=cache)
+        cache.batch_repeat_interleave(len(prompts))
+    else:
+        shared = []
+    rests = [ids[len(shared) :] for ids in prompts]
+    width = max(map(len, rests))
+    tokens = torch.zeros(len(rests), width, dtype=torch.long)
+    mask = torch.ones(len(rests), len(shared) + width, dtype=torch.long)
+    for row, rest in enumerate(rests):
+        tokens[row, width - len(rest) :] = torch.tensor(rest)
+        mask[row, len(shared) : len(shared) + width - len(rest)] = 0
+    tokens, mask = tokens.to(device), mask.to(device)
+    positions = mask.cumsum(dim=1)[:, len(shared) :] - 1
+    output = student.model(
+        input_ids=tokens,
+        attention_mask=mask,
+        position_ids=positions.clamp(min=0),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return Reading(cache, mask, positions[:, -1], output.logits[:, -1])
+
+
+def common_start(rows: Sequence[list[int]]) -> list[int]:
+    # The smallest and the greatest row agree on no more than all rows do.
+    low, high = min(rows), max(rows)
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
+    return [token for token, _ in same]
+
+
+def draw_numbers(batch: Sequence[Encoded], config: GenerateConfig) -> Tensor:
+    """(rows, max_new_tokens) numbers in [0, 1), made from each row's own key and sample alone."""
+    if config.temperature == 0:
+        return torch.zeros(len(batch), config.max_new_tokens)
+    drawn = []
+    for item in batch:
+        name = f"{config.seed}:{item.request.sample}:{item.request.key}"
+        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
+        drawn.append(torch.rand(config.max_new_tokens, generator=torch.Generator().manual_seed(seed)))
+    return torch.stack(drawn)
+
+
+def choose(logits: Tensor, temperature: float, draws: Tensor) -> Tensor:
+    """The next token of each row: the likeliest, or where the running sum of odds passes the draw."""
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    sums = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
+    passed = torch.searchsorted(sums, draws[:, None] * sums[:, -1:], right=True)[:, 0]
+    return passed.clamp(max=logits.shape[-1] - 1)

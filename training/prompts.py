@@ -1,0 +1,53 @@
+"""Builds what the student reads: one function for training and generation, so that the two cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+from training.tasks import Example
+
+Turn = dict[str, str]
+
+
+def prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example] = ()
+) -> list[int]:
+    """Token ids up to where the student starts to write; worked examples stand before as earlier turns."""
+    if not tokenizer.chat_template:
+        return list(tokenizer(plain_prompt(question, cue, shots), add_special_tokens=True)["input_ids"])
+    try:
+        text = render(tokenizer, with_system_turn(question, cue, shots))
+    except TemplateError:
+        text = render(tokenizer, without_system_turn(question, cue, shots))
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def rationale_ids(tokenizer: PreTrainedTokenizerBase, rationale: str) -> list[int]:
+    """Token ids that the student shall write, the end mark included."""
+    return [*tokenizer(rationale, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+
+
+def render(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> str:
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+
+
+def with_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:
+    turns = [{"role": "system", "content": cue}]
+    for shot in shots:
+        turns.append({"role": "user", "content": shot.question})
+        turns.append({"role": "assistant", "content": shot.rationale})
+    return [*turns, {"role": "user", "content": question}]
+
+
+def without_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:
+    """For templates that refuse a system turn: the cue opens the first user turn."""
+    _, first, *rest = with_system_turn(question, cue, shots)
+    return [{"role": "user", "content": f"{cue}\n\n{first['content']}"}, *rest]
+
+
+def plain_prompt(question: str, cue: str, shots: Sequence[Example]) -> str:
+    blocks = [f"Question: {shot.question}\nAnswer:\n{shot.rationale}\n\n" for shot in shots]
+    return f"{cue}\n\n{''.join(blocks)}Question: {question}\nAnswer:\n"

@@ -1,0 +1,82 @@
+"""A student in memory: its network and its tokenizer, loaded from a folder and saved into one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from errors import RunFailedError, StudentError
+from training.attention import GROUPED, is_plain
+from training.device import Runtime
+from training.weights import check_student, new_folder, seal
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """What `load_student` gives."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    runtime: Runtime
+
+    @property
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end a text."""
+        configured = self.model.generation_config.eos_token_id
+        several = configured if isinstance(configured, list) else [configured]
+        return frozenset(i for i in [*several, self.tokenizer.eos_token_id] if i is not None)
+
+
+def load_student(folder: Path, runtime: Runtime) -> Student:
+    """Read a student's folder; `StudentError` where its files are damaged or do not belong together."""
+    check_student(folder)
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=runtime.dtype, use_safetensors=True, **options
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StudentError(f"cannot load the student in {str(folder)!r}: {reason}") from None
+    if tokenizer.eos_token_id is None:
+        raise StudentError(f"the student in {str(folder)!r} has no end-of-text token, so it could never stop")
+    if runtime.device.type == "cpu" and is_plain(model.config):
+        model.set_attn_implementation(GROUPED)
+    return Student(model.to(runtime.device), tokenizer, runtime)
+
+
+def save_student(student: Student, output: Path) -> None:
+    """Write the student's files and their checksums into the folder, whole or not at all."""
+    try:
+        with replaced_folder(output) as folder:
+            student.model.save_pretrained(folder)
+            student.tokenizer.save_pretrained(folder)
+            seal(folder)
+    except (OSError, SafetensorError) as error:
+        raise RunFailedError(
+            f"cannot save the student into {str(output)!r}: {error}; then `resume`"
+        ) from None
+
+
+@contextmanager
+def replaced_folder(output: Path) -> Iterator[Path]:
+    for stale in output.parent.glob(f".{output.name}-*"):
+        shutil.rmtree(stale)  # of a process that was killed while it saved
+    with new_folder(output) as folder:
+        yield folder
+        shutil.rmtree(output, ignore_errors=True)
+
+
+def free_memory(runtime: Runtime) -> None:
+    """Hand cached blocks back after the device ran out of memory."""
+    if runtime.device.type == "cuda":
+        torch.cuda.empty_cache()

