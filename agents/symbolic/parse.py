@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from agents.symbolic.arithmetic import Equation, Segment, find_equations, value_of
@@ -17,7 +16,8 @@ from agents.symbolic.derivation import (
     Step,
     leaves,
 )
-from agents.symbolic.linking import Claim, Linker
+from agents.symbolic.ledger import Claim
+from agents.symbolic.linking import Linker
 from agents.symbolic.naming import Namer
 from agents.symbolic.numbers import find_quantities
 from domain import Reason, Refusal
@@ -112,12 +112,9 @@ def _chain(segments: Sequence[Segment]) -> Iterator[tuple[Expression, Fraction |
         yield pending, None
 
 
-def _assemble(question: str, claims: Iterable[Claim], answer: Fraction, repair: bool) -> Derivation | Refusal:
+def _assemble(question: str, claims: Sequence[Claim], answer: Fraction, repair: bool) -> Derivation | Refusal:
     quantities = find_quantities(question)
-    linker = Linker(question, quantities, repair=repair)
-    for claim in claims:
-        with suppress(ZeroDivisionError):
-            linker.add(claim)
+    linker = Linker(question, quantities, claims, repair=repair)
     root = linker.root(answer)
     if root is None:
         return Refusal(reason=Reason.NO_DERIVATION, detail=linker.fault or f"no step reaches {answer}")
@@ -131,11 +128,11 @@ def _prune(question: str, linker: Linker, root: int) -> Derivation:
     namer = Namer()
     steps = []
     for index in kept:
-        node = linker.nodes[index]
+        node = linker.ledger.nodes[index]
         claim = node.claim
         name = namer.name(claim.text[: claim.start], claim.text[claim.end :])
         steps.append(Step(_renumber(node.expression, position), node.value, name, claim.text))
-    return Derivation(question, tuple(linker.quantities), tuple(steps))
+    return Derivation(question, tuple(linker.ledger.quantities), tuple(steps))
 
 
 def _renumber(expression: Expression, position: dict[int, int]) -> Expression:

@@ -1,0 +1,171 @@
+"""What is known while a worked solution is read: the numbers of the question and the results so far."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from agents.symbolic.derivation import (
+    Constant,
+    Expression,
+    Form,
+    Given,
+    Operation,
+    Quantity,
+    Result,
+    evaluate,
+    leaves,
+)
+
+HUNDRED = Constant(Fraction(100))
+ONE = Constant(Fraction(1))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An operation as the solution writes it, with the result that it claims."""
+
+    expression: Expression
+    written: Fraction | None
+    """None for an operation written without a result (`the rest is 130 - 75 pages`)."""
+    percent: bool
+    """The result is in percent."""
+    text: str
+    start: int
+    """Where the operation stands in `text`."""
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A claim after linking; `Result` leaves refer to nodes."""
+
+    claim: Claim
+    expression: Expression
+    value: Fraction
+    sound: bool
+    """Its operands are all explained and its written result is exact (or was computed again)."""
+
+    @property
+    def written(self) -> Fraction | None:
+        return self.claim.written
+
+
+class Ledger:
+    """Answers what a number in the solution may be."""
+
+    def __init__(self, question: str, quantities: Sequence[Quantity]) -> None:
+        self.question = question
+        self.quantities = quantities
+        self.givens = [quantity.value for quantity in quantities]
+        self.nodes: list[Node] = []
+        self.used: set[Given | Result] = set()
+
+    def value(self, expression: Expression) -> Fraction:
+        return evaluate(expression, self.givens, [node.value for node in self.nodes])
+
+    def use(self, expression: Expression) -> None:
+        self.used.update(leaf for leaf in leaves(expression) if not isinstance(leaf, Constant))
+
+    def append(self, node: Node) -> Result:
+        self.nodes.append(node)
+        return Result(len(self.nodes) - 1)
+
+    def results(self, value: Fraction) -> list[Result]:
+        """Earlier steps whose written result is the value, the latest first."""
+        nodes = reversed(list(enumerate(self.nodes)))
+        return [Result(index) for index, node in nodes if node.written == value]
+
+    def givens_of(self, value: Fraction) -> list[Given]:
+        return [Given(index) for index, given in enumerate(self.givens) if given == value]
+
+    def is_percent(self, leaf: Given | Result) -> bool:
+        return isinstance(leaf, Given) and self.quantities[leaf.index].form is Form.PERCENT
+
+    def is_part(self, leaf: Given | Result) -> bool:
+        """Written as a fraction or as a word, and not whole: `3/4`, `half`."""
+        if isinstance(leaf, Result) or self.givens[leaf.index].denominator == 1:
+            return False
+        return self.quantities[leaf.index].form in {Form.FRACTION, Form.WORD}
+
+    def overlap(self, leaf: Given | Result, text: str) -> int:
+        """How many words a sentence shares with the place where a number comes from."""
+        if isinstance(leaf, Result):
+            return len(_stems(self.nodes[leaf.index].claim.text) & _stems(text))
+        quantity = self.quantities[leaf.index]
+        around = self.question[max(0, quantity.start - 40) : quantity.end + 40]
+        return len(_stems(around) & _stems(text))
+
+    def views(self, value: Fraction) -> Iterator[Expression]:
+        """Other ways to use a number: 25% as 0.25, 0.75 or 1.25, 60 cents as 0.6, 3 million as 3000000."""
+        for index, quantity in enumerate(self.quantities):
+            given = Given(index)
+            scale = _scale(self.question, quantity)
+            if scale is not None and quantity.value * scale == value:
+                yield Operation("*", given, Constant(scale)) if scale > 1 else Operation("/", given, HUNDRED)
+            if quantity.form is Form.PERCENT and not (value.denominator == 1 and given in self.used):
+                yield from _percent_views(given, quantity.value, value)
+            elif 0 < quantity.value < 1 and 1 - quantity.value == value:
+                yield Operation("-", ONE, given)
+        for index in reversed(range(len(self.nodes))):
+            if self.nodes[index].claim.percent:
+                yield from _percent_views(Result(index), self.nodes[index].value, value)
+
+    def unwritten(self, value: Fraction) -> Result | None:
+        """An earlier operation whose result the solution did not write down."""
+        nodes = reversed(list(enumerate(self.nodes)))
+        return next((Result(i) for i, node in nodes if node.written is None and node.value == value), None)
+
+    def product(self, value: Fraction, *, fresh_share: bool) -> Expression | None:
+        """The only product of two known numbers that gives the value: a step that the solution left out.
+
+        With `fresh_share` one of the two must be a percentage or a part (half of 200) not used so far.
+        """
+        known: list[Given | Result] = [Given(index) for index in range(len(self.givens))]
+        known += [Result(index) for index, node in enumerate(self.nodes) if node.sound]
+        found = {}
+        for pair in itertools.combinations(known, 2):
+            if not fresh_share or any(map(self._is_fresh_share, pair)):
+                product = self._product(*pair)
+                if self.value(product) == value:
+                    found[tuple(sorted(map(self.value, pair)))] = product
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def _product(self, left: Given | Result, right: Given | Result) -> Expression:
+        if self.is_percent(left) and not self.is_percent(right):
+            left, right = right, left
+        product = Operation("*", left, right)
+        return Operation("/", product, HUNDRED) if self.is_percent(right) else product
+
+    def _is_fresh_share(self, leaf: Given | Result) -> bool:
+        return leaf not in self.used and (self.is_percent(leaf) or self.is_part(leaf))
+
+
+def _scale(question: str, quantity: Quantity) -> Fraction | None:
+    """What the unit after a number multiplies it by when dollars are counted: `60 cents`, `3 million`."""
+    match = re.match(r"\s?(cents?|¢|hundred|thousand|million)(?!\w)", question[quantity.end :])
+    if match is None:
+        return None
+    scales = {"hundred": Fraction(100), "thousand": Fraction(1000), "million": Fraction(10**6)}
+    return scales.get(match[1], Fraction(1, 100))
+
+
+def _percent_views(leaf: Given | Result, percent: Fraction, value: Fraction) -> Iterator[Expression]:
+    share = Operation("/", leaf, HUNDRED)
+    if value == percent / 100:
+        yield share
+    elif value == 1 + percent / 100:
+        yield Operation("+", ONE, share)
+    elif value == 1 - percent / 100:
+        yield Operation("-", ONE, share)
+    elif value == 100 - percent:
+        yield Operation("-", HUNDRED, leaf)
+    elif value == 100 + percent:
+        yield Operation("+", HUNDRED, leaf)
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(word.rstrip("s") for word in re.findall(r"[a-z]{3,}", text.lower()))
