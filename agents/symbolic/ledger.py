@@ -19,6 +19,7 @@ from agents.symbolic.derivation import (
     evaluate,
     leaves,
 )
+from agents.symbolic.numbers import write_plain
 
 HUNDRED = Constant(Fraction(100))
 ONE = Constant(Fraction(1))
@@ -92,12 +93,16 @@ class Ledger:
         return self.quantities[leaf.index].form in {Form.FRACTION, Form.WORD}
 
     def overlap(self, leaf: Given | Result, text: str) -> int:
-        """How many words a sentence shares with the place where a number comes from."""
+        """How many words a sentence shares with the place where a number comes from; its unit counts most."""
         if isinstance(leaf, Result):
-            return len(_stems(self.nodes[leaf.index].claim.text) & _stems(text))
-        quantity = self.quantities[leaf.index]
-        around = self.question[max(0, quantity.start - 40) : quantity.end + 40]
-        return len(_stems(around) & _stems(text))
+            around = self.nodes[leaf.index].claim.text
+            unit = _unit(around, self.value(leaf))
+        else:
+            quantity = self.quantities[leaf.index]
+            around = self.question[max(0, quantity.start - 40) : quantity.end + 40]
+            unit = _stem(self.question[quantity.end : quantity.end + 20])
+        same_unit = unit != "" and unit == _unit(text, self.value(leaf))
+        return len(_stems(around) & _stems(text)) + 3 * same_unit
 
     def views(self, value: Fraction) -> Iterator[Expression]:
         """Other ways to use a number: 25% as 0.25, 0.75 or 1.25, 60 cents as 0.6, 3 million as 3000000."""
@@ -168,4 +173,16 @@ def _percent_views(leaf: Given | Result, percent: Fraction, value: Fraction) -> 
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(word.rstrip("s") for word in re.findall(r"[a-z]{3,}", text.lower()))
+    return frozenset(word.rstrip("s") for word in re.findall(r"[a-z]{4,}", text.lower()))
+
+
+def _unit(text: str, value: Fraction) -> str:
+    """The word that follows a number where a text writes it: `notebook` for 6 in `6 notebooks * $1`."""
+    match = re.search(rf"(?<![\d.,]){re.escape(write_plain(value))}(?=\s[a-z])", text)
+    return _stem(text[match.end() :]) if match else ""
+
+
+def _stem(text: str) -> str:
+    """The first word, when nothing but a blank or a hyphen stands before it."""
+    match = re.match(r"[\s-]([a-z]{3,})", text)
+    return match[1].rstrip("s") if match else ""
