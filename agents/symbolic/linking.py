@@ -18,9 +18,9 @@ ADDED = frozenset(
 """Whole numbers that a solution may add or subtract unexplained: calendar, clock, angles, small counts."""
 _WHOLE = (4, 6, 8, 9, 10, 14, 15, 16, 18, 20, 25, 26, 36, 40, 48, 50, 364, 500, 1000, 1440, 1760, 2000, 2400)
 _OTHERS = "3600 5280 10000 1000000 0.5 0.25 0.75 0.1 0.2 0.01 0.05 0.001 1.5"
-CALENDAR = frozenset(Fraction(value) for value in (7, 52, 60, 365, 1000))
+CALENDAR = frozenset(Fraction(value) for value in (7, 52, 60, 365))
 """What changes one unit into another and is seldom used twice as a number of the question."""
-UNITS = CALENDAR | {Fraction(value) for value in (12, 24, 30, 100)}
+UNITS = CALENDAR | {Fraction(value) for value in (12, 24, 30, 100, 1000)}
 """What may change one unit into another: `60 minutes * 60` uses its number and then this one."""
 FAMILIAR = ADDED | set(map(Fraction, _WHOLE)) | set(map(Fraction, _OTHERS.split()))
 """Numbers that a solution may multiply or divide by unexplained: units of time, length and money besides."""

@@ -16,8 +16,8 @@ _WEAK = frozenset(
     he she it they them his her its their him i you we us my your our this that these those there here which
     who what when where how why and or but so then thus therefore hence if because since as than at by to on
     into also just only both each every all get gets got one ones still now first second third finally s x
-    means mean meaning let find calculate altogether equals equal of in for per with from after before not
-    no such same going go goes needs need add subtract minus plus multiply divide multiplying adding dividing
+    means mean meaning let find calculate altogether equals equal of in for per with from after before
+    such same going go goes needs need add subtract minus plus multiply divide multiplying adding dividing
     number amount so saw using figure out up
     """.split()  # noqa: SIM905
 )

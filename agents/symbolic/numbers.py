@@ -33,7 +33,8 @@ _PATTERN = re.compile(
     rf"|\b(?:(?:(?P<top>{_ones}|an?)[\s-])?(?P<part>half|halves|quarters?|(?<=[\s-])(?:thirds?|fourths?|"
     rf"fifths?|sixths?|eighths?|tenths?)))\b"
     rf"|\b(?P<scaled>(?:{_cardinal}|an?)[\s-](?:hundred|thousand|million))\b"
-    rf"|\b(?<!\bno\s)(?P<compound>(?:{_tens})[\s-](?:{_ones})|{_cardinal})\b(?P<word_percent>\s(?:percent|per cent)\b)?"
+    rf"|\b(?<!\bno\s)(?P<compound>(?:{_tens})[\s-](?:{_ones})|{_cardinal})\b"
+    rf"(?P<word_percent>\s(?:percent|per cent)\b)?"
     rf"|\b(?P<multiple>{'|'.join(_MULTIPLES)})s?\b",
     re.IGNORECASE,
 )

@@ -25,7 +25,7 @@ from domain import Reason, Refusal
 _MARK = re.compile(r"<<([^<>]*)>>")
 _FINAL_LINE = re.compile(r"^\s*####.*$", re.MULTILINE)
 _SENTENCE_END = re.compile(
-    r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)\s+(?=[A-Z$€£])|\n+"
+    r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)\s+(?=[A-Z$€£\d])|\n+"
 )
 
 
