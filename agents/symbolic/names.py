@@ -37,15 +37,15 @@ _KNOWN = _WOMEN_SET | _MEN_SET
 _WORD = re.compile(r"[A-Z][a-z]+\b")
 
 
-def rename(question: str, solution: str, rng: random.Random) -> tuple[str, str]:
+def rename(question: str, solution: str, rng: random.Random, avoid: str = "") -> tuple[str, str]:
     """Replace the common first names in both texts; names that are not in the list stay.
 
-    Nothing changes where the letters of a name may matter.
+    No new name stands in `avoid`. Nothing changes where the letters of a name may matter.
     """
     names = people(question)
     if not names or re.search(r"\bletters?\b|\binitial|alphabet", question):
         return question, solution
-    taken = set(_WORD.findall(question)) | set(_WORD.findall(solution))
+    taken = {word for text in (question, solution, avoid) for word in _WORD.findall(text)}
     new = {}
     for name in names:
         pool = [other for other in _pool(name) if other not in taken and not _alike(other, taken)]

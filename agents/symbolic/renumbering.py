@@ -128,11 +128,20 @@ def _restated(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int,
 
 
 def renumber(
-    slots: Sequence[Slot], reckoner: Reckoner, relations: Relations, rng: random.Random
+    slots: Sequence[Slot],
+    reckoner: Reckoner,
+    relations: Relations,
+    rng: random.Random,
+    always: Slot | None = None,
 ) -> list[Number] | None:
-    """A table of the reckoner with new numbers in the slots, or None where none was found that makes sense."""
+    """The reckoner's table with new numbers in the slots; None where none was found that makes sense.
+
+    Not every slot changes, but `always` does.
+    """
     for attempt in range(TRIES):
         chosen = list(slots) if attempt < TRIES // 2 else rng.sample(slots, rng.randint(1, len(slots)))
+        if always is not None and always not in chosen:
+            chosen.append(always)
         table = _vary(chosen, reckoner, relations, rng)
         if table is not None:
             return table

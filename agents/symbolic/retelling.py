@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
+from types import MappingProxyType
 
 from agents.symbolic.derivation import Derivation, Expression, Form, Given, Operation, Result
 from agents.symbolic.numbers import CARDINALS, DIGITS, read_digits, write_like, write_plain
@@ -21,6 +22,7 @@ _NUMBER = re.compile(
 )
 _DIGITS = re.compile(DIGITS)
 _EQUALS = re.compile(r"(?:=|\bis|\bare|\bequals?)\s*[$€£]?\s*$")
+_OPERATOR_NEXT = re.compile(r"\s*(?:[-+*/×÷–−]|x\b)\s*[$€£]?[\d(.]")
 _STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2}
 _UNEXPLAINED = 12
 """A number above it that nothing in the derivation explains may be stale, so its sentence is not reused."""
@@ -31,6 +33,7 @@ class Spot:
     """A number that stands in a retold sentence."""
 
     start: int
+    end: int
     value: Number
 
 
@@ -59,19 +62,22 @@ class Renewal:
     def value(self, step: int) -> Number:
         return self.table[self.reckoner.steps[step]]
 
-    def question(self) -> str | None:
-        """The question with the new numbers; None where one of them cannot be written like the old one."""
+    def question(self, hidden: Mapping[int, str] = MappingProxyType({})) -> str | None:
+        """The question with the new numbers; None where one of them cannot be written like the old one.
+
+        `hidden` has letters that stand for some of the numbers.
+        """
         text, end = "", 0
         old = self.derivation.question
         for index, quantity in enumerate(self.derivation.quantities):
-            written = old[quantity.start : quantity.end]
-            if self.table[index] != self.reckoner.old[index]:
-                like = write_like(Fraction(self.table[index]), written, quantity.form)
-                if like is None:
-                    return None
-                text += with_article(old[end : quantity.start], like) + like
-            else:
-                text += old[end : quantity.start] + written
+            written: str | None = old[quantity.start : quantity.end]
+            if index in hidden:
+                written = hidden[index]
+            elif self.table[index] != self.reckoner.old[index]:
+                written = write_like(Fraction(self.table[index]), written or "", quantity.form)
+            if written is None:
+                return None
+            text += with_article(old[end : quantity.start], written) + written
             end = quantity.end
         return text + old[end:]
 
@@ -135,7 +141,7 @@ class Renewal:
                 return None
             value, written = renewed
             text += with_article(old[end : match.start()], written)
-            spots.append(Spot(len(text), value))
+            spots.append(Spot(len(text), len(text) + len(written), value))
             text += written
             end = match.end()
         return self._marked(text + old[end:], spots, steps)
@@ -169,20 +175,27 @@ class Renewal:
         return old if old <= _UNEXPLAINED or old in (24, 52, 60, 100, 365) else None
 
     def _marked(self, text: str, spots: Sequence[Spot], steps: Sequence[int]) -> str | None:
-        """Put the mark of every step before the number that is its value, from left to right."""
-        at, marks = 0, []
+        """Put the mark of every step before the number that is its value, from left to right.
+
+        A step whose value the sentence only goes on reckoning with gets a line of its own before it.
+        """
+        at, marks, unwritten = 0, [], []
         for step in steps:
             value = self.value(step)
             after = [spot for spot in spots[at:] if spot.value == value]
             stated = [spot for spot in after if _EQUALS.search(text[: spot.start])]
+            told = [spot for spot in after if not _OPERATOR_NEXT.match(text, spot.end)]
             if not after:
                 return None
-            chosen = (stated or after)[0]
+            if not stated and not told:
+                unwritten.append(self._plain(step))
+                continue
+            chosen = (stated or told)[0]
             at = spots.index(chosen) + 1
             marks.append((chosen.start, self.mark(step)))
         for start, mark in reversed(marks):
             text = text[:start] + mark + text[start:]
-        return text
+        return "\n".join((*unwritten, text))
 
 
 def _value(match: re.Match[str]) -> Number:
@@ -205,6 +218,6 @@ def with_article(before: str, number: str) -> str:
     match = re.search(r"\b(an?)\s$", before, re.IGNORECASE)
     if match is None:
         return before
-    vowel = re.match(r"8|1[18](?!\d)|eight|eleven", number, re.IGNORECASE)
+    vowel = re.match(r"8|1[18](?!\d)|eight|eleven|[xn]$", number, re.IGNORECASE)
     article = match[1][0] + ("n" if vowel else "")
     return before[: match.start(1)] + article + before[match.end(1) :]

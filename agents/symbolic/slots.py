@@ -287,6 +287,4 @@ def units_of(question: str, quantity: Quantity) -> frozenset[str]:
         return frozenset("$")
     match = _UNIT.match(question, quantity.end)
     words = match[0].lower().replace("-", " ").split() if match else []
-    return frozenset(
-        _SAME.get(word, word.removesuffix("s")) for word in words if word not in _FILLERS.split()
-    )
+    return frozenset(_SAME.get(word, word.removesuffix("s")) for word in words if word not in _FILLERS)

@@ -1,0 +1,232 @@
+"""What a question asks for: its last sentence taken apart, and the number asked for as a noun phrase."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agents.symbolic.nouns import Kind, kind_of
+from agents.symbolic.verbs import VERBS, Clause, is_past, past, split_clause, third_person
+
+
+class Named(NamedTuple):
+    """The number that is asked for."""
+
+    kind: Kind
+    noun: str
+    """What is counted, in the plural: `red marbles`; empty for an amount."""
+    relative: str
+    """What sets these apart: `Natalia sold altogether in April and May`, `in the jar`; may be empty."""
+    phrase: str
+    """The number as a noun phrase: `the number of clips Natalia sold altogether in April and May`."""
+    verb: str = ""
+    """The verb of the asking in base form, such as `sell`; empty where it is a form of `be`."""
+
+    @property
+    def those(self) -> str:
+        """What is counted as a noun phrase: `the clips Natalia sold altogether in April and May`."""
+        return f"the {self.noun} {self.relative}".rstrip()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is the number for each of several, and so stands for no single group of things."""
+        return re.search(r"\b(?:each|every|average|if)\b", f"{self.phrase} {self.noun}") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question taken apart: its text is the story, the opening, and the asking."""
+
+    story: str
+    """Every sentence before the last."""
+    opening: str
+    """What stands before the asking in the last sentence, such as `If he sells them all,`; often empty."""
+    named: Named
+
+
+_ABBREVIATED = "".join(rf"(?<!\b{word}\.)" for word in ("Mr", "Mrs", "Ms", "Dr", "St", "vs", "a.m", "p.m"))
+_SENTENCE_BREAK = re.compile(rf"(?<=[.!?])['\"”)]?{_ABBREVIATED}\s+(?=[A-Z\"“(])")
+_ASKING = re.compile(
+    r"(?:\b(?:calculate|find|find out|determine) )?\bhow (?:many|much|long)\b"
+    r"|\bwhat(?:'s|’s| is| was| are| were| will be| would be)\b"
+    r"|\b(?:calculate|find|determine|compute)\b(?: out)?(?= (?:the|his|her|their|its)\b)",
+    re.IGNORECASE,
+)
+_EMPTY_OPENING = re.compile(
+    r"(?:in total|altogether|in all|overall|then|in dollars|so|on average),?$", re.IGNORECASE
+)
+_OPEN_END = re.compile(
+    r"\b(?:by|in|at|least|most|than|about|approximately|exactly|for|of|and|to|out)$", re.IGNORECASE
+)
+_NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it)\b))[A-Za-z][A-Za-z' -]*")
+_BESIDE = re.compile(r",? in (?:dollars|cents|total|all)\b,?|,? (?:altogether|combined|total)(?=$)")
+_DETERMINED = re.compile(r"(?:the|his|her|their|its|[A-Z]\w+['’]s?) ")
+_NUMBER_OF = re.compile(
+    r"the (?:total |combined )*number of ([a-z][a-z' -]*?)"
+    r"(?: (?:that|who|which|in|on|at|left|the|he|she|they|[A-Z]).*)?$"
+)
+_UNFIT = re.compile(
+    r"\b(?:than|per|apiece|percent\w*|ratio|fraction|probability|more|fewer|less|difference|rate|likely|chance"
+    r"|odds|latest|earliest|least|most|maximum|minimum|and how|respectively|or|rather|instead|old|else"
+    r"|compared|ages?|speed)\b|%",
+    re.IGNORECASE,
+)
+MAX_WORDS = 14
+"""A longer phrase is hard to follow inside another question."""
+_AUXILIARIES_WORDS = "do does did is are was were will would can could should must has have had"
+_AUXILIARIES = frozenset(_AUXILIARIES_WORDS.split())
+_MODAL_WORDS = "will would can could should must"
+_MODAL = frozenset(_MODAL_WORDS.split())
+
+
+def parse_asking(question: str, *, is_money: bool) -> Asked | None:
+    """Take a question apart; None where it asks for several things or in an unfamiliar way.
+
+    `is_money` says that the answer is an amount of money.
+    """
+    text = " ".join(question.split())
+    last = _SENTENCE_BREAK.split(text)[-1]
+    asking = _ASKING.search(last)
+    if "?" in text[:-1] or not last.endswith((".", "?")) or asking is None:
+        return None
+    opening = _opening(last[: asking.start()].strip())
+    named = None if opening is None else _name(last[asking.start() : -1], is_money)
+    if opening is None or named is None or "," in named.relative or len(named.phrase.split()) > MAX_WORDS:
+        return None
+    if _UNFIT.search(f"{named.noun} {named.relative or named.phrase}"):
+        return None
+    return Asked(text[: len(text) - len(last)].rstrip(), opening, named)
+
+
+def _opening(text: str) -> str | None:
+    """What stands before the asking, with a comma; None where the asking cannot be cut off there."""
+    if not text or _EMPTY_OPENING.match(text):
+        return ""
+    text = re.sub(r",? (?:then|so)$", ",", text).rstrip(",")
+    if _OPEN_END.search(text) or text[-1] in ".;:":
+        return None
+    return text + ","
+
+
+def _name(asking: str, is_money: bool) -> Named | None:
+    body = _BESIDE.sub("", asking).strip(" ,")
+    match = _ASKING.match(body)
+    if match is None:
+        return None
+    start, rest = match[0].lower(), body[match.end() :].strip()
+    if start.endswith("how many"):
+        return _name_count(rest)
+    if start.endswith("how much"):
+        return _name_amount(rest, is_money)
+    if start.endswith("how long"):
+        return _name_duration(rest)
+    return _name_phrase(rest, is_money)
+
+
+def _auxiliary(words: list[str]) -> int | None:
+    return next((i for i, word in enumerate(words) if word.lower() in _AUXILIARIES), None)
+
+
+def _name_count(rest: str) -> Named | None:
+    words = rest.split()
+    place = _auxiliary(words)
+    noun = " ".join(words[:place])
+    if place is None:
+        place = next((i for i, word in enumerate(words[1:5], 1) if is_past(word) or word in VERBS), 0)
+        noun = " ".join(words[:place])
+        told = (f"{_relative_pronoun(noun)} {' '.join(words[place:])}", "") if noun else None
+    else:
+        told = _tell(words[place].lower(), " ".join(words[place + 1 :]), noun) if noun else None
+    if told is None:
+        return None
+    noun = re.sub(r"^(?:total|of the|of his|of her|of their) ", "", noun)
+    if told[1] in {"need", "have"} and noun.startswith("more ") and "than" not in rest:
+        noun = "additional " + noun.removeprefix("more ")
+    if not 1 <= len(noun.split()) <= 5 or not _NOUN.fullmatch(noun):
+        return None
+    if noun == "dollars":
+        return Named(Kind.MONEY, "", told[0], f"the amount of money {told[0]}".rstrip(), told[1])
+    return Named(kind_of(noun), noun, told[0], f"the number of {noun} {told[0]}".rstrip(), told[1])
+
+
+def _name_amount(rest: str, is_money: bool) -> Named | None:
+    words = rest.split()
+    place = _auxiliary(words)
+    if place is None:
+        return None
+    mass, clause = " ".join(words[:place]).lower(), " ".join(words[place + 1 :])
+    if not mass and words[place].lower() in {"is", "was", "are", "were"} and " able " not in clause:
+        return _name_phrase(clause, is_money)
+    told = _tell(words[place].lower(), clause, "money") if clause else None
+    if told is None:
+        return None
+    if is_money or "money" in mass:
+        if mass and not re.fullmatch(r"(?:total )?(?:money|profit|change|cash)", mass):
+            return None
+        noun = {"": "amount", "profit": "profit", "change": "change"}.get(mass, "amount of money")
+        return Named(Kind.MONEY, "", told[0], f"the {noun} {told[0]}", told[1])
+    if not re.fullmatch(r"(?!longer|farther|further|taller|older|heavier|faster)[a-z]+(?: [a-z]+)?", mass):
+        return None
+    return Named(Kind.OTHER, "", told[0], f"the amount of {mass} {told[0]}", told[1])
+
+
+def _name_duration(rest: str) -> Named | None:
+    match = re.match(r"(does|did|will|would) it take ((?!to\b).+)$", rest)
+    if match is None:
+        return None
+    takes = {"does": "takes", "did": "took"}.get(match[1], f"{match[1]} take")
+    return Named(Kind.OTHER, "", f"it {takes} {match[2]}", f"the time it {takes} {match[2]}", "take")
+
+
+def _name_phrase(rest: str, is_money: bool) -> Named | None:
+    if not _DETERMINED.match(rest):
+        return None
+    if match := _NUMBER_OF.match(rest):
+        noun = match[1]
+        return Named(kind_of(noun), noun, rest[match.end(1) :].strip(), rest)
+    return Named(Kind.MONEY if is_money else Kind.OTHER, "", "", rest)
+
+
+def _tell(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | None:
+    """Turn the part after `how many clips` into a relative clause and the base form of its verb."""
+    if auxiliary in {"do", "does", "did"}:
+        split = split_clause(clause)
+        return None if split is None else (_join(split, _inflect(auxiliary, split)), split.verb)
+    if auxiliary in {"is", "are", "was", "were"}:
+        return _tell_being(auxiliary, clause, noun)
+    if auxiliary in _MODAL:
+        if match := re.match(r"there be\b ?", clause):
+            return clause[match.end() :], ""
+        if re.match(r"(?:be|have|remain|need|fit|go|get|attend|receive|not) ", clause + " "):
+            return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
+        split = split_clause(clause)
+        return None if split is None else (_join(split, f"{auxiliary} {split.verb}"), split.verb)
+    if re.match(r"(?:been|not) ", clause):
+        return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
+    split = split_clause(clause)
+    return None if split is None else (_join(split, f"{auxiliary} {split.verb}"), "")
+
+
+def _tell_being(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | None:
+    if match := re.match(r"there(?: that are)?\b ?", clause):
+        return clause[match.end() :], ""
+    split = split_clause(clause)
+    if split is not None and split.verb not in VERBS and re.match(r"\w+ing$|going$|able$", split.verb):
+        return _join(split, f"{auxiliary} {split.verb}"), ""
+    if split is not None or not clause:
+        return None
+    return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
+
+
+def _inflect(auxiliary: str, clause: Clause) -> str:
+    forms = {"do": clause.verb, "does": third_person(clause.verb), "did": past(clause.verb)}
+    return forms[auxiliary]
+
+
+def _join(clause: Clause, verb: str) -> str:
+    return " ".join(part for part in (clause.subject, clause.adverbs, verb, clause.tail) if part)
+
+
+def _relative_pronoun(noun: str) -> str:
+    return "who" if kind_of(noun) is Kind.PEOPLE else "that"

@@ -1,0 +1,70 @@
+"""Two problems in one: the answer of the first becomes a number of the second, through an unknown."""
+
+from __future__ import annotations
+
+import random
+import re
+from fractions import Fraction
+
+from agents.symbolic.asking import Asked
+from agents.symbolic.derivation import Derivation, Form
+from agents.symbolic.names import rename
+from agents.symbolic.reckoner import Reckoner, normal
+from agents.symbolic.renumbering import Relations, find_relations, renumber
+from agents.symbolic.retelling import Renewal
+from agents.symbolic.slots import Slot, slots
+from domain import Draft
+
+_LETTERS = "xnkyzw"
+
+
+def chain(asked: Asked, first: Renewal, second: Derivation, rng: random.Random) -> Draft | None:
+    """Put the first answer in the place of a number of the second question.
+
+    None where no number of the second can take that value sensibly.
+    """
+    reckoner = Reckoner(second)
+    relations = find_relations(second, reckoner)
+    free = slots(second)
+    for slot in rng.sample(free, len(free)):
+        renewal = _with_value(first.answer, slot, free, second, reckoner, relations, rng)
+        if renewal is not None:
+            return _write(asked, first, renewal, slot.members[0], rng)
+    return None
+
+
+def _with_value(
+    value: Fraction,
+    slot: Slot,
+    free: tuple[Slot, ...],
+    second: Derivation,
+    reckoner: Reckoner,
+    relations: Relations,
+    rng: random.Random,
+) -> Renewal | None:
+    quantity = second.quantities[slot.members[0]]
+    old = quantity.value
+    if len(slot.members) > 1 or quantity.form is not Form.DIGITS or not old / 3 <= value <= old * 3:
+        return None
+    if value.denominator > 1 or old.denominator > 1 or value < 3:
+        return None
+    fixed = Slot(slot.members, (normal(value),))
+    others = [other for other in free if other is not slot]
+    table = renumber([fixed, *others], reckoner, relations, rng, always=fixed)
+    return None if table is None else Renewal(second, reckoner, table)
+
+
+def _write(asked: Asked, first: Renewal, second: Renewal, place: int, rng: random.Random) -> Draft | None:
+    letter = next(letter for letter in _LETTERS if not re.search(rf"\b{letter}\b", asked.story))
+    setting = f"{asked.opening} let {letter} be {asked.named.phrase}.".strip()
+    opening = f"{asked.story} {setting[0].upper()}{setting[1:]}".strip()
+    question = second.question(hidden={place: letter})
+    if question is None:
+        return None
+    question, solution = rename(question, second.solution(), rng, avoid=f"{opening} {first.solution()}")
+    given = f"So {letter} = {first.answer}."
+    return Draft(
+        question=f"{opening} {question}",
+        solution="\n".join((first.solution(), given, solution)),
+        answer=second.answer,
+    )

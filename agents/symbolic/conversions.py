@@ -1,0 +1,94 @@
+"""Asking for the same answer in another measure: in a smaller unit, over more days, some years later."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from agents.symbolic.numbers import write_plain
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A question with another ending, and the line that its solution gains."""
+
+    question: str
+    line: str
+    answer: Fraction
+
+
+_SMALLER = {
+    "hours": ("minutes", 60),
+    "minutes": ("seconds", 60),
+    "weeks": ("days", 7),
+    "feet": ("inches", 12),
+    "yards": ("feet", 3),
+    "kilometers": ("meters", 1000),
+    "meters": ("centimeters", 100),
+    "kilograms": ("grams", 1000),
+    "pounds": ("ounces", 16),
+    "liters": ("milliliters", 1000),
+    "gallons": ("quarts", 4),
+}
+_UNIT_ASKED = re.compile(rf"\b([Hh]ow many (?:more |total |additional )?)({'|'.join(_SMALLER)})\b(?! and)")
+_RATE_ASKED = re.compile(
+    r"\b([Hh]ow (?:many|much)\b[^.?!]*?),? (?:in total )?"
+    r"(?:per|each|every|a|in a|in one|in 1) (day|week|month|year)\?$"
+)
+_AGE_ASKED = re.compile(r"\b([Hh])ow old is ([A-Z][a-z]+|he|she)(?: now| today| currently| right now)?\?$")
+
+
+def convert(question: str, answer: Fraction, rng: random.Random) -> Iterator[Conversion]:
+    """The ways to ask for more that fit the wording of the question."""
+    for maker in (_in_smaller_units, _over_time, _in_years):
+        found = maker(question, answer, rng)
+        if found is not None:
+            yield found
+
+
+def _in_smaller_units(question: str, answer: Fraction, _: random.Random) -> Conversion | None:
+    matches = list(_UNIT_ASKED.finditer(question))
+    if len(matches) != 1 or question.count("?") != 1:
+        return None
+    match = matches[0]
+    smaller, factor = _SMALLER[match[2]]
+    if re.search(rf"\b{smaller}\b", question[match.start() :]) or "?" not in question[match.end() :]:
+        return None
+    text = question[: match.start(2)] + smaller + question[match.end(2) :]
+    return Conversion(text, *_product(f"In {smaller} that is", answer, factor, smaller))
+
+
+def _over_time(question: str, answer: Fraction, rng: random.Random) -> Conversion | None:
+    match = _RATE_ASKED.search(question)
+    if match is None or re.search(r"\b(?:average|per|each|every|more|less|fewer|first|last|if)\b", match[1]):
+        return None
+    unit, count = match[2], rng.randint(2, 9)
+    if Fraction(count) == answer or re.search(rf"\b{count}\b", question):
+        return None
+    text = f"{question[: match.start()]}{match[1]} in {count} {unit}s?"
+    is_money = "much" in match[1]
+    return Conversion(text, *_product(f"In {count} {unit}s that makes", answer, count, "", is_money=is_money))
+
+
+def _in_years(question: str, answer: Fraction, rng: random.Random) -> Conversion | None:
+    match = _AGE_ASKED.search(question)
+    years = rng.randint(3, 15)
+    if match is None or re.search(rf"\b{years}\b", question) or answer.denominator > 1:
+        return None
+    text = f"{question[: match.start()]}{match[1]}ow old will {match[2]} be in {years} years?"
+    value = answer + years
+    mark = f"<<{answer}+{years}={value}>>"
+    return Conversion(text, f"In {years} years the age will be {answer} + {years} = {mark}{value}.", value)
+
+
+def _product(
+    before: str, answer: Fraction, factor: int, unit: str, *, is_money: bool = False
+) -> tuple[str, Fraction]:
+    value = answer * factor
+    one, result = write_plain(answer), write_plain(value)
+    sign = "$" if is_money else ""
+    after = f" {unit}" if unit else ""
+    return f"{before} {sign}{one} * {factor} = {sign}<<{one}*{factor}={result}>>{result}{after}.", value

@@ -1,0 +1,115 @@
+"""Harder problems: one further step about the answer, or two problems chained through an unknown."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from agents.symbolic.asking import Asked, parse_asking
+from agents.symbolic.chaining import chain
+from agents.symbolic.conversions import convert
+from agents.symbolic.derivation import Derivation
+from agents.symbolic.extensions import Extension, Setting, extend
+from agents.symbolic.names import rename
+from agents.symbolic.parse import derive
+from agents.symbolic.reckoner import Reckoner
+from agents.symbolic.renumbering import find_relations, renumber
+from agents.symbolic.retelling import Renewal
+from agents.symbolic.slots import slots
+from domain import Draft, Problem, Reason, Refusal
+
+CHAINED = 0.25
+"""The share of parents for which chaining is tried first."""
+PARTNERS = 6
+"""How many other problems are tried as the second one of a chain."""
+
+
+def harder(
+    problem: Problem, derivation: Derivation, others: Sequence[Problem], rng: random.Random
+) -> Draft | Refusal:
+    """Write a problem with more steps than the parent, out of the parent's story with other numbers.
+
+    `others` are problems that may be chained to it. Refuses with `Reason.NO_VARIATION` where no further
+    question fits what the parent asks for.
+    """
+    renewal = _renew(derivation, rng)
+    question = renewal.question()
+    if question is None:
+        return Refusal(reason=Reason.NO_VARIATION, detail="the new numbers cannot be written")
+    partners = [other for other in others if other.id != problem.id]
+    for draft in _drafts(question, renewal, partners, rng):
+        back = derive(draft.question, draft.solution, draft.answer)
+        if not isinstance(back, Refusal) and len(back.steps) > len(derivation.steps):
+            return draft
+    return Refusal(reason=Reason.NO_VARIATION, detail="no further step fits")
+
+
+def _renew(derivation: Derivation, rng: random.Random) -> Renewal:
+    """The parent with other numbers where it can have them, else as it is."""
+    reckoner = Reckoner(derivation)
+    free = slots(derivation)
+    table = renumber(free, reckoner, find_relations(derivation, reckoner), rng) if free else None
+    return Renewal(derivation, reckoner, reckoner.old if table is None else table)
+
+
+def _drafts(
+    question: str, renewal: Renewal, partners: Sequence[Problem], rng: random.Random
+) -> Iterator[Draft]:
+    asked = parse_asking(question, is_money=_is_money(renewal.derivation))
+    chained = asked is not None and rng.random() < CHAINED
+    if asked is not None and chained:
+        yield from _chained(asked, renewal, partners, rng)
+    yield from _converted(question, renewal, rng)
+    if asked is not None:
+        yield from _extended(asked, question, renewal, rng)
+        if not chained:
+            yield from _chained(asked, renewal, partners, rng)
+
+
+def _is_money(derivation: Derivation) -> bool:
+    """Whether the solution writes the answer with a currency sign."""
+    return re.search(r"=\s*[$€£]|[$€£][\d.,]+\W*$", derivation.steps[-1].text) is not None
+
+
+def _converted(question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
+    for conversion in convert(" ".join(question.split()), renewal.answer, rng):
+        text, solution = rename(conversion.question, f"{renewal.solution()}\n{conversion.line}", rng)
+        yield Draft(question=text, solution=solution, answer=conversion.answer)
+
+
+def _extended(asked: Asked, question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
+    currency = re.search(r"[$€£]", question)
+    setting = Setting(
+        asked=asked,
+        answer=renewal.answer,
+        currency=currency[0] if currency else "$",
+        taken=frozenset(Fraction(value) for value in renewal.table),
+        text=question,
+        rng=rng,
+    )
+    for extension in extend(setting):
+        solution = "\n".join((renewal.solution(), *extension.lines))
+        text, solution = rename(_ask(asked, extension), solution, rng)
+        yield Draft(question=text, solution=solution, answer=extension.answer)
+
+
+def _ask(asked: Asked, extension: Extension) -> str:
+    opening, asking = asked.opening, extension.asking
+    if asking.startswith("if ") and re.match(r"(?:if|assuming|given|suppos\w+) ", opening, re.IGNORECASE):
+        opening = opening.rstrip(",") + " and"
+    last = f"{opening} {asking}?".strip()
+    parts = (asked.story, extension.fact, last[0].upper() + last[1:])
+    return " ".join(part for part in parts if part)
+
+
+def _chained(
+    asked: Asked, renewal: Renewal, partners: Sequence[Problem], rng: random.Random
+) -> Iterator[Draft]:
+    for partner in rng.sample(partners, min(PARTNERS, len(partners))):
+        second = derive(partner.question, partner.solution, partner.answer)
+        if not isinstance(second, Refusal) and partner.question.count("?") == 1:
+            draft = chain(asked, renewal, second, rng)
+            if draft is not None:
+                yield draft

@@ -1,0 +1,45 @@
+"""Synthesizers write a new problem from an old one: harder where it was solved, similar where it was not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+from agents.symbolic.harder import harder
+from agents.symbolic.parse import derive
+from agents.symbolic.similar import similar
+from domain import Band, Draft, Operator, Problem, Refusal
+
+
+class Synthesizer(Protocol):
+    """An agent that proposes problems; what it proposes is still to be verified."""
+
+    name: str
+
+    def write(self, problem: Problem, operator: Operator, rng: random.Random) -> Draft | Refusal:
+        """A draft made from the problem with the operator, the same for the same state of `rng`."""
+        ...
+
+
+class SymbolicSynthesizer:
+    """Writes problems from the parent's derivation, without a model."""
+
+    name = "symbolic"
+
+    def __init__(self, others: Sequence[Problem] = ()) -> None:
+        """`others` are problems that a parent may be chained with to make it harder."""
+        self.others = tuple(others)
+
+    def write(self, problem: Problem, operator: Operator, rng: random.Random) -> Draft | Refusal:
+        derivation = derive(problem.question, problem.solution, problem.answer)
+        if isinstance(derivation, Refusal):
+            return derivation
+        if operator is Operator.SIMILAR:
+            return similar(problem, derivation, rng)
+        return harder(problem, derivation, self.others, rng)
+
+
+def operator_for(band: Band) -> Operator:
+    """What to write for a parent of this difficulty: a harder problem for an easy one, else a similar one."""
+    return Operator.HARDER if band is Band.EASY else Operator.SIMILAR
