@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
@@ -25,6 +26,7 @@ def child_main(task: Task, parent: Connection) -> None:
     """Send the task's events and then its result, or the error that ended it, to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave through every `finally`
+    warnings.simplefilter("ignore")  # advice of libraries to programmers; nobody reads it here
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     parent.send(outcome_of(task, parent.send))
 

@@ -155,7 +155,7 @@ class Trainer:
             logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][places]
             loss = cross_entropy(logits.float(), targets, reduction="sum")
             torch.autograd.backward(loss / labelled)
-            return float(loss)
+            return loss.item()
         hidden = self.body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1][
             places
         ]
@@ -169,7 +169,7 @@ class Trainer:
             logits = self.head(leaf[start : start + HEAD_ROWS]).float()
             loss = cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="sum")
             torch.autograd.backward(loss / labelled)
-            total += float(loss)
+            total += loss.item()
         torch.autograd.backward(hidden, leaf.grad)
         return total
 

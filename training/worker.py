@@ -34,10 +34,6 @@ GRACE_SECONDS = 10
 """How long a child may take to clean up after it was asked to end."""
 
 
-class StoppedError(errors.FddError):
-    """The task was given up because `should_stop` asked for it; what was reported before stays valid."""
-
-
 def never() -> bool:
     return False
 
@@ -84,7 +80,7 @@ def follow(
 ) -> Outcome:
     while True:
         if should_stop():
-            raise StoppedError("stopped as asked")
+            raise errors.StoppedError("stopped as asked")
         if not ours.poll(POLL_SECONDS):
             continue
         try:
@@ -92,11 +88,13 @@ def follow(
         except (EOFError, ConnectionError):
             child.join()
             raise errors.ChildProcessError(describe_exit(child.exitcode or 0)) from None
+        if not isinstance(message, Failure | Outcome):
+            on_event(message)
+            continue
+        child.join(GRACE_SECONDS)
         if isinstance(message, Failure):
             raise message.error
-        if isinstance(message, Outcome):
-            return message
-        on_event(message)
+        return message
 
 
 def end(child: BaseProcess) -> None:
