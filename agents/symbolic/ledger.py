@@ -84,7 +84,9 @@ class Ledger:
         return [Given(index) for index, given in enumerate(self.givens) if given == value]
 
     def is_percent(self, leaf: Given | Result) -> bool:
-        return isinstance(leaf, Given) and self.quantities[leaf.index].form is Form.PERCENT
+        if isinstance(leaf, Result):
+            return self.nodes[leaf.index].claim.percent
+        return self.quantities[leaf.index].form is Form.PERCENT
 
     def is_part(self, leaf: Given | Result) -> bool:
         """Written as a fraction or as a word, and not whole: `3/4`, `half`."""

@@ -16,12 +16,14 @@ ADDED = frozenset(
     for value in (0, 1, 2, 3, 5, 7, 12, 24, 28, 29, 30, 31, 52, 60, 90, 100, 180, 360, 365, 366)
 )
 """Whole numbers that a solution may add or subtract unexplained: calendar, clock, angles, small counts."""
-_WHOLE = (4, 6, 8, 9, 10, 14, 15, 16, 18, 20, 25, 26, 36, 40, 48, 50, 364, 500, 1000, 1440, 1760, 2000, 2400)
+_WHOLE = (4, 6, 8, 9, 10, 16, 25, 26, 36, 50, 364, 500, 1000, 1440, 1760, 2000, 2400)
 _OTHERS = "3600 5280 10000 1000000 0.5 0.25 0.75 0.1 0.2 0.01 0.05 0.001 1.5"
 CALENDAR = frozenset(Fraction(value) for value in (7, 52, 60, 365))
-"""What changes one unit into another and is seldom used twice as a number of the question."""
+"""What changes one unit of time into another and is seldom used twice as a number of the question."""
 UNITS = CALENDAR | {Fraction(value) for value in (12, 24, 30, 100, 1000)}
 """What may change one unit into another: `60 minutes * 60` uses its number and then this one."""
+EVERYDAY = UNITS | {Fraction(1), Fraction(2)}
+"""What needs no other explanation even where an operation without a written result gives it."""
 FAMILIAR = ADDED | set(map(Fraction, _WHOLE)) | set(map(Fraction, _OTHERS.split()))
 """Numbers that a solution may multiply or divide by unexplained: units of time, length and money besides."""
 
@@ -30,9 +32,17 @@ class Linker:
     """Takes the claims of one solution in order, and links each to what came before it."""
 
     def __init__(
-        self, question: str, quantities: Sequence[Quantity], claims: Sequence[Claim], *, repair: bool
+        self,
+        question: str,
+        quantities: Sequence[Quantity],
+        claims: Sequence[Claim],
+        *,
+        asserted: frozenset[Fraction],
+        repair: bool,
     ) -> None:
         self.ledger = Ledger(question, quantities)
+        self.asserted = asserted - EVERYDAY
+        """Values that the solution found by other means than arithmetic, and so explain nothing."""
         self.repair = repair
         self.ahead = Counter(leaf for claim in claims for leaf in leaves(claim.expression))
         """How often each number is still to be used as an operand."""
@@ -83,7 +93,7 @@ class Linker:
             case Result(index):
                 return self.ledger.nodes[index].sound
             case Constant(value):
-                return abs(value) in constants
+                return abs(value) in constants - self.asserted
             case _:
                 return True
 
@@ -103,8 +113,8 @@ class Linker:
         """`3/4` may be one number of the question; the 2 of `48 / 2` may be its `half`."""
         if isinstance(left, Constant):
             share = left.value / divisor
-            if (given := self._part(share)) is not None:
-                return given
+            if (known := self._part(share) or self._computed_part(share)) is not None:
+                return known
             if 0 < share < 1 and (given := self._part(1 - share)) is not None:
                 return Operation("-", ONE, given)
         quantities = range(len(self.ledger.quantities))
@@ -122,6 +132,13 @@ class Linker:
             self._use(found)
         return found
 
+    def _computed_part(self, value: Fraction) -> Result | None:
+        """An earlier result that is not whole, written again as a fraction."""
+        found = None if value.denominator == 1 else next(iter(self.ledger.results(value)), None)
+        if found is not None:
+            self._use(found)
+        return found
+
     def _use(self, expression: Expression) -> None:
         self.ledger.use(expression)
         self.here.update(leaf for leaf in leaves(expression) if not isinstance(leaf, Constant))
@@ -130,7 +147,7 @@ class Linker:
         found = (
             self._direct(value, text, in_percent=in_percent)
             or next(self.ledger.views(value), None)
-            or (None if value in FAMILIAR else self.ledger.unwritten(value))
+            or (None if value in EVERYDAY else self.ledger.unwritten(value))
             or self._left_out(value, text)
             or Constant(value)
         )
@@ -141,12 +158,12 @@ class Linker:
     def _direct(self, value: Fraction, text: str, *, in_percent: bool) -> Given | Result | None:
         """What equals the value: a percentage where one is due, what is not used yet, what says the same."""
         results, givens = self.ledger.results(value), self.ledger.givens_of(value)
-        fresh = [result for result in results if result not in self.ledger.used]
-        if len(fresh) >= self.ahead[Constant(value)] and fresh:
-            return fresh[0]  # whatever is left to be used has to be used from here on
+        fresh = [leaf for leaf in results if leaf not in self.ledger.used]
+        if fresh and len(fresh) >= self.ahead[Constant(value)]:  # each of them has to be used from here on
+            return next((leaf for leaf in fresh if self.ledger.is_percent(leaf) == in_percent), fresh[0])
 
         def fitness(leaf: Given | Result) -> tuple[bool, bool, int, bool, int]:
-            fits = self.ledger.is_percent(leaf) == in_percent or isinstance(leaf, Result)
+            fits = self.ledger.is_percent(leaf) == in_percent
             latest = leaf.index if isinstance(leaf, Result) else -leaf.index
             unused = leaf not in self.ledger.used
             return fits, unused, self.ledger.overlap(leaf, text), isinstance(leaf, Result), latest

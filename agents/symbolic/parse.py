@@ -19,10 +19,11 @@ from agents.symbolic.derivation import (
 from agents.symbolic.ledger import Claim
 from agents.symbolic.linking import Linker
 from agents.symbolic.naming import Namer
-from agents.symbolic.numbers import find_quantities
+from agents.symbolic.numbers import DIGITS, find_quantities, read_digits
 from domain import Reason, Refusal
 
 _MARK = re.compile(r"<<([^<>]*)>>")
+_ASSERTED = re.compile(rf"=\s*[$€£]?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
 _FINAL_LINE = re.compile(r"^\s*####.*$", re.MULTILINE)
 _SENTENCE_END = re.compile(
     r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)\s+(?=[A-Z$€£\d])|\n+"
@@ -36,11 +37,9 @@ def derive(question: str, solution: str, answer: Fraction, *, repair: bool = Fal
     result is computed again and the corrected value carried on, and plain arithmetic stands in for broken
     calculator marks; the chain must reach the answer all the same.
     """
-    claims = tuple(read_claims(solution, plain=False))
-    found = _assemble(question, claims, answer, repair)
-    if isinstance(found, Refusal) and "<<" in solution:
-        mixed = tuple(read_claims(solution, plain=True))
-        found = _assemble(question, mixed, answer, repair)
+    found = _assemble(question, solution, answer, repair=repair, plain=False)
+    if isinstance(found, Refusal) and repair and "<<" in solution:
+        found = _assemble(question, solution, answer, repair=True, plain=True)
     return found
 
 
@@ -96,25 +95,32 @@ def _read_chain(divided: Equation, kept: Equation) -> Iterator[tuple[Expression,
 def _chain(segments: Sequence[Segment]) -> Iterator[tuple[Expression, Fraction | None]]:
     """Split `a + b = c + d = e` into operations and the results that they claim."""
     pending: Expression | None = None
+    result: Fraction | None = None
     for segment in segments:
         value = value_of(segment.expression)
         if not segment.is_operation:
             if pending is not None:
                 yield pending, value
-            pending = None
+            pending = result = None
         elif pending is None:
             pending = segment.expression
-        elif value != value_of(pending):
+        elif value == value_of(pending):
+            result = value
+        else:
             carried = next(leaves(segment.expression)) == Constant(value_of(pending))
             yield pending, value_of(pending) if carried else value
-            pending = segment.expression
+            pending, result = segment.expression, None
     if pending is not None:
-        yield pending, None
+        yield pending, result
 
 
-def _assemble(question: str, claims: Sequence[Claim], answer: Fraction, repair: bool) -> Derivation | Refusal:
-    quantities = find_quantities(question)
-    linker = Linker(question, quantities, claims, repair=repair)
+def _assemble(
+    question: str, solution: str, answer: Fraction, *, repair: bool, plain: bool
+) -> Derivation | Refusal:
+    claims = tuple(read_claims(solution, plain=plain))
+    asserted = {read_digits(match[1]) for match in _ASSERTED.finditer(solution)}
+    asserted -= {claim.written for claim in claims}
+    linker = Linker(question, find_quantities(question), claims, asserted=frozenset(asserted), repair=repair)
     root = linker.root(answer)
     if root is None:
         return Refusal(reason=Reason.NO_DERIVATION, detail=linker.fault or f"no step reaches {answer}")
