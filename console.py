@@ -31,12 +31,17 @@ PHASES = {
     "synthesize": "writing problems",
     "report": "reporting",
 }
+LINE_WIDTH = 160
+"""Of tables that go into a file or a pipe."""
 LINE_EVERY_SECONDS = 30.0
 """Where the output is no terminal, a phase that takes long says how far it is this often."""
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = LINE_WIDTH
+    return console
 
 
 class RunView:
@@ -107,7 +112,7 @@ class RunView:
 
 def _title(progress: PhaseProgress) -> str:
     what = PHASES.get(progress.phase, progress.phase)
-    return what if progress.round == UNTAUGHT else f"round {progress.round}: {what}"
+    return f"round {progress.round}: {what}"
 
 
 def round_line(summary: Summary, round: int) -> str:  # noqa: A002
@@ -127,7 +132,7 @@ def _accuracies(evaluations: list[EvaluationSummary]) -> str:
 
 
 def _accuracy(entry: EvaluationSummary) -> str:
-    return f"{entry['accuracy']:.1%} [{entry['low']:.1%}, {entry['high']:.1%}]"
+    return f"{100 * entry['accuracy']:.1f} % [{100 * entry['low']:.1f}, {100 * entry['high']:.1f}]"
 
 
 def round_table(summary: Summary) -> Table:
@@ -135,7 +140,7 @@ def round_table(summary: Summary) -> Table:
     names = sorted({entry["name"] for row in summary["rounds"] for entry in row["evaluations"]})
     table = Table(title="Accuracy by round, with 95 % intervals")
     for heading in ("round", "problems", "new", "quarantined", "easy", "hard", *names):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     untaught = {entry["name"]: _accuracy(entry) for entry in summary["baseline"]["evaluations"]}
     table.add_row("untaught", "", "", "", "", "", *(untaught.get(name, "") for name in names))
     for row in summary["rounds"]:

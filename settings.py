@@ -23,6 +23,19 @@ ENVIRONMENT_PREFIX = "FDD_"
 SEEDS_BY_DEVICE = {"cpu": 240, "mps": 480, "cuda": 2000}
 """Seed problems where nobody says how many: what the device teaches within some minutes."""
 
+STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
+    "tiny": {
+        "shots": 1,
+        "problems.limit": 36,
+        "problems.test_size": 24,
+        "problems.held_out_size": 12,
+        "problems.dev_size": 12,
+        "fine_tune.epochs": 1,
+        "generate.max_new_tokens": 32,
+    }
+}
+"""Defaults of their own: the tiny student shows in seconds that everything works, and learns nothing."""
+
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -189,6 +202,7 @@ def load_settings(
     values: dict[str, object] = dict(_read_toml(file)) if file else {}
     values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
     values |= given
+    values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
     values |= {f"{part}.seed": values.get("seed", 0) for part in ("problems", "fine_tune", "generate")}

@@ -19,6 +19,8 @@ class Exam:
     """Who is asked, and why."""
 
     phase: str
+    during: int
+    """The round that is going on."""
     round: int
     """Of the student: the round whose training made it."""
     purpose: Purpose
@@ -125,4 +127,4 @@ def _judge(
 def _progress(exam: Exam, answered: dict[str, AttemptRecord], total: int) -> Progress:
     right = sum(attempt.reason.accepted for attempt in answered.values())
     note = f"{right} of {len(answered)} right" if answered else ""
-    return Progress(round=exam.round, phase=exam.phase, done=len(answered), total=total, note=note)
+    return Progress(round=exam.during, phase=exam.phase, done=len(answered), total=total, note=note)

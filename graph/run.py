@@ -24,7 +24,9 @@ from graph.state import Listener, RunContext, RunState
 from settings import Settings
 from storage.records import RunRecord
 from storage.store import Store
+from training.tasks import DescribeTask
 from training.weights import student_path
+from training.worker import run_in_child
 
 DATABASE = "fdd.duckdb"
 CHECKPOINTS = "checkpoints.sqlite"
@@ -64,7 +66,10 @@ def start(
         )
     for name in settings.thoughts:
         thought(name)
+    device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
+    settings = settings.sized_for(device.kind)
     student_path(settings.student, cache)
+    listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
     folder.mkdir(parents=True)
     try:
         Store.create(folder / DATABASE, describe_run(settings))

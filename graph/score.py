@@ -50,7 +50,7 @@ def score(
             for completion, verdict in zip(event.completions, verifier.judge_many(texts), strict=True):
                 marks[asked[completion.key][0]].append(verdict.accepted)
             done = sum(map(len, marks.values()))
-            listener.advanced(Progress(round=-1, phase="evaluate", done=done, total=len(asked)))
+            listener.advanced(Progress(round=0, phase="evaluate", done=done, total=len(asked)))
 
         task = GenerateTask(
             student=student_path(student, cache),

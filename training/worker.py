@@ -63,7 +63,9 @@ def run_in_child(
     raised: batches reported stay, unfinished ones leave nothing behind. An error of the child is raised here
     with its own type, and `ChildProcessError` where it died without one. When this process dies, so does it.
     """
-    context = get_context("spawn")
+    # Torch and transformers are imported once, by the server that every child is forked from.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["training.preload"])
     ours, theirs = context.Pipe(duplex=True)
     child = context.Process(target=child_main, args=(task, theirs), name="student", daemon=True)
     child.start()

@@ -20,6 +20,7 @@ def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     exam = Exam(
         phase="baseline",
+        during=state.round,
         round=UNTAUGHT,
         purpose="baseline",
         student=context.base,
@@ -36,6 +37,7 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     exam = Exam(
         phase="evaluate",
+        during=state.round,
         round=state.round,
         purpose="evaluation",
         student=context.student(state),

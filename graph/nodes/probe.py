@@ -52,6 +52,7 @@ def _probe(
     temperature = settings.probe_temperature if settings.samples > 1 else 0.0
     exam = Exam(
         phase=phase,
+        during=state.round,
         round=round,
         purpose="probe",
         student=context.student(state),
