@@ -88,7 +88,7 @@ class RunView:
     def noticed(self, text: str) -> None:
         self.console.print(Text(text))
 
-    def evaluated(self, round: int) -> None:  # noqa: A002
+    def evaluated(self, round: int) -> None:
         if self.folder is not None:
             self.console.print(Text(round_line(open_store(self.folder).summary(), round)))
 
@@ -115,7 +115,7 @@ def _title(progress: PhaseProgress) -> str:
     return f"round {progress.round}: {what}"
 
 
-def round_line(summary: Summary, round: int) -> str:  # noqa: A002
+def round_line(summary: Summary, round: int) -> str:
     """One line about a student that was just evaluated."""
     if round == UNTAUGHT:
         return f"untaught student: {_accuracies(summary['baseline']['evaluations'])}"

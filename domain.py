@@ -79,7 +79,7 @@ class Problem:
     answer: Fraction
     """Reference answer, exact."""
     solution: str
-    """Worked solution in natural language; calculator marks `<<48/2=24>>` may be in it. Empty where none is known."""
+    """Worked solution, perhaps with calculator marks `<<48/2=24>>`; empty where none is known."""
     source: str
     """Name of the problem set it comes from, for example `gsm-symbolic`."""
     template: str = ""
@@ -140,7 +140,7 @@ class Interval:
 
 
 def content_hash(*parts: str) -> str:
-    """Tagged SHA-256 of the parts, each preceded by its length so that borders count: `sha256:<64 hex digits>`."""
+    """Tagged SHA-256 of the parts, each behind its length so that borders count: `sha256:<64 hex digits>`."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
@@ -150,7 +150,7 @@ def content_hash(*parts: str) -> str:
 
 
 def short_id(prefix: str, *parts: str) -> str:
-    """A deterministic key such as `p-1f0c2d3e4a5b6c7d`: the first 16 hex digits of the parts' content hash."""
+    """A deterministic key such as `p-1f0c2d3e4a5b6c7d`: 16 hex digits of the parts' content hash."""
     return f"{prefix}-{content_hash(*parts)[7:23]}"
 
 

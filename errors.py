@@ -1,4 +1,4 @@
-"""Every error that a person may see; its type names the boundary that broke, its text what, which value, and what to do."""
+"""Every error that a person may see: its type names the boundary that broke, its text what to do."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class StoreError(RunFailedError):
     """The database cannot be read or written."""
 
 
-class ChildProcessError(RunFailedError):
-    """The process that trains or generates ended without a result."""
+class WorkerError(RunFailedError):
+    """A process that trains, generates or solves for the run ended without a result."""
 
 
 class StoppedError(FddError):

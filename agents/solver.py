@@ -66,7 +66,7 @@ class Solver:
         return self._process.pid if self._process else None
 
     def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
-        """See `NonlinearSolver`; raises `ChildProcessError` when the process cannot be started."""
+        """See `NonlinearSolver`; raises `WorkerError` when the process cannot be started."""
         request = json.dumps({"equations": equations, "relations": relations, "unknown": unknown})
         with self._lock:
             # Something outside may have killed the process, so the equations have a second chance.
@@ -103,7 +103,7 @@ class Solver:
         )
         if not _line(self._process.stdout, START_SECONDS):
             self._stop()
-            raise errors.ChildProcessError(
+            raise errors.WorkerError(
                 "the equation solver does not start; try `python -m agents.solver 1 256`"
             )
         return self._process

@@ -73,7 +73,7 @@ class Listener(Protocol):
         """A phase began (`done` is 0), went on, or ended (`done` equals `total`)."""
         ...
 
-    def evaluated(self, round: int) -> None:  # noqa: A002
+    def evaluated(self, round: int) -> None:
         """The student of this round has been evaluated and everything about it is in the store."""
         ...
 

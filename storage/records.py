@@ -1,7 +1,5 @@
 """One frozen record a table: its fields are the columns. Ids come from what a row is about, never a clock."""
 
-# ruff: noqa: A002 (`round` is a word of the domain)
-
 from __future__ import annotations
 
 from collections.abc import Mapping

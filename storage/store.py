@@ -1,7 +1,5 @@
 """The store: everything a run did, in one DuckDB file to which rows are only ever added."""
 
-# ruff: noqa: A002 (`round` is a word of the domain)
-
 from __future__ import annotations
 
 import json

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("agents", "training", "storage", "problems")
 SHARED = ("domain", "errors", "matching")
 ALLOWED = {
-    **{name: () for name in SHARED},
+    **dict.fromkeys(SHARED, ()),
     "agents": SHARED,
     "problems": SHARED,
     "storage": SHARED,

@@ -46,7 +46,7 @@ def outcome_of(task: Task, on_event: Callable[[Event], None]) -> Outcome | Failu
     except Exception as error:  # the one place that records what broke in the child
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        return Failure(errors.ChildProcessError(f"the student's process failed: {what}"))
+        return Failure(errors.WorkerError(f"the student's process failed: {what}"))
 
 
 def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:

@@ -1,4 +1,4 @@
-"""What every child of `run_in_child` needs; imported by the process that they are forked from, before it forks."""
+"""What every child of `run_in_child` needs; imported once, by the process that they are forked from."""
 
 import os
 

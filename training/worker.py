@@ -61,7 +61,8 @@ def run_in_child(
 
     `should_stop` is asked several times a second; once it says yes the child is ended and `StoppedError`
     raised: batches reported stay, unfinished ones leave nothing behind. An error of the child is raised here
-    with its own type, and `ChildProcessError` where it died without one. When this process dies, so does it.
+    with its own type, and `WorkerError` where it died without one. When this process dies, so does the
+    child.
     """
     # Torch and transformers are imported once, by the server that every child is forked from.
     context = get_context("forkserver")
@@ -89,7 +90,7 @@ def follow(
             message = ours.recv()
         except (EOFError, ConnectionError):
             child.join()
-            raise errors.ChildProcessError(describe_exit(child.exitcode or 0)) from None
+            raise errors.WorkerError(describe_exit(child.exitcode or 0)) from None
         if not isinstance(message, Failure | Outcome):
             on_event(message)
             continue

@@ -43,7 +43,7 @@ def probe_children(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 def _probe(
     phase: str,
-    round: int,  # noqa: A002
+    round: int,
     problems: Iterable[ProblemRecord],
     state: RunState,
     context: RunContext,
@@ -74,7 +74,7 @@ def _probe(
     return [record.band for record in records.values()]
 
 
-def _record(problem_id: str, round: int, attempts: list[AttemptRecord]) -> ProbeRecord:  # noqa: A002
+def _record(problem_id: str, round: int, attempts: list[AttemptRecord]) -> ProbeRecord:
     n, correct = len(attempts), sum(attempt.reason.accepted for attempt in attempts)
     rate = posterior(correct, n)
     return ProbeRecord(

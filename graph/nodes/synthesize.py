@@ -43,7 +43,7 @@ def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[Probl
     """What this round's student was probed on, and this round's children, by their latest band."""
     bands = {
         probe.problem_id: probe.band
-        for round in (state.round - 1, state.round)  # noqa: A001
+        for round in (state.round - 1, state.round)
         for probe in context.store.probes(round=round)
     }
     probed_now = {probe.problem_id for probe in context.store.probes(round=state.round)}

@@ -1,6 +1,6 @@
 """Starts or resumes a tiny run and kills its own process, as `kill -9` does, at one event of one phase.
 
-    python -m tests.graph.killed_run FOLDER CACHE PHASE COUNT
+python -m tests.graph.killed_run FOLDER CACHE PHASE COUNT
 """
 
 import os

@@ -11,10 +11,9 @@ import pytest
 
 from domain import Operator
 from errors import ProblemSetError, StoppedError, UsageError
-from graph.run import DATABASE, Agents, open_store, resume, start
+from graph.run import DATABASE, open_store, resume, start
 from graph.state import Progress, RunState
 from settings import load_settings
-from storage.store import Store
 from tests.graph.killed_run import tiny_settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -129,9 +128,7 @@ def test_a_run_killed_in_every_phase_ends_with_the_rows_of_one_that_was_not(
     assert open_store(folder).verify() == []
 
 
-def test_a_finished_run_is_left_as_it_is(
-    finished: tuple[Path, Recorder, RunState], cache: Path
-) -> None:
+def test_a_finished_run_is_left_as_it_is(finished: tuple[Path, Recorder, RunState], cache: Path) -> None:
     before = rows(finished[0])
     recorder = Recorder()
     resume(finished[0], recorder, cache=cache)
@@ -172,8 +169,12 @@ def test_an_existing_run_folder_is_refused_with_the_way_to_resume(tmp_path: Path
 
 def test_problems_without_a_usable_solution_leave_no_run_folder(tmp_path: Path, cache: Path) -> None:
     file = tmp_path / "bare.jsonl"
-    file.write_text("".join(f'{{"question": "How much is {n} and {n}?", "answer": "#### {2 * n}"}}\n' for n in range(1, 41)))
+    file.write_text(
+        "".join(
+            f'{{"question": "How much is {n} and {n}?", "answer": "#### {2 * n}"}}\n' for n in range(1, 41)
+        )
+    )
     settings = load_settings({"rounds": "1", "student": "tiny", "problems.name": str(file)}, environment={})
-    with pytest.raises(ProblemSetError, match="no problem of .* has a usable solution"):
+    with pytest.raises(ProblemSetError, match=r"no problem of .* has a usable solution"):
         start(settings, tmp_path / "run", Recorder(), cache=cache)
     assert not (tmp_path / "run").exists()

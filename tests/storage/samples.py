@@ -1,6 +1,6 @@
 """Small records for the tests of the store."""
 
-# ruff: noqa: A002 (`round` is a word of the domain)
+
 
 from __future__ import annotations
 
