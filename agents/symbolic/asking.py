@@ -60,7 +60,14 @@ _OPEN_END = re.compile(
     r"\b(?:by|in|at|least|most|than|about|approximately|exactly|for|of|and|to|out)$", re.IGNORECASE
 )
 _NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it)\b))[A-Za-z][A-Za-z' -]*")
-_BESIDE = re.compile(r",? in (?:dollars|cents|total|all)\b,?|,? (?:altogether|combined|total)(?=$)")
+_BESIDE = re.compile(
+    r",? in (?:dollars|cents)\b,?|,? (?:in total|in all|altogether|combined|total)(?=$|,)|,? in total\b"
+)
+_SUBORDINATE = re.compile(
+    r"(?:if|after|when|in|on|at|for|assuming|given|suppos\w+|considering|knowing|since|because|by|during|from|with"
+    r"|while|out of|before|once|between|per|over|as|based|using|to|among|of)\b",
+    re.IGNORECASE,
+)
 _DETERMINED = re.compile(r"(?:the|his|her|their|its|[A-Z]\w+['’]s?) ")
 _NUMBER_OF = re.compile(
     r"the (?:total |combined )*number of ([a-z][a-z' -]*?)"
@@ -96,7 +103,10 @@ def parse_asking(question: str, *, is_money: bool) -> Asked | None:
         return None
     if _UNFIT.search(f"{named.noun} {named.relative or named.phrase}"):
         return None
-    return Asked(text[: len(text) - len(last)].rstrip(), opening, named)
+    story = text[: len(text) - len(last)].rstrip()
+    if opening and not _SUBORDINATE.match(opening):
+        return Asked(f"{story} {opening[:-1]}.".strip(), "", named)
+    return Asked(story, opening, named)
 
 
 def _opening(text: str) -> str | None:

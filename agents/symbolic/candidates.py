@@ -23,9 +23,13 @@ _CAPS = tuple(
         (rf"weeks?,? {_EACH} month", 4),
         (rf"months?,? {_EACH} year", 12),
         (rf"times?,? {_EACH} (?:day|week)", 7),
-        (r"times? (?:as|the|more|that|bigger|larger|older|longer|higher|her|his|their)", 9),
     )
 )
+_TIMES = re.compile(
+    r"\s*times? (?:as|the|more|that|bigger|larger|older|longer|higher|her|his|their)", re.IGNORECASE
+)
+MOST_TIMES = 9
+"""Nobody says that somebody has 14 times as much, who might say 6 times."""
 
 
 def common_candidates(question: str, quantities: Sequence[Quantity]) -> tuple[Number, ...]:
@@ -37,7 +41,9 @@ def common_candidates(question: str, quantities: Sequence[Quantity]) -> tuple[Nu
 def _candidates(question: str, quantity: Quantity) -> list[Number]:
     text, after = question[quantity.start : quantity.end], question[quantity.end :]
     value = quantity.value
-    cap = min((cap for pattern, cap in _CAPS if value <= cap and pattern.match(after)), default=None)
+    cap = min((cap for pattern, cap in _CAPS if pattern.match(after)), default=None)
+    if cap is None and value <= MOST_TIMES and _TIMES.match(after):
+        cap = MOST_TIMES
     return [
         option
         for option in _options(value, quantity.form, is_age=AGE.match(after) is not None)
@@ -89,7 +95,8 @@ def _percentages(value: int) -> Iterator[int]:
     if value >= 100:
         return iter(range(max(105, value - 50), value + 55, 5) if value % 5 == 0 and value > 100 else ())
     if value % 5 == 0:
-        return iter(range(max(5, value - 30), min(95, value + 30) + 1, 5))
+        reach = max(10, value * 3 // 5 // 5 * 5)
+        return iter(range(max(5, value - reach), min(95, value + reach) + 1, 5))
     return iter(range(max(2, value - 8), min(99, value + 8) + 1))
 
 

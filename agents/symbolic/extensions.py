@@ -229,7 +229,8 @@ def _set_aside(setting: Setting) -> Extension | None:
 
 
 def _is_spending(setting: Setting) -> bool:
-    return re.search(_SPENDING, f"{setting.named.verb} {setting.named.phrase}") is not None
+    head = setting.named.verb or " ".join(setting.named.phrase.split()[:5])
+    return re.search(_SPENDING, head) is not None
 
 
 def _split_money(setting: Setting) -> Extension | None:
@@ -264,7 +265,9 @@ def _discount(setting: Setting) -> Extension | None:
 
 
 def _scaled(setting: Setting) -> Extension | None:
-    """What the number would be if it were larger or smaller: fits everything."""
+    """What the number would be if it were larger or smaller: fits everything but dates."""
+    if re.match(r"(?:the|his|her|its) (?:year|date|day|month|hour|number that)\b", setting.named.phrase):
+        return None
     phrase, noun = setting.named.phrase, setting.named.noun
     unit = setting.currency if setting.named.kind is Kind.MONEY else ""
     after = f" {noun}" if noun else ""

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from agents.symbolic.asking import Asked, parse_asking
 from agents.symbolic.chaining import chain
@@ -104,11 +105,16 @@ def _ask(asked: Asked, extension: Extension) -> str:
     return " ".join(part for part in parts if part)
 
 
+@lru_cache(maxsize=1024)
+def _derive_partner(problem: Problem) -> Derivation | Refusal:
+    return derive(problem.question, problem.solution, problem.answer)
+
+
 def _chained(
     asked: Asked, renewal: Renewal, partners: Sequence[Problem], rng: random.Random
 ) -> Iterator[Draft]:
     for partner in rng.sample(partners, min(PARTNERS, len(partners))):
-        second = derive(partner.question, partner.solution, partner.answer)
+        second = _derive_partner(partner)
         if not isinstance(second, Refusal) and partner.question.count("?") == 1:
             draft = chain(asked, renewal, second, rng)
             if draft is not None:

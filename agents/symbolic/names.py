@@ -80,7 +80,7 @@ def _pool(name: str) -> list[str]:
 
 
 def _alike(name: str, taken: set[str]) -> bool:
-    return any(name.startswith(other[:4]) for other in taken if other in _KNOWN)
+    return any(name[:4] == other[:4] or name[-3:] == other[-3:] for other in taken if other in _KNOWN)
 
 
 def _is_part_of_a_longer_name(question: str, name: str) -> bool:

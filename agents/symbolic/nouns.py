@@ -43,7 +43,8 @@ _ABSTRACT_WORDS = (
     "class lesson serving meal skip call push-up pushup sit-up situp rep mark spot stripe line corner push "
     "sit combination possibility option hundredth nap vibration beat stop flight floor room house building "
     "night session shift load batch bunch group row column rung spoke scale degree fraction ratio acre "
-    "inning state country city town street"
+    "inning state country city town street ward bed seat plot field window wall insect bug bee ant wasp fly "
+    "worm bird fish"
 )
 _ABSTRACT = frozenset(_ABSTRACT_WORDS.split())
 

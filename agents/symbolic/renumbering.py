@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,13 +12,19 @@ from itertools import combinations, product
 
 from agents.symbolic.derivation import Derivation, Form, Given, Result, leaves
 from agents.symbolic.reckoner import Number, Reckoner
-from agents.symbolic.slots import SUBSTANTIAL, Slot, units_of
+from agents.symbolic.slots import SUBSTANTIAL, Slot, is_implied, units_of
 
 TRIES = 40
 MOST_HOURS = 16
 """How long somebody may do something in a day."""
 PIVOTS = 12
 """How many values of one slot are tried with each choice of the others."""
+
+
+_DAYS = re.compile(r"\bdays?\b|daily|night|morning|shift")
+_HUNDREDS = re.compile(r"%|percent|\bold\b|\bage\b")
+_GRADES = re.compile(r"\b(?:test|exam|quiz|grade|score)\b")
+_AGES = re.compile(r"\byears? old\b|\bages?\b|\bhow old\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,8 @@ class Relations:
     """The first is the smaller one of two numbers with the same unit."""
     equal: tuple[tuple[int, int], ...]
     """Nobody can tell which of the two a step uses."""
+    pinned: tuple[int, ...]
+    """What a step finds, where nobody can tell it from a number like the 60 minutes of an hour."""
     sums: tuple[tuple[tuple[int, int], ...], ...]
     """Places with signs, all of the same unit, that add up to nothing: `whole - one - other`."""
     shares: tuple[tuple[int, ...], ...]
@@ -39,6 +48,7 @@ class Relations:
         return (
             all(new[small] < new[large] for small, large in self.ordered)
             and all(new[first] == new[second] for first, second in self.equal)
+            and all(new[place] == old[place] for place in self.pinned)
             and all(sum(sign * new[place] for sign, place in terms) == 0 for terms in self.sums)
             and all(_fits(group, old, new) for group in self.shares)
             and all(new[place] <= cap for place, cap in self.capped)
@@ -70,6 +80,7 @@ def find_relations(derivation: Derivation, reckoner: Reckoner) -> Relations:
     return Relations(
         tuple(ordered),
         tuple(_indistinct(derivation, reckoner)),
+        tuple(_mistakable(derivation, reckoner)),
         tuple(_sums(values, units)),
         tuple(shares),
         tuple(_capped(derivation, reckoner)),
@@ -91,12 +102,13 @@ def _sums(
 
 
 def _capped(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, int]]:
-    """Hours that fit in a day and percentages that fit in a whole go on doing so."""
-    has_days = re.search(r"\bdays?\b|daily|night|morning|shift", derivation.question) is not None
+    """Hours that fit in a day, percentages that fit in a whole, ages and grades up to 100 go on doing so."""
+    question = derivation.question
     for step, place in zip(derivation.steps, reckoner.steps, strict=True):
-        if has_days and step.value <= MOST_HOURS and re.search(r"\bhours?\b", step.text):
+        if step.value <= MOST_HOURS and _DAYS.search(question) and re.search(r"\bhours?\b", step.text):
             yield place, MOST_HOURS
-        if step.value <= 100 and re.search(r"%|percent", step.text):
+        in_hundreds = _HUNDREDS.search(step.text) or _GRADES.search(question)
+        if step.value <= 100 and (in_hundreds or (_AGES.search(question) and "$" not in step.text)):
             yield place, 100
 
 
@@ -115,6 +127,15 @@ def _indistinct(derivation: Derivation, reckoner: Reckoner) -> list[tuple[int, i
                 if other != place and reckoner.old[other] == reckoner.old[place]
             }
     return sorted(found | set(_restated(derivation, reckoner)))
+
+
+def _mistakable(derivation: Derivation, reckoner: Reckoner) -> Iterator[int]:
+    """Results used more than once that the solution may have meant as a constant in one place."""
+    found = (leaf for step in derivation.steps for leaf in leaves(step.expression))
+    uses = Counter(leaf.index for leaf in found if isinstance(leaf, Result))
+    for index, count in uses.items():
+        if count > 1 and is_implied(derivation.question, reckoner.old[reckoner.steps[index]]):
+            yield reckoner.steps[index]
 
 
 def _restated(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, int]]:

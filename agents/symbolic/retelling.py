@@ -15,14 +15,16 @@ from agents.symbolic.reckoner import Number, Reckoner, normal
 
 _ONES = "two|three|four|five|six|seven|eight|nine"
 _NUMBER = re.compile(
-    rf"(?P<fraction>(?<![\d/.,])\d+/\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?%|\spercent\b)?"
+    rf"(?P<fraction>(?<![\d/.,])\d+\s?/\s?\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?%|\spercent\b)?"
     rf"|\b(?P<word>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(?:one|{_ONES})"
     rf"|{'|'.join(word for word in CARDINALS if word not in ('zero', 'one'))})\b(?!-)",
     re.IGNORECASE,
 )
 _DIGITS = re.compile(DIGITS)
-_EQUALS = re.compile(r"(?:=|\bis|\bare|\bequals?)\s*[$€£]?\s*$")
+_EQUALS = re.compile(r"=\s*[$€£]?\s*$")
+_IS = re.compile(r"(?:\bis|\bare|\bequals?)\s*[$€£]?\s*$")
 _OPERATOR_NEXT = re.compile(r"\s*(?:[-+*/×÷–−]|x\b)\s*[$€£]?[\d(.]")
+_OPERATOR_BEFORE = re.compile(r"\d\s*(?:[+*/×÷–−]|-(?=\s)|x\s)\s*[$€£]?$")
 _STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2}
 _UNEXPLAINED = 12
 """A number above it that nothing in the derivation explains may be stale, so its sentence is not reused."""
@@ -79,6 +81,8 @@ class Renewal:
                 return None
             text += with_article(old[end : quantity.start], written) + written
             end = quantity.end
+            if index in hidden and old[end : end + 1].isalpha():
+                text += " "
         return text + old[end:]
 
     def solution(self) -> str:
@@ -159,9 +163,13 @@ class Renewal:
     def _renew(self, match: re.Match[str], nearby: dict[Number, set[Number]]) -> tuple[Number, str] | None:
         """A number's new value and its spelling; None where it is ambiguous or unexplained."""
         old = _value(match)
+        if old not in nearby and _is_operand(match.string, match.start(), match.end()):
+            return None
         new = self._new_value(old, nearby, percent=match[0].endswith(("%", "percent")))
         if new is None or new == old:
             return None if new is None else (old, match[0])
+        if re.match(r",\d", match.string[match.end() :]) or re.search(r"\d,$", match.string[: match.start()]):
+            return None  # days 4,5,6 and 7
         written = _write_like(Fraction(new), match[0])
         return None if written is None else (new, written)
 
@@ -183,11 +191,12 @@ class Renewal:
         for step in steps:
             value = self.value(step)
             after = [spot for spot in spots[at:] if spot.value == value]
-            stated = [spot for spot in after if _EQUALS.search(text[: spot.start])]
-            told = [spot for spot in after if not _OPERATOR_NEXT.match(text, spot.end)]
+            told = [spot for spot in after if not _is_operand(text, spot.start, spot.end)]
+            stated = [spot for spot in told if _EQUALS.search(text[: spot.start])]
+            stated += [spot for spot in told if _IS.search(text[: spot.start]) and text[spot.start].isdigit()]
             if not after:
                 return None
-            if not stated and not told:
+            if not told:
                 unwritten.append(self._plain(step))
                 continue
             chosen = (stated or told)[0]
@@ -198,8 +207,12 @@ class Renewal:
         return "\n".join((*unwritten, text))
 
 
+def _is_operand(text: str, start: int, end: int) -> bool:
+    return bool(_OPERATOR_NEXT.match(text, end) or _OPERATOR_BEFORE.search(text[:start]))
+
+
 def _value(match: re.Match[str]) -> Number:
-    text = re.split(r"\s|%", match[0].lower())[0]
+    text = re.sub(r"\s|%|percent", "", match[0].lower())
     if text[-1].isdigit():
         top, _, bottom = text.partition("/")
         return normal(read_digits(top) / read_digits(bottom or "1"))
@@ -208,14 +221,15 @@ def _value(match: re.Match[str]) -> Number:
 
 def _write_like(value: Fraction, original: str) -> str | None:
     if "/" in original:
-        return f"{value.numerator}/{value.denominator}"
+        slash = original.strip("0123456789")
+        return f"{value.numerator}{slash}{value.denominator}"
     form = Form.WORD if original[0].isalpha() else Form.DIGITS
     return write_like(value, "0" + original if original[0] == "." else original, form)
 
 
 def with_article(before: str, number: str) -> str:
     """The text before a number, with `a` or `an` as the number asks for."""
-    match = re.search(r"\b(an?)\s$", before, re.IGNORECASE)
+    match = re.search(r"\b(an?)\s[$€£]?$", before, re.IGNORECASE)
     if match is None:
         return before
     vowel = re.match(r"8|1[18](?!\d)|eight|eleven|[xn]$", number, re.IGNORECASE)

@@ -129,6 +129,8 @@ _LISTED = re.compile(
     r"\s[\w\s'-]{2,40}?(?:,|:|;|\s-|\()\s*[\w\s'$%-]+?(?:,[^.?!]*?)?,?\s+(?:and|or)\s", re.IGNORECASE
 )
 _BACK_REFERENCE = re.compile(r"\b(?:the|these|those|all|both)\s$", re.IGNORECASE)
+_SOME_OF_THEM = re.compile(r"\b(?:first|last|other|remaining)\s$", re.IGNORECASE)
+_TIME_UNIT = re.compile(r"\s+(?:second|minute|hour|day|night|week|month|year)", re.IGNORECASE)
 _DIMENSION = re.compile(r"\d\s*(?:x|by)\s*$")
 _DATED = re.compile(
     r"(?:\b(?:in|since|year|until|during|before|after|from|to|by|of|the)\s|,\s)$", re.IGNORECASE
@@ -154,19 +156,23 @@ def slots(derivation: Derivation) -> tuple[Slot, ...]:
     brought = _constants(derivation)
     if not all(_is_accounted_for(derivation.question, constant) for constant in brought):
         return ()
-    if _divides_by_itself(derivation) or _DELICATE.search(derivation.question):
+    if (
+        _divides_by_itself(derivation)
+        or _has_idle_factor(derivation, uses)
+        or _DELICATE.search(derivation.question)
+    ):
         return ()
-    complements = _complements(derivation)
+    ambiguous = _complements(derivation) | _differences(derivation, uses)
     found = []
     for value, members in groups.items():
         quantities = [derivation.quantities[index] for index in members]
         count = sum(uses[index] for index in members)
-        if value in complements or not count:
+        if value in ambiguous or not count:
             continue
         if not _is_tied_down(derivation.question, value, quantities, count, brought):
             options = common_candidates(derivation.question, quantities)
             taken = brought | groups.keys()
-            distinct = tuple(o for o in options if o not in taken and not _is_implied(derivation.question, o))
+            distinct = tuple(o for o in options if o not in taken and not is_implied(derivation.question, o))
             if distinct:
                 found.append(Slot(tuple(members), distinct))
     return tuple(found)
@@ -193,6 +199,26 @@ def _divides_by_itself(derivation: Derivation) -> bool:
     )
 
 
+def _has_idle_factor(derivation: Derivation, uses: Counter[int]) -> bool:
+    """Whether the question tells of a `twice` or `3 times` that no step uses: other numbers may belie it."""
+    found = (leaf for step in derivation.steps for leaf in leaves(step.expression))
+    used = {leaf.value for leaf in found if isinstance(leaf, Constant)}
+    used |= {derivation.quantities[index].value for index in uses}
+    return any(
+        quantity.value not in used and 1 / quantity.value not in used
+        for quantity in derivation.quantities
+        if quantity.value and _is_factor(derivation.question, quantity)
+    )
+
+
+def _is_factor(question: str, quantity: Quantity) -> bool:
+    text = question[quantity.start : quantity.end]
+    relative = quantity.form is Form.WORD and write_like(quantity.value, text, quantity.form) is None
+    return (relative and not text[0].isdigit() and "dozen" not in text.lower()) or bool(
+        re.match(r"\s+times\s+(?:as|more|the)\b", question[quantity.end :])
+    )
+
+
 def _operations(expression: Expression) -> Iterator[Operation]:
     if isinstance(expression, Operation):
         yield expression
@@ -214,13 +240,26 @@ def _complements(derivation: Derivation) -> set[Fraction]:
     return found
 
 
+def _differences(derivation: Derivation, uses: Counter[int]) -> set[Fraction]:
+    """Numbers that a step may have reckoned with one that no step uses: 10 after `10 more, 20 gone`."""
+    values = [quantity.value for quantity in derivation.quantities]
+    unused = {value for index, value in enumerate(values) if not uses[index]} - {values[i] for i in uses}
+    return {
+        value
+        for value in values
+        for one in unused
+        for other in values
+        if value in (abs(one - other), one + other)
+    }
+
+
 def _is_tied_down(
     question: str, value: Fraction, quantities: Sequence[Quantity], uses: int, brought: set[Fraction]
 ) -> bool:
     """Whether a value must stay: because it is ambiguous, or means something by itself."""
     if value in (0, 1) or any(_is_fixed(question, quantity) for quantity in quantities):
         return True
-    if _is_implied(question, value) or value in brought:
+    if is_implied(question, value) or value in brought:
         return True
     if any(_may_come_from(question, constant, value) for constant in brought):
         return True
@@ -230,7 +269,8 @@ def _is_tied_down(
     return uses < len(quantities) and value <= SUBSTANTIAL and not same_unit
 
 
-def _is_implied(question: str, value: Number) -> bool:
+def is_implied(question: str, value: Number) -> bool:
+    """Whether a solution may use this number because of words in the question: 60 because of hours."""
     words = IMPLIED.get(int(value)) if value.denominator == 1 else None
     return words is not None and words.search(question) is not None
 
@@ -240,17 +280,17 @@ def _is_accounted_for(question: str, constant: Fraction) -> bool:
     if constant.denominator > 1:
         words = _PARTS.get(constant)
         return words is not None and words.search(question) is not None
-    return 0 <= constant < 10 or _is_implied(question, constant)
+    return 0 <= constant < 10 or is_implied(question, constant)
 
 
 def _may_come_from(question: str, constant: Fraction, value: Fraction) -> bool:
     """Whether the constant may have been reckoned from the value unwritten: 14 days from two weeks."""
-    if any(constant == value * unit and _is_implied(question, unit) for unit in (7, 12, 24, 60)):
+    if any(constant == value * unit and is_implied(question, unit) for unit in (7, 12, 24, 60)):
         return True
     if constant == 1:
         return value == 2
     beside = constant in {value + 1, value - 1, value / 2, value * 2, value * 3, value * 4}
-    return beside and not _is_implied(question, constant)
+    return beside and not is_implied(question, constant)
 
 
 def _is_fixed(question: str, quantity: Quantity) -> bool:
@@ -273,6 +313,8 @@ def _is_year(quantity: Quantity, text: str, before: str, after: str) -> bool:
 
 def _counts_what_is_listed(question: str, quantity: Quantity, before: str, after: str) -> bool:
     if _KINDS.match(after) or _LISTED.match(after) or _BACK_REFERENCE.search(before):
+        return True
+    if _SOME_OF_THEM.search(before) and not _TIME_UNIT.match(after):
         return True
     if _DIMENSION.search(before) or re.match(r"\s*(?:x|by)\s*\d", after):
         return True
