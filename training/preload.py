@@ -2,9 +2,9 @@
 
 import os
 
-from training.child import QUIET
+from training.child import ENVIRONMENT
 
-os.environ.update(QUIET)
+os.environ.update(ENVIRONMENT)
 
 import training.fine_tune
 import training.generate  # noqa: F401
