@@ -24,9 +24,9 @@ _RULES = (
     ),
     (
         "problems",
-        "its parent {} is not of an earlier round",
+        "its parent {} is of a later round",
         "SELECT child.id, parent.id FROM problems child JOIN problems parent ON child.parent = parent.id "
-        "WHERE child.round <= parent.round",
+        "WHERE child.round < parent.round",
     ),
     (
         "rationales",

@@ -41,16 +41,18 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
     """What this round's student was probed on, and this round's children, by their latest band."""
-    bands = {
-        probe.problem_id: probe.band
+    latest = {
+        probe.problem_id: probe
         for round in (state.round - 1, state.round)
         for probe in context.store.probes(round=round)
     }
-    probed_now = {probe.problem_id for probe in context.store.probes(round=state.round)}
     for problem in context.store.problems(splits=TAUGHT_SPLITS):
+        probe = latest.get(problem.id)
+        held_back = problem.parent is None and problem.round == state.round + 1
         new_child = problem.parent is not None and problem.round == state.round
-        if problem.id in bands and (problem.id in probed_now or new_child):
-            yield problem, bands[problem.id]
+        again = problem.round <= state.round and probe is not None and probe.round == state.round
+        if probe is not None and (held_back or new_child or again):
+            yield problem, probe.band
 
 
 class Shelf:

@@ -22,7 +22,7 @@ PHASES = [
     ("seed", 1),
     ("teach", 2),
     ("baseline", 3),
-    ("fine_tune", 3),
+    ("fine_tune", 2),
     ("evaluate", 3),
     ("probe", 2),
     ("synthesize", 4),
@@ -171,7 +171,8 @@ def test_problems_without_a_usable_solution_leave_no_run_folder(tmp_path: Path, 
     file = tmp_path / "bare.jsonl"
     file.write_text(
         "".join(
-            f'{{"question": "How much is {n} and {n}?", "answer": "#### {2 * n}"}}\n' for n in range(1, 41)
+            f'{{"question": "How much is {n} and {n} when {chr(64 + n)} asks?", "answer": "#### {2 * n}"}}\n'
+            for n in range(1, 41)
         )
     )
     settings = load_settings({"rounds": "1", "student": "tiny", "problems.name": str(file)}, environment={})

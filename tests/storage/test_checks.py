@@ -86,8 +86,8 @@ DEV = problem("What is 6 + 6?", 12, split="dev")
             "its parent p-none is not in the database",
         ),
         (
-            [replace(ORPHAN, parent=PARENT.id, operator=Operator.SIMILAR)],
-            f"its parent {PARENT.id} is not of an earlier round",
+            [replace(ORPHAN, parent=PARENT.id, operator=Operator.SIMILAR, round=PARENT.round - 1)],
+            f"its parent {PARENT.id} is of a later round",
         ),
         (
             [replace(ORPHAN, operator=Operator.SIMILAR)],
