@@ -1,0 +1,27 @@
+"""Students small enough to train within a test."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.device import Runtime, choose_runtime
+from training.student import Student, load_student
+from training.weights import student_path
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return student_path("tiny", tmp_path_factory.mktemp("students"))
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Runtime:
+    chosen = choose_runtime("cpu")
+    torch.set_num_threads(1)  # faster for weights this small
+    return chosen
+
+
+@pytest.fixture
+def student(tiny: Path, runtime: Runtime) -> Student:
+    return load_student(tiny, runtime)

@@ -1,0 +1,96 @@
+import random
+
+import pytest
+
+from errors import PreflightError
+from training.config import FineTuneConfig
+from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
+from training.preflight import fitting_rows
+from training.student import Student
+from training.tasks import Example
+
+EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
+
+
+def rows_of(*lengths: int) -> list[Row]:
+    return [Row(tuple(range(n)), tuple(range(n))) for n in lengths]
+
+
+def refusal(student: Student, row: Row, config: FineTuneConfig | None = None) -> str:
+    with pytest.raises(PreflightError) as caught:
+        fitting_rows([EXAMPLE], [row], student.tokenizer, config or FineTuneConfig())
+    return caught.value.reason
+
+
+def test_only_the_rationale_and_its_end_are_labelled(student: Student) -> None:
+    row = encode(student.tokenizer, EXAMPLE)
+    learnt = [label for label in row.labels if label != IGNORED]
+    assert student.tokenizer.decode(learnt) == "answer = 2" + str(student.tokenizer.eos_token)
+    assert row.ids[-len(learnt) :] == tuple(learnt)
+
+
+def test_an_epoch_holds_every_row_once() -> None:
+    rows = rows_of(*range(1, 60))
+    batches = epoch_batches(rows, 8, random.Random(1))
+    assert sorted(len(row) for batch in batches for row in batch) == list(range(1, 60))
+    assert max(map(len, batches)) == 8
+
+
+def test_the_order_of_an_epoch_hangs_on_its_seed_alone() -> None:
+    rows = rows_of(*range(1, 60))
+    assert epoch_batches(rows, 8, random.Random(1)) == epoch_batches(rows, 8, random.Random(1))
+    assert epoch_batches(rows, 8, random.Random(1)) != epoch_batches(rows, 8, random.Random(2))
+
+
+def test_a_batch_holds_rows_of_like_length() -> None:
+    rows = rows_of(*[10, 90] * 64)
+    widths = [{len(row) for row in batch} for batch in epoch_batches(rows, 16, random.Random(0))]
+    assert all(len(width) == 1 for width in widths)
+
+
+def test_pieces_of_a_batch_stay_within_the_token_budget() -> None:
+    pieces = micro_batches(rows_of(5, 9, 10, 10, 30, 100), 40)
+    assert [[len(row) for row in piece] for piece in pieces] == [[5, 9, 10, 10], [30], [100]]
+
+
+def test_padding_is_masked_and_not_labelled() -> None:
+    ids, mask, labels = to_tensors(rows_of(2, 3))
+    assert ids.shape == (2, 3)
+    assert mask.tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert labels[0, 2] == IGNORED
+
+
+def test_sound_rows_pass_the_checks(student: Student) -> None:
+    row = encode(student.tokenizer, EXAMPLE)
+    assert fitting_rows([EXAMPLE], [row], student.tokenizer, FineTuneConfig()) == [row]
+
+
+def test_training_is_refused_when_the_end_mark_is_not_labelled(student: Student) -> None:
+    row = encode(student.tokenizer, EXAMPLE)
+    assert refusal(student, Row(row.ids, (*row.labels[:-1], IGNORED))) == "eos_not_labelled"
+
+
+def test_training_is_refused_when_a_row_has_nothing_to_learn(student: Student) -> None:
+    row = encode(student.tokenizer, Example(question="How many?", cue="Compute.", rationale=""))
+    assert refusal(student, row) == "empty_labels"
+
+
+def test_training_is_refused_when_too_many_rows_are_too_long(student: Student) -> None:
+    row = encode(student.tokenizer, EXAMPLE)
+    assert refusal(student, row, FineTuneConfig(max_length=10)) == "too_many_truncated"
+
+
+def test_a_few_rows_that_are_too_long_are_left_out(student: Student) -> None:
+    row = encode(student.tokenizer, EXAMPLE)
+    config = FineTuneConfig(max_length=len(row) - 1, max_truncated_share=1.0)
+    assert fitting_rows([EXAMPLE], [row], student.tokenizer, config) == []
+
+
+def test_training_is_refused_when_the_prompts_differ(student: Student) -> None:
+    other = encode(student.tokenizer, Example(question="How many?", cue="Think.", rationale="answer = 2"))
+    assert refusal(student, other) == "prompt_mismatch"
+
+
+def test_training_is_refused_without_examples(student: Student) -> None:
+    with pytest.raises(PreflightError, match="no example"):
+        fitting_rows([], [], student.tokenizer, FineTuneConfig())

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from errors import PreflightError, RunFailedError
+from training.config import FineTuneConfig, GenerateConfig
+from training.data import encode, to_tensors
+from training.device import Runtime
+from training.fine_tune import Trainer, fine_tune, rate_at
+from training.generate import generate
+from training.student import Student, load_student
+from training.tasks import Batch, Event, Example, FineTuned, Notice, Request, Step
+
+EXAMPLES = [
+    Example(question=f"What is {i} and {i}?", cue="Compute.", rationale=f"answer = {i} + {i}")
+    for i in range(8)
+]
+QUICK = FineTuneConfig(epochs=2, batch_size=4, learning_rate=5e-3)
+
+
+def train(student: Student, output: Path, config: FineTuneConfig = QUICK) -> tuple[FineTuned, list[Event]]:
+    events: list[Event] = []
+    return fine_tune(student, EXAMPLES, output, config, events.append), events
+
+
+def test_a_student_learns_its_examples_by_heart_and_stops(
+    tiny: Path, runtime: Runtime, tmp_path: Path
+) -> None:
+    example = EXAMPLES[3]
+    config = FineTuneConfig(epochs=30, batch_size=4, learning_rate=1e-2)
+    fine_tune(load_student(tiny, runtime), [example] * 4, tmp_path / "taught", config, lambda _: None)
+    events: list[Event] = []
+    request = Request(key="r", question=example.question, cue=example.cue)
+    generate(load_student(tmp_path / "taught", runtime), [request], GenerateConfig(), events.append)
+    (batch,) = events
+    assert isinstance(batch, Batch)
+    assert batch.completions[0].text == example.rationale
+    assert batch.completions[0].finished
+
+
+def test_every_step_is_told_with_its_loss_and_speed(student: Student, tmp_path: Path) -> None:
+    result, events = train(student, tmp_path / "taught")
+    assert [(e.step, e.steps) for e in events if isinstance(e, Step)] == [(i, 4) for i in range(1, 5)]
+    assert all(e.loss > 0 and e.tokens_per_second > 0 for e in events if isinstance(e, Step))
+    assert result.steps == 4
+    assert result.tokens == 2 * sum(len(encode(student.tokenizer, example)) for example in EXAMPLES)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_the_same_seed_gives_the_same_weights(
+    tiny: Path, runtime: Runtime, tmp_path: Path, method: str
+) -> None:
+    config = FineTuneConfig(epochs=1, batch_size=4, method="lora" if method == "lora" else "full")
+    for name in "ab":
+        train(load_student(tiny, runtime), tmp_path / name, config)
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in "ab")
+    assert first.keys() == load_file(tiny / "model.safetensors").keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_loss_is_the_mean_over_labelled_tokens_only(student: Student) -> None:
+    student.model.float()
+    rows = [encode(student.tokenizer, example) for example in EXAMPLES[:3]]
+    ids, mask, labels = to_tensors(rows)
+    expected = student.model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    found = Trainer(student, student.model, QUICK, lambda _: None).accumulate(rows)
+    assert found == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("model_type", ["llama", "other"])
+def test_pieces_of_a_batch_add_up_to_its_gradient(student: Student, model_type: str) -> None:
+    student.model.float()
+    rows = [encode(student.tokenizer, example) for example in EXAMPLES]
+    ids, mask, labels = to_tensors(rows)
+    student.model(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
+    weight = student.model.model.layers[0].mlp.up_proj.weight
+    expected, weight.grad = weight.grad, None
+    student.model.zero_grad()
+    student.model.config.model_type = model_type
+    small = FineTuneConfig(micro_batch_tokens=100)
+    Trainer(student, student.model, small, lambda _: None).accumulate(rows)
+    assert torch.allclose(weight.grad, expected, atol=1e-5)
+
+
+def test_when_memory_runs_out_the_batch_goes_on_in_smaller_pieces(
+    student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Event] = []
+    trainer = Trainer(student, student.model, QUICK, events.append)
+    rows = [encode(student.tokenizer, example) for example in EXAMPLES]
+    expected = trainer.accumulate(rows)
+    backward = trainer.backward
+
+    def cramped(piece: list[object], labelled: int) -> float:
+        if len(piece) > 4:
+            raise torch.OutOfMemoryError("no room")
+        return backward(piece, labelled)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer, "backward", cramped)
+    assert trainer.accumulate_with_less_memory(rows) == pytest.approx(expected, rel=1e-2)
+    assert next(e.text for e in events if isinstance(e, Notice)).startswith("out of memory: going on with")
+
+
+def test_the_rate_rises_then_falls_and_never_reaches_zero() -> None:
+    config = FineTuneConfig(learning_rate=1.0, warmup_share=0.2)
+    rates = [rate_at(step, 10, config) for step in range(10)]
+    assert rates == pytest.approx([0.5, 1.0, 8 / 9, 7 / 9, 6 / 9, 5 / 9, 4 / 9, 3 / 9, 2 / 9, 1 / 9])
+
+
+def test_refused_examples_leave_no_student_behind(student: Student, tmp_path: Path) -> None:
+    empty = Example(question="How many?", cue="Compute.", rationale="")
+    with pytest.raises(PreflightError):
+        fine_tune(student, [empty], tmp_path / "taught", QUICK, lambda _: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_student_saved_twice_is_the_later_one_and_leaves_no_rest(student: Student, tmp_path: Path) -> None:
+    (tmp_path / ".taught-of-a-killed-process").mkdir()
+    train(student, tmp_path / "taught")
+    (tmp_path / "taught" / "old").touch()
+    train(student, tmp_path / "taught")
+    assert [path.name for path in tmp_path.iterdir()] == ["taught"]
+    assert not (tmp_path / "taught" / "old").exists()
+
+
+def test_a_full_disk_ends_in_one_line_and_nothing_half_written(
+    student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(student.model, "save_pretrained", full)
+    with pytest.raises(RunFailedError, match="No space left"):
+        train(student, tmp_path / "taught")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,144 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from training.config import GenerateConfig
+from training.generate import choose, common_start, decode, generate, make_batches
+from training.prompts import prompt_ids
+from training.student import Student
+from training.tasks import Batch, Completion, Event, Example, Notice, Request
+
+QUESTIONS = ["How many?", "What is left after two days of rain?", "One", "Two and two make what?", "Why?"]
+REQUESTS = [Request(key=f"r{i}", question=question, cue="Compute.") for i, question in enumerate(QUESTIONS)]
+SHORT = GenerateConfig(max_new_tokens=12, batch_size=2)
+
+
+def answers(
+    student: Student,
+    config: GenerateConfig,
+    requests: list[Request] = REQUESTS,
+    done: frozenset[str] = frozenset(),
+) -> dict[str, Completion]:
+    events: list[Event] = []
+    generate(student, requests, config, events.append, done)
+    return {c.key: c for event in events if isinstance(event, Batch) for c in event.completions}
+
+
+def greedy_alone(student: Student, request: Request, length: int) -> list[int]:
+    """The obvious way: the whole text through the network for every token."""
+    ids = prompt_ids(student.tokenizer, request.question, request.cue, request.shots)
+    new: list[int] = []
+    with torch.inference_mode():
+        while len(new) < length and not (new and new[-1] in student.stop_ids):
+            logits = student.model(input_ids=torch.tensor([ids + new])).logits
+            new.append(int(logits[0, -1].argmax()))
+    return new
+
+
+def in_float32(student: Student) -> Student:
+    """Free of rounding that depends on the shape of a batch."""
+    return replace(student, model=student.model.float())
+
+
+def test_a_batch_with_cache_and_padding_writes_what_each_row_would_alone(student: Student) -> None:
+    student = in_float32(student)
+    expected = {r.key: greedy_alone(student, r, 12) for r in REQUESTS}
+    (batch,) = make_batches(student, REQUESTS, 5)
+    texts = decode(student, batch, SHORT)
+    assert {item.request.key: ids for item, ids in zip(batch, texts, strict=True)} == expected
+
+
+def test_rows_that_end_leave_the_batch_without_a_trace_in_the_others(student: Student) -> None:
+    student = in_float32(student)
+    student.model.generation_config.eos_token_id = list(range(30))
+    config = GenerateConfig(max_new_tokens=30, temperature=1.0)
+    together = answers(student, replace(config, batch_size=5))
+    assert together == answers(student, replace(config, batch_size=1))
+    assert len({completion.new_tokens for completion in together.values()}) > 2
+    assert any(completion.finished for completion in together.values())
+
+
+def test_shots_that_all_prompts_begin_with_change_no_text(student: Student) -> None:
+    student = in_float32(student)
+    shot = Example(question="One?", cue="Compute.", rationale="answer = 1")
+    requests = [replace(request, shots=(shot,)) for request in REQUESTS]
+    alone = {r.key: greedy_alone(student, r, 12) for r in requests}
+    together = answers(student, replace(SHORT, batch_size=5), requests)
+    assert {key: c.new_tokens for key, c in together.items()} == {k: len(ids) for k, ids in alone.items()}
+    assert together["r1"].text == student.tokenizer.decode(alone["r1"], skip_special_tokens=True)
+
+
+def test_every_request_is_answered_once_and_long_prompts_come_first(student: Student) -> None:
+    found = answers(student, SHORT)
+    assert sorted(found) == ["r0", "r1", "r2", "r3", "r4"]
+    lengths = [completion.prompt_tokens for completion in found.values()]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_a_text_that_does_not_end_is_unfinished(student: Student) -> None:
+    completion = answers(student, SHORT)["r0"]
+    assert completion.new_tokens == 12
+    assert not completion.finished
+
+
+def test_a_resumed_run_writes_the_same_texts_and_skips_finished_batches(student: Student) -> None:
+    whole = answers(student, SHORT)
+    first_batch = list(whole)[:2]
+    resumed = answers(student, SHORT, done=frozenset([*first_batch, "r0"]))
+    assert list(resumed) == [key for key in whole if key not in first_batch]
+    assert all(whole[key] == completion for key, completion in resumed.items())
+
+
+def test_a_sampled_text_hangs_on_its_own_key_seed_and_sample(student: Student) -> None:
+    config = GenerateConfig(max_new_tokens=12, temperature=1.0, batch_size=5)
+    student = in_float32(student)
+    once = answers(student, config)
+    assert answers(student, config, REQUESTS[:1])["r0"] == once["r0"]
+    assert answers(student, replace(config, seed=1))["r0"].text != once["r0"].text
+    second = [replace(REQUESTS[0], sample=1)]
+    assert answers(student, config, second)["r0"].text != once["r0"].text
+
+
+def test_sampling_follows_the_odds() -> None:
+    logits = torch.tensor([[0.0, 1.0, -9.0, 2.0]]).repeat(2000, 1)
+    draws = torch.rand(2000, generator=torch.Generator().manual_seed(0))
+    counts = torch.bincount(choose(logits, 1.0, draws), minlength=4) / 2000
+    assert counts.tolist() == pytest.approx(logits[0].softmax(-1).tolist(), abs=0.03)
+
+
+def test_a_batch_that_needs_too_much_memory_is_halved(
+    student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = answers(student, replace(SHORT, batch_size=5))
+    forward = student.model.forward
+
+    def cramped(*, input_ids: torch.Tensor, **options: object) -> object:
+        if len(input_ids) > 2:
+            raise torch.OutOfMemoryError("no room")
+        return forward(input_ids=input_ids, **options)
+
+    monkeypatch.setattr(student.model, "forward", cramped)
+    events: list[Event] = []
+    generate(student, REQUESTS, replace(SHORT, batch_size=5), events.append)
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "out of memory with 5 questions at once: going on with 2",
+        "out of memory with 3 questions at once: going on with 1",
+    ]
+    assert {c.key for e in events if isinstance(e, Batch) for c in e.completions} == set(expected)
+
+
+def test_memory_that_does_not_even_hold_one_question_ends_the_work(
+    student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> object:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(student.model, "forward", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        generate(student, REQUESTS[:1], SHORT, lambda _: None)
+
+
+def test_rows_share_their_common_start() -> None:
+    assert common_start([[1, 2, 3], [1, 2, 4, 5], [1, 2]]) == [1, 2]
+    assert common_start([[1], [2]]) == []

@@ -1,0 +1,134 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from errors import PreflightError, StoppedError, StudentError, WorkerError
+from training.config import FineTuneConfig, GenerateConfig
+from training.tasks import (
+    Batch,
+    DescribeTask,
+    DeviceReport,
+    Event,
+    Example,
+    FineTuned,
+    FineTuneTask,
+    GenerateTask,
+    Request,
+    Step,
+)
+from training.worker import describe_exit, run_in_child
+
+EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
+
+
+def ignore(event: Event) -> None:
+    """Not looked at."""
+
+
+def test_a_child_trains_and_another_answers(tiny: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+    config = FineTuneConfig(epochs=1, method="lora")
+    task = FineTuneTask(student=tiny, examples=(EXAMPLE,) * 4, output=tmp_path / "taught", config=config)
+    result = run_in_child(task, events.append)
+    request = Request(key="r", question="How many?", cue="Compute.")
+    short = GenerateConfig(max_new_tokens=4)
+    asked = GenerateTask(student=result.student, requests=(request,), config=short)
+    generated = run_in_child(asked, events.append)
+    assert isinstance(result, FineTuned)
+    assert generated.completions == 1
+    assert [type(event) for event in events] == [Step, Batch]
+
+
+def test_the_parent_never_loads_torch(tiny: Path) -> None:
+    code = (
+        "import sys; from training.worker import run_in_child; from training.tasks import DescribeTask\n"
+        "if __name__ == '__main__':\n"
+        "    print(run_in_child(DescribeTask(device='cpu'), print)); assert 'torch' not in sys.modules"
+    )
+    script = tiny.parent / "describe.py"
+    script.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("cpu (")
+    assert done.stderr == ""
+
+
+def test_an_error_of_the_child_comes_up_as_it_is(tiny: Path, tmp_path: Path) -> None:
+    empty = Example(question="How many?", cue="Compute.", rationale="")
+    with pytest.raises(PreflightError) as caught:
+        run_in_child(FineTuneTask(student=tiny, examples=(empty,), output=tmp_path / "taught"), ignore)
+    assert caught.value.reason == "empty_labels"
+
+
+def test_a_student_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match="no student in"):
+        run_in_child(GenerateTask(student=tmp_path / "none", requests=()), ignore)
+
+
+def test_a_child_that_is_killed_is_reported_with_what_to_do(tiny: Path) -> None:
+    def kill_child(_: Event) -> None:
+        (child,) = active_children()
+        child.kill()
+
+    requests = tuple(Request(key=str(i), question="How many?", cue="Compute.") for i in range(3))
+    config = GenerateConfig(max_new_tokens=200, batch_size=1)
+    with pytest.raises(WorkerError, match="memory ran out"):
+        run_in_child(GenerateTask(student=tiny, requests=requests, config=config), kill_child)
+
+
+def test_other_ways_to_die_are_told_apart() -> None:
+    assert "SIGSEGV" in describe_exit(-signal.SIGSEGV)
+    assert "exit code 3" in describe_exit(3)
+
+
+def test_a_stop_ends_the_child_between_events(tiny: Path) -> None:
+    batches: list[Event] = []
+    requests = tuple(Request(key=str(i), question="How many?", cue="Compute.") for i in range(50))
+    config = GenerateConfig(max_new_tokens=200, batch_size=1)
+    with pytest.raises(StoppedError):
+        run_in_child(
+            GenerateTask(student=tiny, requests=requests, config=config),
+            batches.append,
+            lambda: bool(batches),
+        )
+    assert 1 <= len(batches) < 50
+
+
+def test_the_child_ends_with_its_parent(tiny: Path, tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, sys\nfrom pathlib import Path\n"
+        "from training.config import GenerateConfig\nfrom training.tasks import GenerateTask, Request\n"
+        "from training.worker import run_in_child\n"
+        "from multiprocessing import active_children\n"
+        "def on_event(event):\n    print(active_children()[0].pid, flush=True)\n"
+        "if __name__ == '__main__':\n"
+        "    requests = tuple(Request(key=str(i), question='?', cue='Compute.') for i in range(5000))\n"
+        f"    run_in_child(GenerateTask(student=Path({str(tiny)!r}), requests=requests,\n"
+        "        config=GenerateConfig(max_new_tokens=200, batch_size=1)), on_event)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_the_device_is_described() -> None:
+    report = run_in_child(DescribeTask(device="cpu"), ignore)
+    assert isinstance(report, DeviceReport)
+    assert report.kind == "cpu"
+    assert report.cores >= 1
