@@ -63,7 +63,7 @@ def test_sets(name: str, *, limit: int | None, seed: int) -> dict[str, tuple[Pro
     """
     settings = ProblemSettings(name=name, seed=seed)
     if limit is not None:
-        settings = replace(settings, test_size=limit)
+        settings = replace(settings, test_size=limit, held_out_size=min(limit, settings.held_out_size))
     if name == GSM_SYMBOLIC:
         return prepare(replace(settings, limit=1)).tests
     problems = load_gsm8k("test") if name == GSM8K else read_jsonl(Path(name))[:limit]

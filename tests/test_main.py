@@ -1,0 +1,157 @@
+"""The command line as a person meets it: what it prints, what it refuses, how it stops."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from graph.run import start
+from main import main, one_line
+from tests.graph.killed_run import tiny_settings
+from tests.graph.test_run import Recorder
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["--rounds", "1", "--student", "tiny", "--limit", "8", "--test-size", "4", "--held-out-size", "2"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    start(tiny_settings(), folder, Recorder(), cache=cache)
+    return folder
+
+
+def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that wrong input gives."""
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--rounds N"),
+        (["--rounds", "0"], "--rounds '0': input should be greater than 0"),
+        (["--rounds", "-1"], "--rounds '-1'"),
+        (["--rounds", "1", "--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--rounds", "1", "--student", "nobody"], "unknown student 'nobody'"),
+        (["--rounds", "1", "--thoughts", "pot,tot"], "choose from pot, cot, eot"),
+        (["--rounds", "1", "--problems", "none.jsonl", "--student", "tiny"], "none.jsonl"),
+        (["--rounds", "1", "--limit", "0", "--student", "tiny"], "limit"),
+        (["report", "nowhere"], "no run in 'nowhere'"),
+        (["resume", "nowhere"], "no run in 'nowhere'"),
+        (["evaluate", "nobody"], "unknown student 'nobody'"),
+    ],
+)
+def test_wrong_input_gives_one_line_and_leaves_nothing(
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in complaint(arguments, capsys)
+    assert list(tmp_path.rglob("*.duckdb")) == []
+
+
+def test_a_malformed_problem_is_named_by_line_and_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text('{"question": "1 + 1?", "answer": "#### 2"}\n{"question": "2 + 2?"}\n')
+    arguments = [*SMALL, "--problems", str(file), "--run-dir", str(tmp_path / "run")]
+    assert re.search(r"bad\.jsonl.*line 2.*answer", complaint(arguments, capsys))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_test_set_that_is_taught_as_well_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "same.jsonl"
+    lines = (json.dumps({"question": f"{n} + {n}?", "answer": f"#### {2 * n}"}) for n in range(40))
+    file.write_text("\n".join(lines))
+    arguments = [*SMALL, "--problems", str(file), "--test", str(file), "--run-dir", str(tmp_path / "run")]
+    assert "overlaps the seeds: 40 of 40" in complaint(arguments, capsys)
+
+
+def test_an_existing_run_folder_is_offered_for_resuming(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"main.py resume {run}" in complaint([*SMALL, "--run-dir", str(run)], capsys)
+
+
+def test_report_prints_the_promised_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert {"run", "baseline", "rounds"} <= set(summary)
+    first = summary["rounds"][0]
+    assert {"round", "problems", "added", "accepted", "quarantined", "easy", "hard"} <= set(first)
+    assert set(first["evaluations"][0]) == {"name", "n", "correct", "accuracy", "low", "high"}
+
+
+def test_report_shows_where_everything_is(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert "untaught" in printed
+    assert str(run / "student") in printed
+
+
+def test_verify_finds_a_sound_run_sound(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(run)]) == 0
+    assert capsys.readouterr().out == "0 findings\n"
+
+
+def test_evaluate_scores_the_student_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", str(run / "student"), "--limit", "4", "--max-new-tokens", "8", "--json"]
+    assert main(arguments) == 0
+    evaluations = json.loads(capsys.readouterr().out)["evaluations"]
+    assert [(entry["name"], entry["n"]) for entry in evaluations] == [("held-out", 4), ("in-domain", 4)]
+
+
+def test_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 1
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["sandbox"]["ok"]
+    assert checks["device"]["detail"].startswith("cpu")
+    assert not checks["weights smollm2-135m"]["ok"]
+
+
+def test_ctrl_c_stops_at_a_safe_point_and_says_how_to_go_on(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "main.py", *SMALL, "--run-dir", str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "teaching" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.read()
+    assert process.wait() == 130
+    assert f"python main.py resume {folder}" in rest
+    assert main(["resume", str(folder)]) == 0
+
+
+def test_help_answers_in_under_a_second_without_heavy_imports() -> None:
+    """A bound three times as wide as the promise, so that a busy machine does not fail it."""
+    began = time.monotonic()
+    command = [sys.executable, "-X", "importtime", "main.py", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert time.monotonic() - began < 3
+    assert "--rounds N" in done.stdout
+    heavy = {"torch", "transformers", "langgraph", "duckdb", "sympy"}
+    assert heavy.isdisjoint(line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines())
+
+
+def test_text_from_outside_cannot_steer_the_terminal() -> None:
+    assert one_line("a\x1b[31mb\nc\u202ed") == "a [31mb c d"
