@@ -31,7 +31,7 @@ class Named(NamedTuple):
     @property
     def is_shared(self) -> bool:
         """Whether it is the number for each of several, and so stands for no single group of things."""
-        return re.search(r"\b(?:each|every|average|if)\b", f"{self.phrase} {self.noun}") is not None
+        return re.search(r"\b(?:each|every|average)\b", f"{self.phrase} {self.noun}") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,12 @@ def parse_asking(question: str, *, is_money: bool) -> Asked | None:
     if "?" in text[:-1] or not last.endswith((".", "?")) or asking is None:
         return None
     opening = _opening(last[: asking.start()].strip())
-    named = None if opening is None else _name(last[asking.start() : -1], is_money)
+    body, _, condition = last[asking.start() : -1].partition(" if ")
+    if condition and opening == "":
+        opening = f"If {condition},"
+    elif condition:
+        return None
+    named = None if opening is None else _name(body, is_money)
     if opening is None or named is None or "," in named.relative or len(named.phrase.split()) > MAX_WORDS:
         return None
     if _UNFIT.search(f"{named.noun} {named.relative or named.phrase}"):

@@ -12,7 +12,8 @@ from agents.symbolic.asking import Asked, parse_asking
 from agents.symbolic.chaining import chain
 from agents.symbolic.conversions import convert
 from agents.symbolic.derivation import Derivation
-from agents.symbolic.extensions import Extension, Setting, extend
+from agents.symbolic.extension import Extension, Setting
+from agents.symbolic.extensions import extend
 from agents.symbolic.names import rename
 from agents.symbolic.parse import derive
 from agents.symbolic.reckoner import Reckoner

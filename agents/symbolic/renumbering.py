@@ -11,8 +11,9 @@ from fractions import Fraction
 from itertools import combinations, product
 
 from agents.symbolic.derivation import Derivation, Form, Given, Result, leaves
+from agents.symbolic.fixed import units_of
 from agents.symbolic.reckoner import Number, Reckoner
-from agents.symbolic.slots import SUBSTANTIAL, Slot, is_implied, units_of
+from agents.symbolic.slots import SUBSTANTIAL, Slot, is_implied
 
 TRIES = 40
 MOST_HOURS = 16

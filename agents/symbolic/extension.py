@@ -1,0 +1,118 @@
+"""One further step about the answer of a problem: the new asking, and the lines that the solution gains."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from agents.symbolic.asking import Asked, Named
+from agents.symbolic.derivation import OPERATORS, Sign
+from agents.symbolic.numbers import decimal_places, write_plain
+from agents.symbolic.reckoner import Number
+
+SHARES = (10, 20, 25, 30, 40, 60, 75)
+"""The percentages that a further step may ask for."""
+
+_OUT_OF_REACH = re.compile(
+    r"\b(?:eats?|ate|eaten|sells?|sold|uses?|used|drinks?|drank|drunk|loses?|lost|gives?|gave|given|donate[sd]?"
+    r"|breaks?|broken?|kill\w*|burn\w*|throws?|threw|thrown|consum\w+|spen\w+|miss\w*|needs?|needed|wants?|would"
+    r"|should|must|can|could|have to|has to|to \w+|read|watch\w*|remove[sd]?|die[sd]?|sees?|saw|slain|slew"
+    r"|count\w*|serve[sd]?|ship\w*|deliver\w*|return\w*|answer\w*|play\w*|visit\w*|crash\w*|pop\w*)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One more step: what replaces the asking of the question, and the reckoning that it adds."""
+
+    fact: str
+    """A sentence that goes before the last one; may be empty."""
+    asking: str
+    """The new question without its question mark, in lower case, to stand after the old opening."""
+    lines: tuple[str, ...]
+    """What the solution gains, with calculator marks."""
+    answer: Fraction
+
+
+class Share(NamedTuple):
+    """A percentage of the answer."""
+
+    percent: int
+    part: Fraction
+    line: str
+    """What the solution says about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an extension is made from."""
+
+    asked: Asked
+    answer: Fraction
+    currency: str
+    """`$`, `€` or `£`."""
+    taken: frozenset[Fraction]
+    """Values that the problem already has; a new number that equals one of them would be ambiguous."""
+    text: str
+    """The whole question."""
+    rng: random.Random
+
+    @property
+    def named(self) -> Named:
+        return self.asked.named
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether what is counted is gone, or only wished for: nobody can sort or give it away any more."""
+        return _OUT_OF_REACH.search(f"{self.named.verb} {self.named.relative}") is not None
+
+    def pick(self, numbers: Sequence[int]) -> int | None:
+        """One of the numbers that the problem does not have yet."""
+        free = [number for number in numbers if number not in self.taken and number != self.answer]
+        return self.rng.choice(free) if free else None
+
+    def divisor(self, low: int, high: int) -> int | None:
+        """A number of shares that come out even."""
+        whole = self.answer if self.answer.denominator == 1 else self.answer * 100
+        if whole.denominator > 1:
+            return None
+        return self.pick([n for n in range(low, high + 1) if whole % n == 0 and self.answer / n > 1])
+
+    def step(
+        self, before: str, sign: Sign, number: Number, after: str = "", unit: str = ""
+    ) -> tuple[str, Fraction]:
+        """A line that reckons on from the answer, `Each has 36 / 2 = <<36/2=18>>18 clips.`, and its value."""
+        return line(before, self.answer, sign, Fraction(number), after, unit)
+
+    def share(self, what: str, unit: str = "") -> Share | None:
+        """A percentage of the answer that comes out whole, or in whole cents where the answer has cents."""
+        cents = 100 if unit and self.answer.denominator > 1 else 1
+        percent = self.pick([p for p in SHARES if (self.answer * p / 100 * cents).denominator == 1])
+        if percent is None:
+            return None
+        part = self.answer * percent / 100
+        mark = f"<<{write_plain(self.answer)}*{percent}/100={write_plain(part)}>>"
+        shown = _amount(part, unit).removeprefix(unit)
+        return Share(
+            percent, part, f"{what} {_amount(self.answer, unit)} * {percent}/100 = {unit}{mark}{shown}."
+        )
+
+
+def line(
+    before: str, left: Fraction, sign: Sign, right: Fraction, after: str = "", unit: str = ""
+) -> tuple[str, Fraction]:
+    """A line with a calculator mark, and its value; `unit` is the currency of both."""
+    value = OPERATORS[sign](left, right)
+    mark = f"<<{write_plain(left)}{sign}{write_plain(right)}={write_plain(value)}>>"
+    two = _amount(right, unit) if sign in "+-" else write_plain(right)
+    shown = _amount(value, unit).removeprefix(unit)
+    return f"{before} {_amount(left, unit)} {sign} {two} = {unit}{mark}{shown}{after}.", value
+
+
+def _amount(value: Fraction, unit: str) -> str:
+    """`$2.50`, `$3`, or the bare number without a unit."""
+    return f"{unit}{write_plain(value)}{'0' if unit and decimal_places(value) == 1 else ''}"
