@@ -41,7 +41,7 @@ class ChainOfThought:
     """The sentences of the worked solution where they show their steps, plain ones where they do not."""
 
     name: Literal["cot"] = "cot"
-    cue: str = "Think step by step and end with `The answer is N.`"
+    cue: str = "Think step by step."
 
     def render(self, derivation: Derivation) -> str:
         return "\n".join([*_sentences(derivation), f"The answer is {write_plain(derivation.answer)}."])

@@ -27,7 +27,7 @@ class EquationOfThought:
     """Relations as the problem states them: what is shared out stands multiplied, not divided."""
 
     name: Literal["eot"] = "eot"
-    cue: str = "Write equations, one a line, and end with `solve for` and the unknown asked for."
+    cue: str = "Write equations."
 
     def render(self, derivation: Derivation) -> str:
         names = [step.name for step in derivation.steps]

@@ -29,7 +29,7 @@ class ProgramOfThought:
     comments: bool = False
     """Put the sentence of the solution behind each line."""
     name: Literal["pot"] = "pot"
-    cue: str = "Write a Python program that computes the answer and stores it in `answer`."
+    cue: str = "Write a Python program."
 
     def render(self, derivation: Derivation) -> str:
         names = [*self.names(derivation)[:-1], "answer"]

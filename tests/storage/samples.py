@@ -1,7 +1,5 @@
 """Small records for the tests of the store."""
 
-
-
 from __future__ import annotations
 
 from datetime import UTC, datetime
