@@ -23,5 +23,11 @@ def runtime() -> Runtime:
 
 
 @pytest.fixture
+def exact(tiny: Path, runtime: Runtime) -> Student:
+    """In float32: free of rounding that depends on the shape of a batch."""
+    return load_student(tiny, Runtime(runtime.device, torch.float32))
+
+
+@pytest.fixture
 def student(tiny: Path, runtime: Runtime) -> Student:
     return load_student(tiny, runtime)

@@ -61,27 +61,27 @@ def test_the_same_seed_gives_the_same_weights(
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_the_loss_is_the_mean_over_labelled_tokens_only(student: Student) -> None:
-    student.model.float()
-    rows = [encode(student.tokenizer, example) for example in EXAMPLES[:3]]
+def test_the_loss_is_the_mean_over_labelled_tokens_only(exact: Student) -> None:
+    rows = [encode(exact.tokenizer, example) for example in EXAMPLES[:3]]
     ids, mask, labels = to_tensors(rows)
-    expected = student.model(input_ids=ids, attention_mask=mask, labels=labels).loss
-    found = Trainer(student, student.model, QUICK, lambda _: None).accumulate(rows)
+    expected = exact.model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    found = Trainer(exact, exact.model, QUICK, lambda _: None).accumulate(rows)
     assert found == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("model_type", ["llama", "other"])
-def test_pieces_of_a_batch_add_up_to_its_gradient(student: Student, model_type: str) -> None:
-    student.model.float()
-    rows = [encode(student.tokenizer, example) for example in EXAMPLES]
+def test_pieces_of_a_batch_add_up_to_its_gradient(
+    exact: Student, model_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [encode(exact.tokenizer, example) for example in EXAMPLES]
     ids, mask, labels = to_tensors(rows)
-    student.model(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
-    weight = student.model.model.layers[0].mlp.up_proj.weight
+    exact.model(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
+    weight = exact.model.model.layers[0].mlp.up_proj.weight
     expected, weight.grad = weight.grad, None
-    student.model.zero_grad()
-    student.model.config.model_type = model_type
+    exact.model.zero_grad()
+    monkeypatch.setattr(exact.model.config, "model_type", model_type)
     small = FineTuneConfig(micro_batch_tokens=100)
-    Trainer(student, student.model, small, lambda _: None).accumulate(rows)
+    Trainer(exact, exact.model, small, lambda _: None).accumulate(rows)
     assert torch.allclose(weight.grad, expected, atol=1e-5)
 
 

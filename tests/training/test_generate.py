@@ -36,37 +36,29 @@ def greedy_alone(student: Student, request: Request, length: int) -> list[int]:
     return new
 
 
-def in_float32(student: Student) -> Student:
-    """Free of rounding that depends on the shape of a batch."""
-    return replace(student, model=student.model.float())
-
-
-def test_a_batch_with_cache_and_padding_writes_what_each_row_would_alone(student: Student) -> None:
-    student = in_float32(student)
-    expected = {r.key: greedy_alone(student, r, 12) for r in REQUESTS}
-    (batch,) = make_batches(student, REQUESTS, 5)
-    texts = decode(student, batch, SHORT)
+def test_a_batch_with_cache_and_padding_writes_what_each_row_would_alone(exact: Student) -> None:
+    expected = {r.key: greedy_alone(exact, r, 12) for r in REQUESTS}
+    (batch,) = make_batches(exact, REQUESTS, 5)
+    texts = decode(exact, batch, SHORT)
     assert {item.request.key: ids for item, ids in zip(batch, texts, strict=True)} == expected
 
 
-def test_rows_that_end_leave_the_batch_without_a_trace_in_the_others(student: Student) -> None:
-    student = in_float32(student)
-    student.model.generation_config.eos_token_id = list(range(30))
+def test_rows_that_end_leave_the_batch_without_a_trace_in_the_others(exact: Student) -> None:
+    exact.model.generation_config.eos_token_id = list(range(30))
     config = GenerateConfig(max_new_tokens=30, temperature=1.0)
-    together = answers(student, replace(config, batch_size=5))
-    assert together == answers(student, replace(config, batch_size=1))
+    together = answers(exact, replace(config, batch_size=5))
+    assert together == answers(exact, replace(config, batch_size=1))
     assert len({completion.new_tokens for completion in together.values()}) > 2
     assert any(completion.finished for completion in together.values())
 
 
-def test_shots_that_all_prompts_begin_with_change_no_text(student: Student) -> None:
-    student = in_float32(student)
+def test_shots_that_all_prompts_begin_with_change_no_text(exact: Student) -> None:
     shot = Example(question="One?", cue="Compute.", rationale="answer = 1")
     requests = [replace(request, shots=(shot,)) for request in REQUESTS]
-    alone = {r.key: greedy_alone(student, r, 12) for r in requests}
-    together = answers(student, replace(SHORT, batch_size=5), requests)
+    alone = {r.key: greedy_alone(exact, r, 12) for r in requests}
+    together = answers(exact, replace(SHORT, batch_size=5), requests)
     assert {key: c.new_tokens for key, c in together.items()} == {k: len(ids) for k, ids in alone.items()}
-    assert together["r1"].text == student.tokenizer.decode(alone["r1"], skip_special_tokens=True)
+    assert together["r1"].text == exact.tokenizer.decode(alone["r1"], skip_special_tokens=True)
 
 
 def test_every_request_is_answered_once_and_long_prompts_come_first(student: Student) -> None:
@@ -90,14 +82,13 @@ def test_a_resumed_run_writes_the_same_texts_and_skips_finished_batches(student:
     assert all(whole[key] == completion for key, completion in resumed.items())
 
 
-def test_a_sampled_text_hangs_on_its_own_key_seed_and_sample(student: Student) -> None:
+def test_a_sampled_text_hangs_on_its_own_key_seed_and_sample(exact: Student) -> None:
     config = GenerateConfig(max_new_tokens=12, temperature=1.0, batch_size=5)
-    student = in_float32(student)
-    once = answers(student, config)
-    assert answers(student, config, REQUESTS[:1])["r0"] == once["r0"]
-    assert answers(student, replace(config, seed=1))["r0"].text != once["r0"].text
+    once = answers(exact, config)
+    assert answers(exact, config, REQUESTS[:1])["r0"] == once["r0"]
+    assert answers(exact, replace(config, seed=1))["r0"].text != once["r0"].text
     second = [replace(REQUESTS[0], sample=1)]
-    assert answers(student, config, second)["r0"].text != once["r0"].text
+    assert answers(exact, config, second)["r0"].text != once["r0"].text
 
 
 def test_sampling_follows_the_odds() -> None:

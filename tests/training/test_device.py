@@ -1,0 +1,35 @@
+import pytest
+import torch
+
+from errors import StudentError
+from training.device import choose_runtime, describe
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_named(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(StudentError, match=f"device '{device}' is not there"):
+        choose_runtime("cuda" if device == "cuda" else "mps")
+
+
+def test_auto_takes_the_best_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    chosen = choose_runtime("auto")
+    assert chosen.device.type == "cuda"
+    assert chosen.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(("flag", "dtype"), [("avx512_bf16", torch.bfloat16), ("avx2", torch.float32)])
+def test_bfloat16_is_taken_only_where_the_processor_multiplies_it(
+    flag: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {flag: True})
+    assert choose_runtime("cpu").dtype == dtype
+
+
+def test_the_device_is_described_in_one_line() -> None:
+    text = str(describe(choose_runtime("cpu")))
+    assert text.startswith("cpu (")
+    assert "cores" in text
+    assert "GB" in text

