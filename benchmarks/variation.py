@@ -72,9 +72,7 @@ def _write_all(
     seconds = time.perf_counter() - start
     reasons = ", ".join(f"{count} {reason}" for reason, count in refused.most_common())
     share, speed = len(written) / len(problems), len(written) / seconds
-    print(
-        f"{operator}: {len(written)} written ({share:.1%}), {speed:,.0f} drafts/s; refused: {reasons or 'none'}"
-    )
+    print(f"{operator}: {len(written)} written ({share:.1%}), {speed:,.0f} drafts/s; refused: {reasons}")
     return written
 
 
