@@ -83,6 +83,7 @@ MAX_WORDS = 14
 """A longer phrase is hard to follow inside another question."""
 _AUXILIARIES_WORDS = "do does did is are was were will would can could should must has have had"
 _AUXILIARIES = frozenset(_AUXILIARIES_WORDS.split())
+_TOLD_PLAIN = frozenset(("remain", "like", "live", "work", "attend", "play", "own", "want", "survive"))
 _MODAL_WORDS = "will would can could should must"
 _MODAL = frozenset(_MODAL_WORDS.split())
 
@@ -130,7 +131,9 @@ def _name(asking: str, is_money: bool) -> Named | None:
     if match is None:
         return None
     start, rest = match[0].lower(), body[match.end() :].strip()
-    if start.endswith("how many"):
+    if start.endswith(" how many"):
+        return _name_indirect(rest)
+    if start == "how many":
         return _name_count(rest)
     if start.endswith("how much"):
         return _name_amount(rest, is_money)
@@ -148,7 +151,7 @@ def _name_count(rest: str) -> Named | None:
     place = _auxiliary(words)
     noun = " ".join(words[:place])
     if place is None:
-        place = next((i for i, word in enumerate(words[1:5], 1) if is_past(word) or word in VERBS), 0)
+        place = next((i for i in range(1, min(5, len(words))) if _is_finite(words, i)), 0)
         noun = " ".join(words[:place])
         told = (f"{_relative_pronoun(noun)} {' '.join(words[place:])}", "") if noun else None
     else:
@@ -163,6 +166,26 @@ def _name_count(rest: str) -> Named | None:
     if noun == "dollars":
         return Named(Kind.MONEY, "", told[0], f"the amount of money {told[0]}".rstrip(), told[1])
     return Named(kind_of(noun), noun, told[0], f"the number of {noun} {told[0]}".rstrip(), told[1])
+
+
+def _is_finite(words: list[str], place: int) -> bool:
+    """Whether a word is the verb of `students passed the test` or `guests come to the fair`."""
+    word, before = words[place], words[place - 1]
+    after_plural = before.endswith("s") or before in {"people", "children", "men", "women"}
+    return is_past(word) or word in _TOLD_PLAIN or (word in VERBS and after_plural)
+
+
+def _name_indirect(rest: str) -> Named | None:
+    """`pens she has`, after `calculate how many`."""
+    match = re.match(
+        r"([a-z' -]+?) ((?:s?he|they|it|the|his|her|[A-Z]|(?:are|is|were|was|will|would)\b).+)$", rest
+    )
+    if match is None:
+        return None
+    noun, relative = match.groups()
+    if relative.split()[0] in _AUXILIARIES:
+        relative = f"{_relative_pronoun(noun)} {relative}"
+    return Named(kind_of(noun), noun, relative, f"the number of {noun} {relative}")
 
 
 def _name_amount(rest: str, is_money: bool) -> Named | None:
@@ -205,6 +228,8 @@ def _name_phrase(rest: str, is_money: bool) -> Named | None:
 
 def _tell(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | None:
     """Turn the part after `how many clips` into a relative clause and the base form of its verb."""
+    if clause.startswith("not "):
+        return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
     if auxiliary in {"do", "does", "did"}:
         split = split_clause(clause)
         return None if split is None else (_join(split, _inflect(auxiliary, split)), split.verb)
@@ -213,11 +238,11 @@ def _tell(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | None:
     if auxiliary in _MODAL:
         if match := re.match(r"there be\b ?", clause):
             return clause[match.end() :], ""
-        if re.match(r"(?:be|have|remain|need|fit|go|get|attend|receive|not) ", clause + " "):
+        if re.match(r"(?:be|have|remain|need|fit|go|get|attend|receive) ", clause + " "):
             return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
         split = split_clause(clause)
         return None if split is None else (_join(split, f"{auxiliary} {split.verb}"), split.verb)
-    if re.match(r"(?:been|not) ", clause):
+    if re.match(r"been ", clause):
         return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
     split = split_clause(clause)
     return None if split is None else (_join(split, f"{auxiliary} {split.verb}"), "")

@@ -101,9 +101,10 @@ def _percentages(value: int) -> Iterator[int]:
 
 
 def _decimals(value: Fraction) -> Iterator[Number]:
-    """Multiples of the coarsest of 0.5, 0.25, 0.1, 0.05, 0.01, ... that the value is a multiple of."""
-    unit = Fraction(1, 10 ** (decimal_places(value) or 0))
-    grain = next(unit * factor for factor in (50, 25, 10, 5, 1) if (value / (unit * factor)).denominator == 1)
+    """Multiples of the coarsest of 0.5, 0.25, 0.1, 0.05, ... that the value is a multiple of."""
+    finest = Fraction(1, 10 ** (decimal_places(value) or 0))
+    coarse = (Fraction(1, part) for part in (2, 4, 10, 20))
+    grain = next((grain for grain in coarse if (value / grain).denominator == 1), finest)
     low, high = int(value * 3 / 5 / grain), int(value * 8 / 5 / grain) + 1
     multiples = (normal(grain * count) for count in range(max(1, low), min(high, low + 120) + 1))
     return (multiple for multiple in multiples if multiple.denominator > 1)

@@ -38,7 +38,10 @@ _RATE_ASKED = re.compile(
     r"\b([Hh]ow (?:many|much)\b[^.?!]*?),? (?:in total )?"
     r"(?:per|each|every|a|in a|in one|in 1) (day|week|month|year)\?$"
 )
-_AGE_ASKED = re.compile(r"\b([Hh])ow old is ([A-Z][a-z]+|he|she)(?: now| today| currently| right now)?\?$")
+_AGE_ASKED = re.compile(
+    r"\b([Hh])ow old is ((?:his|her|their|the|[A-Z][a-z]+'s) [a-z]+|[A-Z][a-z]+|he|she)"
+    r"(?: now| today| currently| right now)?\?$"
+)
 
 
 def convert(question: str, answer: Fraction, rng: random.Random) -> Iterator[Conversion]:
@@ -65,9 +68,7 @@ def _over_time(question: str, answer: Fraction, rng: random.Random) -> Conversio
     match = _RATE_ASKED.search(question)
     if match is None or re.search(r"\b(?:average|per|each|every|more|less|fewer|first|last|if)\b", match[1]):
         return None
-    unit, count = match[2], rng.randint(2, 9)
-    if Fraction(count) == answer or re.search(rf"\b{count}\b", question):
-        return None
+    unit, count = match[2], _unused(range(2, 10), question, rng)
     text = f"{question[: match.start()]}{match[1]} in {count} {unit}s?"
     is_money = "much" in match[1]
     return Conversion(text, *_product(f"In {count} {unit}s that makes", answer, count, "", is_money=is_money))
@@ -75,13 +76,18 @@ def _over_time(question: str, answer: Fraction, rng: random.Random) -> Conversio
 
 def _in_years(question: str, answer: Fraction, rng: random.Random) -> Conversion | None:
     match = _AGE_ASKED.search(question)
-    years = rng.randint(3, 15)
-    if match is None or re.search(rf"\b{years}\b", question) or answer.denominator > 1:
+    if match is None or answer.denominator > 1:
         return None
+    years = _unused(range(3, 16), question, rng)
     text = f"{question[: match.start()]}{match[1]}ow old will {match[2]} be in {years} years?"
     value = answer + years
     mark = f"<<{answer}+{years}={value}>>"
     return Conversion(text, f"In {years} years the age will be {answer} + {years} = {mark}{value}.", value)
+
+
+def _unused(numbers: range, question: str, rng: random.Random) -> int:
+    """One of the numbers that the question does not have."""
+    return rng.choice([number for number in numbers if not re.search(rf"\b{number}\b", question)] or [17])
 
 
 def _product(

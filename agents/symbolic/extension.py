@@ -19,9 +19,10 @@ SHARES = (10, 20, 25, 30, 40, 60, 75)
 
 _OUT_OF_REACH = re.compile(
     r"\b(?:eats?|ate|eaten|sells?|sold|uses?|used|drinks?|drank|drunk|loses?|lost|gives?|gave|given|donate[sd]?"
-    r"|breaks?|broken?|kill\w*|burn\w*|throws?|threw|thrown|consum\w+|spen\w+|miss\w*|needs?|needed|wants?|would"
-    r"|should|must|can|could|have to|has to|to \w+|read|watch\w*|remove[sd]?|die[sd]?|sees?|saw|slain|slew"
-    r"|count\w*|serve[sd]?|ship\w*|deliver\w*|return\w*|answer\w*|play\w*|visit\w*|crash\w*|pop\w*)\b"
+    r"|breaks?|broken?|kill\w*|burn\w*|throws?|threw|thrown|consum\w+|spen\w+|miss\w*|needs?|needed|wants?"
+    r"|would|should|must|can|could|have to|has to|to (?!the\b|an?\b|his\b|her\b|their\b)[a-z]+|read|watch\w*"
+    r"|remove[sd]?|die[sd]?|sees?|saw|slain|slew|count\w*|serve[sd]?|ship\w*|deliver\w*|return\w*|answer\w*"
+    r"|play\w*|visit\w*|crash\w*|pop\w*)\b"
 )
 
 

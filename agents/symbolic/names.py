@@ -84,6 +84,6 @@ def _alike(name: str, taken: set[str]) -> bool:
 
 
 def _is_part_of_a_longer_name(question: str, name: str) -> bool:
-    before = r"(?:[a-z,] [A-Z][a-z]+\.? |\bSt\. |[A-Za-z]-)"
+    before = r"(?:[a-z,] [A-Z][a-z]+ |\b(?:St|Mr|Mrs|Ms|Dr)\. |[A-Za-z]-)"
     after = r"(?: [A-Z]|-[A-Za-z]|\.[a-z])"
     return re.search(rf"{before}{name}\b|\b{name}{after}", question) is not None

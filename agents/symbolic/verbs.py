@@ -15,8 +15,8 @@ _IRREGULAR_FORMS = (
     "pay:paid put:put quit:quit read:read ride:rode ring:rang rise:rose run:ran say:said see:saw sell:sold "
     "send:sent set:set sew:sewed shake:shook shoot:shot shut:shut sing:sang sink:sank sit:sat sleep:slept "
     "slide:slid speak:spoke spend:spent spin:spun split:split spread:spread stand:stood steal:stole "
-    "stick:stuck strike:struck sweep:swept swim:swam take:took teach:taught tell:told think:thought "
-    "throw:threw wake:woke wear:wore weave:wove win:won wind:wound write:wrote"
+    "stick:stuck string:strung strike:struck sweep:swept swim:swam take:took teach:taught tell:told "
+    "think:thought throw:threw wake:woke wear:wore weave:wove win:won wind:wound write:wrote"
 )
 _IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR_FORMS.split())
 _REGULAR_VERBS = (
@@ -40,10 +40,9 @@ _ADVERBS_WORDS = (
 )
 _ADVERBS = frozenset(_ADVERBS_WORDS.split())
 _PRONOUN = re.compile(r"(?:he|she|it|they|you|we|I|everything|everyone|someone)\b")
-_NAME = r"(?:(?:Mrs?|Ms|Dr|Miss)\.? )?[A-Z][A-Za-z'’-]+(?: [A-Z][A-Za-z'’-]+)?"
-_NAMES = re.compile(
-    rf"{_NAME}(?:(?:,? and|,| &) (?:(?:his|her) [a-z]+|{_NAME}))*(?:['’]s? (?:[a-z]+ )?[a-z]+)?\b"
-)
+_NAME = r"(?:(?:Mrs?|Ms|Dr|Miss)\.? )?[A-Z][A-Za-z-]+(?: [A-Z][A-Za-z-]+)?"
+_NAMES = re.compile(rf"{_NAME}(?:(?:,? and|,| &) (?:(?:his|her) [a-z]+|{_NAME}))*\b(?!['’])")
+_POSSESSIVE = re.compile(rf"{_NAME}['’]s? ")
 _DETERMINED = re.compile(
     r"(?:the|his|her|their|its|your|my|our|each|every|both|all|an?|this|that|these|those|one)(?: of)? ",
     re.IGNORECASE,
@@ -79,7 +78,7 @@ def _subject(text: str) -> str | None:
         return match[0]
     if (match := _NAMES.match(text)) and match[0].split()[0] not in {"The", "Each", "All"}:
         return match[0]
-    if _DETERMINED.match(text):
+    if _DETERMINED.match(text) or _POSSESSIVE.match(text):
         words = text.split()
         for count in range(2, min(len(words), _MAX_SUBJECT_WORDS + 1)):
             if words[count] in VERBS and words[count - 1].lower() not in {"the", "of", "to", "his", "her"}:
