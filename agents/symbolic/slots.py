@@ -53,7 +53,7 @@ IMPLIED = {
         7: r"week|daily|seventh|every ?day|each day",
         8: r"eighth|octagon|octop|spider",
         10: r"tenth|dime|decade|tenfold|percent|%",
-        12: r"year|annual|dozen|month|foot|feet|inch",
+        12: r"(?<!of-)\byear|annual|dozen|month|foot|feet|inch",
         16: r"ounce|pound",
         20: r"score",
         24: r"\bdays?\b|daily|hour",
@@ -108,7 +108,7 @@ def slots(derivation: Derivation) -> tuple[Slot, ...]:
         or _DELICATE.search(derivation.question)
     ):
         return ()
-    ambiguous = _complements(derivation) | _differences(derivation, uses)
+    ambiguous = _complements(derivation) | _differences(derivation, uses) | _parts(derivation)
     found = []
     for value, members in groups.items():
         quantities = [derivation.quantities[index] for index in members]
@@ -136,6 +136,19 @@ def _constants(derivation: Derivation) -> set[Fraction]:
     return {leaf.value for leaf in found if isinstance(leaf, Constant)}
 
 
+def _parts(derivation: Derivation) -> set[Fraction]:
+    """Small numbers beside an unexplained divisor: it may count parts that depend on them, `x + 4x = 5x`."""
+    divisors = {
+        part.right.value
+        for step in derivation.steps
+        for part in _operations(step.expression)
+        if part.sign == "/" and isinstance(part.right, Constant)
+    }
+    if all(value == 1 or is_implied(derivation.question, value) for value in divisors):
+        return set()
+    return {quantity.value for quantity in derivation.quantities if quantity.value <= SUBSTANTIAL}
+
+
 def _divides_by_itself(derivation: Derivation) -> bool:
     """Whether a step has `10 / 10` or `10 - 10` of one number: one of the two then means something else."""
     return any(
@@ -143,6 +156,11 @@ def _divides_by_itself(derivation: Derivation) -> bool:
         for step in derivation.steps
         for part in _operations(step.expression)
     )
+
+
+def _is_too_short(derivation: Derivation, uses: Counter[int]) -> bool:
+    """Whether a single step leaves several numbers unused: the rest was reckoned out of sight."""
+    return len(derivation.steps) == 1 and len(derivation.quantities) - len(uses) > 1
 
 
 def _has_idle_factor(derivation: Derivation, uses: Counter[int]) -> bool:
