@@ -61,7 +61,7 @@ _OPEN_END = re.compile(
 )
 _NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it)\b))[A-Za-z][A-Za-z' -]*")
 _BESIDE = re.compile(
-    r",? in (?:dollars|cents)\b,?|,? (?:in total|in all|altogether|combined|total)(?=$|,)|,? in total\b"
+    r",? in dollars\b,?|,? (?:in total|in all|altogether|combined|total)(?=$|,)|,? in total\b"
 )
 _SUBORDINATE = re.compile(
     r"(?:if|after|when|in|on|at|for|assuming|given|suppos\w+|considering|knowing|since|because|by|during|from|with"
@@ -76,7 +76,7 @@ _NUMBER_OF = re.compile(
 _UNFIT = re.compile(
     r"\b(?:than|per|apiece|percent\w*|ratio|fraction|probability|more|fewer|less|difference|rate|likely|chance"
     r"|odds|latest|earliest|least|most|maximum|minimum|and how|respectively|or|rather|instead|old|else"
-    r"|compared|ages?|speed)\b|%",
+    r"|compared|ages?|speed|cents?)\b|%",
     re.IGNORECASE,
 )
 MAX_WORDS = 14
@@ -260,6 +260,8 @@ def _tell_being(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | Non
 
 
 def _inflect(auxiliary: str, clause: Clause) -> str:
+    if clause.verb == "not":
+        return f"{auxiliary} not"
     forms = {"do": clause.verb, "does": third_person(clause.verb), "did": past(clause.verb)}
     return forms[auxiliary]
 

@@ -36,7 +36,7 @@ _SMALLER = {
 _UNIT_ASKED = re.compile(rf"\b([Hh]ow many (?:more |total |additional )?)({'|'.join(_SMALLER)})\b(?! and)")
 _RATE_ASKED = re.compile(
     r"\b([Hh]ow (?:many|much)\b[^.?!]*?),? (?:in total )?"
-    r"(?:per|each|every|a|in a|in one|in 1) (day|week|month|year)\?$"
+    r"(?:per|each|every|a|(?:with)?in (?:a|one|1)) (day|week|month|year)\?$"
 )
 _AGE_ASKED = re.compile(
     r"\b([Hh])ow old is ((?:his|her|their|the|[A-Z][a-z]+'s) [a-z]+|[A-Z][a-z]+|he|she)"
@@ -58,7 +58,7 @@ def _in_smaller_units(question: str, answer: Fraction, _: random.Random) -> Conv
         return None
     match = matches[0]
     smaller, factor = _SMALLER[match[2]]
-    if re.search(rf"\b{smaller}\b", question[match.start() :]) or "?" not in question[match.end() :]:
+    if re.search(rf"\b{smaller}\b", question) or "?" not in question[match.end() :]:
         return None
     text = question[: match.start(2)] + smaller + question[match.end(2) :]
     return Conversion(text, *_product(f"In {smaller} that is", answer, factor, smaller))
@@ -70,8 +70,9 @@ def _over_time(question: str, answer: Fraction, rng: random.Random) -> Conversio
         return None
     unit, count = match[2], _unused(range(2, 10), question, rng)
     text = f"{question[: match.start()]}{match[1]} in {count} {unit}s?"
-    is_money = "much" in match[1]
-    return Conversion(text, *_product(f"In {count} {unit}s that makes", answer, count, "", is_money=is_money))
+    currency = re.search(r"[$€£]", question) if "much" in match[1] else None
+    sign = currency[0] if currency else ""
+    return Conversion(text, *_product(f"In {count} {unit}s that makes", answer, count, "", sign))
 
 
 def _in_years(question: str, answer: Fraction, rng: random.Random) -> Conversion | None:
@@ -90,11 +91,8 @@ def _unused(numbers: range, question: str, rng: random.Random) -> int:
     return rng.choice([number for number in numbers if not re.search(rf"\b{number}\b", question)] or [17])
 
 
-def _product(
-    before: str, answer: Fraction, factor: int, unit: str, *, is_money: bool = False
-) -> tuple[str, Fraction]:
+def _product(before: str, answer: Fraction, factor: int, unit: str, sign: str = "") -> tuple[str, Fraction]:
     value = answer * factor
     one, result = write_plain(answer), write_plain(value)
-    sign = "$" if is_money else ""
     after = f" {unit}" if unit else ""
     return f"{before} {sign}{one} * {factor} = {sign}<<{one}*{factor}={result}>>{result}{after}.", value

@@ -15,10 +15,18 @@ Maker = Callable[[Setting], Extension | None]
 
 _ITEMS = ("tickets", "stickers", "balloons", "pencils", "bottles of water", "cookies")
 _USES = ("put into savings", "given to charity", "spent on a gift")
+_TRAITS = (
+    ("with glasses", "wear glasses", "do not wear glasses"),
+    ("who are left-handed", "are left-handed", "are not left-handed"),
+    ("who play chess", "play chess", "do not play chess"),
+)
 _CURRENCIES = {"$": "dollars", "€": "euros", "£": "pounds"}
 _OWNING = re.compile(r"(?:have|collect|own|buy|get|receive|make|catch|pick|find|sell|bake|win)$")
 _SPENDING = re.compile(
-    r"\b(?:costs?|spends?|spent|pays?|paid|price|bill|owe[sd]?|charge\w*|expenses?|rent|fee|fine|tax)\b"
+    r"\b(?:costs?|spends?|spent|pays?|paid|paying|price|bill|owe[sd]?|charge\w*|expenses?|rent|fee|fine|tax)\b"
+)
+_PLURAL_AMOUNT = re.compile(
+    r"(?:\S+ ){1,3}?(?:earnings|sales|savings|expenses|proceeds|costs|winnings|profits|wages|fees)\b"
 )
 _PRICED = re.compile(r"\b(?:cost|price|pay|bill|charge)\b")
 _BULKY = re.compile(
@@ -40,7 +48,7 @@ _SMALL_GOODS = frozenset(_SMALL_GOODS_WORDS.split())
 
 def extend(setting: Setting) -> Iterator[Extension]:
     """Further steps that fit what is asked for, the most natural ones first, in random order among equals."""
-    if setting.answer <= 1:
+    if setting.answer <= 1 or setting.named.noun == "times":
         return
     for makers in _MAKERS[setting.named.kind]:
         for maker in setting.rng.sample(makers, len(makers)):
@@ -76,14 +84,16 @@ def _groups(setting: Setting) -> Extension | None:
 
 
 def _remain(setting: Setting) -> Extension | None:
-    """Part of the people wear glasses; part of the things are given away."""
+    """Part of the people have something in common; part of the things are given away."""
     if setting.named.is_shared or setting.is_out_of_reach:
         return None
     noun = setting.named.noun
     if setting.named.kind is Kind.PEOPLE:
-        part, does, rest = "with glasses", "wear glasses", "do not wear glasses"
+        part, does, rest = setting.rng.choice(_TRAITS)
     else:
         part, does, rest = "given away", "are given away", "remain"
+    if does.split()[-1] in setting.text:
+        return None
     share = setting.share(f"The number of {noun} {part} is")
     if share is None:
         return None
@@ -143,14 +153,19 @@ def _set_aside(setting: Setting) -> Extension | None:
     if share is None:
         return None
     part = f"{share.percent}% of {setting.named.phrase}"
-    fact = f"if a friend covers {part}" if spending else f"if {part} is {use}"
+    fact = f"if a friend covers {part}" if spending else f"if {part} {_be(setting)} {use}"
     rest, asked = ("left to pay", "is left to pay") if spending else ("left", "money remains")
     last, left = setting.step(f"What is {rest} is", "-", share.part, unit=setting.currency)
     return Extension("", f"{fact}, how much {asked}", (share.line, last), left)
 
 
+def _be(setting: Setting) -> str:
+    return "are" if _PLURAL_AMOUNT.match(setting.named.phrase) else "is"
+
+
 def _is_spending(setting: Setting) -> bool:
-    head = setting.named.verb or " ".join(setting.named.phrase.split()[:5])
+    named = setting.named
+    head = f"{named.verb} {' '.join((named.relative or named.phrase).split()[:6])}"
     return _SPENDING.search(head) is not None
 
 
@@ -159,7 +174,7 @@ def _split_money(setting: Setting) -> Extension | None:
     if count is None or setting.named.is_shared:
         return None
     told, each = setting.step(f"Each of them {verb}s", "/", count, unit=setting.currency)
-    fact = f"if {setting.named.phrase} is shared equally by {count} people"
+    fact = f"if {setting.named.phrase} {_be(setting)} shared equally by {count} people"
     return Extension("", f"{fact}, how much does each of them {verb}", (told,), each)
 
 
@@ -210,7 +225,7 @@ def _short_of(setting: Setting) -> Extension | None:
     goal = setting.pick([(whole // grain + more) * grain for more in range(1, 5)])
     after, unit = _unit(setting)
     counted = _CURRENCIES.get(unit, setting.named.noun)
-    if goal is None or goal <= setting.answer or not counted:
+    if goal is None or goal <= setting.answer or not counted or counted.startswith("additional"):
         return None
     told, value = line("The difference is", Fraction(goal), "-", setting.answer, after, unit)
     asking = f"by how many {counted} does {setting.named.phrase} fall short of {unit}{goal}"

@@ -81,7 +81,9 @@ def _subject(text: str) -> str | None:
     if _DETERMINED.match(text) or _POSSESSIVE.match(text):
         words = text.split()
         for count in range(2, min(len(words), _MAX_SUBJECT_WORDS + 1)):
-            if words[count] in VERBS and words[count - 1].lower() not in {"the", "of", "to", "his", "her"}:
+            is_noun = words[count - 1].lower() in {"the", "of", "to", "his", "her"}
+            is_noun = is_noun or (count + 1 < len(words) and words[count + 1] in VERBS)
+            if words[count] in VERBS and not is_noun:
                 return " ".join(words[:count])
     return None
 
@@ -100,7 +102,9 @@ def past(verb: str) -> str:
 
 
 def third_person(verb: str) -> str:
-    """`sell` -> `sells`, `have` -> `has`, `carry` -> `carries`."""
+    """`sell` -> `sells`, `have` -> `has`, `carry` -> `carries`; `has` stays."""
+    if verb == "has":
+        return verb
     if verb in {"have", "be"}:
         return {"have": "has", "be": "is"}[verb]
     if verb.endswith(("s", "sh", "ch", "x", "z", "o")):

@@ -22,6 +22,9 @@ from agents.symbolic.verbs import past, split_clause, third_person
         ("How many students passed the test?", "the number of students who passed the test", Kind.PEOPLE),
         ("How many people are in the hall?", "the number of people who are in the hall", Kind.PEOPLE),
         ("How many cats are there in the house?", "the number of cats in the house", Kind.THINGS),
+        ("How many eggs did they not eat?", "the number of eggs they did not eat", Kind.THINGS),
+        ("How many eggs do not break?", "the number of eggs that do not break", Kind.THINGS),
+        ("How many eggs does he has left?", "the number of eggs he has left", Kind.THINGS),
         ("How many eggs will be left?", "the number of eggs that will be left", Kind.THINGS),
         ("How many hours can she work?", "the number of hours she can work", Kind.MEASURE),
         ("How many games have they won?", "the number of games they have won", Kind.OTHER),
@@ -103,6 +106,7 @@ def test_an_abbreviation_does_not_end_a_sentence() -> None:
         "What is x?",
         "Tell me about pens",
         "How long is the rope?",
+        "How many cents does Ann earn?",
         "How many pens, pencils, and rulers that nobody wants does Ann have?",
     ],
 )
@@ -144,5 +148,6 @@ def test_a_clause_is_split_at_its_verb() -> None:
     assert split_clause("the two old friends sell in May") == ("the two old friends", "", "sell", "in May")
     assert split_clause("she still need to buy") == ("she", "still", "need", "to buy")
     assert split_clause("Ann's little sister need to buy") == ("Ann's little sister", "", "need", "to buy")
+    assert split_clause("the pie shop make daily") == ("the pie shop", "", "make", "daily")
     assert split_clause("seven of nine") is None
     assert split_clause("she") is None
