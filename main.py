@@ -153,7 +153,7 @@ def add_evaluate(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--thought", default="pot", metavar="NAME", help="format to ask for (default: pot)")
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="problems to ask (default: all of a file, 250 otherwise)"
+        "--limit", type=int, metavar="N", help="problems to ask (default: all of a file, 200 otherwise)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="which fresh problems (default: 0)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))

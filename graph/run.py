@@ -25,7 +25,7 @@ from settings import Settings
 from storage.records import RunRecord
 from storage.store import Store
 from training.tasks import DescribeTask
-from training.weights import student_path
+from training.weights import EMBEDDED, student_path
 from training.worker import run_in_child
 
 DATABASE = "fdd.duckdb"
@@ -68,6 +68,8 @@ def start(
         thought(name)
     device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
     settings = settings.sized_for(device.kind)
+    if settings.student in EMBEDDED and not (cache / settings.student).is_dir():
+        listener.noticed(f"Fetching {settings.student} into {cache}, this once")
     student_path(settings.student, cache)
     listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
     folder.mkdir(parents=True)

@@ -15,10 +15,10 @@ class ProblemSettings:
     """One more test set: a name as above, or a JSONL file."""
     limit: int | None = None
     """Number of seed problems; None takes all that a file has, and `gsm-symbolic` needs a number."""
-    test_size: int = 250
+    test_size: int = 200
     """Problems in each test set, where there are so many."""
-    held_out_size: int = 100
+    held_out_size: int = 60
     """Problems of the templates that are never taught (`gsm-symbolic` only)."""
-    dev_size: int = 50
+    dev_size: int = 40
     """Problems for choosing between students."""
     seed: int = 0

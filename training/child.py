@@ -17,6 +17,7 @@ from training.tasks import ConvertTask, DescribeTask, Event, Failure, FineTuneTa
 
 ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
     # Threads that wait by spinning take the cores from those they wait for as soon as anything else runs too:

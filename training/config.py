@@ -29,7 +29,7 @@ class FineTuneConfig:
     max_gradient_norm: float = 1.0
     batch_size: int = 16
     """Examples to one optimizer step."""
-    micro_batch_tokens: int = 2048
+    micro_batch_tokens: int = 1024
     """Tokens, padding included, that go through the model at once."""
     max_length: int = 768
     """Tokens of prompt and rationale together; longer examples are left out."""

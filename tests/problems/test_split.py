@@ -56,8 +56,8 @@ def symbolic() -> ProblemSets:
 
 def test_the_sets_have_the_sizes_asked_for(symbolic: ProblemSets) -> None:
     assert len(symbolic.seeds) == 300
-    assert len(symbolic.dev) == 50
-    assert {name: len(test) for name, test in symbolic.tests.items()} == {"in-domain": 250, "held-out": 100}
+    assert len(symbolic.dev) == 40
+    assert {name: len(test) for name, test in symbolic.tests.items()} == {"in-domain": 200, "held-out": 60}
     assert symbolic.removed["malformed"] > 0
 
 
