@@ -59,7 +59,7 @@ _EMPTY_OPENING = re.compile(
 _OPEN_END = re.compile(
     r"\b(?:by|in|at|least|most|than|about|approximately|exactly|for|of|and|to|out)$", re.IGNORECASE
 )
-_NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it)\b))[A-Za-z][A-Za-z' -]*")
+_NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it|deep|tall|wide|high|far)\b))[A-Za-z][A-Za-z' -]*")
 _BESIDE = re.compile(
     r",? in dollars\b,?|,? (?:in total|in all|altogether|combined|total)(?=$|,)|,? in total\b"
 )
@@ -221,8 +221,9 @@ def _name_phrase(rest: str, is_money: bool) -> Named | None:
     if not _DETERMINED.match(rest):
         return None
     if match := _NUMBER_OF.match(rest):
-        noun = match[1]
-        return Named(kind_of(noun), noun, rest[match.end(1) :].strip(), rest)
+        words = match[1].split()
+        noun = " ".join(words[: next((i for i, word in enumerate(words) if i and is_past(word)), len(words))])
+        return Named(kind_of(noun), noun, rest[match.start(1) + len(noun) :].strip(), rest)
     return Named(Kind.MONEY if is_money else Kind.OTHER, "", "", rest)
 
 

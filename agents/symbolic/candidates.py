@@ -101,13 +101,13 @@ def _percentages(value: int) -> Iterator[int]:
 
 
 def _decimals(value: Fraction) -> Iterator[Number]:
-    """Multiples of the coarsest of 0.5, 0.25, 0.1, 0.05, ... that the value is a multiple of."""
+    """Multiples of the coarsest of 0.5, 0.25, 0.1, ... that the value is a multiple of; a part stays a part."""
     finest = Fraction(1, 10 ** (decimal_places(value) or 0))
     coarse = (Fraction(1, part) for part in (2, 4, 10, 20))
     grain = next((grain for grain in coarse if (value / grain).denominator == 1), finest)
     low, high = int(value * 3 / 5 / grain), int(value * 8 / 5 / grain) + 1
     multiples = (normal(grain * count) for count in range(max(1, low), min(high, low + 120) + 1))
-    return (multiple for multiple in multiples if multiple.denominator > 1)
+    return (multiple for multiple in multiples if multiple.denominator > 1 and (multiple < 1) == (value < 1))
 
 
 def _fractions(value: Fraction) -> Iterator[Fraction]:

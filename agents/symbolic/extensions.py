@@ -23,14 +23,14 @@ _TRAITS = (
 _CURRENCIES = {"$": "dollars", "€": "euros", "£": "pounds"}
 _OWNING = re.compile(r"(?:have|collect|own|buy|get|receive|make|catch|pick|find|sell|bake|win)$")
 _SPENDING = re.compile(
-    r"\b(?:costs?|spends?|spent|pays?|paid|paying|price|bill|owe[sd]?|charge\w*|expenses?|rent|fee|fine|tax)\b"
+    r"\b(?:costs?|spends?|spent|pays?|paid|paying|price|bill|owe[sd]?|charge\w*|expenses?|payments?|installments?|rent|fee|fine|tax)\b"
 )
 _PLURAL_AMOUNT = re.compile(
     r"(?:\S+ ){1,3}?(?:earnings|sales|savings|expenses|proceeds|costs|winnings|profits|wages|fees)\b"
 )
 _PRICED = re.compile(r"\b(?:cost|price|pay|bill|charge)\b")
 _BULKY = re.compile(
-    r"tree|car|house|animal|dog|cat|cow|horse|sheep|goat|duck|chicken|bird|bike|table|chair|building|truck"
+    r"tree|car|house|animal|dog|cat|cow|horse|sheep|goat|kitten|pupp|pet|rabbit|duck|chicken|bird|bike|table|chair|building|truck"
     r"|boat|room"
 )
 _DATE = re.compile(r"(?:the|his|her|its) (?:year|date|day|month|hour|number that)\b")

@@ -33,18 +33,20 @@ _PEOPLE_WORDS = (
     "female pirate nurse engineer officer buyer shopper client user driver rider robber reader hunter "
     "farmer gamer waiter actor author doctor lawyer artist tourist pupil adult teenager toddler baby babies "
     "twin couple team volunteer donor contestant competitor finalist winner hiker camper caller agent guard "
-    "sailor knight orphan veteran investor tenant"
+    "sailor knight orphan veteran investor tenant delegate participant cousin sibling brother sister son "
+    "daughter grandchildren partner roommate colleague coworker manager scout coach judge leader prisoner "
+    "local survivor vendor seller astronaut researcher scientist programmer intern recruit"
 )
 _PEOPLE = frozenset(_PEOPLE_WORDS.split())
 _ABSTRACT_WORDS = (
-    "point vote time way goal hit run step jump lap turn mistake problem question answer view like email "
-    "message text word letter page game match round trip episode level score touchdown subscriber percent "
-    "dollar cent kind type pair more much set square side leg wheel eye tail finger toe song movie show "
-    "class lesson serving meal skip call push-up pushup sit-up situp rep mark spot stripe line corner push "
-    "sit combination possibility option hundredth nap vibration beat stop flight floor room house building "
-    "night session shift load batch bunch group row column rung spoke scale degree fraction ratio acre "
-    "inning state country city town street ward bed seat plot field window wall insect bug bee ant wasp fly "
-    "worm bird fish"
+    "complaint point vote time way goal hit run step jump lap turn mistake problem question answer view "
+    "like email message text word letter page game match round trip episode level score touchdown "
+    "subscriber percent dollar cent kind type pair more much set square side leg wheel eye tail finger toe "
+    "song movie show class lesson serving meal skip call push-up pushup sit-up situp rep mark spot stripe "
+    "line corner push sit combination possibility option hundredth nap vibration beat stop flight floor "
+    "room house building night session shift load batch bunch group row column rung spoke scale degree "
+    "fraction ratio acre inning state country city town street ward bed seat plot field window wall insect "
+    "bug bee ant wasp fly worm bird fish"
 )
 _ABSTRACT = frozenset(_ABSTRACT_WORDS.split())
 
