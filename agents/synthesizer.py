@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
 from agents.symbolic.harder import harder
+from agents.symbolic.numbers import read_digits
 from agents.symbolic.parse import derive
 from agents.symbolic.similar import similar
-from domain import Band, Draft, Operator, Problem, Refusal
+from domain import Band, Draft, Operator, Problem, Reason, Refusal
 
 
 class Synthesizer(Protocol):
@@ -35,9 +37,17 @@ class SymbolicSynthesizer:
         derivation = derive(problem.question, problem.solution, problem.answer)
         if isinstance(derivation, Refusal):
             return derivation
+        if not _ends_in_answer(problem):
+            return Refusal(reason=Reason.NO_DERIVATION, detail="the solution goes on after its answer")
         if operator is Operator.SIMILAR:
             return similar(problem, derivation, rng)
         return harder(problem, derivation, self.others, rng)
+
+
+def _ends_in_answer(problem: Problem) -> bool:
+    """Whether the last calculator mark gives the answer; else the answer was met by chance on the way."""
+    results = re.findall(r"=\s*[$€£]?([\d,]*\.?\d+)\s*%?>>", problem.solution)
+    return not results or read_digits(results[-1]) in (problem.answer, problem.answer / 100)
 
 
 def operator_for(band: Band) -> Operator:

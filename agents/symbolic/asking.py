@@ -68,6 +68,7 @@ _SUBORDINATE = re.compile(
     r"|while|out of|before|once|between|per|over|as|based|using|to|among|of)\b",
     re.IGNORECASE,
 )
+_NOUN_PHRASE = re.compile(r"(?:the|an?|his|her|their|its|this|that|s?he|it|they|[A-Z][a-z]+)\b")
 _DETERMINED = re.compile(r"(?:the|his|her|their|its|[A-Z]\w+['’]s?) ")
 _NUMBER_OF = re.compile(
     r"the (?:total |combined )*number of ([a-z][a-z' -]*?)"
@@ -255,7 +256,7 @@ def _tell_being(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | Non
     split = split_clause(clause)
     if split is not None and split.verb not in VERBS and re.match(r"\w+ing$|going$|able$", split.verb):
         return _join(split, f"{auxiliary} {split.verb}"), ""
-    if split is not None or not clause:
+    if split is not None or not clause or _NOUN_PHRASE.match(clause):
         return None
     return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
 

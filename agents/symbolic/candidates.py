@@ -107,7 +107,7 @@ def _decimals(value: Fraction) -> Iterator[Number]:
     grain = next((grain for grain in coarse if (value / grain).denominator == 1), finest)
     low, high = int(value * 3 / 5 / grain), int(value * 8 / 5 / grain) + 1
     multiples = (normal(grain * count) for count in range(max(1, low), min(high, low + 120) + 1))
-    return (multiple for multiple in multiples if multiple.denominator > 1 and (multiple < 1) == (value < 1))
+    return (found for found in multiples if found.denominator > 1 and (found < 1) == (value < 1))
 
 
 def _fractions(value: Fraction) -> Iterator[Fraction]:

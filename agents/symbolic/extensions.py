@@ -28,6 +28,7 @@ _SPENDING = re.compile(
 _PLURAL_AMOUNT = re.compile(
     r"(?:\S+ ){1,3}?(?:earnings|sales|savings|expenses|proceeds|costs|winnings|profits|wages|fees)\b"
 )
+_LACKING = re.compile(r"\b(?:missing|lacks?|short|needs?)\b")
 _PRICED = re.compile(r"\b(?:cost|price|pay|bill|charge)\b")
 _BULKY = re.compile(
     r"tree|car|house|animal|dog|cat|cow|horse|sheep|goat|kitten|pupp|pet|rabbit|duck|chicken|bird|bike|table|chair|building|truck"
@@ -145,7 +146,7 @@ def _times(factor: int) -> str:
 
 def _set_aside(setting: Setting) -> Extension | None:
     """Part of what was earned is put aside; part of what was spent is paid by a friend."""
-    if setting.named.is_shared:
+    if setting.named.is_shared or _LACKING.search(f"{setting.named.verb} {setting.named.relative}"):
         return None
     use = setting.rng.choice(_USES)
     spending = _is_spending(setting)
@@ -171,7 +172,8 @@ def _is_spending(setting: Setting) -> bool:
 
 def _split_money(setting: Setting) -> Extension | None:
     count, verb = setting.divisor(2, 8), "pay" if _is_spending(setting) else "get"
-    if count is None or setting.named.is_shared:
+    lacking = _LACKING.search(f"{setting.named.verb} {setting.named.relative}")
+    if count is None or setting.named.is_shared or lacking:
         return None
     told, each = setting.step(f"Each of them {verb}s", "/", count, unit=setting.currency)
     fact = f"if {setting.named.phrase} {_be(setting)} shared equally by {count} people"

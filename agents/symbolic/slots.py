@@ -208,13 +208,8 @@ def _differences(derivation: Derivation, uses: Counter[int]) -> set[Fraction]:
     """Numbers that a step may have reckoned with one that no step uses: 10 after `10 more, 20 gone`."""
     values = [quantity.value for quantity in derivation.quantities]
     unused = {value for index, value in enumerate(values) if not uses[index]} - {values[i] for i in uses}
-    return {
-        value
-        for value in values
-        for one in unused
-        for other in values
-        if value in (abs(one - other), one + other)
-    }
+    pairs = [(one, other) for one in unused for other in {*values, Fraction(1)}]
+    return {value for value in values for one, other in pairs if value in (abs(one - other), one + other)}
 
 
 def _is_tied_down(

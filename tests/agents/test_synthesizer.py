@@ -48,6 +48,19 @@ def test_a_parent_without_a_readable_solution_is_refused(operator: Operator) -> 
 
 
 @pytest.mark.parametrize("operator", list(Operator))
+def test_a_solution_that_goes_on_after_its_answer_is_refused(operator: Operator) -> None:
+    parent = problem(
+        "A cell splits in two every 2 days. How many days does it take one cell to become 16 cells?",
+        "First 1*2 = <<1*2=2>>2 cells.\nThen 2*2 = <<2*2=4>>4 cells.\nThen 4*2 = <<4*2=8>>8 cells.\n"
+        "After 8 days there are 8*2 = <<8*2=16>>16 cells.",
+        8,
+    )
+    refusal = SymbolicSynthesizer().write(parent, operator, random.Random(0))
+    assert isinstance(refusal, Refusal)
+    assert refusal.detail == "the solution goes on after its answer"
+
+
+@pytest.mark.parametrize("operator", list(Operator))
 def test_the_same_seed_writes_the_same(operator: Operator) -> None:
     drafts = [SymbolicSynthesizer([BREAD]).write(BEADS, operator, random.Random(3)) for _ in range(2)]
     assert drafts[0] == drafts[1]

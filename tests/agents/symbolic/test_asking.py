@@ -106,6 +106,7 @@ def test_an_abbreviation_does_not_end_a_sentence() -> None:
         "What is x?",
         "Tell me about pens",
         "How long is the rope?",
+        "How many levels is the tower?",
         "How many cents does Ann earn?",
         "How many pens, pencils, and rulers that nobody wants does Ann have?",
     ],
