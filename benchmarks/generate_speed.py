@@ -1,0 +1,105 @@
+"""Generated tokens a second: our loop and plain `model.generate`, with the same student and questions.
+
+    python benchmarks/generate_speed.py [questions]
+
+Both decode greedily in the same number format, as many questions at once and at most as many new tokens;
+`model.generate` takes the questions in the order in which they come, padded on the left. Tokens are counted
+up to and including the end mark, so what a row computes after its end counts for nobody. Questions are asked
+alone and after worked examples, as the untaught student is asked in a run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from training.child import ENVIRONMENT
+
+os.environ.update(ENVIRONMENT)
+
+import torch
+
+from benchmarks.lessons import compare, load_examples
+from settings import cache_folder
+from training.config import GenerateConfig
+from training.device import choose_runtime
+from training.generate import generate
+from training.prompts import prompt_ids
+from training.student import Student, load_student
+from training.tasks import Event, Example, Request
+from training.weights import student_path
+
+CONFIG = GenerateConfig(max_new_tokens=64, batch_size=32)
+SHOTS = 4
+
+
+def ignore(event: Event) -> None:
+    """Texts are not looked at."""
+
+
+def ours(student: Student, requests: Sequence[Request]) -> float:
+    result = generate(student, requests, CONFIG, ignore)
+    return result.new_tokens / result.seconds
+
+
+def plain(student: Student, requests: Sequence[Request]) -> float:
+    """Prompts are built while the clock runs, as ours are."""
+    began, written = time.monotonic(), 0
+    for start in range(0, len(requests), CONFIG.batch_size):
+        part = requests[start : start + CONFIG.batch_size]
+        prompts = [prompt_ids(student.tokenizer, r.question, r.cue, r.shots) for r in part]
+        written += generate_plainly(student, prompts)
+    return written / (time.monotonic() - began)
+
+
+def generate_plainly(student: Student, prompts: Sequence[list[int]]) -> int:
+    batch = student.tokenizer.pad({"input_ids": list(prompts)}, padding_side="left", return_tensors="pt")
+    model: Any = student.model
+    with torch.inference_mode():
+        texts = model.generate(
+            **batch.to(student.runtime.device), max_new_tokens=CONFIG.max_new_tokens, do_sample=False
+        )
+    return sum(
+        written_tokens(row, student.stop_ids) for row in texts[:, batch["input_ids"].shape[1] :].tolist()
+    )
+
+
+def written_tokens(row: Sequence[int], stops: frozenset[int]) -> int:
+    ends = [place for place, token in enumerate(row, start=1) if token in stops]
+    return min(ends, default=len(row))
+
+
+def main() -> None:
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else 64
+    folder = student_path("smollm2-135m", cache_folder())
+    student = load_student(folder, choose_runtime("auto"))
+    untouched = load_student(folder, choose_runtime("auto"))
+    untouched.model.set_attn_implementation("sdpa")
+    examples = load_examples(size + SHOTS)
+    shots, asked = tuple(examples[:SHOTS]), examples[SHOTS:]
+    for title, shown in (("questions alone", ()), (f"after {SHOTS} worked examples", shots)):
+        requests = as_requests(asked, shown)
+        print(title)
+        compare(
+            {
+                "ours": lambda requests=requests: ours(student, requests),
+                "model.generate": lambda requests=requests: plain(untouched, requests),
+            }
+        )
+
+
+def as_requests(asked: Sequence[Example], shots: tuple[Example, ...]) -> list[Request]:
+    return [
+        Request(key=str(i), question=example.question, cue=example.cue, shots=shots)
+        for i, example in enumerate(asked)
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What the benchmarks of the student share: real questions with the teacher's programs, and turns taken."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable, Mapping
+
+from agents.teacher import SymbolicTeacher
+from agents.thoughts import thought
+from problems.gsm_symbolic import GsmSymbolic
+from training.tasks import Example
+
+REPETITIONS = 3
+
+Contest = Mapping[str, Callable[[], float]]
+"""What each contestant's name stands for; it does the work once and returns tokens a second."""
+
+
+def load_examples(size: int) -> list[Example]:
+    source = GsmSymbolic(seed=0)
+    problems = source.draw(source.templates, 2 * size, refuse=lambda _: None, chance=random.Random(0))
+    teacher = SymbolicTeacher()
+    written = ((problem.question, teacher.explain(problem, "pot")) for problem in problems)
+    cue = thought("pot").cue
+    examples = [
+        Example(question=question, cue=cue, rationale=text)
+        for question, text in written
+        if isinstance(text, str)
+    ]
+    return examples[:size]
+
+
+def compare(contest: Contest) -> None:
+    """Print each one's median of `REPETITIONS` turns, and how many times as fast the first one is."""
+    speeds: dict[str, list[float]] = {name: [] for name in contest}
+    for _ in range(REPETITIONS):
+        for name, once in contest.items():
+            speeds[name].append(once())
+    ours = statistics.median(next(iter(speeds.values())))
+    for name, found in speeds.items():
+        median = statistics.median(found)
+        turns = ", ".join(f"{speed:.0f}" for speed in found)
+        print(f"{name:<50} {median:>7.0f} tokens/s   ours is {ours / median:4.2f} times as fast   ({turns})")
