@@ -18,7 +18,7 @@ from agents.synthesizer import SymbolicSynthesizer, Synthesizer
 from agents.teacher import SymbolicTeacher, Teacher
 from agents.thoughts import thought
 from agents.verifier import Verifier
-from errors import UsageError
+from errors import StoreError, UsageError
 from graph.build import STEPS_PER_ROUND, build_run
 from graph.state import Listener, RunContext, RunState
 from settings import Settings
@@ -72,11 +72,23 @@ def start(
         listener.noticed(f"Fetching {settings.student} into {cache}, this once")
     student_path(settings.student, cache)
     listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
-    folder.mkdir(parents=True)
     try:
-        Store.create(folder / DATABASE, describe_run(settings))
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the run folder {str(folder)!r}: {error.strerror}") from None
+    try:
+        create_run(folder, settings)
         return proceed(folder, listener, cache=cache, agents=agents, should_stop=should_stop)
     except UsageError:
+        shutil.rmtree(folder)
+        raise
+
+
+def create_run(folder: Path, settings: Settings) -> None:
+    """Put an empty run into the folder; the folder is removed where that fails."""
+    try:
+        Store.create(folder / DATABASE, describe_run(settings))
+    except StoreError:
         shutil.rmtree(folder)
         raise
 
@@ -125,7 +137,10 @@ def proceed(
         }
         begun = bool(graph.get_state(config).values)
         state = None if begun else RunState(run=run.id, rounds=settings.rounds)
-        result = graph.invoke(state, config, context=context, version="v2", durability="sync")
+        try:
+            result = graph.invoke(state, config, context=context, version="v2", durability="sync")
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"cannot write into {str(folder)!r}: {error}; make room, then resume") from error
     return result.value
 
 

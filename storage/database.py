@@ -74,6 +74,15 @@ class Database:
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
+    def settle(self) -> None:
+        """Move what the write-ahead log holds into the file, which can then be given another name."""
+        with self._turn:
+            try:
+                with self._connect(read_only=False) as connection:
+                    connection.execute("CHECKPOINT")
+            except duckdb.Error as error:
+                raise StoreError(f"cannot write to the database {self.path}: {_one_line(error)}") from error
+
     def migrate(self) -> None:
         """Apply the migrations that this file has not seen, each in one transaction with its record."""
         with self.reading() as connection:

@@ -69,6 +69,7 @@ class Store:
             pass  # makes the file
         database.migrate()
         cls(database).add([run])
+        database.settle()
         draft.rename(path)
         return cls(Database(path, patience=patience))
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -140,6 +141,31 @@ def test_ctrl_c_stops_at_a_safe_point_and_says_how_to_go_on(tmp_path: Path) -> N
     assert process.wait() == 130
     assert f"python main.py resume {folder}" in rest
     assert main(["resume", str(folder)]) == 0
+
+
+@pytest.mark.parametrize("size", [2**18, 2**22])
+def test_a_full_disk_ends_the_run_with_one_line_and_loses_nothing(size: int, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk: writing past it fails in the same way."""
+    folder = tmp_path / "run"
+    limited = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
+    script = limited + "from main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", script, *SMALL, "--run-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: cannot ")
+    assert not folder.exists() or main(["resume", str(folder)]) == 0
+
+
+def test_damaged_weights_are_named_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], run: Path
+) -> None:
+    student = tmp_path / "student"
+    shutil.copytree(run / "student", student)
+    weights = bytearray((student / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (student / "model.safetensors").write_bytes(weights)
+    assert "weights file corrupted" in complaint(["evaluate", str(student), "--limit", "1"], capsys)
 
 
 def test_help_answers_in_under_a_second_without_heavy_imports() -> None:
