@@ -45,9 +45,9 @@ class SymbolicSynthesizer:
 
 
 def _ends_in_answer(problem: Problem) -> bool:
-    """Whether the last calculator mark gives the answer; else the answer was met by chance on the way."""
-    results = re.findall(r"=\s*[$€£]?([\d,]*\.?\d+)\s*%?>>", problem.solution)
-    return not results or read_digits(results[-1]) in (problem.answer, problem.answer / 100)
+    """Whether the last result that it writes is the answer; else the answer was met by chance on the way."""
+    results = re.findall(r"=\s*[$€£]?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", problem.solution)
+    return not results or read_digits(results[-1].rstrip(",")) in (problem.answer, problem.answer / 100)
 
 
 def operator_for(band: Band) -> Operator:

@@ -28,6 +28,7 @@ _SPENDING = re.compile(
 _PLURAL_AMOUNT = re.compile(
     r"(?:\S+ ){1,3}?(?:earnings|sales|savings|expenses|proceeds|costs|winnings|profits|wages|fees)\b"
 )
+_GAINING = re.compile(r"(?:have|earn|make|receive|get|save|raise|collect|win)$")
 _LACKING = re.compile(r"\b(?:missing|lacks?|short|needs?)\b")
 _PRICED = re.compile(r"\b(?:cost|price|pay|bill|charge)\b")
 _BULKY = re.compile(
@@ -167,7 +168,7 @@ def _be(setting: Setting) -> str:
 def _is_spending(setting: Setting) -> bool:
     named = setting.named
     head = f"{named.verb} {' '.join((named.relative or named.phrase).split()[:6])}"
-    return _SPENDING.search(head) is not None
+    return _SPENDING.search(head) is not None and not _GAINING.match(named.verb)
 
 
 def _split_money(setting: Setting) -> Extension | None:

@@ -39,14 +39,14 @@ _PEOPLE_WORDS = (
 )
 _PEOPLE = frozenset(_PEOPLE_WORDS.split())
 _ABSTRACT_WORDS = (
-    "complaint point vote time way goal hit run step jump lap turn mistake problem question answer view "
-    "like email message text word letter page game match round trip episode level score touchdown "
-    "subscriber percent dollar cent kind type pair more much set square side leg wheel eye tail finger toe "
-    "song movie show class lesson serving meal skip call push-up pushup sit-up situp rep mark spot stripe "
-    "line corner push sit combination possibility option hundredth nap vibration beat stop flight floor "
-    "room house building night session shift load batch bunch group row column rung spoke scale degree "
-    "fraction ratio acre inning state country city town street ward bed seat plot field window wall insect "
-    "bug bee ant wasp fly worm bird fish"
+    "complaint vehicle car truck train flight point vote time way goal hit run step jump lap turn mistake "
+    "problem question answer view like email message text word letter page game match round trip episode "
+    "level score touchdown subscriber percent dollar cent kind type pair more much set square side leg "
+    "wheel eye tail finger toe song movie show class lesson serving meal skip call push-up pushup sit-up "
+    "situp rep mark spot stripe line corner push sit combination possibility option hundredth nap vibration "
+    "beat stop flight floor room house building night session shift load batch bunch group row column rung "
+    "spoke scale degree fraction ratio acre inning state country city town street ward bed seat plot field "
+    "window wall insect bug bee ant wasp fly worm bird fish"
 )
 _ABSTRACT = frozenset(_ABSTRACT_WORDS.split())
 
