@@ -65,7 +65,7 @@ _BESIDE = re.compile(
 )
 _SUBORDINATE = re.compile(
     r"(?:if|after|when|in|on|at|for|assuming|given|suppos\w+|considering|knowing|since|because|by|during|from|with"
-    r"|while|out of|before|once|between|per|over|as|based|using|to|among|of)\b",
+    r"|while|out of|before|once|between|per|over|as|based|using|to|among)\b",
     re.IGNORECASE,
 )
 _NOUN_PHRASE = re.compile(r"(?:the|an?|his|her|their|its|this|that|s?he|it|they|[A-Z][a-z]+)\b")

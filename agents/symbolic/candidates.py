@@ -20,6 +20,7 @@ _CAPS = tuple(
     for after, cap in (
         (rf"hours?(?: long)?,? (?:\w+ )?{_EACH} (?:\w+)?(?:day|night|shift)", 12),
         (rf"days?,? {_EACH} (?:work ?)?week", 7),
+        (rf"days?,? {_EACH} month", 30),
         (rf"weeks?,? {_EACH} month", 4),
         (rf"months?,? {_EACH} year", 12),
         (rf"times?,? {_EACH} (?:day|week)", 7),
@@ -42,6 +43,8 @@ def _candidates(question: str, quantity: Quantity) -> list[Number]:
     text, after = question[quantity.start : quantity.end], question[quantity.end :]
     value = quantity.value
     cap = min((cap for pattern, cap in _CAPS if pattern.match(after)), default=None)
+    if cap is None and value <= 7 and re.match(r"[\s-]*days?\b", after) and "week" in question:
+        cap = 7
     if cap is None and value <= MOST_TIMES and _TIMES.match(after):
         cap = MOST_TIMES
     return [
@@ -101,7 +104,7 @@ def _percentages(value: int) -> Iterator[int]:
 
 
 def _decimals(value: Fraction) -> Iterator[Number]:
-    """Multiples of the coarsest of 0.5, 0.25, 0.1, ... that the value is a multiple of; a part stays a part."""
+    """Multiples of the coarsest of 0.5, 0.25, 0.1, ... that divides the value; a part stays a part."""
     finest = Fraction(1, 10 ** (decimal_places(value) or 0))
     coarse = (Fraction(1, part) for part in (2, 4, 10, 20))
     grain = next((grain for grain in coarse if (value / grain).denominator == 1), finest)

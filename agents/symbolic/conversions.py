@@ -20,6 +20,8 @@ class Conversion:
     answer: Fraction
 
 
+MOST_YEARS = 100
+"""Nobody is asked to be older."""
 _SMALLER = {
     "hours": ("minutes", 60),
     "minutes": ("seconds", 60),
@@ -80,6 +82,8 @@ def _in_years(question: str, answer: Fraction, rng: random.Random) -> Conversion
     if match is None or answer.denominator > 1:
         return None
     years = _unused(range(3, 16), question, rng)
+    if answer + years > MOST_YEARS:
+        return None
     text = f"{question[: match.start()]}{match[1]}ow old will {match[2]} be in {years} years?"
     value = answer + years
     mark = f"<<{answer}+{years}={value}>>"

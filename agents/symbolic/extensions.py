@@ -29,6 +29,7 @@ _PLURAL_AMOUNT = re.compile(
     r"(?:\S+ ){1,3}?(?:earnings|sales|savings|expenses|proceeds|costs|winnings|profits|wages|fees)\b"
 )
 _GAINING = re.compile(r"(?:have|earn|make|receive|get|save|raise|collect|win)$")
+_REDUCED = re.compile(r"\b(?:reduc|discount|saving|increase|decrease|differ)")
 _LACKING = re.compile(r"\b(?:missing|lacks?|short|needs?)\b")
 _PRICED = re.compile(r"\b(?:cost|price|pay|bill|charge)\b")
 _BULKY = re.compile(
@@ -182,7 +183,8 @@ def _split_money(setting: Setting) -> Extension | None:
 
 
 def _discount(setting: Setting) -> Extension | None:
-    if setting.named.is_shared or not _PRICED.search(f"{setting.named.verb} {setting.named.phrase}"):
+    text = f"{setting.named.verb} {setting.named.phrase}"
+    if setting.named.is_shared or not _PRICED.search(text) or _REDUCED.search(text):
         return None
     share = setting.share("The coupon takes off", setting.currency)
     if share is None:

@@ -48,6 +48,16 @@ _LISTED = re.compile(
     r"\s[\w\s'-]{2,40}?(?:,|:|;|\s-|\()\s*[\w\s'$%-]+?(?:,[^.?!]*?)?,?\s+(?:and|or)\s", re.IGNORECASE
 )
 _BACK_REFERENCE = re.compile(r"\b(?:the|these|those|all|both)\s$", re.IGNORECASE)
+_MEASURE = (
+    r"(?:pound|ounce|gram|kilogram|inche?|foot|feet|yard|meter|centimeter|kilometer|mile|liter|milliliter|gallon"
+    r"|quart|pint|cup|minute|second|hour|day|week|month|cent|acre|ton|dollar|euro)s?"
+)
+_DEFINED = re.compile(
+    rf"\b(?:1|one|an?|per) {_MEASURE} (?:is|equals|=|has|contains|is equivalent to)"
+    r"(?: about| approximately| equal to| exactly)? [$€£]?$",
+    re.IGNORECASE,
+)
+_MEASURES = re.compile(rf"\s*{_MEASURE}\b", re.IGNORECASE)
 _SOME_OF_THEM = re.compile(r"\b(?:first|last|other|remaining)\s$", re.IGNORECASE)
 _TIME_UNIT = re.compile(r"\s+(?:second|minute|hour|day|night|week|month|year)", re.IGNORECASE)
 _DIMENSION = re.compile(r"\d\s*(?:x|by)\s*$")
@@ -73,6 +83,8 @@ def is_fixed(question: str, quantity: Quantity) -> bool:
     if write_like(quantity.value, text, quantity.form) is None or _LABEL.search(before):
         return True
     if quantity.form is not Form.PERCENT and _MEANT.match(after):
+        return True
+    if _DEFINED.search(before) and _MEASURES.match(after):
         return True
     if _is_year(quantity, text, before, after) or (AGE.match(after) and quantity.value < 3):
         return True

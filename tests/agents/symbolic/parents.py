@@ -58,9 +58,9 @@ PUPILS = problem(
     30,
 )
 AGES = problem(
-    "Nora is 14 years old. Her uncle is 3 times as old as she is. How old is her uncle?",
-    "The uncle is 14*3 = <<14*3=42>>42 years old.",
-    42,
+    "Nora is 6 years old. Her uncle is 3 times as old as she is. How old is her uncle?",
+    "The uncle is 6*3 = <<6*3=18>>18 years old.",
+    18,
 )
 BUSES = problem(
     "Twelve buses with 45 seats each bring guests to a fair. 60 seats stay empty. "

@@ -34,6 +34,7 @@ def options(text: str) -> list[str]:
         "6 items: pens, caps, and hats",
         "a 3 x 4 grid",
         "the first 3 boxes",
+        "A kilogram is equal to 2.2 pounds",
         "2 friends, Ann and Bob, and then Tim with Eva",
     ],
 )
@@ -80,7 +81,14 @@ def test_round_numbers_get_round_candidates() -> None:
 
 @pytest.mark.parametrize(
     ("text", "most"),
-    [("5 days a week", 7), ("8 hours a day", 12), ("3 times as many", 9), ("9 months per year", 12)],
+    [
+        ("5 days a week", 7),
+        ("6 days of the week", 7),
+        ("25 days per month", 30),
+        ("8 hours a day", 12),
+        ("3 times as many", 9),
+        ("9 months per year", 12),
+    ],
 )
 def test_candidates_fit_into_the_week_the_day_or_the_year(text: str, most: int) -> None:
     assert max(int(option) for option in options(text)) <= most
