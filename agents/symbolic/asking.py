@@ -59,7 +59,7 @@ _EMPTY_OPENING = re.compile(
 _OPEN_END = re.compile(
     r"\b(?:by|in|at|least|most|than|about|approximately|exactly|for|of|and|to|out)$", re.IGNORECASE
 )
-_NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it|deep|tall|wide|high|far)\b))[A-Za-z][A-Za-z' -]*")
+_NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it|like|deep|tall|wide|high|far)\b))[A-Za-z][A-Za-z' -]*")
 _BESIDE = re.compile(
     r",? in dollars\b,?|,? (?:in total|in all|altogether|combined|total)(?=$|,)|,? in total\b"
 )

@@ -30,6 +30,7 @@ _PLURAL_AMOUNT = re.compile(
 )
 _GAINING = re.compile(r"(?:have|earn|make|receive|get|save|raise|collect|win)$")
 _REDUCED = re.compile(r"\b(?:reduc|discount|saving|increase|decrease|differ)")
+_PLURAL = re.compile(r"^(?!additional)(?:.+ of .+|.*(?:s|people|children|men))$")
 _LACKING = re.compile(r"\b(?:missing|lacks?|short|needs?)\b")
 _PRICED = re.compile(r"\b(?:cost|price|pay|bill|charge)\b")
 _BULKY = re.compile(
@@ -40,11 +41,11 @@ _DATE = re.compile(r"(?:the|his|her|its) (?:year|date|day|month|hour|number that
 _SMALL_GOODS_WORDS = (
     "apples oranges bananas lemons mangoes peaches pears plums books notebooks pencils pens crayons markers "
     "erasers cookies cupcakes cakes pies donuts doughnuts muffins brownies loaves candies lollipops "
-    "chocolates stickers cards marbles balls balloons toys dolls blocks beads bracelets necklaces buttons "
-    "candles flowers roses tulips plants bottles cans cups plates bowls boxes bags packs packages jars "
-    "cartons tickets stamps shirts hats scarves socks towels pizzas sandwiches hotdogs burgers tacos eggs "
-    "potatoes tomatoes onions carrots cucumbers pumpkins watermelons melons seashells shells posters "
-    "envelopes folders bulbs seeds sodas juices magazines comics bouquets baskets clips pins ribbons"
+    "chocolates stickers cards marbles balls balloons toys dolls beads bracelets necklaces buttons candles "
+    "flowers roses tulips plants bottles cans cups plates bowls boxes bags packs packages jars cartons "
+    "tickets stamps shirts hats scarves socks towels pizzas sandwiches hotdogs burgers tacos eggs potatoes "
+    "tomatoes onions carrots cucumbers pumpkins watermelons melons seashells shells posters envelopes "
+    "folders bulbs seeds sodas juices magazines comics bouquets baskets clips pins ribbons"
 )
 _SMALL_GOODS = frozenset(_SMALL_GOODS_WORDS.split())
 
@@ -230,7 +231,7 @@ def _short_of(setting: Setting) -> Extension | None:
     goal = setting.pick([(whole // grain + more) * grain for more in range(1, 5)])
     after, unit = _unit(setting)
     counted = _CURRENCIES.get(unit, setting.named.noun)
-    if goal is None or goal <= setting.answer or not counted or counted.startswith("additional"):
+    if goal is None or goal <= setting.answer or not _PLURAL.search(counted):
         return None
     told, value = line("The difference is", Fraction(goal), "-", setting.answer, after, unit)
     asking = f"by how many {counted} does {setting.named.phrase} fall short of {unit}{goal}"

@@ -30,7 +30,7 @@ _MEANT = re.compile(
     r"|[\s-]*(?:dollar|cent|pound|euro|pence|peso)?s?[\s-]*(?:bill|note|coin|banknote)"
     # parts of bodies and things that come in fixed numbers
     r"|[\s-]*(?:\w+\s)?(?:leg|wheel|side|eye|arm|wing|finger|toe|tire|string|inning|quarter|season|suit|letter"
-    r"|face|corner|paw|tentacle|horn|claw|syllable|vowel|consonant)(?:s|ged|d)?\b",
+    r"|face|corner|paw|tentacle|horn|claw|stripe|syllable|vowel|consonant)(?:s|ged|d)?\b",
     re.IGNORECASE,
 )
 _KINDS = re.compile(

@@ -46,9 +46,9 @@ IMPLIED = {
     for value, words in {
         2: r"twice|doubl|\bhal[fv]|both|\bpair|couple|round[- ]trip|forth|to and from|each way|twin|square"
         r"|rectang|average|\bback\b|\bsecond\b|\bother\b|return|two-way|biweekly|between them|together",
-        3: r"triple|thrice|third|triang|yard|average|trio",
-        4: r"quarter|fourth|square|rectang|month|perimeter|quadrup|average",
-        5: r"fifth|weekday|work ?day|work ?week|nickel|school|monday|average",
+        3: r"tripl|thrice|third|triang|yard|average|trio",
+        4: r"quarter|quadrupl|fourth|square|rectang|month|perimeter|average",
+        5: r"fifth|quintupl|weekday|work ?day|work ?week|nickel|school|monday|average",
         6: r"sixth|dozen|hexagon|saturday",
         7: r"week|daily|seventh|every ?day|each day",
         8: r"eighth|octagon|octop|spider",

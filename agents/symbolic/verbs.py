@@ -16,7 +16,8 @@ _IRREGULAR_FORMS = (
     "send:sent set:set sew:sewed shake:shook shoot:shot shut:shut sing:sang sink:sank sit:sat sleep:slept "
     "slide:slid speak:spoke spend:spent spin:spun split:split spread:spread stand:stood steal:stole "
     "stick:stuck string:strung strike:struck sweep:swept swim:swam take:took teach:taught tell:told "
-    "think:thought throw:threw wake:woke wear:wore weave:wove win:won wind:wound write:wrote"
+    "think:thought throw:threw wake:woke wear:wore weave:wove win:won wind:wound withdraw:withdrew "
+    "write:wrote"
 )
 _IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR_FORMS.split())
 _REGULAR_VERBS = (
