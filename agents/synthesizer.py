@@ -19,8 +19,13 @@ class Synthesizer(Protocol):
 
     name: str
 
-    def write(self, problem: Problem, operator: Operator, rng: random.Random) -> Draft | Refusal:
-        """A draft made from the problem with the operator, the same for the same state of `rng`."""
+    def write(
+        self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+    ) -> Draft | Refusal:
+        """A draft made from the problem with the operator, the same for the same state of `rng`.
+
+        `others` are problems that it may be chained with to make it harder.
+        """
         ...
 
 
@@ -29,11 +34,9 @@ class SymbolicSynthesizer:
 
     name = "symbolic"
 
-    def __init__(self, others: Sequence[Problem] = ()) -> None:
-        """`others` are problems that a parent may be chained with to make it harder."""
-        self.others = tuple(others)
-
-    def write(self, problem: Problem, operator: Operator, rng: random.Random) -> Draft | Refusal:
+    def write(
+        self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+    ) -> Draft | Refusal:
         derivation = derive(problem.question, problem.solution, problem.answer)
         if isinstance(derivation, Refusal):
             return derivation
@@ -41,7 +44,7 @@ class SymbolicSynthesizer:
             return Refusal(reason=Reason.NO_DERIVATION, detail="the solution goes on after its answer")
         if operator is Operator.SIMILAR:
             return similar(problem, derivation, rng)
-        return harder(problem, derivation, self.others, rng)
+        return harder(problem, derivation, others, rng)
 
 
 def _ends_in_answer(problem: Problem) -> bool:

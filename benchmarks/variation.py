@@ -30,10 +30,9 @@ PARTNERS = 300
 def main() -> None:
     arguments = _arguments()
     problems = load(arguments.problems, arguments.limit)
-    synthesizer = SymbolicSynthesizer(problems[:PARTNERS])
     print(f"{arguments.problems}: {len(problems)} problems, seed {arguments.seed}")
     for operator in arguments.operators:
-        written = _write_all(problems, synthesizer, operator, arguments.seed)
+        written = _write_all(problems, operator, arguments.seed)
         chosen = random.Random(arguments.seed).sample(written, min(arguments.sample, len(written)))
         for number, (parent, draft) in enumerate(chosen, start=1):
             print(f"\n{number}. {operator}\nparent: {parent.question}")
@@ -57,14 +56,13 @@ def load(name: str, limit: int) -> list[Problem]:
     return source.draw(source.templates, limit, refuse=lambda _: None, chance=random.Random(1))
 
 
-def _write_all(
-    problems: Sequence[Problem], synthesizer: SymbolicSynthesizer, operator: Operator, seed: int
-) -> list[tuple[Problem, Draft]]:
+def _write_all(problems: Sequence[Problem], operator: Operator, seed: int) -> list[tuple[Problem, Draft]]:
+    synthesizer, others = SymbolicSynthesizer(), problems[:PARTNERS]
     start = time.perf_counter()
     written, refused = [], Counter[str]()
     for problem in problems:
         rng = random.Random(f"{seed} {problem.id} {operator}")
-        draft = synthesizer.write(problem, operator, rng)
+        draft = synthesizer.write(problem, operator, others, rng)
         if isinstance(draft, Draft):
             written.append((problem, draft))
         else:

@@ -68,6 +68,7 @@ class Shelf:
         for problem in known:
             if problem.split not in TAUGHT_SPLITS:
                 evaluations[evaluation_name(problem.split)].append(problem)
+        self.others = [p for p in known if p.split == "seed" and p.round <= state.round + 1]
         self.seen = {exact_form(problem.question) for problem in known}
         self.decontaminator = Decontaminator(evaluations)
         self.round = state.round + 1
@@ -80,7 +81,7 @@ class Shelf:
         reason = str(Reason.NO_VARIATION)
         for number in range(DRAFTS):
             rng = random.Random(f"{self.context.settings.seed} {self.round} {parent.id} {operator} {number}")
-            draft = self.context.synthesizer.write(parent, operator, rng)
+            draft = self.context.synthesizer.write(parent, operator, self.others, rng)
             if isinstance(draft, Refusal):
                 reason = str(draft.reason)
                 break
