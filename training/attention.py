@@ -1,4 +1,4 @@
-"""Attention and key-value cache for students of the plain kind, made for small models on a CPU."""
+"""Attention for students of the plain kind, made for small models on a CPU."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PretrainedConfig
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from transformers.masking_utils import eager_mask
 
 GROUPED = "grouped"
 PLAIN_MODELS = frozenset({"llama", "qwen2", "qwen3"})
 """Model types with nothing but scaled dot products under a mask: no soft caps, sinks or recurrent state."""
-ROOM = 64
-"""Positions by which the cache grows."""
 
 
 def is_plain(config: PretrainedConfig) -> bool:
@@ -48,40 +45,3 @@ def grouped_attention(
 
 AttentionInterface.register(GROUPED, grouped_attention)
 AttentionMaskInterface.register(GROUPED, eager_mask)
-
-
-class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
-    """A cache layer that writes new positions into room kept free, where `DynamicLayer` copies all it has."""
-
-    room: tuple[Tensor, Tensor] | None = None
-
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        start = self.get_seq_length()
-        end = start + key_states.shape[2]
-        if self.room is None or self.room[0].shape[0] != key_states.shape[0] or self.room[0].shape[2] < end:
-            self.room = self.enlarged(key_states, start, end), self.enlarged(value_states, start, end)
-            if self.keys is not None and self.values is not None and start:
-                self.room[0][:, :, :start] = self.keys
-                self.room[1][:, :, :start] = self.values
-        self.room[0][:, :, start:end] = key_states
-        self.room[1][:, :, start:end] = value_states
-        self.keys, self.values = self.room[0][:, :, :end], self.room[1][:, :, :end]
-        return self.keys, self.values
-
-    def enlarged(self, states: Tensor, start: int, end: int) -> Tensor:
-        batch, heads, _, size = states.shape
-        return states.new_empty(batch, heads, end + (ROOM if start else 0), size)
-
-    def batch_select_indices(self, indices: Tensor) -> None:
-        super().batch_select_indices(indices)
-        self.room = None
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        super().batch_repeat_interleave(repeats)
-        self.room = None
-
-
-def new_cache(config: PretrainedConfig) -> Cache:
-    return Cache(layer_class_to_replicate=RoomyLayer) if is_plain(config) else DynamicCache(config=config)

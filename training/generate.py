@@ -10,9 +10,8 @@ from itertools import islice, takewhile
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache
+from transformers.cache_utils import DynamicCache
 
-from training.attention import new_cache
 from training.config import GenerateConfig
 from training.prompts import prompt_ids
 from training.student import Student, free_memory
@@ -125,7 +124,7 @@ def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -
 class Reading:
     """Where the student stands in a batch of texts."""
 
-    cache: Cache
+    cache: DynamicCache
     mask: Tensor
     """(rows, positions): 1 where a position holds a token, 0 where it is padding."""
     positions: Tensor
@@ -152,7 +151,7 @@ class Reading:
 def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
     """Run the prompts through the student: what all begin with once, the rest padded on the left."""
     device = student.runtime.device
-    cache = new_cache(student.model.config)
+    cache = DynamicCache(config=student.model.config)
     shared = common_start([ids[:-1] for ids in prompts])
     if shared and len(prompts) > 1:
         student.model.base_model(input_ids=torch.tensor([shared], device=device), past_key_values=cache)
@@ -201,7 +200,7 @@ def draw_numbers(batch: Sequence[Encoded], config: GenerateConfig) -> Tensor:
 def choose(logits: Tensor, temperature: float, draws: Tensor) -> Tensor:
     """The next token of each row: the likeliest, or where the running sum of odds passes the draw."""
     if temperature == 0:
-        return logits.argmax(dim=-1)
+        return logits.float().argmax(dim=-1)  # five times as fast as in bfloat16 on a CPU
     sums = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
     passed = torch.searchsorted(sums, draws[:, None] * sums[:, -1:], right=True)[:, 0]
     return passed.clamp(max=logits.shape[-1] - 1)
