@@ -1,4 +1,4 @@
-"""Turns examples into token rows with completion-only labels, and rows into batches of like length."""
+"""Turns examples into token rows with completion-only labels, and rows into batches."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from training.tasks import Example
 
 IGNORED = -100
 """Label of a position that takes no part in the loss."""
-WINDOW_BATCHES = 8
-"""Batches whose examples are sorted by length together: wide enough to save padding, narrow enough to mix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +35,14 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
 
 
 def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:
-    """Every row once, in batches of nearly equal length and random order."""
+    """Every row once, in random batches; sorting them by length would put like problems into one step."""
     order = list(rows)
     rng.shuffle(order)
-    batches: list[list[Row]] = []
-    window = WINDOW_BATCHES * batch_size
-    for start in range(0, len(order), window):
-        near = sorted(order[start : start + window], key=len)
-        batches += [near[i : i + batch_size] for i in range(0, len(near), batch_size)]
-    rng.shuffle(batches)
-    return batches
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
 def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
-    """The batch in pieces of at most `max_tokens`, padding included; a longer row is a piece of its own."""
+    """The batch in pieces of like length, each a single row or at most `max_tokens`, padding included."""
     pieces: list[list[Row]] = []
     for row in sorted(batch, key=len):
         if pieces and (len(pieces[-1]) + 1) * len(row) <= max_tokens:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
-import sys
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +11,6 @@ import torch
 from errors import StudentError
 from training.config import Device
 from training.tasks import DeviceReport
-
-# Numbers of glibc's malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +23,7 @@ class Runtime:
 
 
 def choose_runtime(device: Device) -> Runtime:
-    """The device asked for, or the best there is for `auto`; on the CPU it sets threads and allocator too."""
+    """The device asked for, or the best there is for `auto`; on the CPU it sets the threads too."""
     kind = best_kind() if device == "auto" else device
     if kind == "cuda" and not torch.cuda.is_available():
         raise StudentError("device 'cuda' is not there: torch sees no CUDA GPU; give --device cpu or auto")
@@ -36,7 +31,6 @@ def choose_runtime(device: Device) -> Runtime:
         raise StudentError("device 'mps' is not there: torch sees no Apple GPU; give --device cpu or auto")
     if kind == "cpu":
         torch.set_num_threads(usable_cores())
-        keep_freed_memory()
     fast = kind == "cuda" or (kind == "cpu" and cpu_has_bfloat16())
     return Runtime(torch.device(kind), torch.bfloat16 if fast else torch.float32)
 
@@ -55,14 +49,6 @@ def cpu_has_bfloat16() -> bool:
 
 def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def keep_freed_memory() -> None:
-    """Stop glibc from handing big blocks back to the kernel after each use: fetching them again is slow."""
-    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_MAX, 0)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def describe(runtime: Runtime) -> DeviceReport:

@@ -20,6 +20,8 @@ from training.preflight import fitting_rows
 from training.student import Student, free_memory, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
 
+BETAS = (0.9, 0.95)
+"""Of AdamW. A round is some dozens of steps: the usual 0.999 would remember the first ones to the end."""
 HEAD_ROWS = 128
 """Positions for which odds over the whole vocabulary are held at once."""
 
@@ -178,5 +180,5 @@ def new_weight(used: nn.Parameter, config: FineTuneConfig) -> Weight:
     full = used.dtype == torch.float32
     master = used if full else nn.Parameter(used.detach().float())
     decay = config.weight_decay if used.dim() > 1 else 0.0
-    optimizer = torch.optim.AdamW([master], lr=config.learning_rate, weight_decay=decay, fused=True)
+    optimizer = torch.optim.AdamW([master], config.learning_rate, BETAS, weight_decay=decay, fused=True)
     return Weight(used, master, optimizer)

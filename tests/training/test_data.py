@@ -42,12 +42,6 @@ def test_the_order_of_an_epoch_hangs_on_its_seed_alone() -> None:
     assert epoch_batches(rows, 8, random.Random(1)) != epoch_batches(rows, 8, random.Random(2))
 
 
-def test_a_batch_holds_rows_of_like_length() -> None:
-    rows = rows_of(*[10, 90] * 64)
-    widths = [{len(row) for row in batch} for batch in epoch_batches(rows, 16, random.Random(0))]
-    assert all(len(width) == 1 for width in widths)
-
-
 def test_pieces_of_a_batch_stay_within_the_token_budget() -> None:
     pieces = micro_batches(rows_of(5, 9, 10, 10, 30, 100), 40)
     assert [[len(row) for row in piece] for piece in pieces] == [[5, 9, 10, 10], [30], [100]]
