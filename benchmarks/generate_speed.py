@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,8 @@ def main() -> None:
         print(title)
         compare(
             {
-                "ours": lambda requests=requests: ours(student, requests),
-                "model.generate": lambda requests=requests: plain(untouched, requests),
+                "ours": partial(ours, student, requests),
+                "model.generate": partial(plain, untouched, requests),
             }
         )
 

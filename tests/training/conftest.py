@@ -17,9 +17,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def runtime() -> Runtime:
-    chosen = choose_runtime("cpu")
-    torch.set_num_threads(1)  # faster for weights this small
-    return chosen
+    return choose_runtime("cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread(runtime: Runtime) -> None:  # noqa: ARG001
+    """Faster for weights this small, and far faster where other processes want the cores too."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
