@@ -158,7 +158,7 @@ def add_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="which fresh problems (default: 0)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument(
-        "--max-new-tokens", type=int, default=256, metavar="N", help="longest answer (default: 256)"
+        "--max-new-tokens", type=int, default=192, metavar="N", help="longest answer (default: 192)"
     )
     add_json(parser)
     parser.set_defaults(command=evaluate)

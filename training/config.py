@@ -29,7 +29,7 @@ class FineTuneConfig:
     max_gradient_norm: float = 1.0
     batch_size: int = 16
     """Examples to one optimizer step."""
-    micro_batch_tokens: int = 1024
+    micro_batch_tokens: int = 512
     """Tokens, padding included, that go through the model at once."""
     max_length: int = 768
     """Tokens of prompt and rationale together; longer examples are left out."""
@@ -44,7 +44,7 @@ class FineTuneConfig:
 class GenerateConfig:
     """How a student answers."""
 
-    max_new_tokens: int = 256
+    max_new_tokens: int = 192
     temperature: float = 0.0
     """0 is greedy."""
     batch_size: int = 64
