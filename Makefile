@@ -11,6 +11,7 @@ ARGS ?=
 
 .venv/installed-dev: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	.venv/bin/python -c "from settings import cache_folder; from training.weights import student_path; student_path('smollm2-135m', cache_folder())"
 	touch $@
 
 run: .venv/installed

@@ -1,0 +1,51 @@
+"""What the README says is true: its commands exist, its program runs."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from graph.run import open_store
+from settings import OPTIONS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_option_that_the_readme_names_exists() -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
+    known = {option.flag for option in OPTIONS} | {"--run-dir", "--config", "--json", "--help"}
+    assert named <= known
+
+
+def test_the_commands_of_the_readme_are_in_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)", README)) <= targets
+
+
+def test_every_file_and_folder_that_the_readme_links_exists() -> None:
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    folders = re.findall(r"^\| `([a-z]+)/` \|", README, re.MULTILINE)
+    assert links
+    assert folders
+    assert all((ROOT / name).exists() for name in [*links, *folders])
+
+
+def test_the_teacher_of_the_readme_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = [first + second for first in "BDFGKLMN" for second in ("ob", "an", "ill", "on", "im")]
+    rows = (
+        {
+            "question": f"{name} buys {n} pens for ${n + 1} each. How much is that?",
+            "answer": f"#### {n * (n + 1)}",
+        }
+        for n, name in enumerate(names, 2)
+    )
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "README.md", "exec"), {})
+    store = open_store(tmp_path / "runs" / "mine")
+    assert {rationale.agent for rationale in store.rationales()} == {"mine"}
+    assert {str(rationale.reason) for rationale in store.rationales()} == {"accepted"}

@@ -1,0 +1,59 @@
+"""The real weights that a default run starts from: they come with the installation, into the user's cache."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from settings import cache_folder
+from training.config import FineTuneConfig, GenerateConfig
+from training.tasks import Batch, Completion, Event, Example, FineTuneTask, GenerateTask, Request, Step
+from training.weights import student_path
+from training.worker import run_in_child
+
+PROGRAM = Example(
+    question="A crate holds 12 jars. How many jars do 7 crates hold?",
+    cue="Write a Python program.",
+    rationale="answer = 12 * 7",
+)
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Path:
+    ordinary = {name: value for name, value in os.environ.items() if name != "FDD_CACHE"}
+    return student_path("smollm2-135m", cache_folder(ordinary))
+
+
+def answer(student: Path, request: Request) -> Completion:
+    batches: list[Batch] = []
+
+    def on_event(event: Event) -> None:
+        assert isinstance(event, Batch)
+        batches.append(event)
+
+    run_in_child(
+        GenerateTask(student=student, requests=(request,), config=GenerateConfig(max_new_tokens=24)), on_event
+    )
+    return batches[0].completions[0]
+
+
+def test_it_answers_in_words(embedded: Path) -> None:
+    request = Request(key="a", question="What is the capital of France?", cue="Answer in one sentence.")
+    completion = answer(embedded, request)
+    assert "Paris" in completion.text
+    assert completion.finished
+
+
+def test_it_learns_to_write_a_program_from_one_example(embedded: Path, tmp_path: Path) -> None:
+    steps: list[Step] = []
+
+    def on_event(event: Event) -> None:
+        assert isinstance(event, Step)
+        steps.append(event)
+
+    config = FineTuneConfig(epochs=6, batch_size=1, learning_rate=1e-4)
+    output = tmp_path / "student"
+    run_in_child(FineTuneTask(student=embedded, examples=(PROGRAM,), output=output, config=config), on_event)
+    assert steps[-1].loss < steps[0].loss / 4
+    completion = answer(output, Request(key="a", question=PROGRAM.question, cue=PROGRAM.cue))
+    assert (completion.text, completion.finished) == (PROGRAM.rationale, True)
