@@ -30,7 +30,7 @@ class FineTuneConfig:
     batch_size: int = 16
     """Examples to one optimizer step."""
     micro_batch_tokens: int = 512
-    """Tokens, padding included, that go through the model at once."""
+    """Tokens, padding included, that go through the model at once; more where a GPU has the memory."""
     max_length: int = 768
     """Tokens of prompt and rationale together; longer examples are left out."""
     max_truncated_share: float = 0.02
@@ -48,5 +48,5 @@ class GenerateConfig:
     temperature: float = 0.0
     """0 is greedy."""
     batch_size: int = 64
-    """Requests decoded together."""
+    """Requests decoded together; on a GPU its free memory decides."""
     seed: int = 0

@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from training.attention import is_plain
 from training.config import FineTuneConfig
 from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
+from training.memory import free_bytes, tokens_at_once
 from training.preflight import fitting_rows
 from training.student import Student, free_memory, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
@@ -115,7 +116,8 @@ class Trainer:
         self.student, self.model, self.config, self.on_event = student, model, config, on_event
         self.weights = [new_weight(p, config) for p in model.parameters() if p.requires_grad]
         self.body, self.head = network.base_model, network.get_output_embeddings()
-        self.micro_batch_tokens = config.micro_batch_tokens
+        free = free_bytes(student.runtime)
+        self.micro_batch_tokens = tokens_at_once(network.config, config.micro_batch_tokens, free)
         model.train()
 
     def step(self, batch: Sequence[Row], rate: float) -> float:

@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from training.config import GenerateConfig
+from training.memory import free_bytes, rows_at_once
 from training.prompts import prompt_ids
 from training.student import Student, free_memory
 from training.tasks import Batch, Completion, Event, Generated, Notice, Request
@@ -43,7 +44,7 @@ def generate(
     """
     student.model.train(False)
     began, answered, written = time.monotonic(), 0, 0
-    batches = make_batches(student, requests, config.batch_size)
+    batches = make_batches(student, requests, config)
     for number, batch in enumerate(batches, start=1):
         if all(item.request.key in done for item in batch):
             continue
@@ -54,13 +55,17 @@ def generate(
     return Generated(completions=answered, new_tokens=written, seconds=time.monotonic() - began)
 
 
-def make_batches(student: Student, requests: Sequence[Request], size: int) -> list[list[Encoded]]:
+def make_batches(
+    student: Student, requests: Sequence[Request], config: GenerateConfig
+) -> list[list[Encoded]]:
     """Longest prompts first, so that a batch too big for the memory shows at once."""
     encoded = [
         Encoded(request, prompt_ids(student.tokenizer, request.question, request.cue, request.shots))
         for request in requests
     ]
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
+    lengths = [len(item.ids) + config.max_new_tokens for item in encoded]
+    size = rows_at_once(student.model.config, lengths, config.batch_size, free_bytes(student.runtime))
     items = iter(encoded)
     return list(iter(lambda: list(islice(items, size)), []))
 

@@ -38,7 +38,7 @@ def greedy_alone(student: Student, request: Request, length: int) -> list[int]:
 
 def test_a_batch_with_cache_and_padding_writes_what_each_row_would_alone(exact: Student) -> None:
     expected = {r.key: greedy_alone(exact, r, 12) for r in REQUESTS}
-    (batch,) = make_batches(exact, REQUESTS, 5)
+    (batch,) = make_batches(exact, REQUESTS, GenerateConfig(batch_size=5))
     texts = decode(exact, batch, SHORT)
     assert {item.request.key: ids for item, ids in zip(batch, texts, strict=True)} == expected
 

@@ -1,0 +1,29 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from training.device import Runtime
+from training.memory import free_bytes, rows_at_once, tokens_at_once
+
+SMOLLM2 = SimpleNamespace(
+    hidden_size=576, num_attention_heads=9, num_key_value_heads=3, num_hidden_layers=30, vocab_size=49152
+)
+GIB = 2**30
+
+
+def test_on_a_cpu_the_settings_decide() -> None:
+    assert free_bytes(Runtime(torch.device("cpu"), torch.float32)) is None
+    assert rows_at_once(SMOLLM2, [300] * 500, 64, None) == 64
+    assert tokens_at_once(SMOLLM2, 512, None) == 512
+
+
+@pytest.mark.parametrize(("free", "rows"), [(GIB, 88), (8 * GIB, 500), (1, 1)])
+def test_a_gpu_decodes_what_its_memory_holds(free: int, rows: int) -> None:
+    """300 tokens of 30 layers with 3 heads of 64 keys and values take 6.9 MB, and the odds 0.4 MB."""
+    assert rows_at_once(SMOLLM2, [300] * 500, 64, free) == rows
+
+
+def test_a_gpu_trains_on_more_tokens_at_once_and_never_on_fewer() -> None:
+    assert tokens_at_once(SMOLLM2, 512, 80 * GIB) > 40_000
+    assert tokens_at_once(SMOLLM2, 512, 1) == 512

@@ -1,0 +1,41 @@
+"""How much goes through a student at once: as set on a CPU, by the free memory on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from training.device import Runtime
+
+USABLE = 0.6
+"""Share of the free memory that is planned with; what still does not fit is halved when it fails."""
+ACTIVATION_BYTES = 68
+"""Kept for the backward pass per token, layer and hidden unit: twice the 34 that Korthikanti et al. (arXiv
+2205.05198, equation 1) count in 16 bits without attention scores, as gated layers keep more."""
+
+
+def free_bytes(runtime: Runtime) -> int | None:
+    """Free memory of a CUDA device; None elsewhere, where the settings decide."""
+    return torch.cuda.mem_get_info(runtime.device)[0] if runtime.device.type == "cuda" else None
+
+
+def rows_at_once(model_config: Any, lengths: Sequence[int], set_rows: int, free: int | None) -> int:
+    """Rows to decode together; `lengths` are tokens of prompt and answer, `free` is in bytes."""
+    if free is None or not lengths:
+        return set_rows
+    heads = getattr(model_config, "num_key_value_heads", None) or model_config.num_attention_heads
+    width = model_config.hidden_size // model_config.num_attention_heads
+    keys_and_values = 2 * 2 * model_config.num_hidden_layers * heads * width
+    logits = 2 * 4 * model_config.vocab_size
+    fitting = int(USABLE * free) // (max(lengths) * keys_and_values + logits)
+    return max(1, min(fitting, len(lengths)))
+
+
+def tokens_at_once(model_config: Any, set_tokens: int, free: int | None) -> int:
+    """Tokens to train on together."""
+    if free is None:
+        return set_tokens
+    per_token = ACTIVATION_BYTES * model_config.num_hidden_layers * model_config.hidden_size
+    return max(set_tokens, int(USABLE * free) // per_token)
