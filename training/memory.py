@@ -27,8 +27,8 @@ def rows_at_once(model_config: Any, lengths: Sequence[int], set_rows: int, free:
         return set_rows
     heads = getattr(model_config, "num_key_value_heads", None) or model_config.num_attention_heads
     width = model_config.hidden_size // model_config.num_attention_heads
-    keys_and_values = 2 * 2 * model_config.num_hidden_layers * heads * width
-    logits = 2 * 4 * model_config.vocab_size
+    keys_and_values: int = 2 * 2 * model_config.num_hidden_layers * heads * width
+    logits: int = 2 * 4 * model_config.vocab_size
     fitting = int(USABLE * free) // (max(lengths) * keys_and_values + logits)
     return max(1, min(fitting, len(lengths)))
 
@@ -37,5 +37,5 @@ def tokens_at_once(model_config: Any, set_tokens: int, free: int | None) -> int:
     """Tokens to train on together."""
     if free is None:
         return set_tokens
-    per_token = ACTIVATION_BYTES * model_config.num_hidden_layers * model_config.hidden_size
+    per_token: int = ACTIVATION_BYTES * model_config.num_hidden_layers * model_config.hidden_size
     return max(set_tokens, int(USABLE * free) // per_token)
