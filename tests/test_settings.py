@@ -8,13 +8,13 @@ from settings import OPTIONS, Settings, cache_folder, load_settings
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
-    file.write_text("rounds = 1\nsamples = 2\n[problems]\nlimit = 10\n[fine_tune]\nepochs = 1.5\n")
+    file.write_text("rounds = 1\nsamples = 2\n[problems]\nlimit = 10\n[fine_tune]\nepochs = 2\n")
     environment = {"FDD_SAMPLES": "4", "FDD_PROBLEMS_LIMIT": "20"}
     settings = load_settings({"problems.limit": "30"}, file, environment)
     assert settings.rounds == 1
     assert settings.samples == 4
     assert settings.problems.limit == 30
-    assert settings.fine_tune.epochs == 1.5
+    assert settings.fine_tune.epochs == 2
 
 
 def test_one_seed_decides_every_draw() -> None:

@@ -169,12 +169,11 @@ def test_an_existing_run_folder_is_refused_with_the_way_to_resume(tmp_path: Path
 
 def test_problems_without_a_usable_solution_leave_no_run_folder(tmp_path: Path, cache: Path) -> None:
     file = tmp_path / "bare.jsonl"
-    file.write_text(
-        "".join(
-            f'{{"question": "How much is {n} and {n} when {chr(64 + n)} asks?", "answer": "#### {2 * n}"}}\n'
-            for n in range(1, 41)
-        )
+    rows = (
+        {"question": f"How much is {n} and {n} when {chr(64 + n)} asks?", "answer": f"#### {2 * n}"}
+        for n in range(1, 41)
     )
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     settings = load_settings({"rounds": "1", "student": "tiny", "problems.name": str(file)}, environment={})
     with pytest.raises(ProblemSetError, match=r"no problem of .* has a usable solution"):
         start(settings, tmp_path / "run", Recorder(), cache=cache)

@@ -196,7 +196,7 @@ def test_a_test_file_may_have_the_name_of_one_of_our_sets(tmp_path: Path) -> Non
     sets = prepare(replace(SYMBOLIC, test=str(test), test_size=10))
     assert {name: len(problems) for name, problems in sets.tests.items()} == {
         "in-domain": 10,
-        "held-out": 100,
+        "held-out": 60,
         "dev-file": 10,
     }
     assert list(sets.evaluation_sets) == ["dev", "in-domain", "held-out", "dev-file"]
