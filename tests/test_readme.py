@@ -34,7 +34,7 @@ def test_every_file_and_folder_that_the_readme_links_exists() -> None:
 
 
 def test_the_teacher_of_the_readme_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    query, program = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = [first + second for first in "BDFGKLMN" for second in ("ob", "an", "ill", "on", "im")]
     rows = (
         {
@@ -46,6 +46,7 @@ def test_the_teacher_of_the_readme_teaches(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.chdir(tmp_path)
     exec(compile(program, "README.md", "exec"), {})
+    exec(query.replace("DIR", "runs/mine"), {})
     store = open_store(tmp_path / "runs" / "mine")
     assert {rationale.agent for rationale in store.rationales()} == {"mine"}
     assert {str(rationale.reason) for rationale in store.rationales()} == {"accepted"}
