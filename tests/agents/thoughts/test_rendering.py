@@ -13,7 +13,6 @@ from agents.symbolic.derivation import Constant, Derivation, Expression, Operati
 from agents.symbolic.parse import derive
 from agents.thoughts import THOUGHTS, thought
 from agents.thoughts.infix import with_names, with_values
-from agents.thoughts.pot import ProgramOfThought, lettered
 from domain import Reason
 from errors import UsageError
 from problems.gsm_symbolic import GsmSymbolic
@@ -51,20 +50,6 @@ def test_a_program_is_one_assignment_a_step(kites: Derivation) -> None:
         "kites_red = 25 * kites_in_months / 100",
         "answer = kites_in_months - kites_red",
     ]
-
-
-def test_a_program_may_have_letters_for_names(kites: Derivation) -> None:
-    assert ProgramOfThought(names=lettered).render(kites).splitlines() == [
-        "a = 48 / 2",
-        "b = 48 + a",
-        "c = 25 * b / 100",
-        "answer = b - c",
-    ]
-
-
-def test_a_program_may_carry_the_sentences(kites: Derivation) -> None:
-    first = ProgramOfThought(comments=True).render(kites).splitlines()[0]
-    assert first == "kites_in_june = 48 / 2  # It sold 48/2 = 24 kites in June."
 
 
 def test_a_chain_of_thought_writes_its_arithmetic_in_sentences(kites: Derivation) -> None:
