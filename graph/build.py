@@ -6,6 +6,7 @@ from typing import Literal
 
 from langgraph.graph import END, START, StateGraph
 
+from graph.journal import logged
 from graph.nodes.evaluate import baseline, evaluate
 from graph.nodes.fine_tune import fine_tune
 from graph.nodes.probe import probe, probe_children
@@ -31,15 +32,15 @@ def build_run() -> StateGraph[RunState, RunContext, RunState, RunState]:
     """The outer graph, not compiled: a checkpointer is the caller's choice."""
     return (
         StateGraph(RunState, context_schema=RunContext)
-        .add_node(seed)
-        .add_node(teach)
-        .add_node(baseline)
-        .add_node(probe_children)
-        .add_node(fine_tune)
-        .add_node(evaluate)
-        .add_node(probe)
-        .add_node(synthesize)
-        .add_node(report)
+        .add_node("seed", logged(seed))
+        .add_node("teach", logged(teach))
+        .add_node("baseline", logged(baseline))
+        .add_node("probe_children", logged(probe_children))
+        .add_node("fine_tune", logged(fine_tune))
+        .add_node("evaluate", logged(evaluate))
+        .add_node("probe", logged(probe))
+        .add_node("synthesize", logged(synthesize))
+        .add_node("report", logged(report))
         .add_edge(START, "seed")
         .add_edge("seed", "teach")
         .add_conditional_edges("teach", is_first, {"first": "baseline", "later": "probe_children"})

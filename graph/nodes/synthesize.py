@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from time import perf_counter
 
 from langgraph.runtime import Runtime
 
 from agents.synthesizer import operator_for
-from domain import Band, Draft, Operator, Problem, Reason, Refusal, problem_id
+from domain import Band, Draft, Operator, Problem, Reason, Refusal, content_hash, problem_id
 from errors import StoppedError
+from graph.journal import call_of
 from graph.state import Progress, RunContext, RunState, RunUpdate
 from matching import exact_form
 from problems.contamination import Decontaminator
-from storage.records import TAUGHT_SPLITS, ProblemRecord, evaluation_name
+from storage.records import TAUGHT_SPLITS, CallRecord, ProblemRecord, evaluation_name
 
 DRAFTS = 3
 """Drafts asked for before a parent is left without a child, when they repeat what is there."""
@@ -34,7 +37,7 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
             raise StoppedError("stopped while writing problems")
         _report(state, context, count, len(parents), shelf)
         shelf.add_child(parent, operator_for(band))
-    context.store.add(shelf.written)
+    context.store.add([*shelf.calls, *shelf.written])
     _report(state, context, len(parents), len(parents), shelf)
     return {"round": state.round + 1, "added": len(shelf.written), "removed": dict(shelf.refused)}
 
@@ -74,30 +77,49 @@ class Shelf:
         self.round = state.round + 1
         self.context = context
         self.written: list[ProblemRecord] = []
+        self.calls: list[CallRecord] = []
         self.refused: Counter[str] = Counter()
 
     def add_child(self, parent: Problem, operator: Operator) -> None:
         """Write one child, or count why there is none."""
         reason = str(Reason.NO_VARIATION)
         for number in range(DRAFTS):
-            rng = random.Random(f"{self.context.settings.seed} {self.round} {parent.id} {operator} {number}")
-            draft = self.context.synthesizer.write(parent, operator, self.others, rng)
+            draft, call = self._ask(parent, operator, number)
+            self.calls.append(call)
             if isinstance(draft, Refusal):
                 reason = str(draft.reason)
                 break
             fault = self._fault(draft)
             if fault is None:
-                self._keep(draft, parent, operator)
+                self._keep(draft, parent, operator, call)
                 return
             reason = fault
         self.refused[reason] += 1
+
+    def _ask(self, parent: Problem, operator: Operator, number: int) -> tuple[Draft | Refusal, CallRecord]:
+        synthesizer, seed = self.context.synthesizer, self.context.settings.seed
+        rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {number}")
+        started, clock = datetime.now(UTC), perf_counter()
+        draft = synthesizer.write(parent, operator, self.others, rng)
+        call = call_of(
+            "synthesizer",
+            synthesizer.name,
+            content_hash(operator, parent.id, str(self.round)),
+            round=self.round,
+            seed=seed,
+            sample=number,
+            answered=isinstance(draft, Draft),
+            started=started,
+            seconds=perf_counter() - clock,
+        )
+        return draft, call
 
     def _fault(self, draft: Draft) -> str | None:
         if match := self.decontaminator.match(draft.question):
             return str(match)
         return str(Reason.DUPLICATE) if exact_form(draft.question) in self.seen else None
 
-    def _keep(self, draft: Draft, parent: Problem, operator: Operator) -> None:
+    def _keep(self, draft: Draft, parent: Problem, operator: Operator, call: CallRecord) -> None:
         problem = Problem(
             id=problem_id(draft.question, draft.answer),
             question=draft.question,
@@ -110,7 +132,8 @@ class Shelf:
             round=self.round,
         )
         self.seen.add(exact_form(draft.question))
-        self.written.append(ProblemRecord.of(problem, split="generated", agent=self.context.synthesizer.name))
+        agent = self.context.synthesizer.name
+        self.written.append(ProblemRecord.of(problem, split="generated", agent=agent, call_id=call.id))
 
 
 def _report(state: RunState, context: RunContext, done: int, total: int, shelf: Shelf) -> None:

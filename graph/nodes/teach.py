@@ -9,9 +9,10 @@ from langgraph.runtime import Runtime
 
 from domain import content_hash
 from errors import ProblemSetError, StoppedError
+from graph.journal import call_of
 from graph.lesson import LessonContext, LessonState, Try, build_lesson
 from graph.state import Progress, RunContext, RunState, RunUpdate
-from storage.records import CallRecord, ProblemRecord, RationaleRecord, Record, call_id, rationale_id
+from storage.records import ProblemRecord, RationaleRecord, Record, rationale_id
 
 LESSONS_AT_ONCE = 32
 """Lessons stored in one transaction: what a crash can make the teacher write again."""
@@ -52,28 +53,16 @@ def _rows(
     """The request to the teacher and the text it gave, as stored."""
     teacher, sample = context.teacher, int(taken.repair)
     prompt_hash = content_hash(teacher.prompt_hash(thought), problem.id)
-    call = CallRecord(
-        id=call_id(
-            agent="teacher",
-            model=teacher.name,
-            prompt_hash=prompt_hash,
-            settings_hash="",
-            seed=context.settings.seed,
-            sample=sample,
-        ),
+    call = call_of(
+        "teacher",
+        teacher.name,
+        prompt_hash,
         round=state.round,
-        agent="teacher",
-        model=teacher.name,
-        prompt_hash=prompt_hash,
-        settings_hash="",
         seed=context.settings.seed,
         sample=sample,
-        status="answered" if taken.reply.text else "refused",
-        prompt_tokens=0,
-        completion_tokens=0,
-        cost_usd=0.0,
-        seconds=taken.reply.seconds,
+        answered=bool(taken.reply.text),
         started=taken.reply.started,
+        seconds=taken.reply.seconds,
     )
     rationale = RationaleRecord(
         id=rationale_id(

@@ -95,6 +95,21 @@ def test_every_written_problem_has_a_parent_an_operator_and_a_round(
     assert {(child.operator, child.round) for child in children} == {(Operator.SIMILAR, 1)}
 
 
+def test_every_text_of_an_agent_names_its_call(finished: tuple[Path, Recorder, RunState]) -> None:
+    store = open_store(finished[0])
+    calls = {call.id: call.agent for call in store.calls()}
+    assert {calls[rationale.call_id or ""] for rationale in store.rationales()} == {"teacher"}
+    children = store.problems(splits=["generated"])
+    assert {calls[problem.call_id or ""] for problem in children} == {"synthesizer"}
+
+
+def test_every_phase_leaves_its_start_and_end(finished: tuple[Path, Recorder, RunState]) -> None:
+    events = [(event.phase, event.kind) for event in open_store(finished[0]).events()]
+    assert events[:2] == [("seed", "started"), ("seed", "finished")]
+    assert events[-2:] == [("report", "started"), ("report", "finished")]
+    assert len(events) == 2 * len(finished[1].phases)
+
+
 def test_a_child_is_compared_with_its_parent_by_the_same_student(
     finished: tuple[Path, Recorder, RunState],
 ) -> None:
