@@ -8,6 +8,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -31,17 +32,12 @@ PHASES = {
     "synthesize": "writing problems",
     "report": "reporting",
 }
-LINE_WIDTH = 160
-"""Of tables that go into a file or a pipe."""
 LINE_EVERY_SECONDS = 30.0
 """Where the output is no terminal, a phase that takes long says how far it is this often."""
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = LINE_WIDTH
-    return console
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
 class RunView:
@@ -135,16 +131,27 @@ def _accuracy(entry: EvaluationSummary) -> str:
     return f"{100 * entry['accuracy']:.1f} % [{100 * entry['low']:.1f}, {100 * entry['high']:.1f}]"
 
 
+def _cell(entry: EvaluationSummary) -> str:
+    """The same on two narrow lines."""
+    return f"{100 * entry['accuracy']:.1f} %\n{100 * entry['low']:.1f}–{100 * entry['high']:.1f}"
+
+
 def round_table(summary: Summary) -> Table:
     """The whole run, a row a student."""
     names = sorted({entry["name"] for row in summary["rounds"] for entry in row["evaluations"]})
-    table = Table(title="Accuracy by round, with 95 % intervals")
-    for heading in ("round", "problems", "new", "quarantined", "easy", "hard", *names):
+    table = Table(
+        title="Accuracy by round, with 95 % intervals",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        title_justify="left",
+    )
+    for heading in ("round", "prob-\nlems", "new", "quaran-\ntined", "easy", "hard", *names):
         table.add_column(heading, justify="right", no_wrap=True)
-    untaught = {entry["name"]: _accuracy(entry) for entry in summary["baseline"]["evaluations"]}
+    untaught = {entry["name"]: _cell(entry) for entry in summary["baseline"]["evaluations"]}
     table.add_row("untaught", "", "", "", "", "", *(untaught.get(name, "") for name in names))
     for row in summary["rounds"]:
-        accuracies = {entry["name"]: _accuracy(entry) for entry in row["evaluations"]}
+        accuracies = {entry["name"]: _cell(entry) for entry in row["evaluations"]}
         counts = (row["round"], row["problems"], row["added"], row["quarantined"], row["easy"], row["hard"])
         table.add_row(*map(str, counts), *(accuracies.get(name, "") for name in names))
     return table
