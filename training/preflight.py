@@ -31,7 +31,7 @@ def fitting_rows(
         raise PreflightError(
             "too_many_truncated",
             f"{cut} of {len(rows)} examples are longer than {config.max_length} tokens, more than the "
-            f"{config.max_truncated_share:.0%} allowed: raise the maximum length or shorten the rationales",
+            f"{config.max_truncated_share:.0%} allowed: raise --max-length, or leave long problems out",
         )
     return fitting
 

@@ -193,3 +193,24 @@ def test_problems_without_a_usable_solution_leave_no_run_folder(tmp_path: Path, 
     with pytest.raises(ProblemSetError, match=r"no problem of .* has a usable solution"):
         start(settings, tmp_path / "run", Recorder(), cache=cache)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_way_of_the_paper_with_three_thoughts_and_adapters_runs(tmp_path: Path, cache: Path) -> None:
+    """Every seed in the first set, probed again after training, several samples each."""
+    ways = {"thoughts": "pot,eot,cot", "samples": "2", "reprobe": "true", "initial_share": "1"}
+    small = {"problems.limit": "6", "problems.test_size": "2", "problems.held_out_size": "2"}
+    given = {"rounds": "1", "student": "tiny", "fine_tune.method": "lora", **ways, **small}
+    state = start(load_settings(given, environment={}), tmp_path / "run", Recorder(), cache=cache)
+    store = open_store(tmp_path / "run")
+    assert {probe.n for probe in store.probes()} == {2}
+    assert {rationale.thought for rationale in store.rationales()} == {"pot", "eot", "cot"}
+    assert state.problems > len(store.problems(splits=["seed"]))
+    assert store.verify() == []
+
+
+def test_going_on_from_the_last_student_replays_old_examples(tmp_path: Path, cache: Path) -> None:
+    given = {"rounds": "1", "student": "tiny", "fine_tune.start": "continue", "problems.limit": "8"}
+    start(load_settings(given, environment={}), tmp_path / "run", Recorder(), cache=cache)
+    first, second = open_store(tmp_path / "run").rounds()
+    new = second.problems - first.problems
+    assert second.examples == new + min(first.examples, round(new / 2))
