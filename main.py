@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from errors import FddError, StoppedError, UsageError
 from settings import add_options, cache_folder, load_settings
+from training.config import GenerateConfig
 
 if TYPE_CHECKING:
     from graph.state import RunState
@@ -145,6 +146,7 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
 
 def add_evaluate(parser: ArgumentParser) -> None:
     """accuracy of a student on a problem set"""
+    longest = GenerateConfig().max_new_tokens
     parser.add_argument(
         "student", metavar="STUDENT", help="smollm2-135m, a folder such as DIR/student, or ORG/NAME"
     )
@@ -158,7 +160,11 @@ def add_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="which fresh problems (default: 0)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument(
-        "--max-new-tokens", type=int, default=192, metavar="N", help="longest answer (default: 192)"
+        "--max-new-tokens",
+        type=int,
+        default=longest,
+        metavar="N",
+        help=f"longest answer (default: {longest})",
     )
     add_json(parser)
     parser.set_defaults(command=evaluate)

@@ -26,15 +26,11 @@ from storage.records import RunRecord
 from storage.store import Store
 from training.tasks import DescribeTask
 from training.weights import EMBEDDED, student_path
-from training.worker import run_in_child
+from training.worker import never, run_in_child
 
 DATABASE = "fdd.duckdb"
 CHECKPOINTS = "checkpoints.sqlite"
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
-
-
-def never() -> bool:
-    return False
 
 
 @dataclass(frozen=True, kw_only=True)
