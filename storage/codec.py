@@ -35,9 +35,18 @@ def decode(record: type[R], row: Sequence[object]) -> R:
 
 def row_hash(record: type[Record], row: Sequence[object]) -> str:
     """Content hash of a row as `encode` gives it and as the database returns it."""
-    pairs = zip(columns(record), row, strict=True)
-    parts = [part for name, value in pairs if name not in record.unhashed for part in (name, _tagged(value))]
-    return content_hash(record.table, *parts)
+    hashed = {
+        name: record.hashed_as.get(name, value)
+        for name, value in zip(columns(record), row, strict=True)
+        if name not in record.unhashed
+    }
+    return hash_values(record.table, hashed)
+
+
+def hash_values(table: str, values: Mapping[str, object]) -> str:
+    """Content hash of named values, in their order."""
+    parts = [part for name, value in values.items() for part in (name, _tagged(value))]
+    return content_hash(table, *parts)
 
 
 def _plain(kind: object, value: object) -> Value:

@@ -12,7 +12,7 @@ from domain import Band, Interval, Problem, Reason, short_id
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
-Purpose = Literal["baseline", "evaluation", "probe"]
+Purpose = Literal["baseline", "evaluation", "probe", "practice", "plan"]
 
 TAUGHT_SPLITS = ("seed", "generated")
 """Splits whose problems may enter a training set; the others (`dev`, `test:NAME`) are only ever asked."""
@@ -30,11 +30,13 @@ def evaluation_name(split: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """A row. Two rows of one table with the same key must agree in everything but the `unhashed` columns."""
+    """A row. Two rows of one table with the same key must agree in all that the content hash covers."""
 
     table: ClassVar[str]
     key: ClassVar[tuple[str, ...]] = ("id",)
     unhashed: ClassVar[frozenset[str]] = frozenset()
+    hashed_as: ClassVar[Mapping[str, float]] = {}
+    """Columns for which the content hash covers this value instead, so that older rows keep theirs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,7 +197,11 @@ class CallRecord(Record):
     """One request to a model, what it used and what it cost."""
 
     table: ClassVar[str] = "calls"
-    unhashed: ClassVar[frozenset[str]] = frozenset({"seconds", "started"})
+    unhashed: ClassVar[frozenset[str]] = frozenset(
+        {"seconds", "started", "problem_id", "tries", "paid", "detail"}
+    )
+    hashed_as: ClassVar[Mapping[str, float]] = {"cost_usd": 0.0}
+    """The first schema hashed the cost, of which no agent had any; now it depends on what other runs paid."""
 
     id: str
     round: int
@@ -206,11 +212,20 @@ class CallRecord(Record):
     seed: int
     sample: int
     status: str
+    """`answered`, `malformed`, `truncated`, `filtered`, `failed` or `refused`."""
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float
+    """What this run paid."""
     seconds: float
     started: datetime
+    problem_id: str | None = None
+    tries: int = 0
+    """Requests sent for it by whoever paid for it; 0 where no model is asked."""
+    paid: bool = False
+    """This run paid for it; False where another run had, and where it costs nothing."""
+    detail: str = ""
+    """What went wrong, in one line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

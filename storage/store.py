@@ -31,6 +31,7 @@ from storage.records import (
     RunRecord,
 )
 from storage.summary import Summary, summarize
+from storage.usage import AgentUsage, usage_by_agent
 
 _BATCH = 5_000
 """Rows in one INSERT."""
@@ -51,7 +52,7 @@ class Store:
 
         store = Store.create(folder / "fdd.duckdb", RunRecord(id=..., settings=..., versions=..., seed=0))
         store.add(ProblemRecord.of(problem, split="seed") for problem in seeds)
-        todo = store.pending(thought="pot", round=0)
+        todo = store.pending(round=0)
     """
 
     def __init__(self, database: Database) -> None:
@@ -141,18 +142,16 @@ class Store:
         """The problems made from this one."""
         return self._select(ProblemRecord, "WHERE parent = $1 ORDER BY round, id", problem_id)
 
-    def pending(self, *, thought: str, round: int) -> list[ProblemRecord]:
-        """The problems of this round's teaching that have no rationale in this thought, accepted or not."""
+    def pending(self, *, round: int) -> list[ProblemRecord]:
+        """The problems of this round's teaching that have no rationale, accepted or not, in any thought."""
         return self._select(
             ProblemRecord,
             """
-            WHERE round = $1 AND list_contains($2, split) AND id NOT IN (
-                SELECT problem_id FROM rationales WHERE thought = $3
-            ) ORDER BY id
+            WHERE round = $1 AND list_contains($2, split) AND id NOT IN (SELECT problem_id FROM rationales)
+            ORDER BY id
             """,
             round,
             list(TAUGHT_SPLITS),
-            thought,
         )
 
     def rationales(
@@ -168,11 +167,19 @@ class Store:
             round,
         )
 
-    def training_set(self, *, round: int) -> list[Lesson]:
-        """Every accepted rationale of this round and earlier ones with its problem, by rationale id."""
+    def training_set(self, *, round: int, thoughts: Collection[str] | None = None) -> list[Lesson]:
+        """Every accepted rationale of this round and earlier ones with its problem, by rationale id.
+
+        Only those in `thoughts`, where these are given. Several samples in one thought are several lessons.
+        """
         with self._database.reading() as connection:
             rationales = _select(
-                connection, RationaleRecord, "WHERE reason = 'accepted' AND round <= $1 ORDER BY id", round
+                connection,
+                RationaleRecord,
+                "WHERE reason = 'accepted' AND round <= $1 AND ($2 IS NULL OR list_contains($2, thought)) "
+                "ORDER BY id",
+                round,
+                None if thoughts is None else list(thoughts),
             )
             problems = _select(
                 connection, ProblemRecord, "WHERE list_contains($1, split)", list(TAUGHT_SPLITS)
@@ -216,6 +223,11 @@ class Store:
 
     def calls(self) -> list[CallRecord]:
         return self._select(CallRecord, "ORDER BY id")
+
+    def usage(self) -> list[AgentUsage]:
+        """What the calls used and cost, by round and agent."""
+        with self._database.reading() as connection:
+            return usage_by_agent(connection)
 
     def events(self) -> list[EventRecord]:
         return self._select(EventRecord, "ORDER BY seq")

@@ -9,6 +9,7 @@ from typing import TypedDict
 import duckdb
 
 from storage.records import Json
+from storage.usage import CostSummary, summarize_cost
 
 BASELINE_ROUND = -1
 """Round of the student before any teaching."""
@@ -43,6 +44,8 @@ class RoundSummary(TypedDict):
     """Problems of this round counted once a thought in which their rationale was accepted."""
     quarantined: int
     """The same, where it was not."""
+    failed: int
+    """The same, where every call failed. Accepted, quarantined and failed are all that were asked."""
     quarantine_reasons: dict[str, int]
     removed: dict[str, int]
     """Proposed for this round and not taken, by reason."""
@@ -59,6 +62,7 @@ class Summary(TypedDict):
     settings: Mapping[str, Json]
     baseline: BaselineSummary
     rounds: list[RoundSummary]
+    cost: CostSummary
 
 
 def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
@@ -74,6 +78,7 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
         "settings": json.loads(settings),
         "baseline": {"evaluations": _evaluations(connection, BASELINE_ROUND)},
         "rounds": [_round(connection, number) for (number,) in rounds],
+        "cost": summarize_cost(connection),
     }
 
 
@@ -83,9 +88,9 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
         "SELECT reason, count(*) FROM outcomes WHERE round = ? GROUP BY reason ORDER BY reason",
         number,
     )
-    accepted = outcomes.pop("accepted", 0)
+    accepted, failed = outcomes.pop("accepted", 0), outcomes.pop("call_failed", 0)
     bands = _counts(connection, "SELECT band, count(*) FROM probes WHERE round = ? GROUP BY band", number)
-    taught = "SELECT count(DISTINCT problem_id) FROM rationales WHERE reason = 'accepted' AND round"
+    taught = "SELECT count(DISTINCT problem_id) FROM taught WHERE round"
     problems = _number(connection, f"{taught} <= ?", number)
     removed = connection.execute("SELECT removed FROM rounds WHERE round = ?", [number]).fetchone()
     return {
@@ -94,6 +99,7 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
         "added": problems - _number(connection, f"{taught} < ?", number),
         "accepted": accepted,
         "quarantined": sum(outcomes.values()),
+        "failed": failed,
         "quarantine_reasons": outcomes,
         "removed": json.loads(removed[0]) if removed else {},
         "easy": bands.get("easy", 0),

@@ -8,12 +8,14 @@ from fractions import Fraction
 from domain import Band, Problem, Reason, problem_id
 from storage.records import (
     AttemptRecord,
+    CallRecord,
     ProbeRecord,
     ProblemRecord,
     RationaleRecord,
     RoundRecord,
     RunRecord,
     attempt_id,
+    call_id,
     rationale_id,
 )
 
@@ -39,9 +41,10 @@ def rationale(
     round: int = 0,
     repaired: bool = False,
     thought: str = "pot",
+    sample: int = 0,
 ) -> RationaleRecord:
     key = rationale_id(
-        problem_id=of.id, thought=thought, round=round, agent="symbolic", sample=1 if repaired else 0
+        problem_id=of.id, thought=thought, round=round, agent="symbolic", sample=1 if repaired else sample
     )
     return RationaleRecord(
         id=key,
@@ -84,6 +87,27 @@ def attempt(of: Problem, *, sample: int = 0, reason: Reason = Reason.WRONG_ANSWE
 
 def probe(of: Problem, *, band: Band, round: int = 0) -> ProbeRecord:
     return ProbeRecord(problem_id=of.id, round=round, n=1, correct=1, mean=2 / 3, low=0.1, high=1, band=band)
+
+
+def call(sample: int = 0, **more: object) -> CallRecord:
+    values = {
+        "round": 0,
+        "agent": "teacher",
+        "model": "openai:some-model",
+        "status": "answered",
+        "prompt_tokens": 300,
+        "completion_tokens": 120,
+        "cost_usd": 0.5,
+        "seconds": 2,
+        "started": RUN.created,
+        "tries": 1,
+        "paid": True,
+        **more,
+    }
+    key = call_id(
+        agent=str(values["agent"]), model="m", prompt_hash="h", settings_hash="s", seed=1, sample=sample
+    )
+    return CallRecord(id=key, prompt_hash="h", settings_hash="s", seed=1, sample=sample, **values)  # type: ignore[arg-type]
 
 
 ROUND = RoundRecord(

@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from domain import Band, Interval, Operator, Reason
 from errors import StoreError
-from storage.records import CallRecord, EvaluationRecord, call_id
+from storage.records import EvaluationRecord
 from storage.store import Store
-from tests.storage.samples import ROUND, RUN, attempt, probe, problem, rationale
+from tests.storage.samples import ROUND, RUN, attempt, call, probe, problem, rationale
 
 
 @pytest.fixture
@@ -28,29 +29,14 @@ def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
 
 def test_every_record_comes_back_as_it_was_stored(store: Store) -> None:
     parent = problem("Zweiundvierzig ‘½’ — 问题 \0 '; DROP TABLE problems; --", Fraction(-3, 7))
-    call = CallRecord(
-        id=call_id(agent="teacher", model="m", prompt_hash="h", settings_hash="s", seed=1),
-        round=0,
-        agent="teacher",
-        model="m",
-        prompt_hash="h",
-        settings_hash="s",
-        seed=1,
-        sample=0,
-        status="ok",
-        prompt_tokens=1,
-        completion_tokens=2,
-        cost_usd=0.5,
-        seconds=2,
-        started=RUN.created,
-    )
+    asked = call(problem_id=parent.id, tries=3, detail="time-out, then an answer")
     child = problem(
-        "Harder?", 4, parent=parent.id, operator=Operator.HARDER, round=1, split="generated", call_id=call.id
+        "Harder?", 4, parent=parent.id, operator=Operator.HARDER, round=1, split="generated", call_id=asked.id
     )
     evaluation = EvaluationRecord.of(Interval(n=4, correct=1, low=0.1, high=0.5), round=0, name="in-domain")
     probed = replace(probe(child, band=Band.MIXED, round=1), change=-0.5, parent_round=0)
     assert (
-        store.add([parent, child, rationale(parent), attempt(parent), probed, ROUND, evaluation, call]) == 8
+        store.add([parent, child, rationale(parent), attempt(parent), probed, ROUND, evaluation, asked]) == 8
     )
     assert store.problems(splits=["seed"]) == [parent]
     assert store.problem(child.id) == child
@@ -62,7 +48,7 @@ def test_every_record_comes_back_as_it_was_stored(store: Store) -> None:
     assert store.rounds() == [ROUND]
     assert store.evaluations(round=0) == store.evaluations() == [evaluation]
     assert store.evaluations()[0].accuracy == 0.25
-    assert store.calls() == [call]
+    assert store.calls() == [asked]
     assert store.verify() == []
 
 
@@ -80,6 +66,31 @@ def test_the_same_round_may_take_another_time(store: Store) -> None:
     store.add([ROUND])
     assert store.add([replace(ROUND, seconds=99.0)]) == 0
     assert store.rounds() == [ROUND]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"cost_usd": 0.0, "paid": False},
+        {"tries": 4},
+        {"seconds": 9.0, "started": datetime(2027, 1, 1, tzinfo=UTC)},
+        {"detail": "after a time-out"},
+    ],
+)
+def test_the_same_call_may_take_another_way(store: Store, other: dict[str, Any]) -> None:
+    store.add([call()])
+    assert store.add([replace(call(), **other)]) == 0
+    assert store.calls() == [call()]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"status": "truncated"}, {"prompt_tokens": 301}, {"completion_tokens": 0}, {"model": "another"}],
+)
+def test_the_same_call_never_gets_another_result(store: Store, other: dict[str, Any]) -> None:
+    store.add([call()])
+    with pytest.raises(StoreError, match=f"calls {call().id} was stored before with other content"):
+        store.add([replace(call(), **other)])
 
 
 def test_other_content_under_a_known_id_is_refused_and_nothing_of_the_batch_stays(store: Store) -> None:
@@ -109,10 +120,9 @@ def test_problems_are_pending_until_they_have_a_rationale_accepted_or_not(store:
         for n in range(1, 6)
     )
     store.add([todo, kept, refused, later, asked])
-    store.add([rationale(kept), rationale(refused, reason=Reason.NO_DERIVATION)])
-    assert store.pending(thought="pot", round=0) == [todo]
-    assert len(store.pending(thought="cot", round=0)) == 3
-    assert store.pending(thought="pot", round=1) == [later]
+    store.add([rationale(kept, thought="cot"), rationale(refused, reason=Reason.NO_DERIVATION)])
+    assert store.pending(round=0) == [todo]
+    assert store.pending(round=1) == [later]
 
 
 def test_the_training_set_is_what_was_accepted_up_to_a_round_by_id(store: Store) -> None:
@@ -124,6 +134,25 @@ def test_the_training_set_is_what_was_accepted_up_to_a_round_by_id(store: Store)
     lessons = store.training_set(round=1)
     assert {lesson.problem.id for lesson in lessons} == {first.id, later.id}
     assert [lesson.rationale.id for lesson in lessons] == sorted(lesson.rationale.id for lesson in lessons)
+
+
+def test_the_training_set_may_be_that_of_some_thoughts(store: Store) -> None:
+    voted = [rationale(problem(), thought=name) for name in ("pot", "cot", "eot")]
+    store.add([problem(), *voted])
+    assert {lesson.rationale.thought for lesson in store.training_set(round=0)} == {"pot", "cot", "eot"}
+    chosen = store.training_set(round=0, thoughts=["pot", "eot"])
+    assert {lesson.rationale.thought for lesson in chosen} == {"pot", "eot"}
+    assert store.training_set(round=0, thoughts=()) == []
+
+
+def test_several_accepted_samples_of_one_thought_are_several_lessons(store: Store) -> None:
+    first, second, wrong = (
+        rationale(problem(), sample=sample, reason=reason)
+        for sample, reason in enumerate((Reason.ACCEPTED, Reason.ACCEPTED, Reason.WRONG_ANSWER))
+    )
+    store.add([problem(), first, second, wrong])
+    lessons = store.training_set(round=0, thoughts=["pot"])
+    assert {lesson.rationale.id for lesson in lessons} == {first.id, second.id}
 
 
 def test_attempts_are_found_by_round_purpose_and_evaluation(store: Store) -> None:
@@ -174,6 +203,7 @@ def test_the_summary_counts_a_round(store: Store) -> None:
         "added": 2,
         "accepted": 2,
         "quarantined": 1,
+        "failed": 0,
         "quarantine_reasons": {"time_limit": 1},
         "removed": {"duplicate": 3},
         "easy": 1,
@@ -182,6 +212,32 @@ def test_the_summary_counts_a_round(store: Store) -> None:
         "evaluations": [evaluation],
     }
     assert (second["round"], second["problems"], second["added"]) == (1, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "outcome"),
+    [
+        ((Reason.WRONG_ANSWER, Reason.ACCEPTED, Reason.WRONG_ANSWER), "accepted"),
+        ((Reason.CALL_FAILED, Reason.ACCEPTED), "accepted"),
+        ((Reason.CALL_FAILED, Reason.CALL_FAILED), "failed"),
+        ((Reason.CALL_FAILED, Reason.WRONG_ANSWER, Reason.CALL_FAILED), "quarantined"),
+        ((Reason.NO_ANSWER, Reason.NO_ANSWER), "quarantined"),
+    ],
+)
+def test_the_samples_of_one_thought_have_one_outcome(
+    store: Store, reasons: tuple[Reason, ...], outcome: str
+) -> None:
+    samples = [rationale(problem(), sample=sample, reason=reason) for sample, reason in enumerate(reasons)]
+    store.add([problem(), *samples])
+    (found,) = store.summary()["rounds"]
+    counts = {"accepted": found["accepted"], "quarantined": found["quarantined"], "failed": found["failed"]}
+    assert counts == {"accepted": 0, "quarantined": 0, "failed": 0, outcome: 1}
+
+
+def test_a_failed_call_is_no_reason_of_quarantine(store: Store) -> None:
+    store.add([problem(), rationale(problem(), reason=Reason.CALL_FAILED)])
+    store.add([rationale(problem(), thought="cot", reason=Reason.TIME_LIMIT)])
+    assert store.summary()["rounds"][0]["quarantine_reasons"] == {"time_limit": 1}
 
 
 def test_threads_may_share_a_store(store: Store) -> None:

@@ -1,0 +1,198 @@
+"""The call cache: replies of models by the content of what was asked, so that no run pays twice for one.
+
+SQLite, because many processes write to it at the same time; DuckDB lets one process in.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from errors import StoreError
+from storage.codec import hash_values
+from storage.database import LOCK_PATIENCE
+
+_SCHEMA = (
+    """
+    CREATE TABLE IF NOT EXISTS replies (
+        key TEXT PRIMARY KEY,
+        run TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        model TEXT NOT NULL,
+        status TEXT NOT NULL,
+        finish TEXT NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        cost_usd REAL NOT NULL,
+        tries INTEGER NOT NULL,
+        seconds REAL NOT NULL,
+        started TEXT NOT NULL,
+        text TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        content_hash TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX IF NOT EXISTS replies_by_run ON replies (run)",
+)
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredReply:
+    """What a model answered to one request, and what that cost the run that asked first."""
+
+    key: str
+    """Content hash of the model, the messages, the settings and the sample."""
+    run: str
+    """Id of the run that paid."""
+    agent: str
+    model: str
+    status: str
+    text: str
+    finish: str
+    """Why the model stopped writing."""
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    tries: int
+    seconds: float
+    started: datetime
+    prompt: str
+    """The messages, as JSON."""
+    settings: str
+    """As JSON."""
+
+
+_COLUMNS = tuple(field.name for field in fields(StoredReply))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What a run has paid for."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+
+
+class CallCache:
+    """Replies in one file that threads, processes and runs may share.
+
+    Every method is one transaction, and raises `StoreError` when the file is damaged or cannot be written.
+    What `put` returned survives a killed process; a power failure may lose the last replies and nothing else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file or makes it; its folder must be there. Says at once when it cannot be written."""
+        self.path = path
+        self._turn = threading.Lock()
+        with self._reporting("open"):
+            self._connection = _connect(path)
+
+    def close(self) -> None:
+        with self._turn, self._reporting("close"):
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def get(self, key: str) -> StoredReply | None:
+        """The reply to a request. A row that is not what was stored counts as absent, and `put` replaces it.
+
+        To ask again costs one call; to go on with a changed text would teach what no model has written.
+        """
+        with self._turn, self._reporting("read"):
+            return _find(self._connection, key)
+
+    def put(self, reply: StoredReply) -> StoredReply:
+        """Store a reply; returns the one that counts from now on: the first that was stored for its key."""
+        with self._turn, self._reporting("write to"), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if found := _find(connection, reply.key):
+                return found
+            row = _encode(reply)
+            holes = ", ".join("?" for _ in row)
+            connection.execute(
+                f"INSERT OR REPLACE INTO replies ({', '.join(row)}) VALUES ({holes})", tuple(row.values())
+            )
+        return reply
+
+    def spent(self, run: str) -> Usage:
+        """The replies that this run was the first to store."""
+        with self._turn, self._reporting("read"):
+            calls, prompt_tokens, completion_tokens, cost = self._connection.execute(
+                "SELECT count(*), ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), "
+                "total(cost_usd) FROM replies WHERE run = ?",
+                [run],
+            ).fetchone()
+        return Usage(
+            calls=calls, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, cost_usd=cost
+        )
+
+    @contextmanager
+    def _reporting(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            name = getattr(error, "sqlite_errorname", "")
+            advice = "; move it away, and an empty one will be made" if name.startswith(_DAMAGED) else ""
+            raise StoreError(f"cannot {action} the call cache {self.path}: {error}{advice}") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False)
+    # Damage can leave bytes that are no UTF-8; they must come as far as the check of the hash.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A commit need not wait for the disk then, which only a power failure can make us regret.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA:
+                connection.execute(statement)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _find(connection: sqlite3.Connection, key: str) -> StoredReply | None:
+    row = connection.execute(
+        f"SELECT {', '.join(_COLUMNS)}, content_hash FROM replies WHERE key = ?", [key]
+    ).fetchone()
+    if row is None:
+        return None
+    *values, stored = row
+    found = dict(zip(_COLUMNS, values, strict=True))
+    if hash_values("replies", found) != stored:
+        return None
+    return StoredReply(**{**found, "started": datetime.fromisoformat(found["started"])})
+
+
+def _encode(reply: StoredReply) -> dict[str, str | int | float]:
+    row = {
+        **{name: getattr(reply, name) for name in _COLUMNS},
+        # The hash tells types apart, so these must be what they will come back as, not an enum or an int.
+        "status": str(reply.status),
+        "finish": str(reply.finish),
+        "cost_usd": float(reply.cost_usd),
+        "seconds": float(reply.seconds),
+        "started": reply.started.astimezone(UTC).isoformat(),
+    }
+    return {**row, "content_hash": hash_values("replies", row)}
