@@ -42,5 +42,13 @@ class WorkerError(RunFailedError):
     """A process that trains, generates or solves for the run ended without a result."""
 
 
+class ProviderError(RunFailedError):
+    """A language model cannot be asked any more: its provider denies it, or answers nothing."""
+
+
+class LimitReachedError(RunFailedError):
+    """The run has spent what it may."""
+
+
 class StoppedError(FddError):
     """The run ended at a safe point because it was asked to; `resume` continues it."""

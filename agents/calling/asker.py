@@ -1,0 +1,54 @@
+"""Asks a model for a reply in parts, again when the reply is not in the form that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agents.calling.caller import Caller
+from agents.calling.request import Answer, Call, CallStatus, ModelRequest
+from agents.prompting import Conversation
+from agents.replies import REASONS, read_parts
+from domain import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """How an agent speaks to its model."""
+
+    caller: Caller
+    temperature: float
+    max_tokens: int
+    """Longest reply."""
+    asks: int = 2
+    """How often a model is asked for one thing before its unreadable replies are given up."""
+
+    @property
+    def model(self) -> str:
+        return self.caller.model.name
+
+    async def ask(
+        self, conversation: Conversation, *, agent: str, parts: Sequence[str], sample: int = 0
+    ) -> Answer[dict[str, str] | Refusal]:
+        """The parts of the reply by name, or why there are none; samples are independent answers."""
+        request = ModelRequest(
+            agent=agent,
+            messages=conversation.messages,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            prompt_hash=conversation.prompt_hash,
+        )
+        calls: list[Call] = []
+        for number in range(self.asks):
+            call = await self.caller.ask(replace(request, sample=sample * self.asks + number))
+            if call.status is CallStatus.ANSWERED:
+                assert call.reply is not None
+                found = read_parts(call.reply.text, parts)
+                if found is not None:
+                    return Answer(content=found, calls=(*calls, call))
+                wanted = ", ".join(f"<{part}>" for part in parts)
+                call = replace(call, status=CallStatus.MALFORMED, detail=f"not one each of {wanted}")
+            calls.append(call)
+            if call.status is CallStatus.FAILED:
+                break
+        return Answer(content=Refusal(reason=REASONS[call.status], detail=call.detail), calls=tuple(calls))

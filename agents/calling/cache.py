@@ -1,0 +1,99 @@
+"""Stored replies: what the caller needs of the call cache, and how calls become entries in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Protocol
+
+from agents.calling.request import Call, CallStatus, Finish, ModelReply, ModelRequest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CachedReply:
+    """What a model answered to one request, and what that cost the run that asked first."""
+
+    key: str
+    """`ModelRequest.key`"""
+    run: str
+    """Id of the run that paid."""
+    agent: str
+    model: str
+    status: str
+    text: str
+    finish: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    tries: int
+    seconds: float
+    started: datetime
+    prompt: str
+    """The messages, as JSON."""
+    settings: str
+    """As JSON."""
+
+
+class ReplyCache(Protocol):
+    """Replies by the content of what was asked, shared by runs."""
+
+    def get(self, key: str) -> CachedReply | None: ...
+
+    def put(self, reply: CachedReply) -> CachedReply:
+        """Store a reply; gives back the one that counts from now on, the first for its key."""
+        ...
+
+
+def to_cache(call: Call, run: str) -> CachedReply:
+    """What to store of a call that has a reply."""
+    assert call.reply is not None
+    request = call.request
+    return CachedReply(
+        key=call.key,
+        run=run,
+        agent=request.agent,
+        model=call.model,
+        status=call.status,
+        text=call.reply.text,
+        finish=call.reply.finish,
+        prompt_tokens=call.reply.prompt_tokens,
+        completion_tokens=call.reply.completion_tokens,
+        cost_usd=call.cost_usd,
+        tries=call.tries,
+        seconds=call.seconds,
+        started=call.started,
+        prompt=json.dumps([asdict(message) for message in request.messages], ensure_ascii=False),
+        settings=json.dumps(
+            {"temperature": request.temperature, "max_tokens": request.max_tokens, "sample": request.sample}
+        ),
+    )
+
+
+def from_cache(stored: CachedReply, request: ModelRequest, run: str) -> Call:
+    """The call that the stored reply answers; `run` is who asks now."""
+    paid = stored.run == run
+    return Call(
+        key=stored.key,
+        request=request,
+        model=stored.model,
+        status=CallStatus(stored.status),
+        reply=ModelReply(
+            text=stored.text,
+            finish=Finish(stored.finish),
+            prompt_tokens=stored.prompt_tokens,
+            completion_tokens=stored.completion_tokens,
+        ),
+        detail=DETAILS.get(CallStatus(stored.status), ""),
+        tries=stored.tries,
+        paid=paid,
+        cost_usd=stored.cost_usd if paid else 0.0,
+        seconds=stored.seconds,
+        started=stored.started,
+    )
+
+
+DETAILS = {
+    CallStatus.TRUNCATED: "the reply came to its length limit",
+    CallStatus.FILTERED: "the provider withheld the reply",
+}

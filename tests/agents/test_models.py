@@ -1,0 +1,434 @@
+"""Models behind real HTTP: what goes out, what comes back, and what never leaves with an error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import langsmith.utils
+import pytest
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.runnables import RunnableLambda
+
+from agents.calling.request import CallError, Fault, Finish, Message, ModelReply, ModelRequest
+from agents.models import open_model
+from errors import UsageError
+
+KEY = "sk-planted-0123456789"
+REQUEST = ModelRequest(
+    agent="teacher",
+    messages=(Message(role="system", content="Be brief."), Message(role="user", content="2 + 2?")),
+    temperature=0.3,
+    max_tokens=40,
+    sample=5,
+)
+
+Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class Server:
+    """Reads requests and lets a handler write whatever it likes."""
+
+    handler: Handler
+    heads: list[str] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """Gives its URL; ends when every request has been answered or given up."""
+        busy: set[asyncio.Task[None]] = set()
+
+        def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            busy.add(asyncio.create_task(self._serve(reader, writer)))
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            await asyncio.gather(*busy)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            length = next(line for line in head.lower().splitlines() if line.startswith("content-length:"))
+            self.bodies.append(json.loads(await reader.readexactly(int(length.split(":")[1]))))
+            self.heads.append(head)
+            await self.handler(writer)
+            await writer.drain()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def says(
+    status: int, body: object, headers: Mapping[str, str] | None = None, cut: int | None = None
+) -> Handler:
+    """A whole reply, or with `cut` only so many bytes of its body."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+
+    async def say(writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 {status} Said\r\n{head}Connection: close\r\n\r\n".encode() + data[:cut])
+
+    return say
+
+
+def completion(text: str | None = "4", finish: str | None = "stop", **more: object) -> dict[str, object]:
+    return {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [
+            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, **more}}
+        ],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+    }
+
+
+async def complete(server: Server, request: ModelRequest, seconds: float) -> ModelReply | CallError:
+    async with server.listening() as url:
+        model = open_model("m", address=url, seconds=seconds)
+        try:
+            return await model.complete(request)
+        except CallError as error:
+            return error
+        finally:
+            await model.close()
+
+
+def reply(handler: Handler, request: ModelRequest = REQUEST) -> ModelReply:
+    outcome = asyncio.run(complete(Server(handler), request, seconds=5))
+    assert isinstance(outcome, ModelReply), outcome
+    return outcome
+
+
+def error(handler: Handler, seconds: float = 5) -> CallError:
+    outcome = asyncio.run(complete(Server(handler), REQUEST, seconds))
+    assert isinstance(outcome, CallError), outcome
+    return outcome
+
+
+def sent() -> tuple[str, dict[str, Any]]:
+    """Head and body of a request."""
+    server = Server(says(200, completion()))
+    asyncio.run(complete(server, REQUEST, seconds=5))
+    (head,), (body,) = server.heads, server.bodies
+    return head, body
+
+
+def test_a_request_says_what_was_asked_for_and_nothing_else() -> None:
+    _, body = sent()
+    assert body.pop("stream", False) is False
+    assert body == {
+        "model": "m",
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2 + 2?"}],
+        "temperature": 0.3,
+        "max_tokens": 40,
+        "seed": 5,
+    }
+
+
+def test_the_key_goes_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert f"authorization: bearer {KEY}" in sent()[0].lower()
+
+
+def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert reply(says(200, completion())).text == "4"
+
+
+def test_a_reply_has_its_text_its_end_and_its_tokens() -> None:
+    assert reply(says(200, completion())) == ModelReply(
+        text="4", finish=Finish.STOP, prompt_tokens=11, completion_tokens=7
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "finish"),
+    [
+        ("stop", Finish.STOP),
+        ("end_turn", Finish.STOP),
+        ("length", Finish.LENGTH),
+        ("max_tokens", Finish.LENGTH),
+        ("MAX_TOKENS", Finish.LENGTH),
+        ("content_filter", Finish.FILTERED),
+        ("refusal", Finish.FILTERED),
+        ("SAFETY", Finish.FILTERED),
+        ("FinishReason.RECITATION", Finish.FILTERED),
+        ("tool_calls", Finish.OTHER),
+        (None, Finish.OTHER),
+    ],
+)
+def test_every_providers_word_for_the_end_is_known(word: str | None, finish: Finish) -> None:
+    assert reply(says(200, completion(finish=word))).finish is finish
+
+
+def test_a_reply_that_fills_its_length_was_cut_off_even_where_nobody_says_so() -> None:
+    body = completion(finish=None)
+    full = replace(REQUEST, max_tokens=7)
+    assert reply(says(200, body), full).finish is Finish.LENGTH
+
+
+def test_a_refusal_beside_the_text_is_a_filtered_reply() -> None:
+    assert reply(says(200, completion(text=None, refusal="I cannot."))).finish is Finish.FILTERED
+
+
+def test_a_server_that_does_not_count_gets_its_tokens_estimated() -> None:
+    answer = reply(says(200, completion(text="x" * 41) | {"usage": None}))
+    assert (answer.prompt_tokens, answer.completion_tokens) == (4, 11)
+
+
+def test_text_that_could_not_be_stored_is_made_storable() -> None:
+    body = json.dumps(completion(text="four?")).replace("four", r"\ud800").encode()
+    assert reply(says(200, body)).text == "??"
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        (400, Fault.REJECTED),
+        (401, Fault.DENIED),
+        (402, Fault.DENIED),
+        (403, Fault.DENIED),
+        (404, Fault.DENIED),
+        (408, Fault.TIMEOUT),
+        (413, Fault.REJECTED),
+        (422, Fault.REJECTED),
+        (429, Fault.RATE_LIMITED),
+        (500, Fault.SERVER_ERROR),
+        (502, Fault.SERVER_ERROR),
+        (503, Fault.OVERLOADED),
+        (529, Fault.OVERLOADED),
+    ],
+)
+def test_a_status_is_a_fault_and_is_sent_once(status: int, fault: Fault) -> None:
+    server = Server(says(status, {"error": {"message": "no\nway"}}))
+    outcome = asyncio.run(complete(server, REQUEST, seconds=5))
+    assert isinstance(outcome, CallError)
+    assert outcome.fault is fault
+    assert "no" in outcome.detail
+    assert "\n" not in str(outcome)
+    assert len(server.bodies) == 1
+
+
+def test_an_account_without_credit_is_not_asked_again() -> None:
+    body = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
+    assert error(says(429, body)).fault is Fault.DENIED
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("0.5", 0.5), ("-3", None), ("soon", None), ("nan", None)]
+)
+def test_retry_after_gives_seconds(header: str, seconds: float | None) -> None:
+    assert error(says(429, {}, {"Retry-After": header})).retry_after == seconds
+
+
+def test_retry_after_gives_a_date() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    assert error(says(503, {}, {"Retry-After": date})).retry_after == pytest.approx(100, abs=5)
+
+
+async def hang(writer: asyncio.StreamWriter) -> None:
+    del writer
+    await asyncio.sleep(0.4)
+
+
+async def drop(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def drip(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(20):
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("handler", [hang, drip])
+def test_a_reply_that_is_not_there_in_time_is_a_time_out(handler: Handler) -> None:
+    late = error(handler, seconds=0.2)
+    assert (late.fault, late.detail) == (Fault.TIMEOUT, "no reply in 0.2 s")
+
+
+@pytest.mark.parametrize("handler", [drop, says(200, completion(), cut=40), says(200, completion(), cut=0)])
+def test_a_broken_connection_is_one(handler: Handler) -> None:
+    assert error(handler).fault is Fault.CONNECTION
+
+
+def test_no_server_is_a_broken_connection() -> None:
+    async def scenario() -> None:
+        model = open_model("m", address="http://127.0.0.1:9/v1", seconds=5)
+        await model.complete(REQUEST)
+
+    with pytest.raises(CallError, match=r"^connection: .*[Cc]onnection"):
+        asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>welcome</html>",
+        b'{"choices": [',
+        [],
+        {},
+        {"choices": []},
+        {"choices": None},
+        {"choices": [{"index": 0, "finish_reason": "stop"}]},
+        {"error": {"message": "out of memory"}},
+    ],
+)
+def test_a_reply_outside_the_protocol_is_unreadable(body: object) -> None:
+    assert error(says(200, body)).fault is Fault.UNREADABLE
+
+
+def everything(shown: BaseException) -> str:
+    """All that an error could show, its context and its attributes with it."""
+    lines = traceback.TracebackException.from_exception(shown, capture_locals=False).format()
+    return "".join([*lines, repr(shown), repr(vars(shown)), repr(shown.__context__), repr(shown.__cause__)])
+
+
+@pytest.mark.parametrize("status", [400, 401, 429, 500])
+def test_no_key_leaves_with_an_error(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    failure = error(says(status, {"error": {"message": f"wrong key {KEY} in Bearer {KEY}"}}))
+    assert "wrong key ***" in failure.detail
+    assert KEY not in everything(failure)
+    assert failure.__context__ is failure.__cause__ is None
+
+
+def test_a_key_that_would_be_cut_in_half_does_not_leave_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for length in range(200, 300, 10):
+        failure = error(says(500, {"error": {"message": "x" * length + KEY}}))
+        assert KEY[:8] not in everything(failure)
+
+
+@pytest.mark.parametrize("name", ["OTHER_API_KEY", "HUB_TOKEN", "MY_SECRET", "service_keys"])
+def test_nothing_that_looks_like_a_key_leaves_with_a_reply(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, KEY)
+    assert reply(says(200, completion(text=f"You sent {KEY}."))).text == "You sent ***."
+
+
+def test_no_key_is_shown_with_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    model = open_model("openai:m", seconds=5)
+    assert KEY not in repr(model) + repr(vars(model)) + str(model)
+
+
+def test_a_model_has_its_providers_name() -> None:
+    model = open_model("qwen2.5:7b", address="http://localhost:11434/v1", seconds=5)
+    same = open_model("openai:qwen2.5:7b", address="http://localhost:11434/v1", seconds=5)
+    assert (model.name, model.address) == ("openai:qwen2.5:7b", "http://localhost:11434/v1")
+    assert same.name == model.name
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gpt-4o-mini", "unknown model 'gpt-4o-mini': write provider:model"),
+        ("openai:", "unknown model 'openai:'"),
+        ("", "unknown model ''"),
+        ("nobody:m", "Unsupported provider='nobody'"),
+        ("openai:m", "set the environment variable OPENAI_API_KEY"),
+        ("anthropic:m", "set the environment variable ANTHROPIC_API_KEY"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_refused(
+    name: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    with pytest.raises(UsageError, match=message) as refused:
+        open_model(name, seconds=5)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", KEY)
+    monkeypatch.setitem(sys.modules, "langchain_groq", None)
+    with pytest.raises(UsageError, match=r"'groq:m' needs a package .* pip install langchain-groq$"):
+        open_model("groq:m", seconds=5)
+
+
+def test_a_model_can_be_asked_again_in_another_event_loop_after_it_was_closed() -> None:
+    server = Server(says(200, completion()))
+    model = open_model("m", address="http://127.0.0.1:9/v1", seconds=5)
+
+    async def scenario() -> str:
+        async with server.listening() as model.address:
+            text = (await model.complete(REQUEST)).text
+            await model.close()
+            return text
+
+    assert asyncio.run(scenario()) == "4"
+    assert asyncio.run(scenario()) == "4"
+
+
+class Eavesdropper(AsyncCallbackHandler):
+    """Told of everything that happens in the chain that it is given to."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    async def on_chat_model_start(self, *said: object, **more: object) -> None:
+        self.heard += [said, more]
+
+
+def test_a_graph_around_the_call_hears_nothing_of_it() -> None:
+    ears = Eavesdropper()
+    server = Server(says(200, completion()))
+
+    async def node(request: ModelRequest) -> None:
+        await complete(server, request, seconds=5)
+
+    asyncio.run(RunnableLambda(node).ainvoke(REQUEST, config={"callbacks": [ears]}))
+    assert len(server.bodies) == 1
+    assert ears.heard == []
+
+
+def forget_environment() -> None:
+    """The tracer reads each variable once."""
+    vars(langsmith.utils)["get_env_var"].cache_clear()
+
+
+def test_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> int:
+        server = Server(says(200, completion()))
+        async with server.listening() as url:
+            monkeypatch.setenv("LANGSMITH_TRACING", "true")
+            monkeypatch.setenv("LANGSMITH_API_KEY", KEY)
+            monkeypatch.setenv("LANGSMITH_ENDPOINT", url)
+            forget_environment()
+            model = open_model("m", address=url, seconds=5)
+            await model.complete(REQUEST)
+            await asyncio.sleep(0.2)
+            await model.close()
+        return len(server.bodies)
+
+    try:
+        assert asyncio.run(scenario()) == 1
+    finally:
+        monkeypatch.undo()
+        forget_environment()
+
+
+def test_to_know_of_models_loads_no_provider() -> None:
+    code = (
+        "import sys, agents.models; assert not {'langchain', 'langchain_core', 'openai'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
