@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agents.symbolic.derivation import Derivation
 from agents.symbolic.parse import derive
-from agents.thoughts import THOUGHTS
+from agents.thoughts import known, thought
 from domain import Problem
 from problems.gsm_symbolic import GsmSymbolic
 from problems.jsonl import read_jsonl
@@ -83,16 +83,16 @@ def _print_templates(problems: Sequence[Problem], found: dict[str, Derivation]) 
 def _print_rationales(derivations: Sequence[Derivation]) -> None:
     lengths = defaultdict(list)
     for derivation in derivations:
-        for name, thought in THOUGHTS.items():
-            lengths[name].append(len(thought.render(derivation)))
+        for name in known():
+            lengths[name].append(len(thought(name).render(derivation)))
     for name, values in lengths.items():
         print(f"{name}: {sum(values) / len(values):.0f} characters a rationale")
 
 
 def _print_example(derivation: Derivation) -> None:
     print(f"\n{derivation.question}")
-    for name, thought in THOUGHTS.items():
-        print(f"--- {name}\n{thought.render(derivation)}")
+    for name in known():
+        print(f"--- {name}\n{thought(name).render(derivation)}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agents.symbolic.derivation import Derivation
 from domain import Reason
@@ -39,17 +39,18 @@ class Sandbox(Protocol):
         ...
 
 
+@runtime_checkable
 class Thought(Protocol):
     """One reasoning format."""
 
     @property
-    def name(self) -> str:
-        """What it is called in settings and tables: `pot`."""
+    def cue(self) -> str:
+        """One line shown to the student with the question, naming the format."""
         ...
 
     @property
-    def cue(self) -> str:
-        """One line shown to the student with the question, naming the format."""
+    def prompt(self) -> str:
+        """How a rationale in this format is written, told to a teacher that is a language model."""
         ...
 
     def render(self, derivation: Derivation) -> str:

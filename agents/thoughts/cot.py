@@ -7,15 +7,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
-from typing import Literal
 
 from agents.symbolic.arithmetic import find_equations, value_of
 from agents.symbolic.derivation import Derivation, Step
+from agents.symbolic.infix import with_values
 from agents.symbolic.numbers import read_digits, write_plain
 from agents.symbolic.parse import read_claims
 from agents.thoughts.base import Outcome, Sandbox
-from agents.thoughts.infix import with_values
 from domain import Reason
+
+ARITHMETIC = """\
+- Write operations as plain text with `+ - * / =` and parentheses; no LaTeX, no Markdown.
+- The two sides of a `=` must be equal exactly, for every operation is checked. Where a division does not
+  come out even, write a fraction, `10 / 3 = 10/3`, never a rounded decimal or a remainder. Where the problem
+  asks for a rounded number, or its story allows whole things only, say so after the exact result:
+  `50 / 20 = 2.5, so 3 buses are needed`.
+- Begin a new operation where a result is used again: `3 * 4 = 12` and then `12 + 5 = 17`, never
+  `3 * 4 = 12 + 5 = 17`.
+- The last line is exactly `The answer is N.`, where N is the number alone, in digits and in the unit that
+  the problem asks for, without unit or words: `The answer is 72.`\
+"""
+"""How operations and the answer are written wherever `ChainOfThought.outcome` reads them."""
+PROMPT = f"""\
+Write the solution in short sentences, a line for each step of the reasoning, and then the answer.
+- Each step writes out its operation and what it comes to: `It sold 48 / 2 = 24 kites in June.` Reckon with
+  numbers, not with unknowns such as x.
+{ARITHMETIC}\
+"""
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 _NUMBER = rf"(?:(?P<whole>\d+) )?(?P<top>{_DIGITS})(?:/(?P<bottom>\d+))?"
@@ -40,8 +58,8 @@ _OPERATORS = [
 class ChainOfThought:
     """The sentences of the worked solution where they show their steps, plain ones where they do not."""
 
-    name: Literal["cot"] = "cot"
     cue: str = "Think step by step."
+    prompt: str = PROMPT
 
     def render(self, derivation: Derivation) -> str:
         return "\n".join([*_sentences(derivation), f"The answer is {write_plain(derivation.answer)}."])
@@ -117,3 +135,6 @@ def _divide(match: re.Match[str]) -> str:
     if match[1] is None:
         return " / "
     return match[0] if int(match[1]) < int(match[2]) else f"{match[1]} / {match[2]}"
+
+
+THOUGHT = ChainOfThought()

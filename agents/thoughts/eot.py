@@ -11,12 +11,27 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 from agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step
+from agents.symbolic.infix import with_names
 from agents.thoughts.base import Outcome, Sandbox
-from agents.thoughts.infix import with_names
 from domain import Reason
+
+PROMPT = """\
+Write the problem as a system of equations. A program solves it, so you need not compute any result.
+- One equation a line, with exactly one `=`: `kites_in_june * 2 = 48`. Write each relation as the problem
+  tells it; an unknown may stand on either side.
+- Both sides are made of numbers, names, `+ - * / **` and parentheses, and of nothing else. Write every
+  multiplication with `*`: `2 * kites_in_may`, never `2 kites_in_may` or `2(48)`. No functions, no `<` or `>`,
+  no text, no comments.
+- Name each unknown after what it is, in lower-case English letters with underscores: `kites_in_june`, not
+  `x`.
+- Write numbers bare: `1200`, not `1,200`, `$1200` or `1200 kites`; 25% is `25 / 100`. Write down no number
+  that you worked out in your head: write the equation that gives it.
+- The equations must fix the value of every unknown: one equation for each, none that contradicts another.
+- The last line is `solve for NAME`, with the one unknown that the problem asks for, in the unit that it
+  asks for: `solve for kites_in_june`. Nothing stands after it.\
+"""
 
 _QUESTION = re.compile(r"solve for ([A-Za-z_]\w*)", re.ASCII)
 _HUNDRED = Constant(Fraction(100))
@@ -26,8 +41,8 @@ _HUNDRED = Constant(Fraction(100))
 class EquationOfThought:
     """Relations as the problem states them: what is shared out stands multiplied, not divided."""
 
-    name: Literal["eot"] = "eot"
     cue: str = "Write equations."
+    prompt: str = PROMPT
 
     def render(self, derivation: Derivation) -> str:
         names = [step.name for step in derivation.steps]
@@ -54,3 +69,6 @@ def _equation(unknown: Result, step: Step, write: Callable[[Expression], str]) -
             return f"{write(Operation('*', unknown, divisor))} = {write(dividend)}"
         case _:
             return f"{write(unknown)} = {write(step.expression)}"
+
+
+THOUGHT = EquationOfThought()

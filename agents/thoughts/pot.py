@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from agents.symbolic.derivation import Derivation
+from agents.symbolic.infix import with_names
 from agents.thoughts.base import Outcome, Sandbox
-from agents.thoughts.infix import with_names
+
+PROMPT = """\
+Write a Python program that computes the answer.
+- One assignment a line, one line for each step of the reasoning: `kites_in_june = 48 / 2`.
+- Plain arithmetic only: numbers, names that a line above has assigned, `+ - * / // %`, parentheses, and
+  where a step needs them `min`, `max`, `abs` and `round`. No imports, functions, loops, conditions, lists,
+  text, comments or printing. The program must run as it stands.
+- Name each variable after what it holds, in lower case with underscores: `kites_in_june`, not `x` or
+  `step_2`.
+- Write the numbers of the problem where they are used, as bare literals: `1200`, not `1,200`, `$1200` or
+  `1200 kites`; 25% is `25 / 100`. Write down no number that you worked out in your head: compute it.
+- Keep every value exact. Round only where the problem asks for it or its story allows whole things only.
+- The last line, and no other, assigns `answer`: `answer = 48 + kites_in_june`. It is a bare number, in the
+  unit that the problem asks for.\
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramOfThought:
     """One assignment a step, named after what it is; numbers of the question as literals; `answer` last."""
 
-    name: Literal["pot"] = "pot"
     cue: str = "Write a Python program."
+    prompt: str = PROMPT
 
     def render(self, derivation: Derivation) -> str:
         names = [*(step.name for step in derivation.steps[:-1]), "answer"]
@@ -26,3 +40,6 @@ class ProgramOfThought:
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
         return sandbox.run_program(text)
+
+
+THOUGHT = ProgramOfThought()

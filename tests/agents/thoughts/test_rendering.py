@@ -10,11 +10,10 @@ import pytest
 
 from agents.sandbox import LimitedSandbox
 from agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step
+from agents.symbolic.infix import with_names, with_values
 from agents.symbolic.parse import derive
-from agents.thoughts import THOUGHTS, thought
-from agents.thoughts.infix import with_names, with_values
+from agents.thoughts import known, thought
 from domain import Reason
-from errors import UsageError
 from problems.gsm_symbolic import GsmSymbolic
 
 QUESTION = "A shop sold 48 kites in May and half as many in June. 25% of them were red. How many were not?"
@@ -135,19 +134,6 @@ def test_values_of_steps_are_set_apart_where_they_would_be_misread(value: str, t
     assert with_values(Derivation("", (), (step,)))(Operation("*", Result(0), TWO)) == text
 
 
-def test_an_unknown_thought_is_refused_with_those_known() -> None:
-    with pytest.raises(UsageError, match="'poem'; choose from pot, cot, eot"):
-        thought("poem")
-
-
-def test_every_thought_has_a_cue_and_its_own_name() -> None:
-    assert [(name, bool(each.cue)) for name, each in THOUGHTS.items()] == [
-        ("pot", True),
-        ("cot", True),
-        ("eot", True),
-    ]
-
-
 @pytest.fixture(scope="module")
 def derivations() -> list[Derivation]:
     source = GsmSymbolic(seed=9)
@@ -156,7 +142,7 @@ def derivations() -> list[Derivation]:
     return [derivation for derivation in found if isinstance(derivation, Derivation)]
 
 
-@pytest.mark.parametrize("name", list(THOUGHTS))
+@pytest.mark.parametrize("name", known())
 def test_every_rationale_comes_to_the_answer(
     name: str, derivations: list[Derivation], sandbox: LimitedSandbox
 ) -> None:
@@ -166,6 +152,6 @@ def test_every_rationale_comes_to_the_answer(
         assert (outcome.value, outcome.reason) == (derivation.answer, Reason.ACCEPTED), text
 
 
-@pytest.mark.parametrize("name", list(THOUGHTS))
+@pytest.mark.parametrize("name", known())
 def test_the_same_derivation_gives_the_same_text(name: str, kites: Derivation) -> None:
     assert thought(name).render(kites) == thought(name).render(read(QUESTION, SOLUTION, "54"))

@@ -1,0 +1,125 @@
+"""Decomposition: subquestions answered one after the other, the last of them the problem's own question.
+
+After Divide-or-Conquer (Wu et al., arXiv 2402.15000) and Socratic CoT (Shridhar et al., arXiv 2212.00193):
+
+Question 1: How many kites did the shop sell in June?
+Answer 1: 48 / 2 = 24
+Question 2: How many kites did the shop sell in both months?
+Answer 2: 48 + 24 = 72
+The answer is 72.
+
+The questions alone are the plan, for a student that only plans and leaves the solving to another model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from agents.symbolic.derivation import Derivation
+from agents.symbolic.infix import with_values
+from agents.symbolic.keypoints import read_keypoints, with_name
+from agents.symbolic.numbers import write_plain
+from agents.symbolic.questioning import question_of
+from agents.thoughts import cot
+from agents.thoughts.base import Outcome, Sandbox
+from domain import Reason
+
+PROMPT = f"""\
+Break the problem into subquestions and answer them in order.
+- Each subquestion stands on one line, `Question 1: How many kites did the shop sell in June?`, and its answer
+  on the next, `Answer 1: 48 / 2 = 24`. Both have the same number, which counts from 1.
+- A subquestion asks for one thing that follows in one step from the problem and the answers before it. It is
+  a full sentence that names who and what is meant, and it holds no operation and no result.
+- Each answer writes out its operation and what it comes to. Reckon with numbers, not with unknowns such as x.
+- The last subquestion is the question of the problem itself.
+{cot.ARITHMETIC}\
+"""
+PLAN_CUE = "Split the problem into questions. Do not answer them."
+"""Shown to a student that writes only the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """A subquestion a step, asked the way the worked solution tells the step."""
+
+    cue: str = "Split the problem into questions and answer them."
+    prompt: str = PROMPT
+
+    def render(self, derivation: Derivation) -> str:
+        write = with_values(derivation)
+        steps = zip(_questions(derivation), derivation.steps, strict=True)
+        lines = [
+            f"Question {number}: {question}\n"
+            f"Answer {number}: {write(step.expression)} = {write_plain(step.value)}"
+            for number, (question, step) in enumerate(steps, start=1)
+        ]
+        return "\n".join([*lines, f"The answer is {write_plain(derivation.answer)}."])
+
+    def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
+        """The number in the last line, and whether the arithmetic of the answers is right."""
+        try:
+            _, answers, last = _read(_lines(text))
+        except ValueError as error:
+            return Outcome(value=None, reason=Reason.NO_ANSWER, detail=str(error))
+        return cot.THOUGHT.outcome("\n".join([*answers, last]), sandbox)
+
+
+def subquestions(text: str) -> tuple[str, ...]:
+    """The subquestions of a decomposition or of a plan, in order; ValueError where the text is neither."""
+    lines = _lines(text)
+    if lines and all(line.startswith("Question ") for line in lines):
+        return tuple(_contents(lines, ("Question",)))
+    return tuple(_read(lines)[0])
+
+
+def plan(text: str) -> str:
+    """Only the numbered questions, a line each; ValueError where the text is no decomposition and no plan."""
+    return "\n".join(
+        f"Question {number}: {question}" for number, question in enumerate(subquestions(text), start=1)
+    )
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _read(lines: Sequence[str]) -> tuple[list[str], list[str], str]:
+    """The questions, their answers, and the last line; ValueError, which says what is wrong."""
+    if not lines or cot.read_answer(lines[-1]) is None:
+        raise ValueError("the last line is not `The answer is N.`")
+    contents = _contents(lines[:-1], ("Question", "Answer"))
+    if not contents or len(contents) % 2:
+        raise ValueError("the last question has no answer" if contents else "there is no `Question 1:`")
+    return contents[::2], contents[1::2], lines[-1]
+
+
+def _contents(lines: Sequence[str], kinds: Sequence[str]) -> list[str]:
+    """What stands behind `Question 1:`, `Answer 1:`, `Question 2:`, ..., one a line."""
+    contents = []
+    for place, line in enumerate(lines):
+        number, kind = divmod(place, len(kinds))
+        mark = f"{kinds[kind]} {number + 1}:"
+        content = line.removeprefix(mark).strip()
+        if content in ("", line):
+            raise ValueError(f"{line[:60]!r} stands where `{mark}` and its text are due")
+        contents.append(content)
+    return contents
+
+
+def _questions(derivation: Derivation) -> Iterator[str]:
+    """A question for each step, no two of them the same."""
+    write = with_values(derivation)
+    core = read_keypoints(derivation).core
+    asked = {core}
+    for step in derivation.steps[:-1]:
+        told = question_of(step, derivation.question) or core
+        options = (with_name(told, derivation.question) if len(asked) == 1 else told, f"{told[:-1]} then?")
+        fresh = (option for option in options if told != core and option not in asked)
+        question = next(fresh, f"How much is {write(step.expression)}?")
+        asked.add(question)
+        yield question
+    yield core
+
+
+THOUGHT = Decomposition()

@@ -1,0 +1,10 @@
+"""Key points, then a program of thought: the three parts of `kp_cot` with a program as the solution."""
+
+from __future__ import annotations
+
+from agents.thoughts import pot
+from agents.thoughts.kp_cot import KeyPointThought
+
+THOUGHT = KeyPointThought(
+    pot.THOUGHT, cue="Name the core question and the facts, then write a Python program."
+)
