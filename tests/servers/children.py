@@ -1,0 +1,71 @@
+"""Servers in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+URL = re.compile(r"http://127\.0\.0\.1:\d+")
+PATIENCE = 5.0
+"""Seconds that a server gets to end by itself."""
+
+
+@contextlib.contextmanager
+def running(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    output: Path,
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """The URL that the module's process prints when it is ready, within these seconds.
+
+    What the process writes is added to the file `output`. It and all its children end with the block.
+    """
+    start = output.stat().st_size if output.exists() else 0
+    with output.open("ab") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield _await_url(process, output, start, time.monotonic() + seconds)
+    finally:
+        _end(process)
+
+
+def _await_url(process: subprocess.Popen[bytes], output: Path, start: int, deadline: float) -> str:
+    while True:
+        ended = process.poll() is not None
+        text = output.read_bytes()[start:].decode(errors="replace")
+        if found := URL.search(text):
+            return found[0]
+        if ended or time.monotonic() > deadline:
+            how = f"ended with {process.returncode}" if ended else "did not get ready in time"
+            raise RuntimeError(f"{process.args!r} {how}; it wrote:\n{text[-2000:]}")
+        time.sleep(0.02)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

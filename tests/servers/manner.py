@@ -1,0 +1,104 @@
+"""How the teaching server behaves: what it may do to a request, and how often."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Act(StrEnum):
+    """What the server did with a request."""
+
+    ANSWERED = "answered"
+    DECLINED = "declined"
+    """Answered that it cannot do this one: it does not know the problem, or cannot read its solution."""
+    NOT_UNDERSTOOD = "not_understood"
+    """400, for a request that is none of ours."""
+    OVER_CAPACITY = "over_capacity"
+    """429, for a request above the capacity of a server that rejects."""
+
+    MALFORMED = "malformed"
+    """200, without the tags or with one left open."""
+    TRUNCATED = "truncated"
+    """200, the first half of the text, with the finish reason `length`."""
+    FILTERED = "filtered"
+    """200, empty, with the finish reason `content_filter`."""
+
+    RATE_LIMITED = "rate_limited"
+    """429 without Retry-After."""
+    RETRY_AFTER = "retry_after"
+    """429 with Retry-After."""
+    SERVER_ERROR = "server_error"
+    """500."""
+    HANG = "hang"
+    """Nothing for a while, then the connection is closed."""
+    DROPPED = "dropped"
+    """The connection is closed after the headers and half of the body."""
+    GARBLED = "garbled"
+    """200, and a body that is not the JSON it should be."""
+    SLOW = "slow"
+    """The whole right answer in small pieces."""
+
+
+CONTENT_FAULTS = (Act.MALFORMED, Act.TRUNCATED, Act.FILTERED)
+"""Faults of the model: the same request meets the same one again."""
+TRANSPORT_FAULTS = (
+    Act.RATE_LIMITED,
+    Act.RETRY_AFTER,
+    Act.SERVER_ERROR,
+    Act.HANG,
+    Act.DROPPED,
+    Act.GARBLED,
+    Act.SLOW,
+)
+"""Faults on the way: the same request may get through the next time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """Everything that decides how the server answers what it knows."""
+
+    seed: int = 0
+    wrong: float = 0.0
+    """Share of answers that are wrong on purpose."""
+    faults: Mapping[Act, float]
+    """Share of requests that meet each fault; those of one kind add up to at most 1."""
+    hang_seconds: float = 10.0
+    slow_seconds: float = 1.0
+    retry_after: int = 1
+    """Seconds."""
+    latency: float = 0.0
+    """Seconds from a request to its answer."""
+    capacity: int | None = None
+    """Requests served at a time."""
+    over: Literal["queue", "reject"] = "queue"
+    """What happens to those above."""
+    echo_key: bool = False
+    """Quote the Authorization header in every error, as careless servers do."""
+    fail_after: int | None = None
+    """Requests after which every one gets 500."""
+
+    def chance(self, *parts: str) -> random.Random:
+        """Chance that depends on nothing but the server's seed and what it is for."""
+        return random.Random("\n".join((str(self.seed), *parts)))
+
+    def is_wrong(self, body: str) -> bool:
+        return self.chance("wrong", body).random() < self.wrong
+
+    def content_fault(self, body: str) -> Act | None:
+        return self._fault(CONTENT_FAULTS, self.chance("content", body))
+
+    def transport_fault(self, body: str, seen: int) -> Act | None:
+        """`seen`: how often this body was received before."""
+        return self._fault(TRANSPORT_FAULTS, self.chance("transport", body, str(seen)))
+
+    def _fault(self, among: Sequence[Act], chance: random.Random) -> Act | None:
+        drawn = chance.random()
+        for fault in among:
+            drawn -= self.faults.get(fault, 0.0)
+            if drawn < 0:
+                return fault
+        return None

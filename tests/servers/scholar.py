@@ -1,0 +1,115 @@
+"""Answers our prompts from the symbolic agents, right or wrong as it is told."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from agents.symbolic.derivation import Derivation
+from agents.symbolic.numbers import DIGITS, write_plain
+from agents.symbolic.parse import derive
+from agents.synthesizer import SymbolicSynthesizer
+from agents.thoughts import thought as find_thought
+from domain import Draft, Operator, Problem, Refusal, problem_id
+from matching import exact_form
+from problems.jsonl import read_jsonl
+from problems.numbers import parse_number
+from tests.servers.asked import Asked
+from tests.servers.slips import slipped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What a model would have written."""
+
+    text: str
+    wrong: bool = False
+    """On purpose."""
+    declined: bool = False
+    """The text says that it could not be done."""
+
+
+UNSOLVED = Reply(text="I cannot work this problem out.\n<rationale>\n</rationale>", declined=True)
+UNWRITTEN = Reply(text="I cannot think of a new problem.", declined=True)
+
+
+class Scholar:
+    """Knows some problems, and every one that it has written since."""
+
+    def __init__(self, known: Iterable[Problem], state: Path | None = None) -> None:
+        """`state`: where the problems that it writes are kept, in GSM8K's format, for the next start."""
+        self._state = state
+        written = read_jsonl(state) if state is not None and state.exists() else []
+        self._problems = {exact_form(problem.question): problem for problem in (*known, *written)}
+
+    async def reply(self, asked: Asked, *, wrong: bool, rng: random.Random) -> Reply:
+        """The same for the same request and state of `rng`, but for the problems that it knows by then."""
+        problem = self._problems.get(exact_form(asked.question)) or _from_worked_solution(asked)
+        if asked.thought is None:
+            operator = Operator(asked.task)
+            return UNWRITTEN if problem is None else await self._invent(problem, operator, wrong, rng)
+        derivation = None if problem is None else _derive(problem)
+        return UNSOLVED if derivation is None else _explain(derivation, asked.thought, wrong, rng)
+
+    async def _invent(self, parent: Problem, operator: Operator, wrong: bool, rng: random.Random) -> Reply:
+        written = (await SymbolicSynthesizer().write(parent, operator, (), rng)).content
+        if isinstance(written, Refusal):
+            return UNWRITTEN
+        self._remember(written)
+        answer = written.answer + rng.randint(1, 9) if wrong else written.answer
+        text = (
+            f"<problem>\n{written.question}\n</problem>\n"
+            f"<solution>\n{written.solution}\n</solution>\n"
+            f"<answer>{write_plain(answer)}</answer>"
+        )
+        return Reply(text=text, wrong=wrong)
+
+    def _remember(self, draft: Draft) -> None:
+        form = exact_form(draft.question)
+        if form in self._problems:
+            return
+        self._problems[form] = _problem(draft.question, draft.solution, draft.answer)
+        if self._state is not None:
+            answer = f"{draft.solution}\n#### {write_plain(draft.answer)}"
+            with self._state.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"question": draft.question, "answer": answer}) + "\n")
+
+
+def _explain(derivation: Derivation, thought: str, wrong: bool, rng: random.Random) -> Reply:
+    mistaken = slipped(derivation, rng) if wrong else None
+    rationale = find_thought(thought).render(mistaken or derivation)
+    return Reply(text=f"<rationale>\n{rationale}\n</rationale>", wrong=mistaken is not None)
+
+
+def _derive(problem: Problem) -> Derivation | None:
+    for repair in (False, True):
+        try:
+            derivation = derive(problem.question, problem.solution, problem.answer, repair=repair)
+        except RecursionError:
+            return None
+        if isinstance(derivation, Derivation):
+            return derivation
+    return None
+
+
+def _from_worked_solution(asked: Asked) -> Problem | None:
+    """The problem as a reader takes it who finds the answer at the end of the worked solution."""
+    solution = asked.worked_solution
+    numbers = re.findall(r"=([^<>=]+)>>", solution) or re.findall(DIGITS, solution)
+    answer = parse_number(numbers[-1]) if numbers else None
+    return None if answer is None else _problem(asked.question, solution, answer)
+
+
+def _problem(question: str, solution: str, answer: Fraction) -> Problem:
+    return Problem(
+        id=problem_id(question, answer),
+        question=question,
+        answer=answer,
+        solution=solution,
+        source="teaching-server",
+    )
