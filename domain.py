@@ -64,9 +64,32 @@ class Reason(StrEnum):
     CONTAMINATED = "contaminated"
     """The problem matches one of an evaluation set."""
 
+    MALFORMED = "malformed"
+    """A model's reply is not in the form that was asked for."""
+    TRUNCATED = "truncated"
+    """A model's reply was cut off at its length limit."""
+    FILTERED = "filtered"
+    """A model's provider withheld its reply."""
+    CALL_FAILED = "call_failed"
+    """A model could not be reached, after every try."""
+    DECLINED = "declined"
+    """A model said that the problem has no single answer."""
+    NO_AGREEMENT = "no_agreement"
+    """Too few of the independent solutions of a written problem come to the same answer."""
+    DISPUTED = "disputed"
+    """The independent solutions agree on another answer than the one that was written with the problem."""
+
     @property
     def accepted(self) -> bool:
         return self is Reason.ACCEPTED
+
+    @property
+    def unanswered(self) -> bool:
+        """Nothing was written that could be corrected."""
+        return self in _UNANSWERED
+
+
+_UNANSWERED = (Reason.MALFORMED, Reason.TRUNCATED, Reason.FILTERED, Reason.CALL_FAILED, Reason.DECLINED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,14 +1,21 @@
-"""The teacher writes rationales: the protocol that every teacher follows, and the one that needs no model."""
+"""The teacher writes rationales: from a worked solution without any model, or by asking a language model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
+from types import MappingProxyType
 from typing import Protocol
 
+from agents.calling.asker import Asker
+from agents.calling.request import Answer
+from agents.prompting import Conversation, Turn, examples, prompt
 from agents.symbolic.derivation import Derivation
+from agents.symbolic.numbers import write_plain
 from agents.symbolic.parse import derive
 from agents.thoughts import thought as find_thought
-from domain import Problem, Refusal, Verdict, content_hash
+from domain import Problem, Reason, Refusal, Verdict, content_hash
 
 SPECIMEN_QUESTION = (
     "A shop sold 48 kites in May and half as many in June, each for $1,200. It gave 25% of the money away "
@@ -22,25 +29,36 @@ SPECIMEN_SOLUTION = (
 )
 SPECIMEN_ANSWER = Fraction(21600)
 
+Written = Answer[str | Refusal]
+"""A rationale, or why there is none."""
+
 
 class Teacher(Protocol):
-    """Anything that explains problems in a thought."""
+    """Anything that explains problems whose answer is known."""
 
     @property
     def name(self) -> str:
         """What it is called in settings and tables."""
         ...
 
-    def explain(self, problem: Problem, thought: str) -> str | Refusal:
+    async def explain(self, problem: Problem, thought: str) -> Written:
         """Write a rationale for the problem in the thought of this name."""
         ...
 
-    def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> str | Refusal:
+    async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:
         """Write a better rationale than one that was rejected with this verdict."""
         ...
 
     def prompt_hash(self, thought: str) -> str:
         """Identifies what the teacher is asked for a thought, the problem aside."""
+        ...
+
+
+class Solver(Teacher, Protocol):
+    """A teacher that also solves problems whose answer nobody knows for sure."""
+
+    async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
+        """Work the problem out from its question alone; samples are independent of each other."""
         ...
 
 
@@ -52,13 +70,14 @@ class SymbolicTeacher:
 
     name = "symbolic"
 
-    def explain(self, problem: Problem, thought: str) -> str | Refusal:
-        return _render(derive(problem.question, problem.solution, problem.answer), thought)
+    async def explain(self, problem: Problem, thought: str) -> Written:
+        return Answer(content=_render(derive(problem.question, problem.solution, problem.answer), thought))
 
-    def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> str | Refusal:
+    async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:
         """Read the worked solution again and correct its slips; neither rationale nor verdict is needed."""
         del rationale, verdict
-        return _render(derive(problem.question, problem.solution, problem.answer, repair=True), thought)
+        derivation = derive(problem.question, problem.solution, problem.answer, repair=True)
+        return Answer(content=_render(derivation, thought))
 
     def prompt_hash(self, thought: str) -> str:
         """A hash of the specimen problem as this teacher explains it: a change of its writing shows."""
@@ -69,3 +88,74 @@ class SymbolicTeacher:
 
 def _render(derivation: Derivation | Refusal, thought: str) -> str | Refusal:
     return derivation if isinstance(derivation, Refusal) else find_thought(thought).render(derivation)
+
+
+class ModelTeacher:
+    """A language model that explains, repairs and solves."""
+
+    def __init__(self, asker: Asker, *, agent: str = "teacher") -> None:
+        """`agent` is the name under which its calls are counted."""
+        self._asker = asker
+        self._agent = agent
+
+    @property
+    def name(self) -> str:
+        return self._asker.model
+
+    async def explain(self, problem: Problem, thought: str) -> Written:
+        return await self._write(conversation("explain", problem, thought))
+
+    async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
+        return await self._write(conversation("solve", problem, thought), sample)
+
+    async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:
+        failed = {"rationale": rationale, "verdict": finding(verdict)}
+        return await self._write(conversation("repair", problem, thought, failed))
+
+    def prompt_hash(self, thought: str) -> str:
+        hashes = (prompt(task).hash(_told(thought), _lessons(task, thought)) for task in TASKS)
+        return content_hash(self.name, *hashes)
+
+    async def _write(self, conversation: Conversation, sample: int = 0) -> Written:
+        reply = await self._asker.ask(conversation, agent=self._agent, parts=("rationale",), sample=sample)
+        if isinstance(reply.content, Refusal):
+            return Answer(content=reply.content, calls=reply.calls)
+        declined = Refusal(reason=Reason.DECLINED, detail="the model left its solution empty")
+        return Answer(content=reply.content["rationale"] or declined, calls=reply.calls)
+
+
+TASKS = ("explain", "solve", "repair")
+
+
+def conversation(
+    task: str, problem: Problem, thought: str, more: Mapping[str, str] = MappingProxyType({})
+) -> Conversation:
+    """What a model is sent to explain, solve or repair; only `explain` shows the worked solution."""
+    asked = {"question": problem.question, "solution": problem.solution, **more}
+    return prompt(task).conversation(asked, _told(thought), _lessons(task, thought))
+
+
+def finding(verdict: Verdict) -> str:
+    """What a teacher is told of a rejected rationale: everything but the right answer."""
+    if verdict.reason is Reason.WRONG_ANSWER:
+        assert verdict.value is not None
+        return f"It comes to {write_plain(verdict.value)}, which is not the right answer."
+    return f"{str(verdict.reason).replace('_', ' ').capitalize()}: {verdict.detail}"
+
+
+def _told(thought: str) -> dict[str, str]:
+    return {"thought": thought, "instructions": find_thought(thought).prompt}
+
+
+@cache
+def _lessons(task: str, thought: str) -> tuple[Turn, ...]:
+    """Our own worked problems, written in this thought by the symbolic teacher."""
+    turns = []
+    for row in examples("lessons")["lesson"]:
+        derivation = derive(row["question"], row["solution"], Fraction(row["answer"]))
+        assert isinstance(derivation, Derivation), derivation
+        rationale = find_thought(thought).render(derivation)
+        plain = "\n".join(step.text for step in derivation.steps)
+        asked = {"question": row["question"], "solution": plain if task == "explain" else ""}
+        turns.append(Turn(asked, f"<rationale>\n{rationale}\n</rationale>"))
+    return tuple(turns)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Sequence
 
 import pytest
 
 from agents.synthesizer import SymbolicSynthesizer, Synthesizer, operator_for
-from domain import Band, Draft, Operator, Reason, Refusal
+from domain import Band, Draft, Operator, Problem, Reason, Refusal
 from matching import masked
 from tests.agents.symbolic.parents import BEADS, BREAD, BUSES, TANK, problem
+
+
+def write(
+    parent: Problem, operator: Operator, others: Sequence[Problem] = (), seed: int = 0
+) -> Draft | Refusal:
+    synthesizer: Synthesizer = SymbolicSynthesizer()
+    return asyncio.run(synthesizer.write(parent, operator, others, random.Random(seed))).content
 
 
 @pytest.mark.parametrize(
@@ -21,28 +30,26 @@ def test_an_easy_problem_gets_a_harder_one_and_others_a_similar_one(band: Band, 
 
 
 def test_similar_keeps_the_question_up_to_its_numbers_and_names() -> None:
-    synthesizer: Synthesizer = SymbolicSynthesizer()
-    draft = synthesizer.write(BUSES, Operator.SIMILAR, [], random.Random(1))
+    draft = write(BUSES, Operator.SIMILAR, seed=1)
     assert isinstance(draft, Draft)
     assert masked(draft.question) == masked(BUSES.question)
 
 
 def test_harder_asks_something_else() -> None:
-    draft = SymbolicSynthesizer().write(BUSES, Operator.HARDER, [], random.Random(1))
+    draft = write(BUSES, Operator.HARDER, seed=1)
     assert isinstance(draft, Draft)
     assert masked(draft.question) != masked(BUSES.question)
 
 
 def test_harder_may_chain_the_parent_with_one_of_the_others() -> None:
-    synthesizer, others = SymbolicSynthesizer(), [BREAD, TANK]
-    drafts = [synthesizer.write(BUSES, Operator.HARDER, others, random.Random(n)) for n in range(20)]
+    drafts = [write(BUSES, Operator.HARDER, [BREAD, TANK], seed=n) for n in range(20)]
     assert any(isinstance(draft, Draft) and "Let x be" in draft.question for draft in drafts)
 
 
 @pytest.mark.parametrize("operator", list(Operator))
 def test_a_parent_without_a_readable_solution_is_refused(operator: Operator) -> None:
     parent = problem("How many days does a week have?", "Everybody knows that.", 7)
-    refusal = SymbolicSynthesizer().write(parent, operator, [], random.Random(0))
+    refusal = write(parent, operator)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.NO_DERIVATION
 
@@ -55,12 +62,12 @@ def test_a_solution_that_goes_on_after_its_answer_is_refused(operator: Operator)
         "After 8 days there are 8*2 = <<8*2=16>>16 cells.",
         8,
     )
-    refusal = SymbolicSynthesizer().write(parent, operator, [], random.Random(0))
+    refusal = write(parent, operator)
     assert isinstance(refusal, Refusal)
     assert refusal.detail == "the solution goes on after its answer"
 
 
 @pytest.mark.parametrize("operator", list(Operator))
 def test_the_same_seed_writes_the_same(operator: Operator) -> None:
-    drafts = [SymbolicSynthesizer().write(BEADS, operator, [BREAD], random.Random(3)) for _ in range(2)]
+    drafts = [write(BEADS, operator, [BREAD], seed=3) for _ in range(2)]
     assert drafts[0] == drafts[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from fractions import Fraction
 
 import pytest
@@ -23,24 +24,29 @@ CLIPS = make_problem("48 clips in April, half as many in May.", "48/2 = 24 in Ma
 ROUNDED = make_problem("1 pie for 3, 6 times", "Each gets 1/3 = 0.33. That makes 0.33 * 6 = 2.", 2)
 
 
+def explain(teacher: Teacher, problem: Problem) -> str | Refusal:
+    return asyncio.run(teacher.explain(problem, "pot")).content
+
+
 @pytest.fixture
 def teacher() -> Teacher:
     return SymbolicTeacher()
 
 
 def test_it_explains_a_problem_in_the_thought_asked_for(teacher: Teacher) -> None:
-    assert teacher.explain(CLIPS, "pot") == "may = 48 / 2\nanswer = 48 + may"
+    assert explain(teacher, CLIPS) == "may = 48 / 2\nanswer = 48 + may"
 
 
 def test_it_refuses_a_problem_without_a_readable_solution(teacher: Teacher) -> None:
-    refusal = teacher.explain(make_problem("48 clips", "", 72), "pot")
+    refusal = explain(teacher, make_problem("48 clips", "", 72))
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.NO_DERIVATION
 
 
 def test_it_repairs_what_it_would_not_explain(teacher: Teacher) -> None:
-    assert isinstance(teacher.explain(ROUNDED, "pot"), Refusal)
-    assert teacher.repair(ROUNDED, "pot", "answer = 1", REJECTED) == "value = 1 / 3\nanswer = value * 6"
+    assert isinstance(explain(teacher, ROUNDED), Refusal)
+    repaired = asyncio.run(teacher.repair(ROUNDED, "pot", "answer = 1", REJECTED))
+    assert repaired.content == "value = 1 / 3\nanswer = value * 6"
 
 
 def test_its_prompt_hash_tells_thoughts_apart_and_stays_the_same(teacher: Teacher) -> None:
