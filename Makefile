@@ -30,6 +30,7 @@ bench: .venv/installed-dev
 	.venv/bin/python benchmarks/verify_speed.py
 	.venv/bin/python benchmarks/generate_speed.py
 	.venv/bin/python benchmarks/train_speed.py
+	.venv/bin/python benchmarks/call_speed.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage*

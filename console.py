@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import fsum
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -16,15 +17,18 @@ from rich.text import Text
 
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
+from graph.plan import Expense, Preview
 from graph.run import DATABASE, open_store
 from graph.state import UNTAUGHT
 from graph.state import Progress as PhaseProgress
 from storage.summary import EvaluationSummary, Summary
+from storage.usage import TotalUsage
 
 PHASES = {
     "seed": "preparing problems",
     "teach": "teaching",
     "baseline": "asking the untaught student",
+    "practise": "practising",
     "probe_children": "probing new problems",
     "fine_tune": "fine-tuning",
     "evaluate": "evaluating",
@@ -157,11 +161,27 @@ def round_table(summary: Summary) -> Table:
     return table
 
 
+def cost_line(total: TotalUsage) -> str:
+    tokens = total["prompt_tokens"] + total["completion_tokens"]
+    return (
+        f"calls     {total['calls']} to models, {total['calls'] - total['paid']} of them answered before; "
+        f"{tokens} tokens, ${total['cost_usd']:.4f}"
+    )
+
+
+def is_finished(summary: Summary) -> bool:
+    last = summary["settings"]["rounds"]
+    return any(row["round"] == last and row["evaluations"] for row in summary["rounds"])
+
+
 def show_result(console: Console, folder: Path, summary: Summary) -> None:
     """The table by round, where everything is, and what to try next."""
     console.print(round_table(summary))
-    if not (folder / STUDENT).exists():
+    if summary["cost"]["total"]["calls"]:
+        console.print(Text(cost_line(summary["cost"]["total"])))
+    if not is_finished(summary):
         console.print(Text(f"not finished; go on with: python main.py resume {folder}"))
+    if not (folder / STUDENT).exists():
         return
     lines = (
         f"student   {folder / STUDENT} -> {(folder / STUDENT).readlink()} (best on the dev set)",
@@ -173,6 +193,36 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
     )
     for line in lines:
         console.print(Text(line))
+
+
+def show_plan(console: Console, preview: Preview) -> None:
+    """The problems of a run, and the calls to models that it would make."""
+    for name, count in preview.problems.items():
+        console.print(Text(f"{name}: {count} problems"))
+    if not preview.expenses:
+        console.print(Text("No agent asks a model: no calls, no cost."))
+        return
+    console.print(expense_table(preview.expenses))
+
+
+def expense_table(expenses: Sequence[Expense]) -> Table:
+    table = Table(title="Calls to models, as far as they can be foreseen", box=SIMPLE_HEAD, show_edge=False)
+    for heading in ("round", "agent", "model", "calls", "prompt\ntokens", "reply\ntokens", "USD"):
+        table.add_column(heading, justify="left" if heading in ("agent", "model") else "right")
+    for row in expenses:
+        counts = (str(n) for n in (row.calls, row.prompt_tokens, row.completion_tokens))
+        table.add_row(str(row.round), row.agent, row.model, *counts, _dollars(row.cost_usd))
+    costs = [row.cost_usd for row in expenses]
+    known = None if None in costs else fsum(cost or 0 for cost in costs)
+    counted = ("calls", "prompt_tokens", "completion_tokens")
+    sums = (sum(getattr(row, name) for row in expenses) for name in counted)
+    table.add_section()
+    table.add_row("all", "", "", *map(str, sums), _dollars(known))
+    return table
+
+
+def _dollars(cost: float | None) -> str:
+    return "unknown" if cost is None else f"{cost:.4f}"
 
 
 def show_evaluations(console: Console, evaluations: Sequence[EvaluationSummary]) -> None:

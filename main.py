@@ -21,7 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from errors import FddError, StoppedError, UsageError
-from settings import add_options, cache_folder, load_settings
+from settings import LIMITS, POLICY, Settings, add_options, cache_folder, load_settings
 from training.config import GenerateConfig
 
 if TYPE_CHECKING:
@@ -84,29 +84,44 @@ def add_run(parser: ArgumentParser) -> None:
         "--run-dir", type=Path, metavar="DIR", help="a new folder (default: runs/ and the time)"
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be asked, and its cost; ask nobody"
+    )
     add_options(parser)
     parser.set_defaults(command=run)
 
 
 def run(given: Namespace) -> int:
-    outside = ("run_dir", "config", "command")
+    outside = ("run_dir", "config", "dry_run", "command")
     settings = load_settings({k: v for k, v in vars(given).items() if k not in outside}, given.config)
+    if given.dry_run:
+        return preview(settings)
     folder = given.run_dir or Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}"
     from graph.run import start
 
     return watch(folder, partial(start, settings))
 
 
+def preview(settings: Settings) -> int:
+    from console import show_plan, terminal
+    from graph import run as runs
+
+    show_plan(terminal(), runs.preview(settings))
+    return 0
+
+
 def add_resume(parser: ArgumentParser) -> None:
-    """go on with an interrupted run"""
+    """go on with an interrupted run, with new limits where they are given"""
     add_folder(parser)
+    add_options(parser, only=LIMITS)
     parser.set_defaults(command=resume)
 
 
 def resume(given: Namespace) -> int:
     from graph import run as runs
 
-    return watch(given.run_dir, runs.resume)
+    limits = {key: value for key, value in vars(given).items() if key in LIMITS}
+    return watch(given.run_dir, partial(runs.resume, limits=limits))
 
 
 def watch(folder: Path, work: Callable[..., RunState]) -> int:
@@ -153,7 +168,6 @@ def add_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--problems", default="gsm-symbolic", metavar="SET", help="gsm-symbolic, gsm8k or a JSONL file"
     )
-    parser.add_argument("--thought", default="pot", metavar="NAME", help="format to ask for (default: pot)")
     parser.add_argument(
         "--limit", type=int, metavar="N", help="problems to ask (default: all of a file, 200 otherwise)"
     )
@@ -166,6 +180,7 @@ def add_evaluate(parser: ArgumentParser) -> None:
         metavar="N",
         help=f"longest answer (default: {longest})",
     )
+    add_options(parser, only=POLICY)
     add_json(parser)
     parser.set_defaults(command=evaluate)
 
@@ -175,11 +190,16 @@ def evaluate(given: Namespace) -> int:
     from graph.score import score
 
     console = terminal(stderr=given.json)
+    policy = {key: value for key, value in vars(given).items() if key in POLICY}
+    asked = load_settings({"rounds": 1, **policy})
     with RunView(console) as view, stop_on_signals(view.noticed) as stop:
         scores = score(
             given.student,
             given.problems,
-            thought_name=given.thought,
+            thoughts=asked.thoughts,
+            policy=asked.policy,
+            policy_samples=asked.policy_samples,
+            policy_temperature=asked.policy_temperature,
             limit=given.limit,
             seed=given.seed,
             max_new_tokens=given.max_new_tokens,

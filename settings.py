@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import tomllib
 from argparse import SUPPRESS, ArgumentParser
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, PositiveInt, TypeAdapter, ValidationError
 
+from agents.calling.config import CallConfig
 from errors import UsageError
 from problems.config import ProblemSettings
 from training.config import Device, FineTuneConfig, GenerateConfig
@@ -37,11 +38,27 @@ STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
 }
 """Defaults of their own: the tiny student shows in seconds that everything works, and learns nothing."""
 
+SYMBOLIC = "symbolic"
+"""The agents that need no model."""
+
 Share = Annotated[float, Field(gt=0, le=1)]
+PolicyName = Literal["single", "fallback", "vote", "samples"]
 
 
 def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Who plays a part: `symbolic` or a model's name, and the address of its server if it has one."""
+
+    name: str
+    url: str
+
+    @property
+    def is_model(self) -> bool:
+        return self.name != SYMBOLIC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +69,22 @@ class Settings:
     """Rounds of feedback after the first round of teaching."""
     seed: int = 0
     student: str = "smollm2-135m"
-    teacher: Literal["symbolic"] = "symbolic"
+    teacher: str = SYMBOLIC
+    """`symbolic`, or a language model as `provider:model`."""
+    teacher_url: str = ""
+    """Server of one's own that speaks OpenAI's protocol; empty for the provider's."""
+    synthesizer: str | None = None
+    """Who writes problems; the teacher where it is None."""
+    synthesizer_url: str = ""
+    judge: str | None = None
+    """Who solves written problems without seeing their answers; the teacher where it is None."""
+    judge_url: str = ""
+    solutions: Annotated[int, Field(ge=2)] = 4
+    """Independent solutions of a problem that a model wrote."""
+    agreement: Annotated[float, Field(gt=0.5, le=1)] = 0.75
+    """Share of them that must come to the answer written with the problem."""
     thoughts: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = ("pot",)
-    """Formats the student is taught; it answers in the first."""
+    """Formats the student is taught, the first before all: it is probed and practises in that one."""
     samples: PositiveInt = 1
     """Answers to each probed problem: one is greedy, more are drawn at `probe_temperature`."""
     probe_temperature: Annotated[float, Field(gt=0)] = 0.7
@@ -62,20 +92,52 @@ class Settings:
     """Probe what was trained on as well, as the paper does."""
     initial_share: Share | None = None
     """Share of the seeds in the first training set; the same for every round where it is None."""
+    policy: PolicyName = "single"
+    """What counts in evaluations as a student's answer: `single` its greedy one in the first thought,
+    `fallback` the first thought's that gives a value, `vote` the majority of all thoughts, `samples` the
+    majority of several answers in the first."""
+    policy_samples: PositiveInt = 5
+    """With `samples`: how many answers at most."""
+    policy_temperature: Annotated[float, Field(gt=0)] = 0.7
+    solver: str | None = None
+    """Student that works out the answers where the one that is taught learns only to decompose."""
+    self_samples: Annotated[int, Field(ge=0)] = 0
+    """Answers that the last student gives to each problem of the set; those found right join the set."""
+    self_samples_where: Literal["missing", "everywhere"] = "missing"
+    """Problems that it gives them to: those without an accepted rationale of the teacher's, or all."""
     shots: Annotated[int, Field(ge=0)] = 4
     """Worked examples shown to the untaught student."""
     workers: PositiveInt = 2
     """Lessons given at a time, and sandbox processes."""
     device: Device = "auto"
+    calls: CallConfig = field(default_factory=CallConfig)
     problems: ProblemSettings = field(default_factory=ProblemSettings)
     fine_tune: FineTuneConfig = field(default_factory=FineTuneConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
+
+    def roles(self) -> dict[str, Role]:
+        """Teacher, synthesizer and judge; who is not named is the teacher."""
+        teacher = Role(self.teacher, self.teacher_url)
+        named = {
+            "synthesizer": (self.synthesizer, self.synthesizer_url),
+            "judge": (self.judge, self.judge_url),
+        }
+        others = {part: Role(name, url) if name else teacher for part, (name, url) in named.items()}
+        return {"teacher": teacher, **others}
 
     def sized_for(self, device: str) -> Settings:
         """The settings with every size that was left open decided for the kind of device."""
         if self.problems.limit is not None or self.problems.name != "gsm-symbolic":
             return self
         return replace(self, problems=replace(self.problems, limit=SEEDS_BY_DEVICE[device]))
+
+    def with_limits(self, given: Mapping[str, object]) -> Settings:
+        """The same run with other `LIMITS`, by their keys; UsageError for what is no limit."""
+        calls = {**asdict(self.calls), **{key.removeprefix("calls."): value for key, value in given.items()}}
+        try:
+            return _SETTINGS.validate_python({**self.to_json(), "calls": calls})
+        except ValidationError as error:
+            raise UsageError(_explain(error)) from None
 
     def to_json(self) -> dict[str, JsonValue]:
         values: dict[str, JsonValue] = _SETTINGS.dump_python(self, mode="json")
@@ -142,22 +204,55 @@ OPTIONS = (
     ),
     *_options(
         "teaching",
-        ("--teacher", "teacher", "NAME", "symbolic: reads the worked solutions, needs no model"),
+        ("--teacher", "teacher", "NAME", "symbolic (needs no model), or a model: openai:MODEL"),
+        ("--teacher-url", "teacher_url", "URL", "server of your own that speaks OpenAI's protocol"),
+        ("--synthesizer", "synthesizer", "NAME", "who writes problems (default: the teacher)"),
+        ("--synthesizer-url", "synthesizer_url", "URL", "its server"),
+        ("--judge", "judge", "NAME", "who solves written problems unseen (default: the teacher)"),
+        ("--judge-url", "judge_url", "URL", "its server"),
+        ("--solutions", "solutions", "N", "independent solutions of a problem that a model wrote"),
+        ("--agreement", "agreement", "X", "share of them that must come to the answer written with it"),
         (
             "--thoughts",
             "thoughts",
             "LIST",
-            "formats to teach, with commas: pot, cot, eot; tests use the first",
+            "formats to teach, with commas: pot, cot, eot, kp_pot, kp_cot, decompose; probes use the first",
         ),
         ("--samples", "samples", "K", "answers to each probed problem: 1 is greedy"),
         ("--probe-temperature", "probe_temperature", "T", "temperature of probes with several samples"),
         ("--reprobe", "reprobe", None, "probe what was trained on as well, as the paper does"),
         ("--initial-share", "initial_share", "X", "share of the seeds in the first training set"),
+        ("--self-samples", "self_samples", "K", "the student's own answers to each problem; right ones join"),
+        (
+            "--self-samples-where",
+            "self_samples_where",
+            "NAME",
+            "missing: only where no rationale of the teacher's was accepted; or everywhere",
+        ),
         ("--shots", "shots", "N", "worked examples shown to the untaught student"),
+    ),
+    *_options(
+        "evaluation",
+        ("--policy", "policy", "NAME", "how the student is asked: single, fallback, vote or samples"),
+        ("--policy-samples", "policy_samples", "K", "with samples: most answers to one question"),
+        ("--policy-temperature", "policy_temperature", "T", "with samples: temperature of the answers"),
+    ),
+    *_options(
+        "calls to models",
+        ("--max-cost", "calls.max_cost", "USD", "stop before the run has spent more"),
+        ("--max-tokens", "calls.max_tokens", "N", "stop before it has used more tokens"),
+        ("--max-calls", "calls.max_calls", "N", "stop before it has made more calls"),
+        ("--prices", "calls.prices", "FILE", "TOML file of prices that override those known"),
+        ("--temperature", "calls.temperature", "T", "temperature of every agent that is a model"),
+        ("--max-reply-tokens", "calls.max_reply_tokens", "N", "longest reply of a model"),
+        ("--call-seconds", "calls.seconds", "S", "time-out of one request"),
+        ("--call-tries", "calls.tries", "N", "requests for one call before it is given up"),
+        ("--calls-at-once", "calls.at_once", "N", "most requests in flight"),
     ),
     *_options(
         "student and fine-tuning",
         ("--student", "student", "ID", "smollm2-135m, tiny, a folder, or a hub's ORG/NAME"),
+        ("--solver", "solver", "ID", "who answers what the student only decomposes; as --student"),
         ("--method", "fine_tune.method", "NAME", "full or lora"),
         (
             "--start",
@@ -181,10 +276,19 @@ OPTIONS = (
 )
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """All settings as command-line options, in groups, with their defaults."""
-    groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in OPTIONS)}
-    for option in OPTIONS:
+LIMITS = ("calls.max_cost", "calls.max_tokens", "calls.max_calls")
+"""What `resume` may change: it decides how far a run goes and not what it does."""
+
+
+POLICY = ("thoughts", "policy", "policy_samples", "policy_temperature")
+"""How a student is asked, by `evaluate` as well."""
+
+
+def add_options(parser: ArgumentParser, only: Collection[str] | None = None) -> None:
+    """Settings as command-line options, in groups, with their defaults; all, or those of these keys."""
+    options = [option for option in OPTIONS if only is None or option.key in only]
+    groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in options)}
+    for option in options:
         if option.switch:
             groups[option.group].add_argument(
                 option.flag, dest=option.key, default=SUPPRESS, action="store_true", help=option.help
@@ -215,9 +319,22 @@ def load_settings(
             table = table.setdefault(part, {})  # type: ignore[assignment]
         table[name] = value
     try:
-        return _SETTINGS.validate_python(nested)
+        settings = _SETTINGS.validate_python(nested)
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
+    _check_solver(settings)
+    return settings
+
+
+def _check_solver(settings: Settings) -> None:
+    if settings.solver is not None and settings.thoughts != ("decompose",):
+        raise UsageError(
+            f"--solver {settings.solver!r} answers what a student decomposes: add --thoughts decompose"
+        )
+    if settings.solver is not None and settings.self_samples:
+        raise UsageError(
+            f"--self-samples {settings.self_samples} needs a student that answers by itself: drop --solver"
+        )
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from agents.teacher import SymbolicTeacher
+from agents.symbolic.derivation import Derivation
+from agents.symbolic.parse import derive
 from agents.thoughts import thought
+from domain import Problem
 from problems.gsm_symbolic import GsmSymbolic
 from training.tasks import Example
 
@@ -20,15 +22,20 @@ Contest = Mapping[str, Callable[[], float]]
 def load_examples(size: int) -> list[Example]:
     source = GsmSymbolic(seed=0)
     problems = source.draw(source.templates, 2 * size, refuse=lambda _: None, chance=random.Random(0))
-    teacher = SymbolicTeacher()
-    written = ((problem.question, teacher.explain(problem, "pot")) for problem in problems)
     cue = thought("pot").cue
     examples = [
-        Example(question=question, cue=cue, rationale=text)
-        for question, text in written
-        if isinstance(text, str)
+        Example(question=problem.question, cue=cue, rationale=program)
+        for problem, program in programs(problems)
     ]
     return examples[:size]
+
+
+def programs(problems: Iterable[Problem]) -> Iterator[tuple[Problem, str]]:
+    """Each problem that the symbolic teacher can explain, with its program."""
+    for problem in problems:
+        derivation = derive(problem.question, problem.solution, problem.answer)
+        if isinstance(derivation, Derivation):
+            yield problem, thought("pot").render(derivation)
 
 
 def compare(contest: Contest) -> None:

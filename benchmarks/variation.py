@@ -8,6 +8,7 @@ The share is of all problems of the set, unreadable ones included.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import random
 import sys
 import time
@@ -62,7 +63,7 @@ def _write_all(problems: Sequence[Problem], operator: Operator, seed: int) -> li
     written, refused = [], Counter[str]()
     for problem in problems:
         rng = random.Random(f"{seed} {problem.id} {operator}")
-        draft = synthesizer.write(problem, operator, others, rng)
+        draft = asyncio.run(synthesizer.write(problem, operator, others, rng)).content
         if isinstance(draft, Draft):
             written.append((problem, draft))
         else:

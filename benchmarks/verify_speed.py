@@ -23,9 +23,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.teacher import SymbolicTeacher
 from agents.values import meant
 from agents.verifier import Verifier
+from benchmarks.lessons import programs
 from problems.gsm_symbolic import GsmSymbolic
 
 WORKERS = 2
@@ -39,9 +39,7 @@ Task = tuple[str, Fraction]
 def load_tasks(size: int) -> list[Task]:
     source = GsmSymbolic(seed=0)
     problems = source.draw(source.templates, 2 * size, refuse=lambda _: None, chance=random.Random(0))
-    teacher = SymbolicTeacher()
-    written = ((teacher.explain(problem, "pot"), problem.answer) for problem in problems)
-    return [(text, answer) for text, answer in written if isinstance(text, str)][:size]
+    return [(program, problem.answer) for problem, program in programs(problems)][:size]
 
 
 def in_fresh_process(task: Task) -> bool:

@@ -9,6 +9,7 @@ from langgraph.graph import END, START, StateGraph
 from graph.journal import logged
 from graph.nodes.evaluate import baseline, evaluate
 from graph.nodes.fine_tune import fine_tune
+from graph.nodes.practise import practise
 from graph.nodes.probe import probe, probe_children
 from graph.nodes.report import report
 from graph.nodes.seed import seed
@@ -16,7 +17,7 @@ from graph.nodes.synthesize import synthesize
 from graph.nodes.teach import teach
 from graph.state import RunContext, RunState
 
-STEPS_PER_ROUND = 6
+STEPS_PER_ROUND = 7
 """Nodes that one round passes through, for LangGraph's recursion limit."""
 
 
@@ -35,6 +36,7 @@ def build_run() -> StateGraph[RunState, RunContext, RunState, RunState]:
         .add_node("seed", logged(seed))
         .add_node("teach", logged(teach))
         .add_node("baseline", logged(baseline))
+        .add_node("practise", logged(practise))
         .add_node("probe_children", logged(probe_children))
         .add_node("fine_tune", logged(fine_tune))
         .add_node("evaluate", logged(evaluate))
@@ -43,8 +45,9 @@ def build_run() -> StateGraph[RunState, RunContext, RunState, RunState]:
         .add_node("report", logged(report))
         .add_edge(START, "seed")
         .add_edge("seed", "teach")
-        .add_conditional_edges("teach", is_first, {"first": "baseline", "later": "probe_children"})
+        .add_conditional_edges("teach", is_first, {"first": "baseline", "later": "practise"})
         .add_edge("baseline", "fine_tune")
+        .add_edge("practise", "probe_children")
         .add_edge("probe_children", "fine_tune")
         .add_edge("fine_tune", "evaluate")
         .add_conditional_edges("evaluate", is_last, {"again": "probe", "done": "report"})

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
+from agents.evaluator import wilson
+from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
 from agents.thoughts import thought
-from graph.state import Progress, RunContext
+from agents.thoughts.decompose import PLAN_CUE
+from agents.verifier import Verifier
+from domain import Interval
+from graph.examples import choose_shots
+from graph.state import Listener, Progress, RunContext
+from settings import PolicyName
 from storage.records import AttemptRecord, ProblemRecord, Purpose, attempt_id
-from training.config import GenerateConfig
+from training.config import Device, GenerateConfig
 from training.tasks import Batch, Completion, Event, Example, GenerateTask, Notice, Request
 from training.worker import run_in_child
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exam:
-    """Who is asked, and why."""
+    """Who is asked, how, and why."""
 
     phase: str
     during: int
@@ -27,10 +36,11 @@ class Exam:
     student: Path
     model: str
     """The student's name in the tables."""
-    thought: str
+    policy: Policy
     config: GenerateConfig
-    samples: int = 1
     shots: tuple[Example, ...] = ()
+    cue: str | None = None
+    """Asks for something else than the policy's thoughts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,68 +49,192 @@ class Question:
 
     problem: ProblemRecord
     evaluation: str = ""
+    plans: tuple[str, ...] = ()
+    """By sample, what is shown after the question; none where it stands alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """Where an exam is sat, in a run or outside of one."""
+
+    verifier: Verifier
+    listener: Listener
+    device: Device
+    should_stop: Callable[[], bool]
+    keep: Callable[[Sequence[AttemptRecord]], object]
+    """Takes the attempts of each batch as soon as they are judged."""
+
+
+Stage = Mapping[str, tuple[Question, Ask]]
+"""What is asked in one generation task, by the key of the attempt."""
+
+
+def policy_of(name: PolicyName, thoughts: Sequence[str], samples: int) -> Policy:
+    """The policy of this name for a student that is taught these thoughts, the first one before all."""
+    once = tuple(Ask(each) for each in thoughts)
+    match name:
+        case "single":
+            return Majority(once[:1])
+        case "fallback":
+            return Fallback(once)
+        case "vote":
+            return Majority(once)
+        case "samples":
+            return EarlyMajority(samples_of(thoughts[0], samples))
+
+
+def config_of(name: PolicyName, config: GenerateConfig, temperature: float) -> GenerateConfig:
+    """How the student writes under this policy: only samples are drawn, everything else is greedy."""
+    return replace(config, temperature=temperature) if name == "samples" else config
 
 
 def sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:
-    """Every attempt of this exam, those of an earlier, interrupted sitting included."""
-    keys = {
-        _key(exam, question, sample): (question, sample)
-        for question in questions
-        for sample in range(exam.samples)
-    }
+    """Every attempt of this exam, those of an earlier, interrupted sitting included.
+
+    Where a solver works out the answers, the student writes the plans, which are attempts of their own.
+    """
+    assert (context.solver is None) == (context.settings.solver is None)
+    if context.solver is None:
+        return _sit(exam, questions, context)
+    planning = replace(exam, purpose="plan", cue=PLAN_CUE, policy=Majority(exam.policy.asks))
+    plans = _sit(planning, questions, context)
+    solving = replace(
+        exam,
+        student=context.solver,
+        config=replace(exam.config, temperature=0.0),
+        shots=choose_shots(context, planning=False),
+    )
+    return _sit(solving, _with_plans(questions, plans), context)
+
+
+def _with_plans(questions: Sequence[Question], plans: Sequence[AttemptRecord]) -> list[Question]:
+    texts: defaultdict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+    for attempt in plans:
+        texts[attempt.evaluation, attempt.problem_id][attempt.sample] = attempt.text
+    found = [texts[question.evaluation, question.problem.id] for question in questions]
+    return [
+        replace(question, plans=tuple(by_sample[sample] for sample in sorted(by_sample)))
+        for question, by_sample in zip(questions, found, strict=True)
+    ]
+
+
+def _sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:
+    room = Room(
+        verifier=context.verifier,
+        listener=context.listener,
+        device=context.settings.device,
+        should_stop=context.should_stop,
+        keep=context.store.add,
+    )
     before = context.store.attempts(round=exam.round, purpose=exam.purpose)
-    answered = {attempt.id: attempt for attempt in before if attempt.id in keys}
+    return hold(exam, questions, room, {attempt.id: attempt for attempt in before})
+
+
+def hold(
+    exam: Exam, questions: Sequence[Question], room: Room, before: Mapping[str, AttemptRecord]
+) -> list[AttemptRecord]:
+    """Ask stage by stage: of each question what the policy wants to know next, until all are decided.
+
+    Stages that were answered `before` are gone through again without asking, so that a stage that was
+    interrupted has the same requests, and its texts the same batch mates, as if it had not been.
+    """
+    attempts: dict[str, AttemptRecord] = {}
+    values: dict[Question, dict[Ask, Fraction | None]] = {question: {} for question in questions}
+    while stage := _next_stage(exam, values):
+        attempts |= _ask(exam, stage, room, before, len(attempts))
+        for key, (question, ask) in stage.items():
+            values[question][ask] = attempts[key].value
+    spared = len(values) * len(exam.policy.asks) - len(attempts)
+    if spared:
+        room.listener.noticed(
+            f"{exam.phase}: {len(attempts)} answers decided it, {spared} more were not needed"
+        )
+    return [attempts[key] for key in sorted(attempts)]
+
+
+def grade(
+    exam: Exam, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
+) -> dict[str, Interval]:
+    """By evaluation, on how many problems the value that the policy chooses is the reference answer."""
+    values: defaultdict[tuple[str, str], dict[Ask, Fraction | None]] = defaultdict(dict)
+    for attempt in attempts:
+        values[attempt.evaluation, attempt.problem_id][Ask(attempt.thought, attempt.sample)] = attempt.value
+    marks: defaultdict[str, list[bool]] = defaultdict(list)
+    for question in dict.fromkeys(questions):
+        chosen = exam.policy.choose(values[question.evaluation, question.problem.id])
+        marks[question.evaluation].append(chosen == question.problem.answer)
+    return {name: wilson(sum(right), len(right)) for name, right in sorted(marks.items())}
+
+
+def _next_stage(exam: Exam, values: Mapping[Question, Mapping[Ask, Fraction | None]]) -> Stage:
+    return {
+        _key(exam, question, ask): (question, ask)
+        for question, known in values.items()
+        for ask in exam.policy.next(known)
+    }
+
+
+def _ask(
+    exam: Exam, stage: Stage, room: Room, before: Mapping[str, AttemptRecord], earlier: int
+) -> dict[str, AttemptRecord]:
+    """The attempts of one stage, which follows on as many attempts as `earlier` says."""
+    answered = {key: before[key] for key in stage if key in before}
 
     def on_event(event: Event) -> None:
         if isinstance(event, Notice):
-            context.listener.noticed(event.text)
+            room.listener.noticed(event.text)
         if not isinstance(event, Batch):
             return
-        attempts = _judge(exam, event.completions, keys, context)
-        context.store.add(attempts)
+        attempts = _judge(exam, event.completions, stage, room.verifier)
+        room.keep(attempts)
         answered.update({attempt.id: attempt for attempt in attempts})
-        context.listener.advanced(_progress(exam, answered, len(keys)))
+        room.listener.advanced(_progress(exam, answered, earlier, len(stage)))
 
-    context.listener.advanced(_progress(exam, answered, len(keys)))
-    if len(answered) < len(keys):
-        cue = thought(exam.thought).cue
-        requests = tuple(
-            Request(key=key, question=question.problem.question, cue=cue, shots=exam.shots, sample=sample)
-            for key, (question, sample) in keys.items()
-        )
+    room.listener.advanced(_progress(exam, answered, earlier, len(stage)))
+    if len(answered) < len(stage):
         task = GenerateTask(
             student=exam.student,
-            requests=requests,
+            requests=tuple(request(exam, key, *asked) for key, asked in stage.items()),
             config=exam.config,
-            device=context.settings.device,
+            device=room.device,
             done=frozenset(answered),
         )
-        run_in_child(task, on_event, context.should_stop)
-    return [answered[key] for key in sorted(answered)]
+        run_in_child(task, on_event, room.should_stop)
+    return answered
 
 
-def _key(exam: Exam, question: Question, sample: int) -> str:
+def request(exam: Exam, key: str, question: Question, ask: Ask) -> Request:
+    text = question.problem.question
+    if question.plans:
+        text = f"{text}\n{question.plans[ask.sample]}"
+    return Request(
+        key=key,
+        question=text,
+        cue=exam.cue or thought(ask.thought).cue,
+        shots=exam.shots,
+        sample=ask.sample,
+    )
+
+
+def _key(exam: Exam, question: Question, ask: Ask) -> str:
     return attempt_id(
         problem_id=question.problem.id,
         round=exam.round,
         purpose=exam.purpose,
         evaluation=question.evaluation,
-        thought=exam.thought,
-        sample=sample,
+        thought=ask.thought,
+        sample=ask.sample,
     )
 
 
 def _judge(
-    exam: Exam,
-    completions: Sequence[Completion],
-    keys: dict[str, tuple[Question, int]],
-    context: RunContext,
+    exam: Exam, completions: Sequence[Completion], stage: Stage, verifier: Verifier
 ) -> list[AttemptRecord]:
-    asked = [keys[completion.key] for completion in completions]
-    verdicts = context.verifier.judge_many(
+    asked = [stage[completion.key] for completion in completions]
+    verdicts = verifier.judge_many(
         [
-            (exam.thought, completion.text, question.problem.answer, completion.finished)
-            for completion, (question, _) in zip(completions, asked, strict=True)
+            (ask.thought, completion.text, question.problem.answer, completion.finished)
+            for completion, (question, ask) in zip(completions, asked, strict=True)
         ]
     )
     return [
@@ -110,8 +244,8 @@ def _judge(
             round=exam.round,
             purpose=exam.purpose,
             evaluation=question.evaluation,
-            thought=exam.thought,
-            sample=sample,
+            thought=ask.thought,
+            sample=ask.sample,
             text=completion.text,
             reason=verdict.reason,
             value=verdict.value,
@@ -120,11 +254,12 @@ def _judge(
             model=exam.model,
             seed=exam.config.seed,
         )
-        for completion, (question, sample), verdict in zip(completions, asked, verdicts, strict=True)
+        for completion, (question, ask), verdict in zip(completions, asked, verdicts, strict=True)
     ]
 
 
-def _progress(exam: Exam, answered: dict[str, AttemptRecord], total: int) -> Progress:
+def _progress(exam: Exam, answered: Mapping[str, AttemptRecord], earlier: int, asked: int) -> Progress:
     right = sum(attempt.reason.accepted for attempt in answered.values())
     note = f"{right} of {len(answered)} right" if answered else ""
-    return Progress(round=exam.during, phase=exam.phase, done=len(answered), total=total, note=note)
+    done, total = earlier + len(answered), earlier + asked
+    return Progress(round=exam.during, phase=exam.phase, done=done, total=total, note=note)

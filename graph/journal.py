@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Protocol, cast
 
 from langgraph.runtime import Runtime
 
+from agents.calling.request import Call, CallStatus
+from domain import short_id
 from errors import StoppedError
 from graph.state import RunContext, RunState, RunUpdate
 from storage.records import CallRecord, Json, call_id
@@ -40,9 +42,36 @@ def logged(node: Node) -> Node:
     return phase
 
 
-def call_of(
+def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> list[CallRecord]:
+    """The requests to models that one piece of work took; the last of them gave its result."""
+    return [
+        CallRecord(
+            id=short_id("c", call.key, call.request.agent, str(round), problem_id),
+            round=round,
+            agent=call.request.agent,
+            model=call.model,
+            prompt_hash=call.request.prompt_hash,
+            settings_hash=call.request.settings_hash,
+            seed=call.request.sample,
+            sample=call.request.sample,
+            status=call.status,
+            prompt_tokens=call.reply.prompt_tokens if call.reply else 0,
+            completion_tokens=call.reply.completion_tokens if call.reply else 0,
+            cost_usd=call.cost_usd,
+            seconds=call.seconds,
+            started=call.started,
+            problem_id=problem_id,
+            tries=call.tries,
+            paid=call.paid,
+            detail=call.detail,
+        )
+        for call in calls
+    ]
+
+
+def call_without_model(
     agent: str,
-    model: str,
+    name: str,
     prompt_hash: str,
     *,
     round: int,
@@ -51,24 +80,25 @@ def call_of(
     answered: bool,
     started: datetime,
     seconds: float,
+    problem_id: str,
 ) -> CallRecord:
     """A request to an agent that needs no tokens and no money."""
-    key = call_id(
-        agent=agent, model=model, prompt_hash=prompt_hash, settings_hash="", seed=seed, sample=sample
-    )
     return CallRecord(
-        id=key,
+        id=call_id(
+            agent=agent, model=name, prompt_hash=prompt_hash, settings_hash="", seed=seed, sample=sample
+        ),
         round=round,
         agent=agent,
-        model=model,
+        model=name,
         prompt_hash=prompt_hash,
         settings_hash="",
         seed=seed,
         sample=sample,
-        status="answered" if answered else "refused",
+        status=CallStatus.ANSWERED if answered else CallStatus.REFUSED,
         prompt_tokens=0,
         completion_tokens=0,
         cost_usd=0.0,
         seconds=seconds,
         started=started,
+        problem_id=problem_id,
     )

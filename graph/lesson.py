@@ -1,27 +1,48 @@
-"""The inner graph: one rationale is explained, verified, then kept, repaired once, or quarantined."""
+"""The inner graph, one per problem: rationales are written and verified, then kept, repaired or quarantined.
+
+Where the answer is known, each rationale must reach it. Where it was written by a model with the problem,
+independent solutions must agree on it as well.
+"""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from time import perf_counter
-from typing import Annotated, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.teacher import Teacher
+from agents.agreement import Vote, agreed
+from agents.calling.request import Call
+from agents.teacher import Solver, Teacher, Written
 from agents.verifier import Verifier
-from domain import Problem, Refusal, Verdict
+from domain import Problem, Reason, Refusal, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One rationale to be written."""
+
+    thought: str
+    sample: int = 0
+    """Tells independent solutions in one thought apart."""
+    failed: Try | None = None
+    """What is to be repaired; None for a first try."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the teacher answered to one request."""
+    """What the teacher answered to one task."""
 
+    task: Task
     content: str | Refusal
+    calls: tuple[Call, ...]
+    """Requests to a model that it took."""
     started: datetime
     seconds: float
 
@@ -37,8 +58,15 @@ class Try:
 
     reply: Reply
     verdict: Verdict
-    repair: bool
-    """Whether the teacher saw an earlier verdict when writing it."""
+
+    @property
+    def thought(self) -> str:
+        return self.reply.task.thought
+
+    @property
+    def repair(self) -> bool:
+        """Whether the teacher saw an earlier verdict when writing it."""
+        return self.reply.task.failed is not None
 
 
 @dataclass(kw_only=True)
@@ -46,18 +74,20 @@ class LessonState:
     """What one lesson knows; lives only as long as the lesson."""
 
     problem: Problem
-    thought: str
-    reply: Reply | None = None
-    """The teacher's latest, not yet verified; None before the first."""
-    tries: Annotated[list[Try], operator.add] = field(default_factory=list)
-    """Everything the teacher wrote so far, oldest first."""
+    tasks: tuple[Task, ...]
+    """What is to be written next."""
+    replies: tuple[Reply, ...] = ()
+    """The teacher's latest, not yet verified."""
+    tries: list[Try] = field(default_factory=list)
+    """Everything verified so far, oldest first."""
     outcome: Literal["", "kept", "quarantined"] = ""
 
 
 class LessonUpdate(TypedDict, total=False):
     """What a node of the inner graph may change."""
 
-    reply: Reply
+    tasks: tuple[Task, ...]
+    replies: tuple[Reply, ...]
     tries: list[Try]
     outcome: Literal["kept", "quarantined"]
 
@@ -68,50 +98,140 @@ class LessonContext:
 
     teacher: Teacher
     verifier: Verifier
+    solver: Solver | None = None
+    """Who solves problems whose answer is only a proposal; None where every answer is known."""
+    agreement: float = 1.0
+    """Share of the solutions that must come to the proposed answer."""
 
 
-def explain(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    teacher = runtime.context.teacher
-    return {"reply": _timed(lambda: teacher.explain(state.problem, state.thought))}
+async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
+    context, problem = runtime.context, state.problem
+
+    def write(task: Task) -> Awaitable[Written]:
+        if context.solver is not None:
+            return context.solver.solve(problem, task.thought, task.sample)
+        return context.teacher.explain(problem, task.thought)
+
+    return {"replies": await _gather((task, write(task)) for task in state.tasks)}
 
 
-def verify(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    assert state.reply is not None
-    content = state.reply.content
-    if isinstance(content, Refusal):
-        verdict = Verdict(reason=content.reason, detail=content.detail)
-    else:
-        verdict = runtime.context.verifier.judge(state.thought, content, state.problem.answer)
-    return {"tries": [Try(reply=state.reply, verdict=verdict, repair=bool(state.tries))]}
+async def verify(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
+    """Judge the latest replies, and say which of them are worth a repair."""
+    verifier, answer = runtime.context.verifier, state.problem.answer
+    verdicts = await asyncio.gather(
+        *(asyncio.to_thread(_judge, verifier, reply, answer) for reply in state.replies)
+    )
+    new = [Try(reply=reply, verdict=verdict) for reply, verdict in zip(state.replies, verdicts, strict=True)]
+    proposed = runtime.context.solver is not None
+    failed = [taken for taken in new if _can_be_repaired(taken, proposed=proposed)]
+    tasks = tuple(replace(taken.reply.task, failed=taken) for taken in failed)
+    return {"tries": [*state.tries, *new], "tasks": tasks, "replies": ()}
 
 
-def repair(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    teacher, failed = runtime.context.teacher, state.tries[-1]
-    return {
-        "reply": _timed(
-            lambda: teacher.repair(state.problem, state.thought, failed.reply.text, failed.verdict)
-        )
-    }
+async def repair(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
+    teacher = runtime.context.solver or runtime.context.teacher
+
+    def write(task: Task) -> Awaitable[Written]:
+        assert task.failed is not None
+        return teacher.repair(state.problem, task.thought, task.failed.reply.text, task.failed.verdict)
+
+    return {"replies": await _gather((task, write(task)) for task in state.tasks)}
 
 
 def keep(state: LessonState) -> LessonUpdate:  # noqa: ARG001
     return {"outcome": "kept"}
 
 
-def quarantine(state: LessonState) -> LessonUpdate:  # noqa: ARG001
-    return {"outcome": "quarantined"}
+def quarantine(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
+    """Where the answer itself is in doubt, no solution that came to an answer was right or wrong."""
+    if runtime.context.solver is None:
+        return {"outcome": "quarantined"}
+    doubt = doubt_of(state, runtime.context.agreement)
+    tries = [
+        taken if _sound(taken.verdict) is None else replace(taken, verdict=replace(taken.verdict, **doubt))
+        for taken in state.tries
+    ]
+    return {"outcome": "quarantined", "tries": tries}
 
 
-def _timed(request: Callable[[], str | Refusal]) -> Reply:
+def judge_tries(
+    state: LessonState, runtime: Runtime[LessonContext]
+) -> Literal["keep", "repair", "quarantine"]:
+    if state.tasks:
+        return "repair"
+    accepted = any(taken.verdict.accepted for taken in state.tries)
+    if runtime.context.solver is not None:
+        accepted = agreed(votes(state), runtime.context.agreement) == state.problem.answer
+    return "keep" if accepted else "quarantine"
+
+
+def votes(state: LessonState) -> list[Vote]:
+    """What each solution came to in the end, its repair if it had one."""
+    last = {(taken.thought, taken.reply.task.sample): taken for taken in state.tries}
+    return [Vote(taken.thought, _sound(taken.verdict)) for taken in last.values()]
+
+
+class Doubt(TypedDict):
+    """Why a problem's proposed answer is not believed."""
+
+    reason: Reason
+    detail: str
+
+
+def doubt_of(state: LessonState, share: float) -> Doubt:
+    cast = votes(state)
+    other = agreed(cast, share)
+    if other is not None:
+        count = sum(vote.value == other for vote in cast)
+        detail = f"{count} of {len(cast)} solutions agree on {other}, not on {state.problem.answer}"
+        return {"reason": Reason.DISPUTED, "detail": detail}
+    right = sum(vote.value == state.problem.answer for vote in cast)
+    return {
+        "reason": Reason.NO_AGREEMENT,
+        "detail": f"{right} of {len(cast)} solutions come to the proposed answer",
+    }
+
+
+def _sound(verdict: Verdict) -> Fraction | None:
+    """The value of a solution that is faultless in itself, whether or not it is the proposed answer."""
+    return verdict.value if verdict.reason in (Reason.ACCEPTED, Reason.WRONG_ANSWER) else None
+
+
+def _can_be_repaired(taken: Try, *, proposed: bool) -> bool:
+    """Every rationale once; an independent solution only for its form, lest it be led to the proposal."""
+    reason = taken.verdict.reason
+    if taken.repair or reason.accepted or reason.unanswered:
+        return False
+    return not (proposed and reason is Reason.WRONG_ANSWER)
+
+
+def _judge(verifier: Verifier, reply: Reply, answer: Fraction) -> Verdict:
+    if isinstance(reply.content, Refusal):
+        return Verdict(reason=reply.content.reason, detail=reply.content.detail)
+    return verifier.judge(reply.task.thought, reply.content, answer)
+
+
+async def _gather(tasks: Iterable[tuple[Task, Awaitable[Written]]]) -> tuple[Reply, ...]:
+    """Every reply; where one raises, only after the others are there and paid for."""
+    replies = await asyncio.gather(
+        *(_timed(task, written) for task, written in tasks), return_exceptions=True
+    )
+    for reply in replies:
+        if isinstance(reply, BaseException):
+            raise reply
+    return tuple(reply for reply in replies if isinstance(reply, Reply))
+
+
+async def _timed(task: Task, written: Awaitable[Written]) -> Reply:
     started, clock = datetime.now(UTC), perf_counter()
-    content = request()
-    return Reply(content=content, started=started, seconds=perf_counter() - clock)
-
-
-def judge_try(state: LessonState) -> Literal["keep", "repair", "quarantine"]:
-    if state.tries[-1].verdict.accepted:
-        return "keep"
-    return "quarantine" if state.tries[-1].repair else "repair"
+    answer = await written
+    return Reply(
+        task=task,
+        content=answer.content,
+        calls=answer.calls,
+        started=started,
+        seconds=perf_counter() - clock,
+    )
 
 
 def build_lesson() -> StateGraph[LessonState, LessonContext, LessonState, LessonState]:
@@ -125,7 +245,7 @@ def build_lesson() -> StateGraph[LessonState, LessonContext, LessonState, Lesson
         .add_edge(START, "explain")
         .add_edge("explain", "verify")
         .add_conditional_edges(
-            "verify", judge_try, {"keep": "keep", "repair": "repair", "quarantine": "quarantine"}
+            "verify", judge_tries, {"keep": "keep", "repair": "repair", "quarantine": "quarantine"}
         )
         .add_edge("repair", "verify")
         .add_edge("keep", END)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from agents.synthesizer import SymbolicSynthesizer, Synthesizer
-from agents.teacher import SymbolicTeacher, Teacher
 from agents.thoughts import thought
 from agents.verifier import Verifier
 from errors import StoreError, UsageError
+from graph import plan
 from graph.build import STEPS_PER_ROUND, build_run
+from graph.crew import Agents, assembled, check_roles, find_models, price_of
+from graph.plan import Preview
 from graph.state import Listener, RunContext, RunState
+from problems.split import prepare
 from settings import Settings
 from storage.records import RunRecord
 from storage.store import Store
@@ -31,14 +33,6 @@ from training.worker import never, run_in_child
 DATABASE = "fdd.duckdb"
 CHECKPOINTS = "checkpoints.sqlite"
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agents:
-    """Who teaches and who writes problems; the embedded symbolic ones unless told otherwise."""
-
-    teacher: Teacher
-    synthesizer: Synthesizer
 
 
 def start(
@@ -62,11 +56,14 @@ def start(
         )
     for name in settings.thoughts:
         thought(name)
+    for model in find_models(settings).values():
+        price_of(model, settings.calls)
     device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
     settings = settings.sized_for(device.kind)
     if settings.student in EMBEDDED and not (cache / settings.student).is_dir():
         listener.noticed(f"Fetching {settings.student} into {cache}, this once")
-    student_path(settings.student, cache)
+    for student in filter(None, (settings.student, settings.solver)):
+        student_path(student, cache)
     listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
     try:
         folder.mkdir(parents=True)
@@ -74,10 +71,20 @@ def start(
         raise UsageError(f"cannot make the run folder {str(folder)!r}: {error.strerror}") from None
     try:
         create_run(folder, settings)
-        return proceed(folder, listener, cache=cache, agents=agents, should_stop=should_stop)
+        return proceed(folder, listener, cache=cache, agents=agents, limits={}, should_stop=should_stop)
     except UsageError:
         shutil.rmtree(folder)
         raise
+
+
+def preview(settings: Settings) -> Preview:
+    """What `start` would do with these settings; asks nobody and writes nothing."""
+    for name in settings.thoughts:
+        thought(name)
+    check_roles(settings.roles())
+    device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
+    settings = settings.sized_for(device.kind)
+    return plan.preview(settings, prepare(settings.problems))
 
 
 def create_run(folder: Path, settings: Settings) -> None:
@@ -95,10 +102,14 @@ def resume(
     *,
     cache: Path,
     agents: Agents | None = None,
+    limits: Mapping[str, object] = MappingProxyType({}),
     should_stop: Callable[[], bool] = never,
 ) -> RunState:
-    """Go on where the run in this folder was interrupted; a finished run is left as it is."""
-    return proceed(folder, listener, cache=cache, agents=agents, should_stop=should_stop)
+    """Go on where the run in this folder was interrupted; a finished run is left as it is.
+
+    `limits` are settings that are to be different from now on, by their keys: `{"calls.max_cost": 5}`.
+    """
+    return proceed(folder, listener, cache=cache, agents=agents, limits=limits, should_stop=should_stop)
 
 
 def proceed(
@@ -107,21 +118,25 @@ def proceed(
     *,
     cache: Path,
     agents: Agents | None,
+    limits: Mapping[str, object],
     should_stop: Callable[[], bool],
 ) -> RunState:
     """Run the graph from its bookmark to the end."""
     store = open_store(folder)
     run = store.run()
-    settings = Settings.from_json(run.settings)
-    agents = agents or embedded_agents(settings)
-    with Verifier(workers=settings.workers) as verifier, checkpointer(folder) as saver:
+    settings = Settings.from_json(run.settings).with_limits(limits)
+    with (
+        assembled(settings, agents, run=run.id, cache=cache) as crew,
+        Verifier(workers=settings.workers) as verifier,
+        checkpointer(folder) as saver,
+    ):
         context = RunContext(
             settings=settings,
             folder=folder,
             base=student_path(settings.student, cache),
+            solver=student_path(settings.solver, cache) if settings.solver else None,
             store=store,
-            teacher=agents.teacher,
-            synthesizer=agents.synthesizer,
+            crew=crew,
             verifier=verifier,
             listener=listener,
             should_stop=should_stop,
@@ -146,12 +161,6 @@ def open_store(folder: Path) -> Store:
             f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `python main.py --rounds N`"
         )
     return Store.open(folder / DATABASE)
-
-
-def embedded_agents(settings: Settings) -> Agents:
-    """The agents that the settings name."""
-    assert settings.teacher == "symbolic"
-    return Agents(teacher=SymbolicTeacher(), synthesizer=SymbolicSynthesizer())
 
 
 def describe_run(settings: Settings) -> RunRecord:

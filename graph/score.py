@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agents.evaluator import wilson
 from agents.thoughts import thought
 from agents.verifier import Verifier
-from graph.state import Listener, Progress
+from domain import Interval
+from graph.exam import Exam, Question, Room, config_of, grade, hold, policy_of
+from graph.state import UNTAUGHT, Listener
 from problems.split import test_sets
+from settings import PolicyName
+from storage.records import AttemptRecord, ProblemRecord, evaluation_split
 from storage.summary import EvaluationSummary
 from training.config import Device, GenerateConfig
-from training.tasks import Batch, Event, GenerateTask, Notice, Request
 from training.weights import student_path
-from training.worker import run_in_child
 
 
 def score(
     student: str,
     problems: str,
     *,
-    thought_name: str,
+    thoughts: Sequence[str],
+    policy: PolicyName,
+    policy_samples: int,
+    policy_temperature: float,
     limit: int | None,
     seed: int,
     max_new_tokens: int,
@@ -31,44 +34,44 @@ def score(
     listener: Listener,
     should_stop: Callable[[], bool],
 ) -> list[EvaluationSummary]:
-    """Greedy accuracy of the student in one thought, by test set, with 95 % intervals."""
-    cue = thought(thought_name).cue
-    asked = {
-        f"{name} {problem.id}": (name, problem)
+    """Accuracy of the student under a policy, by test set, with 95 % intervals."""
+    for name in thoughts:
+        thought(name)
+    questions = [
+        Question(problem=ProblemRecord.of(problem, split=evaluation_split(name)), evaluation=name)
         for name, members in test_sets(problems, limit=limit, seed=seed).items()
         for problem in members
-    }
-    marks: defaultdict[str, list[bool]] = defaultdict(list)
+    ]
+    config = GenerateConfig(max_new_tokens=max_new_tokens, seed=seed)
+    exam = Exam(
+        phase="evaluate",
+        during=0,
+        round=UNTAUGHT,
+        purpose="evaluation",
+        student=student_path(student, cache),
+        model=student,
+        policy=policy_of(policy, thoughts, policy_samples),
+        config=config_of(policy, config, policy_temperature),
+    )
     with Verifier(workers=2) as verifier:
-
-        def on_event(event: Event) -> None:
-            if isinstance(event, Notice):
-                listener.noticed(event.text)
-            if not isinstance(event, Batch):
-                return
-            texts = [(thought_name, c.text, asked[c.key][1].answer, c.finished) for c in event.completions]
-            for completion, verdict in zip(event.completions, verifier.judge_many(texts), strict=True):
-                marks[asked[completion.key][0]].append(verdict.accepted)
-            done = sum(map(len, marks.values()))
-            listener.advanced(Progress(round=0, phase="evaluate", done=done, total=len(asked)))
-
-        task = GenerateTask(
-            student=student_path(student, cache),
-            requests=tuple(Request(key=k, question=p.question, cue=cue) for k, (_, p) in asked.items()),
-            config=GenerateConfig(max_new_tokens=max_new_tokens),
-            device=device,
+        room = Room(
+            verifier=verifier, listener=listener, device=device, should_stop=should_stop, keep=_forget
         )
-        run_in_child(task, on_event, should_stop)
-    return [_summary(name, right) for name, right in sorted(marks.items())]
+        attempts = hold(exam, questions, room, before={})
+    accuracies = grade(exam, questions, attempts)
+    return [_summary(name, accuracy) for name, accuracy in accuracies.items()]
 
 
-def _summary(name: str, right: list[bool]) -> EvaluationSummary:
-    share = wilson(sum(right), len(right))
+def _forget(attempts: Sequence[AttemptRecord]) -> None:
+    """Outside a run nothing is kept."""
+
+
+def _summary(name: str, accuracy: Interval) -> EvaluationSummary:
     return {
         "name": name,
-        "n": share.n,
-        "correct": share.correct,
-        "accuracy": share.accuracy,
-        "low": share.low,
-        "high": share.high,
+        "n": accuracy.n,
+        "correct": accuracy.correct,
+        "accuracy": accuracy.accuracy,
+        "low": accuracy.low,
+        "high": accuracy.high,
     }

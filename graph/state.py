@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypedDict
 
-from agents.synthesizer import Synthesizer
-from agents.teacher import Teacher
 from agents.verifier import Verifier
+from domain import Problem
+from graph.crew import Crew
 from settings import Settings
 from storage.store import Store
 
@@ -92,12 +92,17 @@ class RunContext:
     base: Path
     """Folder of the untaught student."""
     store: Store
-    teacher: Teacher
-    synthesizer: Synthesizer
+    crew: Crew
     verifier: Verifier
     listener: Listener
+    solver: Path | None = None
+    """Folder of the model that answers where the student only plans."""
     should_stop: Callable[[], bool]
     """Asked between units of work; once it says yes, the node raises `StoppedError`."""
+
+    def is_doubtful(self, problem: Problem) -> bool:
+        """Whether its answer is only what the model proposed that wrote it."""
+        return problem.parent is not None and not self.crew.synthesizer.proven
 
     def student(self, state: RunState) -> Path:
         """Folder of the latest student."""

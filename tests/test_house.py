@@ -15,7 +15,7 @@ ALLOWED = {
     "problems": SHARED,
     "storage": SHARED,
     "training": SHARED,
-    "settings": (*SHARED, "problems", "training"),
+    "settings": (*SHARED, "agents", "problems", "training"),
     "graph": (*SHARED, *ROOMS, "settings"),
     "console": (*SHARED, *ROOMS, "settings", "graph"),
     "main": (*SHARED, *ROOMS, "settings", "graph", "console"),

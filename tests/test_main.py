@@ -45,7 +45,7 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--rounds", "-1"], "--rounds '-1'"),
         (["--rounds", "1", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["--rounds", "1", "--student", "nobody"], "unknown student 'nobody'"),
-        (["--rounds", "1", "--thoughts", "pot,tot"], "choose from pot, cot, eot"),
+        (["--rounds", "1", "--thoughts", "pot,tot"], "choose from cot, decompose, eot, kp_cot, kp_pot, pot"),
         (["--rounds", "1", "--problems", "none.jsonl", "--student", "tiny"], "none.jsonl"),
         (["--rounds", "1", "--limit", "0", "--student", "tiny"], "limit"),
         (["report", "nowhere"], "no run in 'nowhere'"),

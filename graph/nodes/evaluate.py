@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
-
 from langgraph.runtime import Runtime
 
-from agents.evaluator import wilson
-from graph.exam import Exam, Question, sit
-from graph.nodes.fine_tune import as_example
+from graph.exam import Exam, Question, config_of, grade, policy_of, sit
+from graph.examples import choose_shots
+from graph.nodes.report import deliver
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
 from storage.records import TAUGHT_SPLITS, EvaluationRecord, evaluation_name
-from training.tasks import Example
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -25,16 +21,16 @@ def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         purpose="baseline",
         student=context.base,
         model=context.settings.student,
-        thought=context.settings.thoughts[0],
+        policy=policy_of("single", context.settings.thoughts, samples=1),
         config=context.settings.generate,
-        shots=choose_shots(state, context),
+        shots=choose_shots(context, planning=context.solver is not None),
     )
     _evaluate(exam, context)
     return {}
 
 
 def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    context = runtime.context
+    context, settings = runtime.context, runtime.context.settings
     exam = Exam(
         phase="evaluate",
         during=state.round,
@@ -42,25 +38,12 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         purpose="evaluation",
         student=context.student(state),
         model=state.student,
-        thought=context.settings.thoughts[0],
-        config=context.settings.generate,
+        policy=policy_of(settings.policy, settings.thoughts, settings.policy_samples),
+        config=config_of(settings.policy, settings.generate, settings.policy_temperature),
     )
     _evaluate(exam, context)
+    deliver(state.round, context)
     return {}
-
-
-def choose_shots(state: RunState, context: RunContext) -> tuple[Example, ...]:
-    """Accepted rationales of the first set, drawn from the shorter half so that the prompt stays small."""
-    name = context.settings.thoughts[0]
-    lessons = [
-        lesson for lesson in context.store.training_set(round=state.round) if lesson.rationale.thought == name
-    ]
-    lessons.sort(
-        key=lambda lesson: (len(lesson.problem.question) + len(lesson.rationale.text), lesson.problem.id)
-    )
-    short = lessons[: max(context.settings.shots, len(lessons) // 2)]
-    rng = random.Random(f"shots {context.settings.seed}")
-    return tuple(as_example(lesson) for lesson in rng.sample(short, min(context.settings.shots, len(short))))
 
 
 def _evaluate(exam: Exam, context: RunContext) -> None:
@@ -70,11 +53,8 @@ def _evaluate(exam: Exam, context: RunContext) -> None:
         for problem in store.problems()
         if problem.split not in TAUGHT_SPLITS
     ]
-    marks: defaultdict[str, list[bool]] = defaultdict(list)
-    for attempt in sit(exam, questions, context):
-        marks[attempt.evaluation].append(attempt.reason.accepted)
+    accuracies = grade(exam, questions, sit(exam, questions, context))
     store.add(
-        EvaluationRecord.of(wilson(sum(right), len(right)), round=exam.round, name=name)
-        for name, right in sorted(marks.items())
+        EvaluationRecord.of(accuracy, round=exam.round, name=name) for name, accuracy in accuracies.items()
     )
     context.listener.evaluated(exam.round)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from agents.thoughts import thought
+from graph.examples import as_example
 from graph.state import Progress, RunContext, RunState, RunUpdate
 from settings import Settings
 from storage.records import RoundRecord
@@ -20,7 +20,8 @@ def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     name = f"students/round-{state.round}"
     if all(record.round != state.round for record in context.store.rounds()):
-        examples = choose_examples(state, context.settings, context.store.training_set(round=state.round))
+        lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
+        examples = choose_examples(state, context.settings, lessons)
         result = _train(name, examples, state, context)
         context.store.add([_record(name, len(examples), result, state)])
     return {"student": name}
@@ -28,21 +29,14 @@ def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesson]) -> tuple[Example, ...]:
     """The whole set; when going on from the last student, the new part and a draw from the rest as replay."""
+    planning = settings.solver is not None
     if settings.fine_tune.start == "base" or state.round == 0:
-        return tuple(as_example(lesson) for lesson in lessons)
-    new = [lesson for lesson in lessons if lesson.problem.round == state.round]
-    old = [lesson for lesson in lessons if lesson.problem.round < state.round]
+        return tuple(as_example(lesson, planning=planning) for lesson in lessons)
+    new = [lesson for lesson in lessons if lesson.rationale.round == state.round]
+    old = [lesson for lesson in lessons if lesson.rationale.round < state.round]
     rng = random.Random(f"replay {settings.seed} {state.round}")
     replayed = rng.sample(old, min(len(old), round(settings.fine_tune.replay_share * len(new))))
-    return tuple(as_example(lesson) for lesson in [*new, *replayed])
-
-
-def as_example(lesson: Lesson) -> Example:
-    return Example(
-        question=lesson.problem.question,
-        cue=thought(lesson.rationale.thought).cue,
-        rationale=lesson.rationale.text,
-    )
+    return tuple(as_example(lesson, planning=planning) for lesson in [*new, *replayed])
 
 
 def _train(name: str, examples: tuple[Example, ...], state: RunState, context: RunContext) -> FineTuned:

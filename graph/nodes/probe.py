@@ -13,6 +13,7 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from agents.evaluator import band, posterior
+from agents.policy import Majority, samples_of
 from domain import Band
 from graph.exam import Exam, Question, sit
 from graph.state import RunContext, RunState, RunUpdate
@@ -57,9 +58,8 @@ def _probe(
         purpose="probe",
         student=context.student(state),
         model=state.student,
-        thought=settings.thoughts[0],
+        policy=Majority(samples_of(settings.thoughts[0], settings.samples)),
         config=replace(settings.generate, temperature=temperature),
-        samples=settings.samples,
     )
     by_id = {problem.id: problem for problem in problems}
     attempts: defaultdict[str, list[AttemptRecord]] = defaultdict(list)

@@ -1,4 +1,7 @@
-"""Report: the student that did best on the dev set and the data set that taught it, under plain names."""
+"""Report: the student that did best on the dev set and the data set so far, under plain names.
+
+They are there after every round, so that a run which is stopped leaves something to use.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,18 @@ DATASET = "dataset.jsonl"
 
 def report(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
-    best = best_round(context.store.evaluations())
-    student = f"students/round-{best}"
-    _link(context.folder / STUDENT, Path(student))
-    lessons = context.store.training_set(round=state.round)
-    _write(context.folder / DATASET, "".join(f"{as_line(lesson)}\n" for lesson in lessons))
+    student = deliver(state.round, context)
     context.listener.advanced(Progress(round=state.round, phase="report", done=1, total=1, note=student))
     return {"student": student}
+
+
+def deliver(round: int, context: RunContext) -> str:
+    """Put what the rounds so far came to under plain names; gives the best student's path in the folder."""
+    student = f"students/round-{best_round(context.store.evaluations())}"
+    _link(context.folder / STUDENT, Path(student))
+    lessons = context.store.training_set(round=round, thoughts=context.settings.thoughts)
+    _write(context.folder / DATASET, "".join(f"{as_line(lesson)}\n" for lesson in lessons))
+    return student
 
 
 def best_round(evaluations: list[EvaluationRecord]) -> int:
@@ -40,6 +48,7 @@ def as_line(lesson: Lesson) -> str:
         "question": problem.question,
         "answer": str(problem.answer),
         "thought": rationale.thought,
+        "agent": rationale.agent,
         "rationale": rationale.text,
         "round": problem.round,
         "source": problem.source,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
 from domain import Problem
 from errors import ProblemSetError
+from graph.plan import share
 from graph.state import Progress, RunContext, RunState, RunUpdate
 from problems.split import prepare
-from settings import Settings
 from storage.records import ProblemRecord, evaluation_split
 
 
@@ -30,20 +29,6 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         Progress(round=state.round, phase="seed", done=1, total=1, note=f"{len(sets.seeds)} seeds, {note}")
     )
     return {"removed": dict(sets.removed)}
-
-
-def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
-    """Each seed with the round that first teaches it: the initial set, then equal parts for the other rounds.
-
-    A problem that is held back is probed before any student was trained on it.
-    """
-    initial = settings.initial_share if settings.initial_share is not None else 1 / (settings.rounds + 1)
-    first = max(1, round(initial * len(seeds)))
-    later = len(seeds) - first
-    return [
-        replace(problem, round=0 if i < first else 1 + (i - first) * settings.rounds // later)
-        for i, problem in enumerate(seeds)
-    ]
 
 
 def _check_grader(name: str, problems: Sequence[Problem], context: RunContext) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -12,8 +13,9 @@ from langgraph.runtime import Runtime
 
 from agents.synthesizer import operator_for
 from domain import Band, Draft, Operator, Problem, Reason, Refusal, content_hash, problem_id
-from errors import StoppedError
-from graph.journal import call_of
+from graph.flow import finished
+from graph.journal import call_without_model, calls_to_models
+from graph.plan import announce
 from graph.state import Progress, RunContext, RunState, RunUpdate
 from matching import exact_form
 from problems.contamination import Decontaminator
@@ -23,23 +25,59 @@ DRAFTS = 3
 """Drafts asked for before a parent is left without a child, when they repeat what is there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A child to be written, and which draft of it."""
+
+    parent: Problem
+    operator: Operator
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the synthesizer gave for an order."""
+
+    order: Order
+    content: Draft | Refusal
+    calls: Sequence[CallRecord]
+
+
 def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     """Write the next round's problems, all of them in one transaction.
 
-    What is written depends on the store as it stood before and on the seed alone, so that a second pass
-    after a crash writes the same.
+    What is written depends on the store as it stood before, on the seed and on the replies of models, which
+    are kept, so that a second pass after a crash writes the same.
     """
     context = runtime.context
     parents = list(choose_parents(state, context))
     shelf = Shelf(state, context)
-    for count, (parent, band) in enumerate(parents):
-        if context.should_stop():
-            raise StoppedError("stopped while writing problems")
-        _report(state, context, count, len(parents), shelf)
-        shelf.add_child(parent, operator_for(band))
+    announce(state.round + 1, context)
+    context.crew.run(_write_children, parents, shelf, state, context)
     context.store.add([*shelf.calls, *shelf.written])
-    _report(state, context, len(parents), len(parents), shelf)
     return {"round": state.round + 1, "added": len(shelf.written), "removed": dict(shelf.refused)}
+
+
+async def _write_children(
+    parents: Sequence[tuple[ProblemRecord, Band]], shelf: Shelf, state: RunState, context: RunContext
+) -> None:
+    """Ask for a draft from every parent, then for another where it repeats what is there.
+
+    Drafts are looked at in the parents' order, so that it does not matter which of them came first.
+    """
+    orders = [Order(parent, operator_for(band)) for parent, band in parents]
+    while orders:
+        delivered: dict[Order, Delivery] = {}
+        settled = len(parents) - len(orders)
+        _report(state, context, settled, len(parents), shelf)
+        async for delivery in finished(orders, shelf.ask, context):
+            delivered[delivery.order] = delivery
+            # The last one is not reported here: none is settled before all are looked at.
+            if len(delivered) < len(orders):
+                _report(state, context, settled + len(delivered), len(parents), shelf)
+        again = (shelf.take(delivered[order]) for order in orders)
+        orders = [order for order in again if order is not None]
+    _report(state, context, len(parents), len(parents), shelf)
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
@@ -80,46 +118,48 @@ class Shelf:
         self.calls: list[CallRecord] = []
         self.refused: Counter[str] = Counter()
 
-    def add_child(self, parent: Problem, operator: Operator) -> None:
-        """Write one child, or count why there is none."""
-        reason = str(Reason.NO_VARIATION)
-        for number in range(DRAFTS):
-            draft, call = self._ask(parent, operator, number)
-            self.calls.append(call)
-            if isinstance(draft, Refusal):
-                reason = str(draft.reason)
-                break
-            fault = self._fault(draft)
-            if fault is None:
-                self._keep(draft, parent, operator, call)
-                return
-            reason = fault
-        self.refused[reason] += 1
-
-    def _ask(self, parent: Problem, operator: Operator, number: int) -> tuple[Draft | Refusal, CallRecord]:
-        synthesizer, seed = self.context.synthesizer, self.context.settings.seed
+    async def ask(self, order: Order) -> Delivery:
+        synthesizer, seed = self.context.crew.synthesizer, self.context.settings.seed
+        parent, operator, number = order.parent, order.operator, order.number
         rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {number}")
         started, clock = datetime.now(UTC), perf_counter()
-        draft = synthesizer.write(parent, operator, self.others, rng)
-        call = call_of(
-            "synthesizer",
-            synthesizer.name,
-            content_hash(operator, parent.id, str(self.round)),
-            round=self.round,
-            seed=seed,
-            sample=number,
-            answered=isinstance(draft, Draft),
-            started=started,
-            seconds=perf_counter() - clock,
-        )
-        return draft, call
+        draft = await synthesizer.write(parent, operator, self.others, rng)
+        calls = calls_to_models(draft.calls, round=self.round, problem_id=parent.id) or [
+            call_without_model(
+                "synthesizer",
+                synthesizer.name,
+                content_hash(operator, parent.id, str(self.round)),
+                round=self.round,
+                seed=seed,
+                sample=number,
+                answered=isinstance(draft.content, Draft),
+                started=started,
+                seconds=perf_counter() - clock,
+                problem_id=parent.id,
+            )
+        ]
+        return Delivery(order, draft.content, calls)
+
+    def take(self, delivery: Delivery) -> Order | None:
+        """Keep the draft, or count why there is none; or say what to order instead of a draft at fault."""
+        order, content = delivery.order, delivery.content
+        self.calls += delivery.calls
+        fault = content.reason if isinstance(content, Refusal) else self._fault(content)
+        if isinstance(content, Draft) and fault is None:
+            self._keep(content, order, delivery.calls[-1])
+            return None
+        if isinstance(content, Draft) and order.number + 1 < DRAFTS:
+            return replace(order, number=order.number + 1)
+        self.refused[str(fault)] += 1
+        return None
 
     def _fault(self, draft: Draft) -> str | None:
         if match := self.decontaminator.match(draft.question):
             return str(match)
         return str(Reason.DUPLICATE) if exact_form(draft.question) in self.seen else None
 
-    def _keep(self, draft: Draft, parent: Problem, operator: Operator, call: CallRecord) -> None:
+    def _keep(self, draft: Draft, order: Order, call: CallRecord) -> None:
+        parent = order.parent
         problem = Problem(
             id=problem_id(draft.question, draft.answer),
             question=draft.question,
@@ -128,16 +168,16 @@ class Shelf:
             source=parent.source,
             template=parent.template,
             parent=parent.id,
-            operator=operator,
+            operator=order.operator,
             round=self.round,
         )
         self.seen.add(exact_form(draft.question))
-        agent = self.context.synthesizer.name
+        agent = self.context.crew.synthesizer.name
         self.written.append(ProblemRecord.of(problem, split="generated", agent=agent, call_id=call.id))
 
 
 def _report(state: RunState, context: RunContext, done: int, total: int, shelf: Shelf) -> None:
-    note = f"{len(shelf.written)} written"
+    note = ", ".join(part for part in (f"{len(shelf.written)} written", context.crew.expenses()) if part)
     context.listener.advanced(
         Progress(round=state.round, phase="synthesize", done=done, total=total, note=note)
     )

@@ -1,18 +1,20 @@
-"""Teach: every problem that is new in this round goes through the inner graph, once a thought."""
+"""Teach: every problem that is new in this round goes through the inner graph."""
 
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
 from domain import content_hash
-from errors import ProblemSetError, StoppedError
-from graph.journal import call_of
+from errors import ProblemSetError
+from graph.flow import finished
+from graph.journal import call_without_model, calls_to_models
 from graph.lesson import LessonContext, LessonState, Try, build_lesson
+from graph.plan import announce, explaining_tasks, solving_tasks
 from graph.state import Progress, RunContext, RunState, RunUpdate
-from storage.records import ProblemRecord, RationaleRecord, Record, rationale_id
+from storage.records import CallRecord, ProblemRecord, RationaleRecord, Record, rationale_id
 
 LESSONS_AT_ONCE = 32
 """Lessons stored in one transaction: what a crash can make the teacher write again."""
@@ -20,42 +22,92 @@ LESSONS_AT_ONCE = 32
 
 def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
-    lesson = build_lesson().compile()
-    pending = [
-        (problem, thought)
-        for thought in context.settings.thoughts
-        for problem in context.store.pending(thought=thought, round=state.round)
-    ]
-
-    def give(task: tuple[ProblemRecord, str]) -> list[Record]:
-        problem, thought = task
-        result = lesson.invoke(
-            LessonState(problem=problem, thought=thought),
-            context=LessonContext(teacher=context.teacher, verifier=context.verifier),
-            version="v2",
-        )
-        return [row for taken in result.value.tries for row in _rows(taken, problem, thought, state, context)]
-
-    _report(state, context, 0, len(pending))
-    with ThreadPoolExecutor(context.settings.workers) as pool:
-        for first in range(0, len(pending), LESSONS_AT_ONCE):
-            if context.should_stop():
-                raise StoppedError("stopped while teaching")
-            group = pending[first : first + LESSONS_AT_ONCE]
-            context.store.add(row for rows in pool.map(give, group) for row in rows)
-            _report(state, context, first + len(group), len(pending))
+    if state.round == 0:
+        announce(state.round, context)
+    context.crew.run(_teach, context.store.pending(round=state.round), state, context)
     return _count(state, context)
 
 
-def _rows(
-    taken: Try, problem: ProblemRecord, thought: str, state: RunState, context: RunContext
-) -> list[Record]:
-    """The request to the teacher and the text it gave, as stored."""
-    teacher, sample = context.teacher, int(taken.repair)
-    prompt_hash = content_hash(teacher.prompt_hash(thought), problem.id)
-    call = call_of(
+async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: RunContext) -> None:
+    """Give a lesson on each problem; those that are finished are stored, whatever happens to the others."""
+    lesson = build_lesson().compile()
+
+    async def give(problem: ProblemRecord) -> list[Record]:
+        doubtful = context.is_doubtful(problem)
+        result = await lesson.ainvoke(
+            LessonState(
+                problem=problem,
+                tasks=solving_tasks(context.settings) if doubtful else explaining_tasks(context.settings),
+            ),
+            context=LessonContext(
+                teacher=context.crew.teacher,
+                verifier=context.verifier,
+                solver=context.crew.judge if doubtful else None,
+                agreement=context.settings.agreement,
+            ),
+            version="v2",
+        )
+        return [row for taken in result.value.tries for row in _rows(taken, problem, state, context)]
+
+    done, unstored = 0, list[Record]()
+    _report(state, context, done, len(pending))
+    try:
+        async for rows in finished(pending, give, context):
+            unstored += rows
+            done += 1
+            if done % LESSONS_AT_ONCE == 0:
+                context.store.add(unstored)
+                unstored = []
+            _report(state, context, done, len(pending))
+    finally:
+        context.store.add(unstored)
+
+
+def _rows(taken: Try, problem: ProblemRecord, state: RunState, context: RunContext) -> list[Record]:
+    """The requests to the teacher and the text it gave, as stored."""
+    crew, reply = context.crew, taken.reply
+    author = crew.judge if context.is_doubtful(problem) and crew.judge else crew.teacher
+    prompt_hash = content_hash(author.prompt_hash(taken.thought), problem.id)
+    sample = 2 * reply.task.sample + taken.repair
+    calls = calls_to_models(reply.calls, round=state.round, problem_id=problem.id) or [
+        _call(taken, author.name, prompt_hash, sample, problem, state, context)
+    ]
+    rationale = RationaleRecord(
+        id=rationale_id(
+            problem_id=problem.id,
+            thought=taken.thought,
+            round=state.round,
+            agent=author.name,
+            prompt_hash=prompt_hash,
+            sample=sample,
+        ),
+        problem_id=problem.id,
+        thought=taken.thought,
+        text=reply.text,
+        round=state.round,
+        agent=author.name,
+        reason=taken.verdict.reason,
+        value=taken.verdict.value,
+        detail=taken.verdict.detail,
+        repaired=taken.repair,
+        prompt_hash=prompt_hash,
+        call_id=calls[-1].id,
+    )
+    return [*calls, rationale]
+
+
+def _call(
+    taken: Try,
+    name: str,
+    prompt_hash: str,
+    sample: int,
+    problem: ProblemRecord,
+    state: RunState,
+    context: RunContext,
+) -> CallRecord:
+    return call_without_model(
         "teacher",
-        teacher.name,
+        name,
         prompt_hash,
         round=state.round,
         seed=context.settings.seed,
@@ -63,37 +115,20 @@ def _rows(
         answered=bool(taken.reply.text),
         started=taken.reply.started,
         seconds=taken.reply.seconds,
-    )
-    rationale = RationaleRecord(
-        id=rationale_id(
-            problem_id=problem.id,
-            thought=thought,
-            round=state.round,
-            agent=teacher.name,
-            prompt_hash=prompt_hash,
-            sample=sample,
-        ),
         problem_id=problem.id,
-        thought=thought,
-        text=taken.reply.text,
-        round=state.round,
-        agent=teacher.name,
-        reason=taken.verdict.reason,
-        value=taken.verdict.value,
-        detail=taken.verdict.detail,
-        repaired=taken.repair,
-        prompt_hash=prompt_hash,
-        call_id=call.id,
     )
-    return [call, rationale]
 
 
 def _report(state: RunState, context: RunContext, done: int, total: int) -> None:
-    context.listener.advanced(Progress(round=state.round, phase="teach", done=done, total=total))
+    progress = Progress(
+        round=state.round, phase="teach", done=done, total=total, note=context.crew.expenses()
+    )
+    context.listener.advanced(progress)
 
 
 def _count(state: RunState, context: RunContext) -> RunUpdate:
-    taught = {lesson.problem.id for lesson in context.store.training_set(round=state.round)}
+    lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
+    taught = {lesson.problem.id for lesson in lessons}
     new = context.store.rationales(round=state.round)
     quarantined = {rationale.problem_id for rationale in new} - taught
     if not taught:
@@ -101,7 +136,7 @@ def _count(state: RunState, context: RunContext) -> RunUpdate:
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         raise ProblemSetError(
             f"no problem of {context.settings.problems.name!r} has a usable solution: "
-            f"the teacher {context.teacher.name!r} explained none of {len(quarantined)} ({counts}); "
+            f"the teacher {context.crew.teacher.name!r} explained none of {len(quarantined)} ({counts}); "
             "give problems with worked solutions"
         )
     return {"problems": len(taught), "quarantined": len(quarantined)}

@@ -1,16 +1,21 @@
+import asyncio
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from agents.calling.request import Answer
+from agents.teacher import Written
 from agents.verifier import Verifier
 from domain import Problem, Reason, Refusal, Verdict
-from graph.lesson import LessonContext, LessonState, build_lesson
+from graph.lesson import LessonContext, LessonState, Task, build_lesson
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 PROBLEM = Problem(id="p-1", question="What is 6 times 7?", answer=Fraction(42), solution="", source="test")
-RIGHT, WRONG = "answer = 6 * 7", "answer = 6 + 7"
+RIGHT, WRONG, BROKEN = "answer = 6 * 7", "answer = 6 + 7", "answer ="
+SPOKEN_RIGHT, SPOKEN_WRONG = "6 * 7 = 42.\nThe answer is 42.", "6 + 7 = 13.\nThe answer is 13."
+UNREACHABLE = Refusal(reason=Reason.CALL_FAILED, detail="no answer after 8 tries")
 
 
 class ScriptedTeacher:
@@ -25,17 +30,20 @@ class ScriptedTeacher:
     def prompt_hash(self, thought: str) -> str:
         return f"hash of {thought}"
 
-    def explain(self, problem: Problem, thought: str) -> str | Refusal:
+    async def explain(self, problem: Problem, thought: str) -> Written:
         return self._next(problem, thought, None)
 
-    def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> str | Refusal:
+    async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
+        return self._next(problem, f"{thought} {sample}", None)
+
+    async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:
         assert rationale != RIGHT
         return self._next(problem, thought, verdict)
 
-    def _next(self, problem: Problem, thought: str, verdict: Verdict | None) -> str | Refusal:
+    def _next(self, problem: Problem, thought: str, verdict: Verdict | None) -> Written:
         assert self.replies, f"no scripted reply left for {problem.id} in {thought}"
         self.seen.append(verdict)
-        return self.replies.pop(0)
+        return Answer(content=self.replies.pop(0))
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +53,31 @@ def verifier() -> Iterator[Verifier]:
 
 
 def give(teacher: ScriptedTeacher, verifier: Verifier) -> LessonState:
+    """A lesson on a problem whose answer is known."""
+    return run((Task(thought="pot"),), LessonContext(teacher=teacher, verifier=verifier))
+
+
+def solve(solver: ScriptedTeacher, verifier: Verifier) -> LessonState:
+    """A lesson on a problem whose answer is only proposed: two solutions in each of two thoughts."""
+    tasks = tuple(Task(thought=name, sample=sample) for sample in (0, 1) for name in ("pot", "cot"))
+    context = LessonContext(teacher=ScriptedTeacher(), verifier=verifier, solver=solver, agreement=0.75)
+    return run(tasks, context)
+
+
+def run(tasks: tuple[Task, ...], context: LessonContext) -> LessonState:
     lesson = build_lesson().compile()
-    context = LessonContext(teacher=teacher, verifier=verifier)
-    return lesson.invoke(LessonState(problem=PROBLEM, thought="pot"), context=context, version="v2").value
+    state = LessonState(problem=PROBLEM, tasks=tasks)
+    return asyncio.run(lesson.ainvoke(state, context=context, version="v2")).value
+
+
+def reasons(state: LessonState) -> list[Reason]:
+    return [taken.verdict.reason for taken in state.tries]
 
 
 def test_a_right_rationale_is_kept_at_once(verifier: Verifier) -> None:
     result = give(ScriptedTeacher(RIGHT), verifier)
     assert result.outcome == "kept"
-    assert [taken.verdict.reason for taken in result.tries] == [Reason.ACCEPTED]
+    assert reasons(result) == [Reason.ACCEPTED]
 
 
 def test_a_wrong_rationale_is_repaired_once_with_its_verdict(verifier: Verifier) -> None:
@@ -68,9 +92,9 @@ def test_a_wrong_rationale_is_repaired_once_with_its_verdict(verifier: Verifier)
 
 
 def test_a_rationale_that_stays_wrong_is_quarantined(verifier: Verifier) -> None:
-    result = give(ScriptedTeacher(WRONG, "answer ="), verifier)
+    result = give(ScriptedTeacher(WRONG, BROKEN), verifier)
     assert result.outcome == "quarantined"
-    assert [taken.verdict.reason for taken in result.tries] == [Reason.WRONG_ANSWER, Reason.SYNTAX_ERROR]
+    assert reasons(result) == [Reason.WRONG_ANSWER, Reason.SYNTAX_ERROR]
 
 
 def test_a_refusal_is_a_verdict_with_its_reason(verifier: Verifier) -> None:
@@ -79,6 +103,56 @@ def test_a_refusal_is_a_verdict_with_its_reason(verifier: Verifier) -> None:
     assert result.outcome == "quarantined"
     assert result.tries[-1].verdict == Verdict(reason=Reason.NO_DERIVATION, detail="no steps")
     assert result.tries[-1].reply.text == ""
+
+
+def test_a_teacher_that_did_not_answer_is_not_asked_to_repair(verifier: Verifier) -> None:
+    result = give(ScriptedTeacher(UNREACHABLE), verifier)
+    assert result.outcome == "quarantined"
+    assert reasons(result) == [Reason.CALL_FAILED]
+
+
+def test_each_thought_has_its_own_verdict_and_repair(verifier: Verifier) -> None:
+    teacher = ScriptedTeacher(WRONG, SPOKEN_RIGHT, BROKEN)
+    tasks = (Task(thought="pot"), Task(thought="cot"))
+    result = run(tasks, LessonContext(teacher=teacher, verifier=verifier))
+    assert result.outcome == "kept"
+    assert [(taken.thought, taken.repair, taken.verdict.accepted) for taken in result.tries] == [
+        ("pot", False, False),
+        ("cot", False, True),
+        ("pot", True, False),
+    ]
+
+
+def test_a_proposed_answer_is_believed_when_enough_solutions_come_to_it(verifier: Verifier) -> None:
+    result = solve(ScriptedTeacher(RIGHT, SPOKEN_RIGHT, WRONG, SPOKEN_RIGHT), verifier)
+    assert result.outcome == "kept"
+    assert reasons(result).count(Reason.ACCEPTED) == 3
+
+
+def test_solutions_of_an_answer_that_too_few_come_to_are_not_taught(verifier: Verifier) -> None:
+    result = solve(ScriptedTeacher(RIGHT, SPOKEN_RIGHT, WRONG, SPOKEN_WRONG), verifier)
+    assert result.outcome == "quarantined"
+    assert reasons(result) == [Reason.NO_AGREEMENT] * 4
+    assert result.tries[0].verdict.detail == "2 of 4 solutions come to the proposed answer"
+
+
+def test_solutions_that_agree_on_another_answer_dispute_the_proposed_one(verifier: Verifier) -> None:
+    result = solve(ScriptedTeacher(WRONG, SPOKEN_WRONG, WRONG, SPOKEN_RIGHT), verifier)
+    assert result.outcome == "quarantined"
+    assert reasons(result) == [Reason.DISPUTED] * 4
+    assert result.tries[-1].verdict.detail == "3 of 4 solutions agree on 13, not on 42"
+
+
+def test_an_independent_solution_is_repaired_for_its_form_and_never_for_its_value(verifier: Verifier) -> None:
+    solver = ScriptedTeacher(BROKEN, SPOKEN_RIGHT, WRONG, SPOKEN_RIGHT, RIGHT)
+    result = solve(solver, verifier)
+    assert result.outcome == "kept"
+    assert [verdict.reason for verdict in solver.seen if verdict] == [Reason.SYNTAX_ERROR]
+
+
+def test_a_solution_that_is_missing_counts_against_the_answer(verifier: Verifier) -> None:
+    result = solve(ScriptedTeacher(RIGHT, SPOKEN_RIGHT, UNREACHABLE, UNREACHABLE), verifier)
+    assert reasons(result) == [Reason.NO_AGREEMENT] * 2 + [Reason.CALL_FAILED] * 2
 
 
 def test_shape_of_the_inner_graph_is_the_one_in_the_readme() -> None:

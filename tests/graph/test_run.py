@@ -24,8 +24,10 @@ PHASES = [
     ("baseline", 3),
     ("fine_tune", 2),
     ("evaluate", 3),
+    ("evaluate", 4),  # in the second stage of the policy
     ("probe", 2),
     ("synthesize", 4),
+    ("practise", 3),
     ("probe_children", 2),
     ("report", 1),
 ]
@@ -67,7 +69,7 @@ def rows(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def test_a_run_passes_through_every_phase_in_order(finished: tuple[Path, Recorder, RunState]) -> None:
     first = ["seed", "teach", "baseline", "fine_tune", "evaluate", "probe", "synthesize"]
-    later = ["teach", "probe_children", "fine_tune", "evaluate", "report"]
+    later = ["teach", "practise", "probe_children", "fine_tune", "evaluate", "report"]
     assert finished[1].phases == first + later
     assert finished[1].evaluations == [-1, 0, 1]
 

@@ -1,0 +1,196 @@
+"""The agents of a run, hired by its settings, and the calls of those that are language models."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import Context
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from agents.calling.asker import Asker
+from agents.calling.cache import CachedReply
+from agents.calling.caller import Caller
+from agents.calling.config import CallConfig
+from agents.calling.prices import Price, find_price, load_prices, required_price
+from agents.calling.purse import Purse, Usage
+from agents.calling.request import ChatModel
+from agents.models import open_model
+from agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
+from agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
+from errors import UsageError
+from settings import Role, Settings
+from storage.call_cache import CallCache, StoredReply
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+CALLS = "calls.sqlite"
+"""In the cache folder: every reply that any run has paid for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agents:
+    """Who teaches, who writes problems, and who solves those whose answers are in doubt."""
+
+    teacher: Teacher
+    synthesizer: Synthesizer
+    judge: Solver | None = None
+    """Needed where the synthesizer's answers are not proven."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """The ways to the models of a run; what they cost comes out of one purse."""
+
+    callers: Mapping[Role, Caller] = field(default_factory=dict)
+    purse: Purse = field(default_factory=Purse)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew(Agents):
+    """Agents at work: their coroutines run in a thread of their own, so that nodes may wait for them."""
+
+    portal: BlockingPortal
+    at_once: int
+    """Pieces of work under way at a time."""
+    desk: Desk
+
+    def run(self, work: Callable[[*Ts], Awaitable[T]], *arguments: *Ts) -> T:
+        # LangGraph finds the outer run by context variables, and would take a lesson for a part of it, which
+        # is to be bookmarked as well.
+        return Context().run(lambda: self.portal.call(work, *arguments))
+
+    def stop(self) -> None:
+        """Take no more calls; those under way are finished and kept."""
+        for caller in self.desk.callers.values():
+            caller.stop()
+
+    def expenses(self) -> str:
+        """What the run has spent so far, in a few words; empty where nobody asks a model."""
+        if not self.desk.callers:
+            return ""
+        spent = self.desk.purse.spent
+        flying = sum(caller.limit.inside for caller in self.desk.callers.values())
+        return f"{spent.calls} calls, {spent.tokens} tokens, ${spent.cost_usd:.2f}; {flying} in flight"
+
+
+class SharedReplies:
+    """The cache of calls as agents know it."""
+
+    def __init__(self, cache: CallCache) -> None:
+        self._cache = cache
+
+    def get(self, key: str) -> CachedReply | None:
+        found = self._cache.get(key)
+        return CachedReply(**asdict(found)) if found else None
+
+    def put(self, reply: CachedReply) -> CachedReply:
+        return CachedReply(**asdict(self._cache.put(StoredReply(**asdict(reply)))))
+
+
+@contextmanager
+def assembled(settings: Settings, agents: Agents | None, *, run: str, cache: Path) -> Iterator[Crew]:
+    """The given agents at work, or else those that the settings name.
+
+    `run` is the id under which calls to models are paid for. Raises `UsageError` for a model that cannot be
+    asked as the settings say.
+    """
+    with ExitStack() as resources:
+        desk = Desk() if agents else resources.enter_context(open_desk(settings, run=run, cache=cache))
+        agents = agents or hire(settings, desk)
+        yield Crew(
+            teacher=agents.teacher,
+            synthesizer=agents.synthesizer,
+            judge=agents.judge,
+            portal=resources.enter_context(open_portal(desk)),
+            at_once=settings.calls.at_once if desk.callers else 2 * settings.workers,
+            desk=desk,
+        )
+
+
+@contextmanager
+def open_desk(settings: Settings, *, run: str, cache: Path) -> Iterator[Desk]:
+    """A way to each model that the settings name."""
+    config, models = settings.calls, find_models(settings)
+    if not models:
+        yield Desk()
+        return
+    prices = {role: price_of(model, config) for role, model in models.items()}
+    with CallCache(cache / CALLS) as replies:
+        purse = Purse(
+            max_cost=config.max_cost,
+            max_tokens=config.max_tokens,
+            max_calls=config.max_calls,
+            spent=Usage(**asdict(replies.spent(run))),
+        )
+        callers = {
+            role: Caller(
+                model,
+                run=run,
+                cache=SharedReplies(replies),
+                purse=purse,
+                price=prices[role],
+                at_once=config.at_once,
+                tries=config.tries,
+            )
+            for role, model in models.items()
+        }
+        yield Desk(callers=callers, purse=purse)
+
+
+@contextmanager
+def open_portal(desk: Desk) -> Iterator[BlockingPortal]:
+    """The thread in which the agents work; it ends when every request in flight has been answered."""
+    with start_blocking_portal() as portal:
+        try:
+            yield portal
+        finally:
+            for caller in desk.callers.values():
+                portal.call(caller.close)
+                portal.call(caller.model.close)
+
+
+def find_models(settings: Settings) -> dict[Role, ChatModel]:
+    """The models that the settings name; raises `UsageError` for one that cannot be asked."""
+    check_roles(settings.roles())
+    roles = {role for role in settings.roles().values() if role.is_model}
+    return {role: open_model(role.name, address=role.url, seconds=settings.calls.seconds) for role in roles}
+
+
+def price_of(model: ChatModel, config: CallConfig) -> Price | None:
+    prices = load_prices(config.prices_file)
+    find = find_price if config.max_cost is None else required_price
+    return find(prices, model.name, model.address)
+
+
+def check_roles(roles: Mapping[str, Role]) -> None:
+    for part, role in roles.items():
+        if role.url and not role.is_model:
+            raise UsageError(
+                f"--{part}-url {role.url!r} needs a model: give --{part} openai:MODEL with the name that the "
+                "server knows"
+            )
+    if roles["synthesizer"].is_model and not roles["judge"].is_model:
+        raise UsageError(
+            f"problems written by {roles['synthesizer'].name!r} must be solved by a model too: give --judge"
+        )
+
+
+def hire(settings: Settings, desk: Desk) -> Agents:
+    roles = settings.roles()
+
+    def asker(part: str) -> Asker:
+        config = settings.calls
+        return Asker(desk.callers[roles[part]], config.temperature, config.max_reply_tokens)
+
+    return Agents(
+        teacher=ModelTeacher(asker("teacher")) if roles["teacher"].is_model else SymbolicTeacher(),
+        synthesizer=ModelSynthesizer(asker("synthesizer"))
+        if roles["synthesizer"].is_model
+        else SymbolicSynthesizer(),
+        judge=ModelTeacher(asker("judge"), agent="verifier") if roles["judge"].is_model else None,
+    )

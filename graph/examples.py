@@ -1,0 +1,33 @@
+"""Examples for a student: those it learns from, and those shown to a model that was not taught."""
+
+from __future__ import annotations
+
+import random
+
+from agents.thoughts import thought
+from agents.thoughts.decompose import PLAN_CUE, plan
+from graph.state import RunContext
+from storage.store import Lesson
+from training.tasks import Example
+
+
+def as_example(lesson: Lesson, *, planning: bool) -> Example:
+    """The whole rationale, or with `planning` only the subquestions that it asks itself."""
+    text = lesson.rationale.text
+    return Example(
+        question=lesson.problem.question,
+        cue=PLAN_CUE if planning else thought(lesson.rationale.thought).cue,
+        rationale=plan(text) if planning else text,
+    )
+
+
+def choose_shots(context: RunContext, *, planning: bool) -> tuple[Example, ...]:
+    """Accepted rationales of the first set, drawn from the shorter half so that the prompt stays small."""
+    settings = context.settings
+    lessons = context.store.training_set(round=0, thoughts=settings.thoughts[:1])
+    lessons.sort(
+        key=lambda lesson: (len(lesson.problem.question) + len(lesson.rationale.text), lesson.problem.id)
+    )
+    short = lessons[: max(settings.shots, len(lessons) // 2)]
+    drawn = random.Random(f"shots {settings.seed}").sample(short, min(settings.shots, len(short)))
+    return tuple(as_example(lesson, planning=planning) for lesson in drawn)

@@ -1,0 +1,49 @@
+"""Many pieces of work at a time, handed on as they are finished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import TypeVar
+
+from errors import StoppedError
+from graph.state import RunContext
+
+PATIENCE = 0.2
+"""Seconds between two looks at whether to stop."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def finished(
+    items: Iterable[T], work: Callable[[T], Awaitable[R]], context: RunContext
+) -> AsyncIterator[R]:
+    """What `work` gives for each item, in the order in which it is done.
+
+    After an error no more is begun, but what is under way still comes, and then the error is raised. When
+    the run is asked to stop, the crew takes no more calls, and the same is done with `StoppedError`.
+    """
+    waiting = iter(items)
+    running: set[asyncio.Future[R]] = set()
+    error: BaseException | None = None
+    while True:
+        if error is None and context.should_stop():
+            context.crew.stop()
+            error = StoppedError("stopped as asked")
+        if error is None:
+            running |= _begin(waiting, work, context.crew.at_once - len(running))
+        if not running:
+            break
+        done, running = await asyncio.wait(running, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            broken = task.exception()
+            if broken is None:
+                yield task.result()
+            error = error or broken
+    if error is not None:
+        raise error
+
+
+def _begin(waiting: Iterator[T], work: Callable[[T], Awaitable[R]], room: int) -> set[asyncio.Future[R]]:
+    return {asyncio.ensure_future(work(item)) for _, item in zip(range(room), waiting, strict=False)}

@@ -1,0 +1,103 @@
+"""Practise: the last student solves problems of the set itself, and what it gets right joins the set.
+
+Mixing in a student's own verified solutions is the idea of SIKeD (Adarsh et al., arXiv 2410.18574).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from langgraph.runtime import Runtime
+
+from agents.policy import Majority, samples_of
+from graph.exam import Exam, Question, sit
+from graph.state import Progress, RunContext, RunState, RunUpdate
+from storage.records import TAUGHT_SPLITS, AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
+
+TEMPERATURE = 0.7
+
+
+def practise(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
+    context, settings = runtime.context, runtime.context.settings
+    context.listener.advanced(Progress(round=state.round, phase="practise", done=0, total=0))
+    if settings.self_samples == 0:
+        return {}
+    exam = Exam(
+        phase="practise",
+        during=state.round,
+        round=state.round - 1,
+        purpose="practice",
+        student=context.student(state),
+        model=state.student,
+        policy=Majority(samples_of(settings.thoughts[0], settings.self_samples)),
+        config=replace(settings.generate, temperature=TEMPERATURE),
+    )
+    questions = [Question(problem=problem) for problem in choose_problems(state, context)]
+    attempts = sit(exam, questions, context)
+    context.store.add(choose_rationales(attempts, state, context))
+    lessons = context.store.training_set(round=state.round, thoughts=settings.thoughts)
+    return {"problems": len({lesson.problem.id for lesson in lessons})}
+
+
+def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]:
+    """The problems so far whose answer is certain; unless `everywhere`, those that no teacher explained.
+
+    What students wrote does not count as explained, so that a second pass after a crash chooses the same.
+    """
+    settings, store = context.settings, context.store
+    students = {record.student for record in store.rounds()}
+    taught = [
+        lesson for lesson in store.training_set(round=state.round) if lesson.rationale.agent not in students
+    ]
+    certain = {lesson.problem.id for lesson in taught}
+    explained = {lesson.problem.id for lesson in taught if lesson.rationale.thought == settings.thoughts[0]}
+    left_out = explained if settings.self_samples_where == "missing" else set()
+    return [
+        problem
+        for problem in store.problems(splits=TAUGHT_SPLITS)
+        if problem.round <= state.round
+        and (problem.id in certain or not context.is_doubtful(problem))
+        and problem.id not in left_out
+    ]
+
+
+def choose_rationales(
+    attempts: Sequence[AttemptRecord], state: RunState, context: RunContext
+) -> Iterator[RationaleRecord]:
+    """The attempts that are right and, whitespace aside, differ from each other and from what is there."""
+    lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts[:1])
+    seen = {
+        (lesson.problem.id, _squeezed(lesson.rationale.text))
+        for lesson in lessons
+        if lesson.rationale.agent != state.student
+    }
+    for attempt in sorted(attempts, key=lambda attempt: (attempt.problem_id, attempt.sample)):
+        form = attempt.problem_id, _squeezed(attempt.text)
+        if attempt.reason.accepted and form not in seen:
+            seen.add(form)
+            yield _rationale(attempt, state.round)
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _rationale(attempt: AttemptRecord, round: int) -> RationaleRecord:
+    key = rationale_id(
+        problem_id=attempt.problem_id,
+        thought=attempt.thought,
+        round=round,
+        agent=attempt.model,
+        sample=attempt.sample,
+    )
+    return RationaleRecord(
+        id=key,
+        problem_id=attempt.problem_id,
+        thought=attempt.thought,
+        text=attempt.text,
+        round=round,
+        agent=attempt.model,
+        reason=attempt.reason,
+        value=attempt.value,
+    )

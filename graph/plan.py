@@ -1,0 +1,188 @@
+"""What a run will ask of its agents, and what calls to models that makes before any is made."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import fsum
+from statistics import fmean
+from types import MappingProxyType
+from typing import NamedTuple
+
+from agents.agreement import LEAST_THOUGHTS
+from agents.calling.prices import find_price, load_prices
+from agents.prompting import Conversation
+from agents.synthesizer import conversation as writing
+from agents.teacher import conversation as teaching
+from domain import Operator, Problem
+from graph.lesson import Task
+from graph.state import RunContext
+from problems.split import ProblemSets
+from settings import Settings
+
+SECOND_OPINIONS = ("pot", "cot")
+"""Formats in which a proposed answer is checked as well, where the student is taught too few."""
+SPECIMENS = 20
+"""Problems whose prompts are written out to see how long they are."""
+CHARACTERS_PER_TOKEN = 4
+AGENTS = {"teacher": "teacher", "synthesizer": "synthesizer", "judge": "verifier"}
+"""The names under which the calls of each role are counted."""
+
+
+class Tokens(NamedTuple):
+    """Of one call, on average."""
+
+    prompt: float
+    completion: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expense:
+    """The calls of one agent in one round, as far as they can be foreseen: without repairs or retries."""
+
+    round: int
+    agent: str
+    model: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    """None where no price is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A run before it is begun."""
+
+    problems: Mapping[str, int]
+    """How many, by their part: `seeds of round 0`, `dev`, `in-domain`, ..."""
+    expenses: tuple[Expense, ...]
+    """Empty where nobody asks a model."""
+
+
+def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
+    """Each seed with the round that first teaches it: the initial set, then equal parts for the other rounds.
+
+    A problem that is held back is probed before any student was trained on it.
+    """
+    initial = settings.initial_share if settings.initial_share is not None else 1 / (settings.rounds + 1)
+    first = max(1, round(initial * len(seeds)))
+    later = len(seeds) - first
+    return [
+        replace(problem, round=0 if i < first else 1 + (i - first) * settings.rounds // later)
+        for i, problem in enumerate(seeds)
+    ]
+
+
+def explaining_tasks(settings: Settings) -> tuple[Task, ...]:
+    """For a problem whose answer is known: one rationale in each thought."""
+    return tuple(Task(thought=name) for name in settings.thoughts)
+
+
+def solving_tasks(settings: Settings) -> tuple[Task, ...]:
+    """For a problem whose answer is a proposal: independent solutions, dealt out over the thoughts."""
+    thoughts = list(dict.fromkeys((*settings.thoughts, *SECOND_OPINIONS)))
+    thoughts = thoughts[: max(LEAST_THOUGHTS, len(settings.thoughts))]
+    return tuple(
+        Task(thought=thoughts[i % len(thoughts)], sample=i // len(thoughts))
+        for i in range(settings.solutions)
+    )
+
+
+def preview(settings: Settings, sets: ProblemSets) -> Preview:
+    """Everything that can be said of a run before it is begun."""
+    seeds = share(sets.seeds, settings)
+    rounds = Counter(f"seeds of round {problem.round}" for problem in seeds)
+    tests = {name: len(problems) for name, problems in sets.evaluation_sets.items()}
+    expenses = [row for number in range(settings.rounds + 1) for row in foresee(number, settings, seeds)]
+    return Preview(problems={**rounds, **tests}, expenses=tuple(expenses))
+
+
+def announce(round: int, context: RunContext) -> None:
+    """Tell about the calls of a round that is about to begin."""
+    if not context.crew.desk.callers:
+        return
+    seeds = context.store.problems(splits=["seed"])
+    rows = foresee(round, context.settings, seeds, _measured(context))
+    tokens = sum(row.prompt_tokens + row.completion_tokens for row in rows)
+    costs = [row.cost_usd for row in rows if row.cost_usd is not None]
+    money = f"${fsum(costs):.2f}" if len(costs) == len(rows) else "at an unknown price"
+    calls = sum(row.calls for row in rows)
+    context.listener.noticed(f"round {round} will take about {calls} calls, {tokens} tokens, {money}")
+
+
+def foresee(
+    round: int,
+    settings: Settings,
+    seeds: Sequence[Problem],
+    measured: Mapping[str, Tokens] = MappingProxyType({}),
+) -> list[Expense]:
+    """The calls of one round, if every parent gets a child; the seeds have their rounds.
+
+    Calls of an agent that has not been measured are taken to be as long as those for some of the seeds, and
+    replies as long as the examples in the prompts. Agents that ask no model are left out.
+    """
+    roles, prices = settings.roles(), load_prices(settings.calls.prices_file)
+    rows = []
+    for part, calls in _count_calls(round, settings, seeds).items():
+        role, agent = roles[part], AGENTS[part]
+        if not (role.is_model and calls):
+            continue
+        each = measured.get(agent) or _estimate(_specimens(part, settings, seeds[:SPECIMENS]))
+        prompt_tokens, completion_tokens = (math.ceil(calls * tokens) for tokens in each)
+        price = find_price(prices, role.name, role.url)
+        rows.append(
+            Expense(
+                round=round,
+                agent=agent,
+                model=role.name,
+                calls=calls,
+                prompt_tokens=prompt_tokens,
+                completion_tokens=completion_tokens,
+                cost_usd=price.cost(prompt_tokens, completion_tokens) if price else None,
+            )
+        )
+    return rows
+
+
+def _count_calls(round: int, settings: Settings, seeds: Sequence[Problem]) -> dict[str, int]:
+    known = sum(problem.round == round for problem in seeds)
+    # Every seed of this round has a child, and so has every child of the round before.
+    children = sum(0 < problem.round <= round for problem in seeds)
+    explaining, solving = len(explaining_tasks(settings)), len(solving_tasks(settings))
+    if settings.roles()["synthesizer"].is_model:
+        return {"synthesizer": children, "judge": children * solving, "teacher": known * explaining}
+    return {"teacher": (known + children) * explaining}
+
+
+def _specimens(part: str, settings: Settings, problems: Sequence[Problem]) -> list[Conversation]:
+    """What the one who plays this part would be sent for these problems."""
+    if part == "synthesizer":
+        chance = random.Random(0)
+        return [writing(problem, operator, chance) for problem in problems for operator in Operator]
+    task, tasks = ("solve", solving_tasks) if part == "judge" else ("explain", explaining_tasks)
+    return [teaching(task, problem, each.thought) for problem in problems for each in tasks(settings)]
+
+
+def _estimate(sent: Sequence[Conversation]) -> Tokens:
+    prompts = [sum(len(turn.content) for turn in each.messages) for each in sent]
+    replies = [len(turn.content) for each in sent for turn in each.messages if turn.role == "assistant"]
+    return Tokens(fmean(prompts) / CHARACTERS_PER_TOKEN, fmean(replies) / CHARACTERS_PER_TOKEN)
+
+
+def _measured(context: RunContext) -> dict[str, Tokens]:
+    """What each agent's calls of this run have taken."""
+    rows = defaultdict(list)
+    for row in context.store.usage():
+        rows[row["agent"]].append(row)
+    return {
+        agent: Tokens(
+            sum(row["prompt_tokens"] for row in used) / sum(row["calls"] for row in used),
+            sum(row["completion_tokens"] for row in used) / sum(row["calls"] for row in used),
+        )
+        for agent, used in rows.items()
+        if any(row["prompt_tokens"] for row in used)
+    }

@@ -1,0 +1,210 @@
+"""The whole loop with a language model as teacher, synthesizer and judge, behind servers good and bad."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from domain import Reason
+from errors import LimitReachedError, UsageError
+from graph.crew import CALLS
+from graph.run import open_store, preview, resume, start
+from graph.state import RunState
+from problems.jsonl import read_jsonl
+from storage.call_cache import CallCache
+from storage.store import Store
+from tests.graph.model_run import model_settings
+from tests.graph.test_run import ROOT, Recorder, rows
+from tests.servers.manner import Act
+from tests.servers.talking import KEY
+from tests.servers.teaching import TeachingServer, teaching
+
+FAULTS = ("malformed", "truncated", "rate_limited", "retry_after", "server_error", "hang", "dropped", "slow")
+PRICES = "['openai:teaching']\ninput = 1000\noutput = 1000\n"
+"""US dollars a million tokens, so that every call costs about a dollar, ..."""
+DEAREST = 1.5
+"""... and none more than this."""
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A run against a server at which every tenth thing of each kind goes wrong."""
+
+    server: TeachingServer
+    folder: Path
+    cache: Path
+    knowledge: Path
+    """What the server wrote and knows the answers of."""
+    state: RunState
+
+    @property
+    def store(self) -> Store:
+        return open_store(self.folder)
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    folder = tmp_path_factory.mktemp("faulty")
+    cache = folder / "cache"
+    cache.mkdir()
+    written = folder / "written.jsonl"
+    rates = [option for fault in FAULTS for option in ("--fault", f"{fault}=0.1")]
+    times = ("--hang-seconds", "3", "--slow-seconds", "0.5", "--retry-after", "1")
+    known = ("--gsm-symbolic", "0", "--state", str(written))
+    with teaching(folder, *known, "--wrong", "0.2", *rates, *times) as server:
+        state = start(model_settings(server.url), folder / "run", Recorder(), cache=cache)
+        yield Faulty(server, folder / "run", cache, written, state)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TeachingServer]:
+    """One at which nothing goes wrong, and which answers one request after the other."""
+    with teaching(tmp_path, "--gsm-symbolic", "0", "--latency", "0.05", "--capacity", "1") as server:
+        yield server
+
+
+def test_a_run_with_a_faulty_teacher_gets_to_its_end(faulty: Faulty) -> None:
+    happened = {entry.done for entry in faulty.server.log()}
+    assert {Act(fault) for fault in FAULTS} - happened <= {Act("slow")}
+    assert faulty.state.problems > 0
+    assert faulty.store.verify() == []
+
+
+def test_no_problem_is_lost_on_the_way(faulty: Faulty) -> None:
+    """Everything that was to be taught has an outcome, and so has every parent."""
+    store = faulty.store
+    for row in store.summary()["rounds"]:
+        asked = {problem.id for problem in store.problems(splits=["seed", "generated"], round=row["round"])}
+        outcomes = {r.problem_id: r.reason for r in store.rationales(round=row["round"])}
+        assert outcomes.keys() == asked
+        pairs = {(r.problem_id, r.thought) for r in store.rationales(round=row["round"])}
+        assert row["accepted"] + row["quarantined"] + row["failed"] == len(pairs)
+    parents = len(store.problems(splits=["seed"], round=1))
+    removed = sum(store.summary()["rounds"][1]["removed"].values())
+    assert len(store.problems(splits=["generated"])) + removed == parents
+
+
+def test_no_wrong_rationale_is_taught_although_every_fifth_is_wrong(faulty: Faulty) -> None:
+    right = {problem.question: problem.answer for problem in read_jsonl(faulty.knowledge)}
+    lessons = faulty.store.training_set(round=1)
+    generated = [lesson for lesson in lessons if lesson.problem.parent]
+    assert generated
+    assert [lesson for lesson in generated if right[lesson.problem.question] != lesson.rationale.value] == []
+    assert any(entry.wrong for entry in faulty.server.log())
+
+
+def test_every_text_of_a_model_names_the_call_that_gave_it(faulty: Faulty) -> None:
+    calls = {call.id: call for call in faulty.store.calls()}
+    for rationale in faulty.store.rationales():
+        call = calls[rationale.call_id or ""]
+        assert (call.status == "answered") == bool(rationale.text) or rationale.reason is Reason.DECLINED
+        assert call.problem_id == rationale.problem_id
+
+
+def test_calls_are_counted_by_agent(faulty: Faulty) -> None:
+    cost = faulty.store.summary()["cost"]
+    assert {row["agent"] for row in cost["by_agent"]} == {"teacher", "synthesizer", "verifier"}
+    statuses = Counter(call.status for call in faulty.store.calls())
+    assert statuses["malformed"] > 0
+    assert statuses["truncated"] > 0
+
+
+def test_the_same_run_again_asks_nobody(faulty: Faulty, tmp_path: Path) -> None:
+    before = len(faulty.server.log())
+    # A call that failed is not kept, so it is the only one that may be tried again.
+    failed = sum(call.status == "failed" for call in faulty.store.calls())
+    start(model_settings(faulty.server.url), tmp_path / "again", Recorder(), cache=faulty.cache)
+    assert failed == 0
+    assert len(faulty.server.log()) == before
+    assert rows(tmp_path / "again") == rows(faulty.folder)
+    total = open_store(tmp_path / "again").summary()["cost"]["total"]
+    assert (total["paid"], total["cost_usd"]) == (0, 0.0)
+
+
+@pytest.mark.parametrize(("phase", "count"), [("teach", 5), ("synthesize", 4)])
+def test_a_killed_run_that_is_resumed_asks_nothing_twice(
+    phase: str, count: int, server: TeachingServer, tmp_path: Path
+) -> None:
+    folder, cache = tmp_path / "run", tmp_path / "cache"
+    cache.mkdir()
+    command = [sys.executable, "-m", "tests.graph.model_run", str(folder), str(cache), server.url]
+    killed = subprocess.run([*command, phase, str(count)], cwd=ROOT, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    before = [entry for entry in server.log() if entry.completed]
+    assert before
+    resume(folder, Recorder(), cache=cache)
+    asked = Counter(entry.body for entry in server.log() if entry.completed)
+    assert [body for body, times in asked.items() if times > 1] == []
+    start(model_settings(server.url), tmp_path / "whole", Recorder(), cache=cache)
+    assert rows(folder) == rows(tmp_path / "whole")
+
+
+def test_a_run_stops_at_its_limit_and_goes_on_with_a_higher_one(
+    server: TeachingServer, tmp_path: Path
+) -> None:
+    (tmp_path / "prices.toml").write_text(PRICES)
+    paid = {"calls.prices": str(tmp_path / "prices.toml"), "calls.max_cost": 12.0}
+    folder = tmp_path / "run"
+    with pytest.raises(LimitReachedError, match=r"--max-cost 12 is reached: .* resume DIR --max-cost"):
+        start(model_settings(server.url, **paid), folder, Recorder(), cache=tmp_path)
+    with CallCache(tmp_path / CALLS) as cache:
+        spent = cache.spent(open_store(folder).run().id)
+    assert 12 <= spent.cost_usd < 12 + DEAREST
+    assert (folder / "student" / "model.safetensors").is_file()
+    resume(folder, Recorder(), cache=tmp_path, limits={"calls.max_cost": 1000})
+    assert open_store(folder).summary()["rounds"][-1]["evaluations"]
+
+
+def test_a_limit_of_money_without_a_price_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    settings = model_settings("", **{"calls.max_cost": 1, "teacher": "openai:unheard-of"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", KEY)
+        with pytest.raises(UsageError, match="--max-cost needs the price"):
+            start(settings, tmp_path / "run", Recorder(), cache=tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_foresees_the_calls_and_asks_nobody(server: TeachingServer) -> None:
+    plan = preview(model_settings(server.url))
+    assert plan.problems["seeds of round 1"] == 8
+    assert [(row.round, row.agent, row.calls) for row in plan.expenses] == [
+        (0, "teacher", 8),
+        (1, "synthesizer", 8),
+        (1, "verifier", 32),
+        (1, "teacher", 8),
+    ]
+    assert server.log() == []
+
+
+def test_a_key_is_written_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Not even when a careless server quotes it in its errors."""
+    for name in ("cache", "server"):
+        (tmp_path / name).mkdir()
+    recorder = Recorder()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        teaching(tmp_path / "server", "--gsm-symbolic", "0", "--echo-key", "--fail-after", "12") as server,
+    ):
+        patch.setenv("OPENAI_API_KEY", KEY)
+        settings = model_settings(server.url, **{"calls.tries": 2})
+        start(settings, tmp_path / "run", recorder, cache=tmp_path / "cache")
+    details = [call.detail for call in open_store(tmp_path / "run").calls()]
+    assert any("***" in detail for detail in details)
+    written = [file for part in ("run", "cache") for file in (tmp_path / part).rglob("*") if file.is_file()]
+    assert [file for file in written if KEY.encode() in file.read_bytes()] == []
+    said = capfd.readouterr()
+    assert KEY not in said.out + said.err + json.dumps(recorder.notices)
+
+
+def test_a_problem_writer_that_is_a_model_needs_a_judge_that_is_one(tmp_path: Path) -> None:
+    settings = model_settings("", teacher="symbolic", synthesizer="openai:x", synthesizer_url="http://x/v1")
+    with pytest.raises(UsageError, match="give --judge"):
+        start(settings, tmp_path / "run", Recorder(), cache=tmp_path)
