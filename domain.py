@@ -36,7 +36,7 @@ class Reason(StrEnum):
     WRONG_ANSWER = "wrong_answer"
     """It gave a number, but not the reference answer."""
     WRONG_ARITHMETIC = "wrong_arithmetic"
-    """The final answer is right, but a step written on the way is not."""
+    """A step written on the way is wrong, whatever the final answer is."""
     NO_ANSWER = "no_answer"
     """The text ends without an answer where its format puts one."""
     NOT_A_NUMBER = "not_a_number"

@@ -116,8 +116,12 @@ class Verifier:
 
 
 def compare(outcome: Outcome, answer: Fraction) -> Verdict:
-    """The verdict on what a text came to; numbers are equal when they are the same rational number."""
-    if outcome.value is not None and outcome.value != answer:
+    """The verdict on what a text came to; numbers are equal when they are the same rational number.
+
+    A text at fault in itself stays so whatever the answer is, so that such verdicts tell nothing about it.
+    """
+    if outcome.reason.accepted and outcome.value != answer:
+        assert outcome.value is not None
         detail = f"{_shown(outcome.value)} instead of {_shown(answer)}"
         return Verdict(reason=Reason.WRONG_ANSWER, value=outcome.value, detail=detail)
     return Verdict(reason=outcome.reason, value=outcome.value, detail=outcome.detail)

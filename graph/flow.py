@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from typing import TypeVar
 
 from errors import StoppedError
-from graph.state import RunContext
+from graph.crew import Crew
 
 PATIENCE = 0.2
 """Seconds between two looks at whether to stop."""
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 async def finished(
-    items: Iterable[T], work: Callable[[T], Awaitable[R]], context: RunContext
+    items: Iterable[T], work: Callable[[T], Awaitable[R]], crew: Crew, should_stop: Callable[[], bool]
 ) -> AsyncIterator[R]:
     """What `work` gives for each item, in the order in which it is done.
 
@@ -28,11 +28,11 @@ async def finished(
     running: set[asyncio.Future[R]] = set()
     error: BaseException | None = None
     while True:
-        if error is None and context.should_stop():
-            context.crew.stop()
+        if error is None and should_stop():
+            crew.stop()
             error = StoppedError("stopped as asked")
         if error is None:
-            running |= _begin(waiting, work, context.crew.at_once - len(running))
+            running |= _begin(waiting, work, crew.at_once - len(running))
         if not running:
             break
         done, running = await asyncio.wait(running, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)

@@ -80,7 +80,15 @@ class LessonState:
     """The teacher's latest, not yet verified."""
     tries: list[Try] = field(default_factory=list)
     """Everything verified so far, oldest first."""
+    doubt: Verdict | None = None
+    """Why the problem's answer is not believed; None where it is, or was always known."""
     outcome: Literal["", "kept", "quarantined"] = ""
+
+    def verdict(self, taken: Try) -> Verdict:
+        """What is to be said of a try: where the answer is in doubt, no solution is right or wrong by it."""
+        if self.doubt is None or sound_value(taken.verdict) is None:
+            return taken.verdict
+        return replace(self.doubt, value=taken.verdict.value)
 
 
 class LessonUpdate(TypedDict, total=False):
@@ -89,6 +97,7 @@ class LessonUpdate(TypedDict, total=False):
     tasks: tuple[Task, ...]
     replies: tuple[Reply, ...]
     tries: list[Try]
+    doubt: Verdict
     outcome: Literal["kept", "quarantined"]
 
 
@@ -143,15 +152,9 @@ def keep(state: LessonState) -> LessonUpdate:  # noqa: ARG001
 
 
 def quarantine(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    """Where the answer itself is in doubt, no solution that came to an answer was right or wrong."""
     if runtime.context.solver is None:
         return {"outcome": "quarantined"}
-    doubt = doubt_of(state, runtime.context.agreement)
-    tries = [
-        taken if _sound(taken.verdict) is None else replace(taken, verdict=replace(taken.verdict, **doubt))
-        for taken in state.tries
-    ]
-    return {"outcome": "quarantined", "tries": tries}
+    return {"outcome": "quarantined", "doubt": doubt_of(state, runtime.context.agreement)}
 
 
 def judge_tries(
@@ -168,31 +171,22 @@ def judge_tries(
 def votes(state: LessonState) -> list[Vote]:
     """What each solution came to in the end, its repair if it had one."""
     last = {(taken.thought, taken.reply.task.sample): taken for taken in state.tries}
-    return [Vote(taken.thought, _sound(taken.verdict)) for taken in last.values()]
+    return [Vote(taken.thought, sound_value(taken.verdict)) for taken in last.values()]
 
 
-class Doubt(TypedDict):
-    """Why a problem's proposed answer is not believed."""
-
-    reason: Reason
-    detail: str
-
-
-def doubt_of(state: LessonState, share: float) -> Doubt:
-    cast = votes(state)
+def doubt_of(state: LessonState, share: float) -> Verdict:
+    cast, proposed = votes(state), state.problem.answer
     other = agreed(cast, share)
     if other is not None:
         count = sum(vote.value == other for vote in cast)
-        detail = f"{count} of {len(cast)} solutions agree on {other}, not on {state.problem.answer}"
-        return {"reason": Reason.DISPUTED, "detail": detail}
-    right = sum(vote.value == state.problem.answer for vote in cast)
-    return {
-        "reason": Reason.NO_AGREEMENT,
-        "detail": f"{right} of {len(cast)} solutions come to the proposed answer",
-    }
+        detail = f"{count} of {len(cast)} solutions agree on {other}, not on {proposed}"
+        return Verdict(reason=Reason.DISPUTED, detail=detail)
+    right = sum(vote.value == proposed for vote in cast)
+    detail = f"{right} of {len(cast)} solutions come to the proposed answer"
+    return Verdict(reason=Reason.NO_AGREEMENT, detail=detail)
 
 
-def _sound(verdict: Verdict) -> Fraction | None:
+def sound_value(verdict: Verdict) -> Fraction | None:
     """The value of a solution that is faultless in itself, whether or not it is the proposed answer."""
     return verdict.value if verdict.reason in (Reason.ACCEPTED, Reason.WRONG_ANSWER) else None
 

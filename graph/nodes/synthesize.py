@@ -70,7 +70,7 @@ async def _write_children(
         delivered: dict[Order, Delivery] = {}
         settled = len(parents) - len(orders)
         _report(state, context, settled, len(parents), shelf)
-        async for delivery in finished(orders, shelf.ask, context):
+        async for delivery in finished(orders, shelf.ask, context.crew, context.should_stop):
             delivered[delivery.order] = delivery
             # The last one is not reported here: none is settled before all are looked at.
             if len(delivered) < len(orders):

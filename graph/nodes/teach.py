@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from domain import content_hash
+from domain import Verdict, content_hash
 from errors import ProblemSetError
 from graph.flow import finished
 from graph.journal import call_without_model, calls_to_models
@@ -47,12 +47,17 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
             ),
             version="v2",
         )
-        return [row for taken in result.value.tries for row in _rows(taken, problem, state, context)]
+        given = result.value
+        return [
+            row
+            for taken in given.tries
+            for row in _rows(taken, given.verdict(taken), problem, state, context)
+        ]
 
     done, unstored = 0, list[Record]()
     _report(state, context, done, len(pending))
     try:
-        async for rows in finished(pending, give, context):
+        async for rows in finished(pending, give, context.crew, context.should_stop):
             unstored += rows
             done += 1
             if done % LESSONS_AT_ONCE == 0:
@@ -63,7 +68,9 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
         context.store.add(unstored)
 
 
-def _rows(taken: Try, problem: ProblemRecord, state: RunState, context: RunContext) -> list[Record]:
+def _rows(
+    taken: Try, verdict: Verdict, problem: ProblemRecord, state: RunState, context: RunContext
+) -> list[Record]:
     """The requests to the teacher and the text it gave, as stored."""
     crew, reply = context.crew, taken.reply
     author = crew.judge if context.is_doubtful(problem) and crew.judge else crew.teacher
@@ -86,9 +93,9 @@ def _rows(taken: Try, problem: ProblemRecord, state: RunState, context: RunConte
         text=reply.text,
         round=state.round,
         agent=author.name,
-        reason=taken.verdict.reason,
-        value=taken.verdict.value,
-        detail=taken.verdict.detail,
+        reason=verdict.reason,
+        value=verdict.value,
+        detail=verdict.detail,
         repaired=taken.repair,
         prompt_hash=prompt_hash,
         call_id=calls[-1].id,

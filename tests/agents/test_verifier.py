@@ -48,9 +48,9 @@ def test_a_right_answer_after_wrong_arithmetic_is_not_accepted(verifier: Verifie
     assert "48 / 2 = 25" in verdict.detail
 
 
-def test_a_wrong_answer_counts_before_wrong_arithmetic(verifier: Verifier) -> None:
+def test_wrong_arithmetic_is_found_whatever_the_answer_is(verifier: Verifier) -> None:
     verdict = verifier.judge("cot", SENTENCES.replace("24 clips", "25 clips"), Fraction(73))
-    assert verdict.reason is Reason.WRONG_ANSWER
+    assert (verdict.reason, verdict.value) == (Reason.WRONG_ARITHMETIC, Fraction(72))
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def run(tasks: tuple[Task, ...], context: LessonContext) -> LessonState:
 
 
 def reasons(state: LessonState) -> list[Reason]:
-    return [taken.verdict.reason for taken in state.tries]
+    return [state.verdict(taken).reason for taken in state.tries]
 
 
 def test_a_right_rationale_is_kept_at_once(verifier: Verifier) -> None:
@@ -133,14 +133,14 @@ def test_solutions_of_an_answer_that_too_few_come_to_are_not_taught(verifier: Ve
     result = solve(ScriptedTeacher(RIGHT, SPOKEN_RIGHT, WRONG, SPOKEN_WRONG), verifier)
     assert result.outcome == "quarantined"
     assert reasons(result) == [Reason.NO_AGREEMENT] * 4
-    assert result.tries[0].verdict.detail == "2 of 4 solutions come to the proposed answer"
+    assert result.verdict(result.tries[0]).detail == "2 of 4 solutions come to the proposed answer"
 
 
 def test_solutions_that_agree_on_another_answer_dispute_the_proposed_one(verifier: Verifier) -> None:
     result = solve(ScriptedTeacher(WRONG, SPOKEN_WRONG, WRONG, SPOKEN_RIGHT), verifier)
     assert result.outcome == "quarantined"
     assert reasons(result) == [Reason.DISPUTED] * 4
-    assert result.tries[-1].verdict.detail == "3 of 4 solutions agree on 13, not on 42"
+    assert result.verdict(result.tries[-1]).detail == "3 of 4 solutions agree on 13, not on 42"
 
 
 def test_an_independent_solution_is_repaired_for_its_form_and_never_for_its_value(verifier: Verifier) -> None:

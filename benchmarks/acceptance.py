@@ -1,0 +1,96 @@
+"""What is accepted when nobody knows the answers: precision and recall of agreement, by its threshold.
+
+    python benchmarks/acceptance.py --problems gsm8k_train.jsonl --limit 200 --teacher openai:gpt-4o-mini
+
+Takes the options of `main.py`. Every problem is solved independently, as one that a model wrote would be; its
+reference answer is hidden until the end. Precision is the share of the accepted answers that are right,
+recall the share of all problems that are accepted with the right one.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from agents.agreement import Vote, agreed
+from agents.evaluator import wilson
+from agents.verifier import Verifier
+from domain import Problem
+from errors import UsageError
+from graph.crew import Crew, assembled
+from graph.flow import finished
+from graph.lesson import LessonContext, LessonState, build_lesson, votes
+from graph.plan import solving_tasks
+from problems.split import prepare
+from settings import Settings, add_options, cache_folder, load_settings
+
+SHARES = (0.51, 0.75, 1.0)
+UNKNOWN = Fraction(-987654321)
+"""Stands in the place of every answer while it is hidden."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A problem and what its solutions came to."""
+
+    problem: Problem
+    votes: Sequence[Vote]
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__)
+    add_options(parser)
+    settings = load_settings({"rounds": 1, **vars(parser.parse_args())})
+    if not settings.roles()["judge"].is_model:
+        raise UsageError("independent solutions need a model: --teacher openai:MODEL")
+    problems = prepare(settings.problems).seeds
+    solved = solve(problems, settings)
+    single = [vote.value == each.problem.answer for each in solved for vote in each.votes]
+    print(f"single solutions: {describe(sum(single), len(single))} right")
+    for share in SHARES:
+        found = [(agreed(each.votes, share), each.problem.answer) for each in solved]
+        accepted = [answer == value for value, answer in found if value is not None]
+        precision, recall = (describe(sum(accepted), whole) for whole in (len(accepted), len(found)))
+        counts = f"{len(accepted)} of {len(found)} accepted"
+        print(f"agreement {share:.2f}: {counts}; precision {precision}, recall {recall}")
+
+
+def solve(problems: Sequence[Problem], settings: Settings) -> list[Solved]:
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    with (
+        assembled(settings, None, run="acceptance", cache=cache) as crew,
+        Verifier(workers=settings.workers) as verifier,
+    ):
+        return crew.run(_solve, problems, settings, crew, verifier)
+
+
+async def _solve(
+    problems: Sequence[Problem], settings: Settings, crew: Crew, verifier: Verifier
+) -> list[Solved]:
+    lesson = build_lesson().compile()
+    context = LessonContext(teacher=crew.teacher, verifier=verifier, solver=crew.judge)
+
+    async def give(problem: Problem) -> Solved:
+        hidden = LessonState(problem=replace(problem, answer=UNKNOWN), tasks=solving_tasks(settings))
+        result = await lesson.ainvoke(hidden, context=context, version="v2")
+        return Solved(problem, votes(result.value))
+
+    return [solved async for solved in finished(problems, give, crew, lambda: False)]
+
+
+def describe(part: int, whole: int) -> str:
+    if whole == 0:
+        return "0 of 0"
+    share = wilson(part, whole)
+    return f"{100 * share.accuracy:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+if __name__ == "__main__":
+    main()
