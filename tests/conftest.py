@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from settings import cache_folder
+from training.weights import student_path
+
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["LANGSMITH_TRACING"] = "false"
@@ -22,3 +25,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["FDD_CACHE"]
     else:
         os.environ["FDD_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Path:
+    """The real student of a default run, in the user's own cache folder, where the installation put it."""
+    ordinary = {name: value for name, value in os.environ.items() if name != "FDD_CACHE"}
+    return student_path("smollm2-135m", cache_folder(ordinary))

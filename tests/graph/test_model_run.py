@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from storage.store import Store
 from tests.graph.model_run import model_settings
 from tests.graph.test_run import ROOT, Recorder, rows
 from tests.servers.manner import Act
+from tests.servers.serving import serving
 from tests.servers.talking import KEY
 from tests.servers.teaching import TeachingServer, teaching
 
@@ -212,3 +213,42 @@ def test_a_problem_writer_that_is_a_model_needs_a_judge_that_is_one(tmp_path: Pa
     settings = model_settings("", teacher="symbolic", synthesizer="openai:x", synthesizer_url="http://x/v1")
     with pytest.raises(UsageError, match="give --judge"):
         start(settings, tmp_path / "run", Recorder(), cache=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_run_with_a_real_small_model_as_teacher_gets_to_its_end(
+    tmp_path: Path, embedded: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """It understands sums of apples; most of the rest that it writes is quarantined."""
+    file = tmp_path / "apples.jsonl"
+    file.write_text("".join(json.dumps(apples(n)) + "\n" for n in range(2, 14)))
+    folder = tmp_path / "run"
+    with serving(embedded, tmp_path) as server:
+        settings = model_settings(
+            server.url,
+            **{
+                "teacher": f"openai:{server.model}",
+                "thoughts": "cot",
+                "solutions": 2,
+                "problems.name": str(file),
+                "problems.limit": 4,
+                "calls.seconds": 300,
+                "calls.temperature": 0,
+                "calls.max_reply_tokens": 96,
+            },
+        )
+        start(settings, folder, Recorder(), cache=tmp_path)
+    summary = open_store(folder).summary()
+    assert [row["round"] for row in summary["rounds"] if row["evaluations"]] == [0, 1]
+    for row in summary["rounds"]:
+        record_property(f"round {row['round']}", f"{row['accepted']} accepted, {row['quarantined']} not")
+    assert open_store(folder).verify() == []
+
+
+def apples(n: int) -> dict[str, str]:
+    name = ("Ann", "Ben", "Cleo", "Dan")[n % 4]
+    more, total = n + 3, 2 * n + 3
+    return {
+        "question": f"{name} has {n} apples and picks {more} more. How many apples does {name} have now?",
+        "answer": f"{name} has {n} + {more} = <<{n}+{more}={total}>>{total} apples.\n#### {total}",
+    }

@@ -34,7 +34,7 @@ def serving(model: Path, folder: Path) -> Iterator[ServedModel]:
         arguments,
         output=folder / "serving.output",
         seconds=180,
-        environment={"HF_HUB_OFFLINE": "1"},
+        environment={"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"},
     ) as url:
         yield ServedModel(url=f"{url}/v1", model=str(served))
 

@@ -1,6 +1,5 @@
 """The servers' processes, and `transformers serve` as a teacher of another make."""
 
-import os
 from pathlib import Path
 
 import httpx
@@ -8,7 +7,6 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from settings import cache_folder
 from tests.servers.children import running
 from tests.servers.serving import ServedModel, serving
 from tests.servers.teaching import teaching
@@ -53,12 +51,3 @@ def test_transformers_serves_the_tiny_student(tmp_path: Path, cache: Path) -> No
     assert completion.choices[0].finish_reason == "length"
     assert completion.usage is not None
     assert completion.usage.completion_tokens == 24
-
-
-@pytest.mark.slow
-def test_transformers_serves_the_embedded_student(tmp_path: Path) -> None:
-    ordinary = {name: value for name, value in os.environ.items() if name != "FDD_CACHE"}
-    with serving(student_path("smollm2-135m", cache_folder(ordinary)), tmp_path) as served:
-        completion = ask(served)
-    assert completion.choices[0].finish_reason == "stop"
-    assert "4" in (completion.choices[0].message.content or "")

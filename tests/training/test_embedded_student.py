@@ -1,14 +1,9 @@
 """The real weights that a default run starts from: they come with the installation, into the user's cache."""
 
-import os
 from pathlib import Path
 
-import pytest
-
-from settings import cache_folder
 from training.config import FineTuneConfig, GenerateConfig
 from training.tasks import Batch, Completion, Event, Example, FineTuneTask, GenerateTask, Request, Step
-from training.weights import student_path
 from training.worker import run_in_child
 
 PROGRAM = Example(
@@ -16,12 +11,6 @@ PROGRAM = Example(
     cue="Write a Python program.",
     rationale="answer = 12 * 7",
 )
-
-
-@pytest.fixture(scope="module")
-def embedded() -> Path:
-    ordinary = {name: value for name, value in os.environ.items() if name != "FDD_CACHE"}
-    return student_path("smollm2-135m", cache_folder(ordinary))
 
 
 def answer(student: Path, request: Request) -> Completion:
