@@ -1,0 +1,150 @@
+"""How well each reasoning format teaches, at equal numbers of problems and of optimizer steps.
+
+    python benchmarks/formats.py [--problems 160] [--tests 200] [--seeds 0,1] [--student smollm2-135m]
+
+The embedded student learns the same problems of `gsm-symbolic` in one format for three epochs, or in three
+formats for one, and answers fresh instances of the same templates. The union of three formats is asked by two
+policies. An hour and a half on two cores; --student tiny goes through it in a minute and learns nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from argparse import ArgumentParser
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from agents.evaluator import wilson
+from agents.symbolic.derivation import Derivation
+from agents.symbolic.parse import derive
+from agents.thoughts import thought
+from console import RunView, terminal
+from domain import Interval
+from graph.score import score
+from problems.config import ProblemSettings
+from problems.contamination import GSM_SYMBOLIC
+from problems.split import prepare
+from settings import PolicyName, cache_folder
+from training.config import FineTuneConfig
+from training.tasks import Event, Example, FineTuneTask
+from training.weights import student_path
+from training.worker import never, run_in_child
+
+EPOCHS = 3
+MAX_LENGTH = 1024
+MAX_NEW_TOKENS = 256
+"""Key points are written out before the solution."""
+SPARE = 2
+"""Problems drawn for each that is taught: some cannot be explained."""
+
+
+Results = Mapping[str, Mapping[str, Interval]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """A training and how its student is asked."""
+
+    thoughts: tuple[str, ...]
+    policies: tuple[PolicyName, ...] = ("single",)
+
+    @property
+    def epochs(self) -> int:
+        """Three formats make three examples of a problem, so that one epoch has as many steps as three."""
+        return EPOCHS // len(self.thoughts)
+
+
+ARMS = (
+    Arm(thoughts=("pot",)),
+    Arm(thoughts=("eot",)),
+    Arm(thoughts=("cot",)),
+    Arm(thoughts=("kp_pot",)),
+    Arm(thoughts=("pot", "eot", "cot"), policies=("single", "fallback", "vote")),
+)
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--problems", type=int, default=160)
+    parser.add_argument("--tests", type=int, default=200)
+    parser.add_argument("--seeds", default="0,1")
+    parser.add_argument("--student", default="smollm2-135m")
+    given = parser.parse_args()
+    results: defaultdict[tuple[str, str], list[Interval]] = defaultdict(list)
+    for seed in map(int, given.seeds.split(",")):
+        taught = choose(given.problems, seed)
+        for arm in ARMS:
+            for name, by_set in run(arm, taught, given.student, given.tests, seed).items():
+                for test, result in by_set.items():
+                    results[name, test].append(result)
+                    print(f"seed {seed}  {name:<24} {test:<10} {describe(result)}", flush=True)
+    for (name, test), found in results.items():
+        total = wilson(sum(each.correct for each in found), sum(each.n for each in found))
+        print(f"all     {name:<24} {test:<10} {describe(total)}")
+
+
+def choose(size: int, seed: int) -> list[Derivation]:
+    """The first problems of this seed that the symbolic teacher can explain."""
+    seeds = prepare(ProblemSettings(limit=SPARE * size, seed=seed)).seeds
+    found = (derive(problem.question, problem.solution, problem.answer) for problem in seeds)
+    return list(islice((each for each in found if isinstance(each, Derivation)), size))
+
+
+def run(arm: Arm, taught: Sequence[Derivation], student: str, tests: int, seed: int) -> Results:
+    """Accuracies by what the arm and policy are called, and by test set."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "student"
+        config = replace(FineTuneConfig(seed=seed, max_length=MAX_LENGTH), epochs=arm.epochs)
+        examples = tuple(write(each, name) for each in taught for name in arm.thoughts)
+        base = student_path(student, cache_folder())
+        run_in_child(FineTuneTask(student=base, examples=examples, output=output, config=config), ignore)
+        return {
+            f"{','.join(arm.thoughts)} {policy}": ask(output, arm.thoughts, policy, tests, seed)
+            for policy in arm.policies
+        }
+
+
+def write(derivation: Derivation, name: str) -> Example:
+    each = thought(name)
+    return Example(question=derivation.question, cue=each.cue, rationale=each.render(derivation))
+
+
+def ask(
+    student: Path, thoughts: Sequence[str], policy: PolicyName, tests: int, seed: int
+) -> dict[str, Interval]:
+    with RunView(terminal(stderr=True)) as view:
+        found = score(
+            str(student),
+            GSM_SYMBOLIC,
+            thoughts=thoughts,
+            policy=policy,
+            policy_samples=1,
+            policy_temperature=1.0,
+            limit=tests,
+            seed=seed,
+            max_new_tokens=MAX_NEW_TOKENS,
+            device="auto",
+            cache=cache_folder(),
+            listener=view,
+            should_stop=never,
+        )
+    return {row["name"]: wilson(row["correct"], row["n"]) for row in found}
+
+
+def ignore(_: Event) -> None:
+    """Nobody watches a training here."""
+
+
+def describe(result: Interval) -> str:
+    percent = " ".join(f"{100 * share:5.1f}" for share in (result.accuracy, result.low, result.high))
+    return f"{result.correct:>4} of {result.n:<4} {percent}"
+
+
+if __name__ == "__main__":
+    main()
