@@ -41,12 +41,19 @@ STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
 SYMBOLIC = "symbolic"
 """The agents that need no model."""
 
+LONG_THOUGHTS = frozenset({"kp_cot", "kp_pot", "decompose"})
+LONG_DEFAULTS: Mapping[str, object] = {"generate.max_new_tokens": 320}
+"""Defaults where one of these formats is taught, which say more than their solution."""
+
 Share = Annotated[float, Field(gt=0, le=1)]
 PolicyName = Literal["single", "fallback", "vote", "samples"]
 
 
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+def _split(value: object) -> tuple[object, ...]:
+    """`pot,cot` as a person writes it; a list stays as it is, and anything else is for pydantic to refuse."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(","))
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +301,9 @@ def add_options(parser: ArgumentParser, only: Collection[str] | None = None) -> 
                 option.flag, dest=option.key, default=SUPPRESS, action="store_true", help=option.help
             )
             continue
-        shown = "" if option.key == "rounds" or option.default is None else f" (default: {option.default})"
+        shown = (
+            "" if option.key == "rounds" or option.default in (None, "") else f" (default: {option.default})"
+        )
         groups[option.group].add_argument(
             option.flag, dest=option.key, default=SUPPRESS, metavar=option.metavar, help=option.help + shown
         )
@@ -307,7 +316,12 @@ def load_settings(
     values: dict[str, object] = dict(_read_toml(file)) if file else {}
     values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
     values |= given
-    values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
+    long = not LONG_THOUGHTS.isdisjoint(_split(values.get("thoughts", "")))
+    values = {
+        **(LONG_DEFAULTS if long else {}),
+        **STUDENT_DEFAULTS.get(str(values.get("student")), {}),
+        **values,
+    }
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
     values |= {f"{part}.seed": values.get("seed", 0) for part in ("problems", "fine_tune", "generate")}

@@ -84,3 +84,21 @@ def test_the_cache_folder_can_be_moved() -> None:
     assert cache_folder({"FDD_CACHE": "/somewhere"}) == Path("/somewhere")
     assert cache_folder({"XDG_CACHE_HOME": "/x"}) == Path("/x/feedback-driven-distillation")
     assert cache_folder({}) == Path.home() / ".cache" / "feedback-driven-distillation"
+
+
+@pytest.mark.parametrize(("thoughts", "longest"), [("pot,cot", 192), ("pot,kp_cot", 320), ("decompose", 320)])
+def test_formats_that_say_more_than_their_solution_may_be_longer(thoughts: str, longest: int) -> None:
+    settings = load_settings({"rounds": "1", "thoughts": thoughts}, environment={})
+    assert settings.generate.max_new_tokens == longest
+
+
+def test_a_limit_of_a_run_can_be_raised_and_nothing_else_changes() -> None:
+    before = load_settings({"rounds": "1", "calls.max_cost": "2"}, environment={})
+    after = before.with_limits({"calls.max_cost": "5"})
+    assert after.calls.max_cost == 5
+    assert after.with_limits({"calls.max_cost": 2}) == before
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    with pytest.raises(UsageError, match="--max-cost 'much'"):
+        load_settings({"rounds": "1"}, environment={}).with_limits({"calls.max_cost": "much"})
