@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 
@@ -146,6 +147,60 @@ class Verdict:
     @property
     def accepted(self) -> bool:
         return self.reason.accepted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Calls that were answered, and what they used and cost."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return self._plus(other, 1)
+
+    def __sub__(self, other: Usage) -> Usage:
+        return self._plus(other, -1)
+
+    def _plus(self, other: Usage, sign: int) -> Usage:
+        return Usage(
+            calls=self.calls + sign * other.calls,
+            prompt_tokens=self.prompt_tokens + sign * other.prompt_tokens,
+            completion_tokens=self.completion_tokens + sign * other.completion_tokens,
+            cost_usd=self.cost_usd + sign * other.cost_usd,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredReply:
+    """What a model answered to one request, and what that cost the run that asked first."""
+
+    key: str
+    """Content hash of the model, the messages, the settings and the sample."""
+    run: str
+    """Id of the run that paid."""
+    agent: str
+    model: str
+    status: str
+    text: str
+    finish: str
+    """Why the model stopped writing."""
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    tries: int
+    seconds: float
+    started: datetime
+    prompt: str
+    """The messages, as JSON."""
+    settings: str
+    """As JSON."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,7 +39,6 @@ from agents.calling.caller import Caller
 from agents.calling.purse import Purse
 from agents.calling.request import CallStatus, Message, ModelRequest
 from agents.models import open_model
-from graph.crew import SharedReplies
 from storage.call_cache import CallCache
 
 LATENCY = 1.0
@@ -173,7 +172,7 @@ async def ours(address: str, calls: int) -> Work:
         caller = Caller(
             model,
             run="r",
-            cache=SharedReplies(cache),
+            cache=cache,
             purse=Purse(),
             price=None,
             at_once=AT_ONCE,

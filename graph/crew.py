@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import Context
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from agents.calling.asker import Asker
-from agents.calling.cache import CachedReply
 from agents.calling.caller import Caller
 from agents.calling.config import CallConfig
 from agents.calling.prices import Price, find_price, load_prices, required_price
-from agents.calling.purse import Purse, Usage
+from agents.calling.purse import Purse
 from agents.calling.request import ChatModel
 from agents.models import open_model
 from agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
 from agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
 from errors import UsageError
 from settings import Role, Settings
-from storage.call_cache import CallCache, StoredReply
+from storage.call_cache import CallCache
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -78,20 +77,6 @@ class Crew(Agents):
         return f"{spent.calls} calls, {spent.tokens} tokens, ${spent.cost_usd:.2f}; {flying} in flight"
 
 
-class SharedReplies:
-    """The cache of calls as agents know it."""
-
-    def __init__(self, cache: CallCache) -> None:
-        self._cache = cache
-
-    def get(self, key: str) -> CachedReply | None:
-        found = self._cache.get(key)
-        return CachedReply(**asdict(found)) if found else None
-
-    def put(self, reply: CachedReply) -> CachedReply:
-        return CachedReply(**asdict(self._cache.put(StoredReply(**asdict(reply)))))
-
-
 @contextmanager
 def assembled(settings: Settings, agents: Agents | None, *, run: str, cache: Path) -> Iterator[Crew]:
     """The given agents at work, or else those that the settings name.
@@ -125,13 +110,13 @@ def open_desk(settings: Settings, *, run: str, cache: Path) -> Iterator[Desk]:
             max_cost=config.max_cost,
             max_tokens=config.max_tokens,
             max_calls=config.max_calls,
-            spent=Usage(**asdict(replies.spent(run))),
+            spent=replies.spent(run),
         )
         callers = {
             role: Caller(
                 model,
                 run=run,
-                cache=SharedReplies(replies),
+                cache=replies,
                 purse=purse,
                 price=prices[role],
                 at_once=config.at_once,

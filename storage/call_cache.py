@@ -9,13 +9,14 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from domain import StoredReply, Usage
 from errors import StoreError
 from storage.codec import hash_values
 from storage.database import LOCK_PATIENCE
@@ -46,43 +47,7 @@ _SCHEMA = (
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredReply:
-    """What a model answered to one request, and what that cost the run that asked first."""
-
-    key: str
-    """Content hash of the model, the messages, the settings and the sample."""
-    run: str
-    """Id of the run that paid."""
-    agent: str
-    model: str
-    status: str
-    text: str
-    finish: str
-    """Why the model stopped writing."""
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float
-    tries: int
-    seconds: float
-    started: datetime
-    prompt: str
-    """The messages, as JSON."""
-    settings: str
-    """As JSON."""
-
-
 _COLUMNS = tuple(field.name for field in fields(StoredReply))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Usage:
-    """What a run has paid for."""
-
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float
 
 
 class CallCache:

@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from typing import Protocol
 
 from agents.calling.request import Call, CallStatus, Finish, ModelReply, ModelRequest
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CachedReply:
-    """What a model answered to one request, and what that cost the run that asked first."""
-
-    key: str
-    """`ModelRequest.key`"""
-    run: str
-    """Id of the run that paid."""
-    agent: str
-    model: str
-    status: str
-    text: str
-    finish: str
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float
-    tries: int
-    seconds: float
-    started: datetime
-    prompt: str
-    """The messages, as JSON."""
-    settings: str
-    """As JSON."""
+from domain import StoredReply
 
 
 class ReplyCache(Protocol):
     """Replies by the content of what was asked, shared by runs."""
 
-    def get(self, key: str) -> CachedReply | None: ...
+    def get(self, key: str) -> StoredReply | None: ...
 
-    def put(self, reply: CachedReply) -> CachedReply:
+    def put(self, reply: StoredReply) -> StoredReply:
         """Store a reply; gives back the one that counts from now on, the first for its key."""
         ...
 
 
-def to_cache(call: Call, run: str) -> CachedReply:
+def to_cache(call: Call, run: str) -> StoredReply:
     """What to store of a call that has a reply."""
     assert call.reply is not None
     request = call.request
-    return CachedReply(
+    return StoredReply(
         key=call.key,
         run=run,
         agent=request.agent,
@@ -70,7 +45,7 @@ def to_cache(call: Call, run: str) -> CachedReply:
     )
 
 
-def from_cache(stored: CachedReply, request: ModelRequest, run: str) -> Call:
+def from_cache(stored: StoredReply, request: ModelRequest, run: str) -> Call:
     """The call that the stored reply answers; `run` is who asks now."""
     paid = stored.run == run
     return Call(

@@ -14,7 +14,7 @@ from agents.calling.breaker import Breaker
 from agents.calling.cache import DETAILS, ReplyCache, from_cache, to_cache
 from agents.calling.limiter import AdaptiveLimit
 from agents.calling.prices import FREE, Price
-from agents.calling.purse import Purse, Usage
+from agents.calling.purse import Purse
 from agents.calling.request import (
     Call,
     CallError,
@@ -25,6 +25,7 @@ from agents.calling.request import (
     ModelReply,
     ModelRequest,
 )
+from domain import Usage
 from errors import FddError, ProviderError, StoppedError
 
 FIRST_PAUSE = 1.0

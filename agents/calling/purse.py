@@ -6,37 +6,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
+from domain import Usage
 from errors import LimitReachedError
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Usage:
-    """Calls that were answered, and what they used and cost."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: float = 0.0
-
-    @property
-    def tokens(self) -> int:
-        return self.prompt_tokens + self.completion_tokens
-
-    def __add__(self, other: Usage) -> Usage:
-        return self._plus(other, 1)
-
-    def __sub__(self, other: Usage) -> Usage:
-        return self._plus(other, -1)
-
-    def _plus(self, other: Usage, sign: int) -> Usage:
-        return Usage(
-            calls=self.calls + sign * other.calls,
-            prompt_tokens=self.prompt_tokens + sign * other.prompt_tokens,
-            completion_tokens=self.completion_tokens + sign * other.completion_tokens,
-            cost_usd=self.cost_usd + sign * other.cost_usd,
-        )
 
 
 class Purse:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from domain import StoredReply, Usage
 from errors import StoreError
-from storage.call_cache import CallCache, StoredReply, Usage
+from storage.call_cache import CallCache
 
 REPLY = StoredReply(
     key="sha256:0",

@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from agents.calling.purse import Purse, Usage
+from agents.calling.purse import Purse
+from domain import Usage
 from errors import LimitReachedError
 from tests.agents.calling.virtual import run
 
