@@ -16,7 +16,7 @@ from training.config import GenerateConfig
 from training.memory import free_bytes, rows_at_once
 from training.prompts import prompt_ids
 from training.student import Student, free_memory
-from training.tasks import Batch, Completion, Event, Generated, Notice, Request
+from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
 COMPACT_BELOW = 7 / 8
 """Ended rows are cut out of the cache once fewer than this share of its rows still write."""
@@ -91,13 +91,24 @@ def answer_batch(
 
 
 def complete(student: Student, item: Encoded, ids: list[int]) -> Completion:
+    text = text_of(student, ids)
+    ended = has_ended(student, item.request, ids)
     return Completion(
         key=item.request.key,
-        text=str(student.tokenizer.decode(ids, skip_special_tokens=True)),
+        text=text.strip().partition(BLANK_LINE)[0] if ended else text,
         prompt_tokens=len(item.ids),
         new_tokens=len(ids),
-        finished=ids[-1] in student.stop_ids,
+        finished=ended or ids[-1] in student.stop_ids,
     )
+
+
+def text_of(student: Student, ids: list[int]) -> str:
+    return str(student.tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def has_ended(student: Student, request: Request, ids: list[int]) -> bool:
+    """The paragraph that was to be written is over, and something else begins."""
+    return request.one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
 
 
 @torch.inference_mode()
@@ -111,9 +122,11 @@ def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -
     writing = torch.ones(len(batch), dtype=torch.bool, device=student.runtime.device)
     for position in range(config.max_new_tokens):
         chosen = choose(state.logits, config.temperature, draws[rows, position])
-        for row, token, alive in zip(rows.tolist(), chosen.tolist(), writing.tolist(), strict=True):
-            if alive:
-                texts[row].append(token)
+        alive = zip(writing.nonzero()[:, 0].tolist(), rows[writing].tolist(), strict=True)
+        tokens = chosen.tolist()
+        for place, row in alive:
+            texts[row].append(tokens[place])
+            writing[place] = not has_ended(student, batch[row].request, texts[row])
         writing &= ~torch.isin(chosen, stops)
         if position + 1 == config.max_new_tokens or not writing.any():
             break

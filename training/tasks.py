@@ -8,6 +8,8 @@ from pathlib import Path
 from errors import FddError
 from training.config import Device, FineTuneConfig, GenerateConfig
 
+BLANK_LINE = "\n\n"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
@@ -32,6 +34,11 @@ class Request:
     sample: int = 0
     """Tells samples of one question apart; it is part of the seed."""
 
+    @property
+    def one_paragraph(self) -> bool:
+        """The worked examples show that an answer ends at a blank line at the latest."""
+        return bool(self.shots) and all(BLANK_LINE not in shot.rationale.strip() for shot in self.shots)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
@@ -42,7 +49,7 @@ class Completion:
     prompt_tokens: int
     new_tokens: int
     finished: bool
-    """The student ended its text itself; False where `max_new_tokens` did."""
+    """The student ended its text, or the paragraph that it was to write; False where `max_new_tokens` did."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,5 +1,6 @@
 """The real weights that a default run starts from: they come with the installation, into the user's cache."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from training.config import FineTuneConfig, GenerateConfig
@@ -13,22 +14,21 @@ PROGRAM = Example(
 )
 
 
-def answer(student: Path, request: Request) -> Completion:
-    batches: list[Batch] = []
+def answer(student: Path, *requests: Request, longest: int = 24) -> list[Completion]:
+    completions: list[Completion] = []
 
     def on_event(event: Event) -> None:
         assert isinstance(event, Batch)
-        batches.append(event)
+        completions.extend(event.completions)
 
-    run_in_child(
-        GenerateTask(student=student, requests=(request,), config=GenerateConfig(max_new_tokens=24)), on_event
-    )
-    return batches[0].completions[0]
+    config = GenerateConfig(max_new_tokens=longest)
+    run_in_child(GenerateTask(student=student, requests=requests, config=config), on_event)
+    return completions
 
 
 def test_it_answers_in_words(embedded: Path) -> None:
     request = Request(key="a", question="What is the capital of France?", cue="Answer in one sentence.")
-    completion = answer(embedded, request)
+    (completion,) = answer(embedded, request)
     assert "Paris" in completion.text
     assert completion.finished
 
@@ -44,5 +44,22 @@ def test_it_learns_to_write_a_program_from_one_example(embedded: Path, tmp_path:
     output = tmp_path / "student"
     run_in_child(FineTuneTask(student=embedded, examples=(PROGRAM,), output=output, config=config), on_event)
     assert steps[-1].loss < steps[0].loss / 4
-    completion = answer(output, Request(key="a", question=PROGRAM.question, cue=PROGRAM.cue))
+    (completion,) = answer(output, Request(key="a", question=PROGRAM.question, cue=PROGRAM.cue))
     assert (completion.text, completion.finished) == (PROGRAM.rationale, True)
+
+
+def test_after_worked_examples_of_one_paragraph_it_writes_one(embedded: Path) -> None:
+    """Left alone it goes on with explanations and questions of its own."""
+    questions = [
+        f"A shop sells {n} kites a day for {n + 2} days. How many kites is that?" for n in range(3, 11)
+    ]
+
+    def ask(shot: Example) -> list[Completion]:
+        asked = (Request(key=each, question=each, cue=PROGRAM.cue, shots=(shot,)) for each in questions)
+        return answer(embedded, *asked, longest=64)
+
+    several = ask(replace(PROGRAM, rationale="# The crates\n\nanswer = 12 * 7"))
+    assert any("\n\n" in completion.text.strip() for completion in several)
+    one = ask(PROGRAM)
+    assert [completion for completion in one if "\n\n" in completion.text.strip()] == []
+    assert sum(completion.finished for completion in one) > 0
