@@ -19,7 +19,7 @@ run: .venv/installed
 
 test: .venv/installed-dev check
 	.venv/bin/python -m coverage erase
-	.venv/bin/python -m pytest -q --numprocesses auto --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
+	.venv/bin/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
 
 check: .venv/installed-dev
 	.venv/bin/ruff check .

@@ -131,22 +131,20 @@ def test_the_same_run_again_asks_nobody(faulty: Faulty, tmp_path: Path) -> None:
     assert (total["paid"], total["cost_usd"]) == (0, 0.0)
 
 
-@pytest.mark.parametrize(("phase", "count"), [("teach", 5), ("synthesize", 4)])
-def test_a_killed_run_that_is_resumed_asks_nothing_twice(
-    phase: str, count: int, server: TeachingServer, tmp_path: Path
-) -> None:
+def test_a_run_killed_again_and_again_asks_nothing_twice(server: TeachingServer, tmp_path: Path) -> None:
     folder, cache = tmp_path / "run", tmp_path / "cache"
     cache.mkdir()
     command = [sys.executable, "-m", "tests.graph.model_run", str(folder), str(cache), server.url]
-    killed = subprocess.run([*command, phase, str(count)], cwd=ROOT, capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    for phase, count in (("teach", 5), ("synthesize", 4)):
+        killed = subprocess.run([*command, phase, str(count)], cwd=ROOT, capture_output=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
     answered = [entry.body for entry in server.log() if entry.completed]
     with CallCache(cache / CALLS) as replies:
         kept = replies.spent(open_store(folder).run().id).calls
     # A reply that had been sent and not yet read when the process died is nowhere.
     on_the_way = len(answered) - kept
     assert kept > 0
-    assert on_the_way <= FIRST
+    assert on_the_way <= 2 * FIRST
     resume(folder, Recorder(), cache=cache)
     asked = Counter(entry.body for entry in server.log() if entry.completed)
     assert sum(times - 1 for times in asked.values()) <= on_the_way
