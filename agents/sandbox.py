@@ -121,6 +121,7 @@ class LimitedSandbox:
                 return fault(Reason.MEMORY_LIMIT, f"needed more than {self._megabytes} MB")
             case NameError() if message == NO_ANSWER:
                 return fault(Reason.NO_ANSWER, "the program sets no `answer`")
+            # The interpreter's own words for what it does not let programs do.
             case PermissionError() | ImportError() | NotImplementedError():
                 return fault(Reason.FORBIDDEN, message)
         outside = OUTSIDE.search(message) or _is_missing_builtin(message)

@@ -169,7 +169,7 @@ def solve_nonlinear(equations: Sequence[str], relations: Mapping[str, str], unkn
     target = quantity(unknown)
     try:
         solutions = _solutions([zero for zero in map(sympy.cancel, zeros) if zero != 0])
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # how sympy says that it knows no method
         why = " ".join(str(error).split())[:100]
         return fault(Reason.RUNTIME_ERROR, f"no method for these equations: {why}")
     return _only_value([target.subs(found) for found in solutions], unknown)
