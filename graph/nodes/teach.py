@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from domain import Verdict, content_hash
+from domain import Reason, Verdict, content_hash
 from errors import ProblemSetError
 from graph.flow import finished
 from graph.journal import call_without_model, calls_to_models
@@ -141,9 +141,11 @@ def _count(state: RunState, context: RunContext) -> RunUpdate:
     if not taught:
         reasons = Counter(rationale.reason for rationale in new if rationale.problem_id in quarantined)
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        unreached = set(reasons) == {Reason.CALL_FAILED}
+        advice = "see that its server answers" if unreached else "give problems with worked solutions"
         raise ProblemSetError(
             f"no problem of {context.settings.problems.name!r} has a usable solution: "
-            f"the teacher {context.crew.teacher.name!r} explained none of {len(quarantined)} ({counts}); "
-            "give problems with worked solutions"
+            f"the teacher {context.crew.teacher.name!r} explained none of {len(quarantined)} "
+            f"({counts}); {advice}"
         )
     return {"problems": len(taught), "quarantined": len(quarantined)}
