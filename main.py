@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from errors import FddError, StoppedError, UsageError
 from settings import LIMITS, POLICY, Settings, add_options, cache_folder, load_settings
-from training.config import GenerateConfig
 
 if TYPE_CHECKING:
     from graph.state import RunState
@@ -161,7 +160,6 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
 
 def add_evaluate(parser: ArgumentParser) -> None:
     """accuracy of a student on a problem set"""
-    longest = GenerateConfig().max_new_tokens
     parser.add_argument(
         "student", metavar="STUDENT", help="smollm2-135m, a folder such as DIR/student, or ORG/NAME"
     )
@@ -176,9 +174,8 @@ def add_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--max-new-tokens",
         type=int,
-        default=longest,
         metavar="N",
-        help=f"longest answer (default: {longest})",
+        help="longest answer (default: what the student was taught decides)",
     )
     add_options(parser, only=POLICY)
     add_json(parser)

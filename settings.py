@@ -21,7 +21,7 @@ from problems.config import ProblemSettings
 from training.config import Device, FineTuneConfig, GenerateConfig
 
 ENVIRONMENT_PREFIX = "FDD_"
-SEEDS_BY_DEVICE = {"cpu": 150, "mps": 480, "cuda": 2000}
+SEEDS_BY_DEVICE = {"cpu": 120, "mps": 480, "cuda": 2000}
 """Seed problems where nobody says how many: what the device teaches within some minutes."""
 
 STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
@@ -40,10 +40,6 @@ STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
 
 SYMBOLIC = "symbolic"
 """The agents that need no model."""
-
-LONG_THOUGHTS = frozenset({"kp_cot", "kp_pot", "decompose"})
-LONG_DEFAULTS: Mapping[str, object] = {"generate.max_new_tokens": 320}
-"""Defaults where one of these formats is taught, which say more than their solution."""
 
 Share = Annotated[float, Field(gt=0, le=1)]
 PolicyName = Literal["single", "fallback", "vote", "samples"]
@@ -277,7 +273,12 @@ OPTIONS = (
         ("--learning-rate", "fine_tune.learning_rate", "X", "highest learning rate"),
         ("--batch-size", "fine_tune.batch_size", "N", "examples to one optimizer step"),
         ("--max-length", "fine_tune.max_length", "N", "tokens of prompt and rationale together"),
-        ("--max-new-tokens", "generate.max_new_tokens", "N", "longest answer of the student"),
+        (
+            "--max-new-tokens",
+            "generate.max_new_tokens",
+            "N",
+            "longest answer of the student (default: what it was taught decides)",
+        ),
         ("--generate-batch-size", "generate.batch_size", "N", "questions answered together"),
     ),
 )
@@ -316,12 +317,7 @@ def load_settings(
     values: dict[str, object] = dict(_read_toml(file)) if file else {}
     values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
     values |= given
-    long = not LONG_THOUGHTS.isdisjoint(_split(values.get("thoughts", "")))
-    values = {
-        **(LONG_DEFAULTS if long else {}),
-        **STUDENT_DEFAULTS.get(str(values.get("student")), {}),
-        **values,
-    }
+    values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
     values |= {f"{part}.seed": values.get("seed", 0) for part in ("problems", "fine_tune", "generate")}

@@ -28,7 +28,7 @@ def score(
     policy_temperature: float,
     limit: int | None,
     seed: int,
-    max_new_tokens: int,
+    max_new_tokens: int | None,
     device: Device,
     cache: Path,
     listener: Listener,

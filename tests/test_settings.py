@@ -75,7 +75,7 @@ def test_every_option_names_a_setting_that_exists() -> None:
 def test_a_default_run_is_sized_by_the_device() -> None:
     settings = load_settings({"rounds": "1"}, environment={})
     sizes = {device: settings.sized_for(device).problems.limit for device in ("cpu", "cuda")}
-    assert sizes == {"cpu": 150, "cuda": 2000}
+    assert sizes == {"cpu": 120, "cuda": 2000}
     asked = load_settings({"rounds": "1", "problems.limit": "5"}, environment={})
     assert asked.sized_for("cuda").problems.limit == 5
 
@@ -84,12 +84,6 @@ def test_the_cache_folder_can_be_moved() -> None:
     assert cache_folder({"FDD_CACHE": "/somewhere"}) == Path("/somewhere")
     assert cache_folder({"XDG_CACHE_HOME": "/x"}) == Path("/x/feedback-driven-distillation")
     assert cache_folder({}) == Path.home() / ".cache" / "feedback-driven-distillation"
-
-
-@pytest.mark.parametrize(("thoughts", "longest"), [("pot,cot", 192), ("pot,kp_cot", 320), ("decompose", 320)])
-def test_formats_that_say_more_than_their_solution_may_be_longer(thoughts: str, longest: int) -> None:
-    settings = load_settings({"rounds": "1", "thoughts": thoughts}, environment={})
-    assert settings.generate.max_new_tokens == longest
 
 
 def test_a_limit_of_a_run_can_be_raised_and_nothing_else_changes() -> None:

@@ -44,7 +44,8 @@ class FineTuneConfig:
 class GenerateConfig:
     """How a student answers."""
 
-    max_new_tokens: int = 192
+    max_new_tokens: int | None = None
+    """Longest answer; where it is None, a little more than the student was taught or shown."""
     temperature: float = 0.0
     """0 is greedy."""
     batch_size: int = 64

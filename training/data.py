@@ -27,6 +27,11 @@ class Row:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def labelled(self) -> int:
+        """Tokens that the student is to learn."""
+        return sum(label != IGNORED for label in self.labels)
+
 
 def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
     prompt = prompt_ids(tokenizer, example.question, example.cue)

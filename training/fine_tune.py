@@ -50,6 +50,7 @@ def fine_tune(
         on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
     seconds = time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
+    trained.generation_config.max_new_tokens = max(row.labelled for row in rows)
     save_student(Student(trained, student.tokenizer, student.runtime), output)
     tail = losses[-max(1, len(losses) // 10) :]
     return FineTuned(
@@ -146,7 +147,7 @@ class Trainer:
             )
 
     def accumulate(self, batch: Sequence[Row]) -> float:
-        labelled = sum(label != IGNORED for row in batch for label in row.labels)
+        labelled = sum(row.labelled for row in batch)
         pieces = micro_batches(batch, self.micro_batch_tokens)
         return sum(self.backward(piece, labelled) for piece in pieces) / labelled
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -14,20 +15,27 @@ from transformers.cache_utils import DynamicCache
 
 from training.config import GenerateConfig
 from training.memory import free_bytes, rows_at_once
-from training.prompts import prompt_ids
+from training.prompts import prompt_ids, rationale_ids
 from training.student import Student, free_memory
 from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
+TAUGHT_ROOM = 5 / 4
+"""Longest answer, as a share of the longest rationale that the student was taught."""
+SHOWN_ROOM = 2
+"""The same for one that is shown worked examples, which are short ones."""
+UNTAUGHT_TOKENS = 256
+"""Longest answer of a student of which nothing is known."""
 COMPACT_BELOW = 7 / 8
 """Ended rows are cut out of the cache once fewer than this share of its rows still write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A request and its prompt."""
+    """A request, its prompt, and how many tokens its answer may have."""
 
     request: Request
     ids: list[int]
+    longest: int
 
 
 def generate(
@@ -55,16 +63,31 @@ def generate(
     return Generated(completions=answered, new_tokens=written, seconds=time.monotonic() - began)
 
 
+def longest_answer(student: Student, request: Request, config: GenerateConfig) -> int:
+    """Tokens that an answer may have: one that goes far beyond every known rationale has lost its way."""
+    if config.max_new_tokens is not None:
+        return config.max_new_tokens
+    if request.shots:
+        shown = [len(rationale_ids(student.tokenizer, shot.rationale)) for shot in request.shots]
+        return SHOWN_ROOM * max(shown)
+    taught = student.model.generation_config.max_new_tokens
+    return UNTAUGHT_TOKENS if taught is None else ceil(TAUGHT_ROOM * taught)
+
+
 def make_batches(
     student: Student, requests: Sequence[Request], config: GenerateConfig
 ) -> list[list[Encoded]]:
     """Longest prompts first, so that a batch too big for the memory shows at once."""
     encoded = [
-        Encoded(request, prompt_ids(student.tokenizer, request.question, request.cue, request.shots))
+        Encoded(
+            request,
+            prompt_ids(student.tokenizer, request.question, request.cue, request.shots),
+            longest_answer(student, request, config),
+        )
         for request in requests
     ]
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
-    lengths = [len(item.ids) + config.max_new_tokens for item in encoded]
+    lengths = [len(item.ids) + item.longest for item in encoded]
     size = rows_at_once(student.model.config, lengths, config.batch_size, free_bytes(student.runtime))
     items = iter(encoded)
     return list(iter(lambda: list(islice(items, size)), []))
@@ -120,15 +143,16 @@ def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -
     rows = torch.arange(len(batch), device=student.runtime.device)
     texts: list[list[int]] = [[] for _ in batch]
     writing = torch.ones(len(batch), dtype=torch.bool, device=student.runtime.device)
-    for position in range(config.max_new_tokens):
-        chosen = choose(state.logits, config.temperature, draws[rows, position])
+    for drawn in draws.T:
+        chosen = choose(state.logits, config.temperature, drawn[rows])
         alive = zip(writing.nonzero()[:, 0].tolist(), rows[writing].tolist(), strict=True)
         tokens = chosen.tolist()
         for place, row in alive:
             texts[row].append(tokens[place])
-            writing[place] = not has_ended(student, batch[row].request, texts[row])
+            full = len(texts[row]) == batch[row].longest
+            writing[place] = not full and not has_ended(student, batch[row].request, texts[row])
         writing &= ~torch.isin(chosen, stops)
-        if position + 1 == config.max_new_tokens or not writing.any():
+        if not writing.any():
             break
         if writing.sum() < COMPACT_BELOW * len(rows):
             keep = writing.nonzero()[:, 0]
@@ -204,14 +228,15 @@ def common_start(rows: Sequence[list[int]]) -> list[int]:
 
 
 def draw_numbers(batch: Sequence[Encoded], config: GenerateConfig) -> Tensor:
-    """(rows, max_new_tokens) numbers in [0, 1), made from each row's own key and sample alone."""
+    """(rows, tokens) numbers in [0, 1), made from each row's own key and sample alone."""
+    longest = max(item.longest for item in batch)
     if config.temperature == 0:
-        return torch.zeros(len(batch), config.max_new_tokens)
+        return torch.zeros(len(batch), longest)
     drawn = []
     for item in batch:
         name = f"{config.seed}:{item.request.sample}:{item.request.key}"
         seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
-        drawn.append(torch.rand(config.max_new_tokens, generator=torch.Generator().manual_seed(seed)))
+        drawn.append(torch.rand(longest, generator=torch.Generator().manual_seed(seed)))
     return torch.stack(drawn)
 
 

@@ -10,6 +10,7 @@ from training.data import encode, to_tensors
 from training.device import Runtime
 from training.fine_tune import Trainer, fine_tune, rate_at
 from training.generate import generate
+from training.prompts import rationale_ids
 from training.student import Student, load_student
 from training.tasks import Batch, Event, Example, FineTuned, Notice, Request, Step
 
@@ -38,6 +39,9 @@ def test_a_student_learns_its_examples_by_heart_and_stops(
     assert isinstance(batch, Batch)
     assert batch.completions[0].text == example.rationale
     assert batch.completions[0].finished
+    taught = load_student(tmp_path / "taught", runtime)
+    longest = len(rationale_ids(taught.tokenizer, example.rationale))
+    assert taught.model.generation_config.max_new_tokens == longest
 
 
 def test_every_step_is_told_with_its_loss_and_speed(student: Student, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from training.config import GenerateConfig
 from training.generate import choose, common_start, decode, generate, make_batches
-from training.prompts import prompt_ids
+from training.prompts import prompt_ids, rationale_ids
 from training.student import Student
 from training.tasks import Batch, Completion, Event, Example, Notice, Request
 
@@ -38,7 +38,7 @@ def greedy_alone(student: Student, request: Request, length: int) -> list[int]:
 
 def test_a_batch_with_cache_and_padding_writes_what_each_row_would_alone(exact: Student) -> None:
     expected = {r.key: greedy_alone(exact, r, 12) for r in REQUESTS}
-    (batch,) = make_batches(exact, REQUESTS, GenerateConfig(batch_size=5))
+    (batch,) = make_batches(exact, REQUESTS, replace(SHORT, batch_size=5))
     texts = decode(exact, batch, SHORT)
     assert {item.request.key: ids for item, ids in zip(batch, texts, strict=True)} == expected
 
@@ -72,6 +72,20 @@ def test_a_text_that_does_not_end_is_unfinished(student: Student) -> None:
     completion = answers(student, SHORT)["r0"]
     assert completion.new_tokens == 12
     assert not completion.finished
+
+
+def test_an_answer_may_be_little_longer_than_what_was_taught_or_shown(student: Student) -> None:
+    def longest(config: GenerateConfig, *shown: str) -> int:
+        shots = tuple(Example(question="One?", cue="Compute.", rationale=text) for text in shown)
+        (batch,) = make_batches(student, [replace(REQUESTS[0], shots=shots)], config)
+        return batch[0].longest
+
+    own = GenerateConfig()
+    assert longest(own) == 256
+    student.model.generation_config.max_new_tokens = 10
+    assert longest(own) == 13
+    assert longest(own, "answer = 1", "1") == 2 * len(rationale_ids(student.tokenizer, "answer = 1"))
+    assert longest(SHORT, "answer = 1") == 12
 
 
 def test_a_resumed_run_writes_the_same_texts_and_skips_finished_batches(student: Student) -> None:
