@@ -21,7 +21,7 @@ from graph.plan import Expense, Preview
 from graph.run import DATABASE, open_store
 from graph.state import UNTAUGHT
 from graph.state import Progress as PhaseProgress
-from storage.summary import EvaluationSummary, Summary
+from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 
 PHASES = {
@@ -123,7 +123,18 @@ def round_line(summary: Summary, round: int) -> str:
     return (
         f"round {round}: {_accuracies(found['evaluations'])}; {found['problems']} problems in the set, "
         f"{found['added']} of them new, "
-        f"{found['accepted']} rationales accepted, {found['quarantined']} quarantined"
+        f"{found['accepted']} rationales accepted, {found['quarantined']} quarantined{_undone(found)}"
+    )
+
+
+def _undone(row: RoundSummary) -> str:
+    decision = row["decision"]
+    if decision is None or decision["kept"]:
+        return ""
+    before = "the untaught student" if decision["against"] == UNTAUGHT else f"round {decision['against']}"
+    return (
+        f"; UNDONE, for it did harm: of {decision['n']} dev problems {decision['gained']} gained and "
+        f"{decision['lost']} lost against {before} (McNemar p = {decision['p']:.2g})"
     )
 
 
@@ -140,8 +151,16 @@ def _cell(entry: EvaluationSummary) -> str:
     return f"{100 * entry['accuracy']:.1f} %\n{100 * entry['low']:.1f}–{100 * entry['high']:.1f}"
 
 
+def _decision_cell(row: RoundSummary) -> str:
+    decision = row["decision"]
+    if decision is None:
+        return ""
+    outcome = f"p {decision['p']:.2g}" if decision["kept"] else "undone"
+    return f"+{decision['gained']} -{decision['lost']}\n{outcome}"
+
+
 def round_table(summary: Summary) -> Table:
-    """The whole run, a row a student."""
+    """The whole run, a row a student; beside dev, what was gained and lost there against the round before."""
     names = sorted({entry["name"] for row in summary["rounds"] for entry in row["evaluations"]})
     table = Table(
         title="Accuracy by round, with 95 % intervals",
@@ -150,14 +169,14 @@ def round_table(summary: Summary) -> Table:
         show_edge=False,
         title_justify="left",
     )
-    for heading in ("round", "prob-\nlems", "new", "quaran-\ntined", "easy", "hard", *names):
+    for heading in ("round", "prob-\nlems", "new", "quaran-\ntined", "easy", "hard", "dev\n+ -", *names):
         table.add_column(heading, justify="right", no_wrap=True)
     untaught = {entry["name"]: _cell(entry) for entry in summary["baseline"]["evaluations"]}
-    table.add_row("untaught", "", "", "", "", "", *(untaught.get(name, "") for name in names))
+    table.add_row("untaught", "", "", "", "", "", "", *(untaught.get(name, "") for name in names))
     for row in summary["rounds"]:
         accuracies = {entry["name"]: _cell(entry) for entry in row["evaluations"]}
         counts = (row["round"], row["problems"], row["added"], row["quarantined"], row["easy"], row["hard"])
-        table.add_row(*map(str, counts), *(accuracies.get(name, "") for name in names))
+        table.add_row(*map(str, counts), _decision_cell(row), *(accuracies.get(name, "") for name in names))
     return table
 
 
@@ -182,6 +201,8 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
     if not is_finished(summary):
         console.print(Text(f"not finished; go on with: python main.py resume {folder}"))
     if not (folder / STUDENT).exists():
+        if is_finished(summary):
+            console.print(Text("student   none: on the dev set every round did harm to the untaught one"))
         return
     lines = (
         f"student   {folder / STUDENT} -> {(folder / STUDENT).readlink()} (best on the dev set)",

@@ -1,4 +1,4 @@
-"""What a count of right answers says: interval of the accuracy, posterior of the solve rate, band."""
+"""What counts of right answers say: interval of the accuracy, posterior of the solve rate, band, harm."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from domain import Band, Interval
 
 Z95 = 1.959963984540054
 """The 0.975 quantile of the standard normal distribution."""
+
+
+HARM_LEVEL = 0.05
+"""A student that is worse with a p-value up to this one was harmed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +42,22 @@ def wilson(correct: int, n: int) -> Interval:
     low = 0.0 if correct == 0 else centre - half
     high = 1.0 if correct == n else centre + half
     return Interval(n=n, correct=correct, low=low, high=high)
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Two-sided exact p-value of a paired test: Q. McNemar, Psychometrika 12 (1947), 153-157.
+
+    Of the problems that only one of two students solves, is either as likely to be the better one's? Under
+    that hypothesis `gained` is a draw from Binomial(gained + lost, 1/2). 1 where both solve the same ones.
+    """
+    n = gained + lost
+    tail = sum(math.comb(n, k) for k in range(min(gained, lost) + 1))
+    return min(1.0, 2 * tail / (1 << n))
+
+
+def is_harm(gained: int, lost: int) -> bool:
+    """Whether what was lost outweighs what was gained by more than chance explains."""
+    return lost > gained and mcnemar(gained, lost) <= HARM_LEVEL
 
 
 def posterior(correct: int, n: int) -> Posterior:

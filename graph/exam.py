@@ -31,7 +31,7 @@ class Exam:
     during: int
     """The round that is going on."""
     round: int
-    """Of the student: the round whose training made it."""
+    """The last round of training before it, -1 before any."""
     purpose: Purpose
     student: Path
     model: str
@@ -153,17 +153,25 @@ def hold(
 
 
 def grade(
-    exam: Exam, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
+    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
 ) -> dict[str, Interval]:
     """By evaluation, on how many problems the value that the policy chooses is the reference answer."""
+    marks = mark(policy, questions, attempts)
+    return {name: wilson(sum(right.values()), len(right)) for name, right in sorted(marks.items())}
+
+
+def mark(
+    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
+) -> dict[str, dict[str, bool]]:
+    """By evaluation and problem, whether the value that the policy chooses is the reference answer."""
     values: defaultdict[tuple[str, str], dict[Ask, Fraction | None]] = defaultdict(dict)
     for attempt in attempts:
         values[attempt.evaluation, attempt.problem_id][Ask(attempt.thought, attempt.sample)] = attempt.value
-    marks: defaultdict[str, list[bool]] = defaultdict(list)
-    for question in dict.fromkeys(questions):
-        chosen = exam.policy.choose(values[question.evaluation, question.problem.id])
-        marks[question.evaluation].append(chosen == question.problem.answer)
-    return {name: wilson(sum(right), len(right)) for name, right in sorted(marks.items())}
+    marks: defaultdict[str, dict[str, bool]] = defaultdict(dict)
+    for question in questions:
+        chosen = policy.choose(values[question.evaluation, question.problem.id])
+        marks[question.evaluation][question.problem.id] = chosen == question.problem.answer
+    return marks
 
 
 def _next_stage(exam: Exam, values: Mapping[Question, Mapping[Ask, Fraction | None]]) -> Stage:

@@ -58,7 +58,7 @@ def score(
             verifier=verifier, listener=listener, device=device, should_stop=should_stop, keep=_forget
         )
         attempts = hold(exam, questions, room, before={})
-    accuracies = grade(exam, questions, attempts)
+    accuracies = grade(exam.policy, questions, attempts)
     return [_summary(name, accuracy) for name, accuracy in accuracies.items()]
 
 

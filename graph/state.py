@@ -38,7 +38,7 @@ class RunState:
     removed: dict[str, int] = field(default_factory=dict)
     """Problems proposed for this round and not taken, by reason."""
     student: str = ""
-    """The latest student, relative to the run folder; empty while it is the untaught one."""
+    """The latest student that was kept, relative to the run folder; empty while it is the untaught one."""
 
 
 class RunUpdate(TypedDict, total=False):
@@ -107,3 +107,7 @@ class RunContext:
     def student(self, state: RunState) -> Path:
         """Folder of the latest student."""
         return self.folder / state.student if state.student else self.base
+
+    def student_name(self, state: RunState) -> str:
+        """What the latest student is called in the tables."""
+        return state.student or self.settings.student

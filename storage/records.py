@@ -101,7 +101,7 @@ class AttemptRecord(Record):
     id: str
     problem_id: str
     round: int
-    """The round whose training made this student; -1 before any teaching."""
+    """The last round of training before it, -1 before any; an earlier one made `model` if that was undone."""
     purpose: Purpose
     evaluation: str = ""
     thought: str
@@ -193,6 +193,26 @@ class EvaluationRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DecisionRecord(Record):
+    """Whether a round was kept, by the dev set's problems that its student and the one before answered."""
+
+    table: ClassVar[str] = "decisions"
+    key: ClassVar[tuple[str, ...]] = ("round",)
+
+    round: int
+    against: int
+    """The round kept before it; -1 for the student before any teaching."""
+    n: int
+    gained: int
+    """Problems answered rightly now and wrongly before."""
+    lost: int
+    """The reverse."""
+    p: float
+    """Of McNemar's exact test, two-sided."""
+    kept: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CallRecord(Record):
     """One request to a model, what it used and what it cost."""
 
@@ -252,6 +272,7 @@ HASHED_RECORDS: tuple[type[Record], ...] = (
     ProbeRecord,
     RoundRecord,
     EvaluationRecord,
+    DecisionRecord,
     CallRecord,
 )
 """Every record whose table has a content hash: all but events, whose order is their content."""

@@ -19,6 +19,7 @@ from storage.records import (
     TAUGHT_SPLITS,
     AttemptRecord,
     CallRecord,
+    DecisionRecord,
     EvaluationRecord,
     EventRecord,
     Json,
@@ -168,7 +169,7 @@ class Store:
         )
 
     def training_set(self, *, round: int, thoughts: Collection[str] | None = None) -> list[Lesson]:
-        """Every accepted rationale of this round and earlier ones with its problem, by rationale id.
+        """Every accepted rationale of this round and of those kept before it, with its problem, by id.
 
         Only those in `thoughts`, where these are given. Several samples in one thought are several lessons.
         """
@@ -176,8 +177,9 @@ class Store:
             rationales = _select(
                 connection,
                 RationaleRecord,
-                "WHERE reason = 'accepted' AND round <= $1 AND ($2 IS NULL OR list_contains($2, thought)) "
-                "ORDER BY id",
+                "WHERE reason = 'accepted' AND (round = $1 OR round < $1 AND round NOT IN "
+                "(SELECT round FROM decisions WHERE NOT kept)) "
+                "AND ($2 IS NULL OR list_contains($2, thought)) ORDER BY id",
                 round,
                 None if thoughts is None else list(thoughts),
             )
@@ -217,6 +219,17 @@ class Store:
 
     def rounds(self) -> list[RoundRecord]:
         return self._select(RoundRecord, "ORDER BY round")
+
+    def kept(self) -> list[RoundRecord]:
+        """The rounds whose student was evaluated and that were not undone."""
+        return self._select(
+            RoundRecord,
+            "WHERE round IN (SELECT round FROM evaluations) "
+            "AND round NOT IN (SELECT round FROM decisions WHERE NOT kept) ORDER BY round",
+        )
+
+    def decisions(self) -> list[DecisionRecord]:
+        return self._select(DecisionRecord, "ORDER BY round")
 
     def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:
         return self._select(EvaluationRecord, "WHERE $1 IS NULL OR round = $1 ORDER BY round, name", round)

@@ -32,12 +32,25 @@ class BaselineSummary(TypedDict):
     evaluations: list[EvaluationSummary]
 
 
+class DecisionSummary(TypedDict):
+    """Whether a round was kept: its student on the dev set beside that of the round kept before."""
+
+    against: int
+    """That round; -1 for the student before any teaching."""
+    n: int
+    gained: int
+    lost: int
+    p: float
+    """Of McNemar's exact test, two-sided."""
+    kept: bool
+
+
 class RoundSummary(TypedDict):
     """One round: its training set, what was probed with its student, and how that student did."""
 
     round: int
     problems: int
-    """In the training set: with an accepted rationale of this round or an earlier one."""
+    """In the training set: with an accepted rationale of this round or one kept before it."""
     added: int
     """Of those, the ones that are new in this round."""
     accepted: int
@@ -53,6 +66,8 @@ class RoundSummary(TypedDict):
     mixed: int
     hard: int
     evaluations: list[EvaluationSummary]
+    decision: DecisionSummary | None
+    """None until it was evaluated, and in runs that are older than decisions."""
 
 
 class Summary(TypedDict):
@@ -90,13 +105,19 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
     )
     accepted, failed = outcomes.pop("accepted", 0), outcomes.pop("call_failed", 0)
     bands = _counts(connection, "SELECT band, count(*) FROM probes WHERE round = ? GROUP BY band", number)
-    taught = "SELECT count(DISTINCT problem_id) FROM taught WHERE round"
-    problems = _number(connection, f"{taught} <= ?", number)
+    before = "FROM taught WHERE round < $1 AND round NOT IN (SELECT round FROM decisions WHERE NOT kept)"
+    known = _number(connection, f"SELECT count(DISTINCT problem_id) {before}", number)
+    added = _number(
+        connection,
+        "SELECT count(DISTINCT problem_id) FROM taught "
+        f"WHERE round = $1 AND problem_id NOT IN (SELECT problem_id {before})",
+        number,
+    )
     removed = connection.execute("SELECT removed FROM rounds WHERE round = ?", [number]).fetchone()
     return {
         "round": number,
-        "problems": problems,
-        "added": problems - _number(connection, f"{taught} < ?", number),
+        "problems": known + added,
+        "added": added,
         "accepted": accepted,
         "quarantined": sum(outcomes.values()),
         "failed": failed,
@@ -106,7 +127,18 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
         "mixed": bands.get("mixed", 0),
         "hard": bands.get("hard", 0),
         "evaluations": _evaluations(connection, number),
+        "decision": _decision(connection, number),
     }
+
+
+def _decision(connection: duckdb.DuckDBPyConnection, number: int) -> DecisionSummary | None:
+    found = connection.execute(
+        "SELECT against, n, gained, lost, p, kept FROM decisions WHERE round = ?", [number]
+    ).fetchone()
+    if found is None:
+        return None
+    against, n, gained, lost, p, kept = found
+    return {"against": against, "n": n, "gained": gained, "lost": lost, "p": p, "kept": kept}
 
 
 def _evaluations(connection: duckdb.DuckDBPyConnection, number: int) -> list[EvaluationSummary]:

@@ -29,7 +29,7 @@ def practise(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         round=state.round - 1,
         purpose="practice",
         student=context.student(state),
-        model=state.student,
+        model=context.student_name(state),
         policy=Majority(samples_of(settings.thoughts[0], settings.self_samples)),
         config=replace(settings.generate, temperature=TEMPERATURE),
     )
@@ -46,7 +46,8 @@ def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]
     What students wrote does not count as explained, so that a second pass after a crash chooses the same.
     """
     settings, store = context.settings, context.store
-    students = {record.student for record in store.rounds()}
+    students = {settings.student, *(record.student for record in store.rounds())}
+    undone = {decision.round for decision in store.decisions() if not decision.kept}
     taught = [
         lesson for lesson in store.training_set(round=state.round) if lesson.rationale.agent not in students
     ]
@@ -57,6 +58,7 @@ def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]
         problem
         for problem in store.problems(splits=TAUGHT_SPLITS)
         if problem.round <= state.round
+        and problem.round not in undone
         and (problem.id in certain or not context.is_doubtful(problem))
         and problem.id not in left_out
     ]
@@ -70,7 +72,7 @@ def choose_rationales(
     seen = {
         (lesson.problem.id, _squeezed(lesson.rationale.text))
         for lesson in lessons
-        if lesson.rationale.agent != state.student
+        if lesson.rationale.agent != context.student_name(state)
     }
     for attempt in sorted(attempts, key=lambda attempt: (attempt.problem_id, attempt.sample)):
         form = attempt.problem_id, _squeezed(attempt.text)

@@ -57,7 +57,7 @@ def _probe(
         round=round,
         purpose="probe",
         student=context.student(state),
-        model=state.student,
+        model=context.student_name(state),
         policy=Majority(samples_of(settings.thoughts[0], settings.samples)),
         config=replace(settings.generate, temperature=temperature),
     )

@@ -1,4 +1,4 @@
-"""Report: the student that did best on the dev set and the data set so far, under plain names.
+"""Report: the student that did best on the dev set and the data set of the rounds kept, under plain names.
 
 They are there after every round, so that a run which is stopped leaves something to use.
 """
@@ -6,12 +6,14 @@ They are there after every round, so that a run which is stopped leaves somethin
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from langgraph.runtime import Runtime
 
 from graph.state import Progress, RunContext, RunState, RunUpdate
-from storage.records import EvaluationRecord
+from problems.contamination import DEV
+from storage.records import EvaluationRecord, RoundRecord
 from storage.store import Lesson
 
 STUDENT = "student"
@@ -21,24 +23,30 @@ DATASET = "dataset.jsonl"
 
 def report(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
-    student = deliver(state.round, context)
+    student = deliver(context)
     context.listener.advanced(Progress(round=state.round, phase="report", done=1, total=1, note=student))
     return {"student": student}
 
 
-def deliver(round: int, context: RunContext) -> str:
-    """Put what the rounds so far came to under plain names; gives the best student's path in the folder."""
-    student = f"students/round-{best_round(context.store.evaluations())}"
+def deliver(context: RunContext) -> str:
+    """Put what the rounds so far came to under plain names; gives the best student's path in the folder.
+
+    Where no round was kept there is nothing to put, and the path is empty.
+    """
+    kept = context.store.kept()
+    if not kept:
+        return ""
+    student = best(kept, context.store.evaluations()).student
     _link(context.folder / STUDENT, Path(student))
-    lessons = context.store.training_set(round=round, thoughts=context.settings.thoughts)
+    lessons = context.store.training_set(round=kept[-1].round, thoughts=context.settings.thoughts)
     _write(context.folder / DATASET, "".join(f"{as_line(lesson)}\n" for lesson in lessons))
     return student
 
 
-def best_round(evaluations: list[EvaluationRecord]) -> int:
+def best(kept: Sequence[RoundRecord], evaluations: Sequence[EvaluationRecord]) -> RoundRecord:
     """The round whose student is best on the dev set, the latest of equals; the test sets have no say."""
-    taught = [record for record in evaluations if record.name == "dev" and record.round >= 0]
-    return max(taught, key=lambda record: (record.correct, record.round)).round
+    correct = {record.round: record.correct for record in evaluations if record.name == DEV}
+    return max(kept, key=lambda record: (correct[record.round], record.round))
 
 
 def as_line(lesson: Lesson) -> str:

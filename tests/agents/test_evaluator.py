@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from agents.evaluator import band, posterior, wilson
+from agents.evaluator import band, is_harm, mcnemar, posterior, wilson
 from domain import Band
 
 
@@ -91,3 +91,27 @@ def test_impossible_counts_are_refused(correct: int, n: int) -> None:
 def test_an_interval_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="n=0"):
         wilson(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "p"),
+    [
+        # scipy.stats.binomtest(gained, gained + lost).pvalue, version 1.17.1
+        (0, 5, 0.0625),
+        (0, 6, 0.03125),
+        (12, 3, 0.03515625),
+        (20, 9, 0.06142834573984146),
+        (7, 7, 1.0),
+        (0, 0, 1.0),
+    ],
+)
+def test_the_paired_test_agrees_with_the_binomial_test(gained: int, lost: int, p: float) -> None:
+    assert mcnemar(gained, lost) == pytest.approx(p)
+    assert mcnemar(lost, gained) == pytest.approx(p)
+
+
+def test_only_a_loss_beyond_chance_is_harm() -> None:
+    assert is_harm(0, 6)
+    assert not is_harm(0, 5)
+    assert not is_harm(6, 0)
+    assert not is_harm(3, 8)

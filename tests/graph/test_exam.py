@@ -158,7 +158,7 @@ def test_an_exam_interrupted_in_any_stage_ends_with_the_same_attempts_and_asks_n
     assert len(first.kept) + len(second.kept) == len(whole) == 9
 
 
-def test_a_problem_counts_as_right_by_the_value_that_was_chosen(tiny: Path) -> None:
+def test_a_problem_counts_as_right_by_the_value_that_was_chosen() -> None:
     first, second, third = QUESTIONS
     pot, eot = Ask("pot"), Ask("eot")
     attempts = [
@@ -168,7 +168,7 @@ def test_a_problem_counts_as_right_by_the_value_that_was_chosen(tiny: Path) -> N
         attempt(third, pot, None),
         attempt(third, eot, 9),
     ]
-    fallback = grade(exam(tiny, Fallback((pot, eot))), QUESTIONS, attempts)
+    fallback = grade(Fallback((pot, eot)), QUESTIONS, attempts)
     assert (fallback["dev"].correct, fallback["dev"].n) == (2, 3)
 
 

@@ -17,7 +17,7 @@ from settings import load_settings
 from tests.graph.killed_run import tiny_settings
 
 ROOT = Path(__file__).parent.parent.parent
-SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "probes")
+SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "decisions", "probes")
 PHASES = [
     ("seed", 1),
     ("teach", 2),

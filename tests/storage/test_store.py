@@ -13,7 +13,7 @@ import pytest
 
 from domain import Band, Interval, Operator, Reason
 from errors import StoreError
-from storage.records import EvaluationRecord
+from storage.records import DecisionRecord, EvaluationRecord
 from storage.store import Store
 from tests.storage.samples import ROUND, RUN, attempt, call, probe, problem, rationale
 
@@ -210,8 +210,22 @@ def test_the_summary_counts_a_round(store: Store) -> None:
         "mixed": 0,
         "hard": 1,
         "evaluations": [evaluation],
+        "decision": None,
     }
     assert (second["round"], second["problems"], second["added"]) == (1, 3, 1)
+
+
+def test_what_an_undone_round_taught_counts_in_that_round_only(store: Store) -> None:
+    first, second, third = (problem(f"What is {n} + {n}?", 2 * n, round=n) for n in range(3))
+    rounds = [replace(ROUND, round=n, student=f"students/round-{n}") for n in range(3)]
+    undone = DecisionRecord(round=1, against=0, n=9, gained=0, lost=6, p=0.03, kept=False)
+    store.add([first, second, third, *rounds, undone])
+    store.add(rationale(each, round=each.round) for each in (first, second, third))
+    store.add(EvaluationRecord(round=n, name="dev", n=9, correct=5, low=0, high=1) for n in range(3))
+    sets = [{lesson.problem.round for lesson in store.training_set(round=n)} for n in range(3)]
+    assert sets == [{0}, {0, 1}, {0, 2}]
+    assert [row["problems"] for row in store.summary()["rounds"]] == [1, 2, 2]
+    assert [each.round for each in store.kept()] == [0, 2]
 
 
 @pytest.mark.parametrize(
