@@ -1,16 +1,18 @@
 PYTHON ?= python3
 ARGS ?=
-.PHONY: run test check bench clean
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+.PHONY: run test check bench audit clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(PIP) --no-deps --require-hashes -r requirements.lock
+	$(PIP) torch  # which is there; but its CUDA libraries, at versions of its own choice, are not where it needs them
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(PIP) --no-deps --require-hashes -r requirements-dev.lock
 	.venv/bin/python -c "from settings import cache_folder; from training.weights import student_path; student_path('smollm2-135m', cache_folder())"
 	touch $@
 
@@ -32,5 +34,11 @@ bench: .venv/installed-dev
 	.venv/bin/python benchmarks/train_speed.py
 	.venv/bin/python benchmarks/call_speed.py
 
+# Known vulnerabilities of the locked packages; needs the network for the published advisories.
+audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-audit .mypy_cache .pytest_cache .ruff_cache .coverage*

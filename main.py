@@ -7,6 +7,7 @@ need them.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -39,6 +40,7 @@ class Parser(ArgumentParser):
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code: 0 done, 1 a failure on the way or a finding of `verify`, 2 wrong input, 130 interrupted."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the hub's client is imported
     try:
         given = build_parser(arguments).parse_args(arguments)
         command: Callable[[Namespace], int] = given.command
