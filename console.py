@@ -160,7 +160,7 @@ def _decision_cell(row: RoundSummary) -> str:
 
 
 def round_table(summary: Summary) -> Table:
-    """The whole run, a row a student; beside dev, what was gained and lost there against the round before."""
+    """The whole run, a row a student; `dev + -` is what was gained and lost against the round kept before."""
     names = sorted({entry["name"] for row in summary["rounds"] for entry in row["evaluations"]})
     table = Table(
         title="Accuracy by round, with 95 % intervals",
@@ -169,14 +169,20 @@ def round_table(summary: Summary) -> Table:
         show_edge=False,
         title_justify="left",
     )
-    for heading in ("round", "prob-\nlems", "new", "quaran-\ntined", "easy", "hard", "dev\n+ -", *names):
+    for heading in ("round", "problems\nnew", "quaran-\ntined", "easy\nhard", "dev\n+ -", *names):
         table.add_column(heading, justify="right", no_wrap=True)
     untaught = {entry["name"]: _cell(entry) for entry in summary["baseline"]["evaluations"]}
-    table.add_row("untaught", "", "", "", "", "", "", *(untaught.get(name, "") for name in names))
+    table.add_row("untaught", "", "", "", "", *(untaught.get(name, "") for name in names))
     for row in summary["rounds"]:
         accuracies = {entry["name"]: _cell(entry) for entry in row["evaluations"]}
-        counts = (row["round"], row["problems"], row["added"], row["quarantined"], row["easy"], row["hard"])
-        table.add_row(*map(str, counts), _decision_cell(row), *(accuracies.get(name, "") for name in names))
+        table.add_row(
+            str(row["round"]),
+            f"{row['problems']}\n+{row['added']}",
+            str(row["quarantined"]),
+            f"{row['easy']}\n{row['hard']}",
+            _decision_cell(row),
+            *(accuracies.get(name, "") for name in names),
+        )
     return table
 
 
