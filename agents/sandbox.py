@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
+import secrets
 import shlex
 import subprocess
 import sys
@@ -88,6 +89,8 @@ class LimitedSandbox:
         self._limits = ResourceLimits(max_feed_duration_secs=seconds, max_memory=megabytes * 2**20)
         self._seconds, self._megabytes = seconds, megabytes
         self._workers = workers
+        self._seal = secrets.token_hex(16)
+        """Tells the end of a program from a `return` in its midst, which the interpreter allows."""
         self._solver = Solver(seconds=solve_seconds)
         self._open = ExitStack()
         self.confined = False
@@ -134,13 +137,20 @@ class LimitedSandbox:
             with self._pool.checkout(limits=self._limits, os_policy=FIXED_WORLD) as session:
                 if "round" in source:
                     session.feed_run(ROUND)
-                session.feed_run(source, print_callback=CollectString(MAX_PRINTED))
-                # Asked for by itself, so that no `return` and no backslash at the end answers in its place.
-                return value_outcome(session.feed_run("answer"))
+                # The empty line keeps a backslash at the end from continuing into the last one.
+                program = f"{source}\n\n({self._seal!r}, answer)"
+                return self._unsealed(session.feed_run(program, print_callback=CollectString(MAX_PRINTED)))
         except MontyCrashedError as crash:
             return fault(Reason.TIME_LIMIT, self._late()) if crash.timed_out else None
         except MontyError as error:
             return self._explain(error)
+
+    def _unsealed(self, found: object) -> Outcome:
+        match found:
+            case (self._seal, answer):
+                return value_outcome(answer)
+            case _:
+                return fault(Reason.SYNTAX_ERROR, "`return` stands outside a function")
 
     def _explain(self, error: MontyError) -> Outcome:
         message = _line(str(error))

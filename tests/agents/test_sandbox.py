@@ -112,6 +112,7 @@ HOSTILE = {
     "answer = 'a": Reason.SYNTAX_ERROR,
     "The answer is 3.": Reason.SYNTAX_ERROR,
     "answer = 1\n3 or \\": Reason.SYNTAX_ERROR,
+    "answer = 1\nreturn 3": Reason.SYNTAX_ERROR,
     "answer = 1\0": Reason.SYNTAX_ERROR,
     "answer = '\ud800'": Reason.SYNTAX_ERROR,
     "answer = " + "(" * 5000 + "1" + ")" * 5000: Reason.SYNTAX_ERROR,
