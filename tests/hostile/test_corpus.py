@@ -58,10 +58,20 @@ def test_a_right_verdict_with_another_value_is_noticed() -> None:
     assert replace(CASE, value=Fraction(41)).fault(FINE) == "comes to 42 instead of 41"
 
 
-def test_a_text_that_takes_too_long_is_noticed() -> None:
-    late = Trial(case=CASE, seconds=BOUND_SECONDS + 1, misjudged=None, escapes=())
-    assert late.hung
-    assert not late.survived
+def test_a_text_that_takes_too_long_is_noticed(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.hostile.trial.BOUND_SECONDS", 0.1)
+    endless = replace(CASE, text="while True:\n    pass", verdicts=frozenset({Reason.TIME_LIMIT}))
+    with Verifier(workers=1, seconds=0.5) as verifier:
+        trial = try_case(endless, verifier, watch)
+    assert trial.hung
+    assert not trial.survived
+
+
+def test_a_verifier_that_raises_is_noticed(watch: Watch) -> None:
+    with Verifier(workers=1) as verifier:
+        trial = try_case(replace(CASE, thought="telepathy"), verifier, watch)
+    assert trial.misjudged is not None
+    assert trial.misjudged.startswith("no verdict, but UsageError(")
 
 
 def test_an_unread_canary_raises_no_alarm(watch: Watch) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from agents.verifier import Verifier
+from domain import Verdict
 from tests.hostile.corpus import FILES, Case, load_cases
 from tests.hostile.watch import Watch, watching
 
@@ -26,7 +29,7 @@ class Trial:
 
     @property
     def hung(self) -> bool:
-        return self.seconds > BOUND_SECONDS
+        return self.seconds >= BOUND_SECONDS
 
     @property
     def survived(self) -> bool:
@@ -39,19 +42,38 @@ class Trial:
 
 def try_case(case: Case, verifier: Verifier, watch: Watch) -> Trial:
     start = time.monotonic()
-    verdict = verifier.judge(case.thought, case.text, case.answer)
+    found = _judged(case, verifier)
     seconds = time.monotonic() - start
+    if not isinstance(found, Verdict):
+        return Trial(case=case, seconds=seconds, misjudged=f"no verdict, but {found!r}", escapes=())
     return Trial(
         case=case,
         seconds=seconds,
-        misjudged=case.fault(verdict),
-        escapes=tuple(watch.escapes(verdict)),
+        misjudged=case.fault(found),
+        escapes=tuple(watch.escapes(found)),
     )
+
+
+def _judged(case: Case, verifier: Verifier) -> Verdict | Exception:
+    """The verdict, or what came in its place; a thread that never ends is left behind."""
+    found: SimpleQueue[Verdict | Exception] = SimpleQueue()
+
+    def judge() -> None:
+        try:
+            found.put(verifier.judge(case.thought, case.text, case.answer))
+        except Exception as error:
+            found.put(error)
+
+    Thread(target=judge, daemon=True).start()
+    try:
+        return found.get(timeout=BOUND_SECONDS)
+    except Empty as late:
+        return late
 
 
 def try_all(*thoughts: str, slow: bool) -> Iterator[Trial]:
     """The cases of these thoughts, or of all, with the slow ones or without."""
-    with watching() as watch, Verifier(workers=2, seconds=0.25) as verifier:
+    with watching() as watch, Verifier(workers=2) as verifier:
         for thought in thoughts or FILES:
             for case in load_cases(thought, watch.places):
                 if slow or not case.slow:
