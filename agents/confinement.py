@@ -32,7 +32,7 @@ class Layer(StrEnum):
     """Independent of each other: where one is missing or broken, the others still hold."""
 
     LIMITS = "limits"
-    """`setrlimit`: no bytes into files, no core dumps, no more memory than allowed."""
+    """No bytes into files, no core dumps, no more memory than allowed, no capabilities of root."""
     NAMESPACE = "network namespace"
     """A network of its own, with no way out."""
     LANDLOCK = "landlock"
@@ -53,7 +53,15 @@ def confine(megabytes: int, readable: Iterable[str], layers: Iterable[Layer] = t
     return [layer for layer in Layer if layer in layers and apply[layer]()]
 
 
+DROP_CAPABILITY = 24
+"""For `prctl`."""
+CAPABILITIES = 64
+"""More than any kernel knows."""
+
+
 def _limit(megabytes: int) -> bool:
+    for capability in range(CAPABILITIES):
+        _took("prctl", DROP_CAPABILITY, capability, 0, 0, 0)
     limits = {
         resource.RLIMIT_AS: megabytes * 2**20,
         resource.RLIMIT_FSIZE: 0,

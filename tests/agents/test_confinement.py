@@ -115,6 +115,14 @@ def test_the_workers_of_the_interpreter_run_behind_every_layer() -> None:
             assert layers_of(worker) == offered()
 
 
+def test_a_worker_has_no_capabilities_even_where_root_started_it() -> None:
+    others = children(os.getpid())
+    with LimitedSandbox(workers=1) as sandbox:
+        sandbox.run_program("answer = 42")
+        (worker,) = children(os.getpid()) - others
+        assert "CapEff:\t0000000000000000" in Path(f"/proc/{worker}/status").read_text()
+
+
 def test_a_worker_that_replaces_a_killed_one_is_confined_as_well() -> None:
     others = children(os.getpid())
     with LimitedSandbox(workers=1) as sandbox:

@@ -54,6 +54,11 @@ DIFFERENCES = [
         "import itertools\nanswer = next(n for n in itertools.count() if n * n > 1700)",
         refused=True,
     ),
+    Difference(
+        "Several arguments",
+        "try:\n    raise ValueError('x', 1)\nexcept ValueError:\n    answer = 42",
+        refused=True,
+    ),
     Difference("Inheritance", "class A(int):\n    pass\n\nanswer = A(42) + 0", refused=True),
     Difference("Modules", "from fractions import Fraction\nanswer = int(Fraction(84, 2))", refused=True),
     Difference("Imports of everything", "from math import *\nanswer = floor(42.5)", refused=True),
