@@ -57,13 +57,16 @@ def refused(layers: Iterable[Layer]) -> frozenset[Deed]:
     with TemporaryDirectory(prefix="fdd-") as folder, socket.create_server(("127.0.0.1", 0)) as server:
         (Path(folder) / "secret").write_text("secret")
         port = server.getsockname()[1]
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "agents.intruder", folder, str(port), *layers],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "agents.intruder", folder, str(port), *layers],
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+        except subprocess.TimeoutExpired:
+            raise WorkerError(f"the confinement cannot be tried within {SECONDS:g} s") from None
     if done.returncode:
         raise WorkerError(f"the confinement cannot be tried: {(done.stderr.splitlines() or [''])[-1]}")
     return frozenset(map(Deed, done.stdout.splitlines()))
