@@ -53,12 +53,17 @@ FIXED_WORLD = OSPolicy(
 """The same program gives the same answer whenever it runs."""
 
 ROUND = """\
-def round(number, ndigits=None, _round=round, _type=type, _float=float):
-    if _type(number) is not _float or ndigits is None or not 0 <= ndigits < 324:
+def round(number, ndigits=None, _round=round, _type=type, _float=float, _int=int):
+    if _type(number) is not _float or ndigits is None or ndigits > 323:
         return _round(number, ndigits)
-    return _float(f"{number:.{ndigits}f}")
+    if ndigits >= 0:
+        return _float(f"{number:.{ndigits}f}")
+    if number * number >= 2.0**106 and number - number == 0:
+        return _float(_round(_int(number), ndigits))
+    return _round(number, ndigits)
 """
-"""The interpreter's own `round` scales before it rounds: 427.425 would become 427.42 instead of 427.43."""
+"""The interpreter's own `round` scales before it rounds: 427.425 would become 427.42 instead of 427.43, and
+floats so large that they are whole numbers would change in their last digit."""
 
 NO_ANSWER = "NameError: name 'answer' is not defined"
 

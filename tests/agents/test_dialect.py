@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import contextlib
 import math
 import re
@@ -16,7 +17,7 @@ from pydantic_monty import Monty, ResourceLimits
 
 from agents.sandbox import ROUND, LimitedSandbox
 from agents.thoughts.base import Outcome
-from agents.values import value_outcome
+from agents.values import fault, value_outcome
 from agents.verifier import compare
 from domain import Reason
 from tests.agents.arithmetic_programs import Writer
@@ -26,6 +27,8 @@ BATCH, BATCHES = 100, 40
 NOISE = 1e-14
 """Relative; the last of a float's 53 bits is 1.1e-16."""
 NOISY = re.compile(r"\bmath\.(?:cbrt|gamma|lgamma|erf|exp|exp2|expm1|log1p|log|sin|cos|tan|atan)\(")
+ERROR = re.compile(r"[A-Z]\w*(?:Error|Operation|ByZero|Undefined|Overflow)")
+"""The name of an exception; no value is written like one."""
 INVERSE = re.compile(r"pow\(\d+, -\d+, \d+\)")
 
 
@@ -42,7 +45,10 @@ class Difference:
 
 DIFFERENCES = [
     Difference("Last digits", "import math\nanswer = math.cbrt(6)", refused=False),
+    Difference("Shortest digits", "answer = float(str(1666666666666682.25)[-1])", refused=False),
     Difference("Modular inverses", "answer = pow(3, -1, 7)", refused=True),
+    Difference("Kinds of errors", "answer = 10**400 % 0.0", refused=True),
+    Difference("Complex zeros", "answer = 0 / (-10) ** 0.5", refused=True),
     Difference("Methods of numbers", "answer = (42).bit_length()", refused=True),
     Difference("Hashes", "answer = hash(0.5)", refused=False),
     Difference("The order of sets", "answer = list({3, 1, 2})[0]", refused=False),
@@ -63,7 +69,7 @@ DIFFERENCES = [
     Difference("Modules", "from fractions import Fraction\nanswer = int(Fraction(84, 2))", refused=True),
     Difference("Imports of everything", "from math import *\nanswer = floor(42.5)", refused=True),
 ]
-UNDEFINED = {"Hashes", "The order of sets", "Clock and chance"}
+UNDEFINED = {"Shortest digits", "Hashes", "The order of sets", "Clock and chance"}
 """Python does not say what these come to either, so no reference answer can rest on them."""
 
 
@@ -92,6 +98,7 @@ def test_what_the_sandbox_does_not_know_comes_to_no_number(
     outcome = sandbox.run_program(difference.program)
     assert outcome.value is None
     assert outcome.reason in (
+        Reason.NOT_A_NUMBER,
         Reason.FORBIDDEN,
         Reason.RUNTIME_ERROR,
         Reason.MEMORY_LIMIT,
@@ -130,6 +137,7 @@ def test_noise_round_a_simple_number_means_that_number(sandbox: LimitedSandbox, 
         ("1250.0", -2, "1200"),
         ("1786861571544609238548681068782151348733.0", 2, "1786861571544609200000000000000000000000"),
         ("1.5", 400, "1.5"),
+        ("1e22 ** 10", -2, "1e220"),
     ],
 )
 def test_numbers_are_rounded_as_python_rounds_them(
@@ -155,7 +163,11 @@ def test_no_arithmetic_of_students_differs_in_a_way_that_is_not_listed(worker: M
 
 def test_a_new_kind_of_difference_would_be_noticed() -> None:
     assert alike("1 + 1", "2", "2")
+    assert alike("10**400 % 0.0", "OverflowError", "ZeroDivisionError")
     assert not alike("1 + 1", "2", "3")
+    assert not alike("1 + 1", "2", "2.0")
+    assert not alike("1 < 2", "True", "False")
+    assert not alike("1 - 3", "-2", "2")
     assert not alike("1 / 3", "0.3333333333333333", "0.3333333333333334")
     assert not alike("math.cbrt(6)", "1.8171205928321394", "1.8171205928421394")
     assert not alike("pow(3, 1, 7)", "3", "ValueError")
@@ -169,12 +181,15 @@ def worker() -> Iterator[Monty]:
 
 def alike(expression: str, theirs: str, ours: str) -> bool:
     """The same text, or a difference of a listed kind."""
-    if theirs == ours:
+    if theirs == ours or (ERROR.fullmatch(theirs) and ERROR.fullmatch(ours)):
         return True
     if INVERSE.fullmatch(expression):
         return ours == "ValueError"
     with contextlib.suppress(ValueError):
-        return bool(NOISY.search(expression)) and math.isclose(float(theirs), float(ours), rel_tol=NOISE)
+        one, other = (complex(text.strip("()' ").replace(",", "")) for text in (theirs, ours))
+        noisy = NOISY.search(expression) is not None and cmath.isclose(one, other, rel_tol=NOISE)
+        same = one == other and ("j" in theirs or len(theirs) == len(ours))
+        return noisy or same
     return False
 
 
@@ -203,5 +218,8 @@ def shown_in_sandbox(worker: Monty, expressions: list[str]) -> list[str]:
 
 def in_python(program: str) -> Outcome:
     names: dict[str, object] = {}
-    exec(program, names)
+    try:
+        exec(program, names)
+    except ArithmeticError as error:
+        return fault(Reason.RUNTIME_ERROR, f"{type(error).__name__}: {error}")
     return value_outcome(names["answer"])
