@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ARGS ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
-.PHONY: run test check bench audit clean
+.PHONY: run test test-hostile check bench audit clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
@@ -22,6 +22,9 @@ run: .venv/installed
 test: .venv/installed-dev check
 	.venv/bin/python -m coverage erase
 	.venv/bin/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
+
+test-hostile: .venv/installed-dev
+	.venv/bin/python -m tests.hostile
 
 check: .venv/installed-dev
 	.venv/bin/ruff check .

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Sequence
-from contextlib import ExitStack
+import secrets
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +25,9 @@ from pydantic_monty import (
     OSPolicy,
     ResourceLimits,
 )
+from pydantic_monty._binary import find_monty_binary
 
+from agents import confinement
 from agents.equations import solve_equations
 from agents.solver import Solver
 from agents.thoughts.base import Outcome
@@ -33,15 +41,35 @@ MAX_PROGRAM = 20_000
 MAX_PRINTED = 64 * 1024
 """Bytes that a program may print; nobody reads them."""
 
+SPARE_MEGABYTES = 512
+"""Address space of a worker besides what its programs may use, which the interpreter itself counts."""
+
+START_SECONDS = 30.0
+"""For starting a worker on a busy machine."""
+
 FIXED_WORLD = OSPolicy(
     datetime=datetime(2000, 1, 1, tzinfo=UTC), sleep="zero", random_start={"seed": 0}, process_time="zero"
 )
 """The same program gives the same answer whenever it runs."""
 
+ROUND = """\
+def round(number, ndigits=None, _round=round, _type=type, _float=float, _int=int):
+    if _type(number) is not _float or ndigits is None or ndigits > 323:
+        return _round(number, ndigits)
+    if ndigits >= 0:
+        return _float(f"{number:.{ndigits}f}")
+    if number * number >= 2.0**106 and number - number == 0:
+        return _float(_round(_int(number), ndigits))
+    return _round(number, ndigits)
+"""
+"""The interpreter's own `round` scales before it rounds: 427.425 would become 427.42 instead of 427.43, and
+floats so large that they are whole numbers would change in their last digit."""
+
 NO_ANSWER = "NameError: name 'answer' is not defined"
 
 OUTSIDE = re.compile(
-    r"has no attribute '__\w+__'|is not supported in this environment|^AttributeError: module '(?:os|sys)' "
+    r"has no attribute '__\w+__'|^NameError: name '__\w+__'|\bis not supported\b"
+    r"|^AttributeError: (?:module '(?:os|sys|posixpath|asyncio)'|(?:type object )?'PosixPath')"
 )
 """Attempts to leave the sandbox that the interpreter reports with an everyday exception."""
 
@@ -65,17 +93,27 @@ class LimitedSandbox:
     ) -> None:
         self._limits = ResourceLimits(max_feed_duration_secs=seconds, max_memory=megabytes * 2**20)
         self._seconds, self._megabytes = seconds, megabytes
-        self._pool = Monty(min_processes=workers, max_processes=workers)
+        self._workers = workers
+        self._seal = secrets.token_hex(16)
+        """Tells the end of a program from a `return` in its midst, which the interpreter allows."""
         self._solver = Solver(seconds=solve_seconds)
         self._open = ExitStack()
+        self.confined = False
+        """Whether the interpreter's workers run confined; known when they have started."""
 
     def __enter__(self) -> Self:
         """Start the workers; raises `FddError` when they do not start."""
-        try:
-            self._open.enter_context(self._pool)
-        except RuntimeError as error:
-            raise FddError(f"the sandbox does not start ({error}): reinstall pydantic-monty") from None
-        self._open.enter_context(self._solver)
+        with ExitStack() as started:
+            try:
+                binary = find_monty_binary()
+                program = started.enter_context(_confined(binary, self._megabytes + SPARE_MEGABYTES))
+                pool = Monty(binary_path=program, min_processes=self._workers, max_processes=self._workers)
+                self._pool = started.enter_context(pool)
+            except (FileNotFoundError, RuntimeError) as error:
+                raise FddError(f"the sandbox does not start ({error}): reinstall pydantic-monty") from None
+            self.confined = program != binary
+            started.enter_context(self._solver)
+            self._open = started.pop_all()
         return self
 
     def __exit__(
@@ -87,7 +125,7 @@ class LimitedSandbox:
         """Run a program in a fresh session; the outcome is the value of its variable `answer` at the end.
 
         The interpreter knows a large part of Python, with `math`, `decimal`, `datetime` and `itertools`.
-        It differs from CPython in places: `round(2.675, 2)` is 2.68, and there is no `yield` and no `del`.
+        Where it differs from CPython, docs/SANDBOX.md says how, and why that changes no verdict.
         """
         if len(source) > MAX_PROGRAM:
             return fault(Reason.MEMORY_LIMIT, f"the program is longer than {MAX_PROGRAM} characters")
@@ -102,16 +140,25 @@ class LimitedSandbox:
         """None when the worker died."""
         try:
             with self._pool.checkout(limits=self._limits, os_policy=FIXED_WORLD) as session:
-                return value_outcome(
-                    session.feed_run(f"{source}\nanswer", print_callback=CollectString(MAX_PRINTED))
-                )
+                if "round" in source:
+                    session.feed_run(ROUND)
+                # The empty line keeps a backslash at the end from continuing into the last one.
+                program = f"{source}\n\n({self._seal!r}, answer)"
+                return self._unsealed(session.feed_run(program, print_callback=CollectString(MAX_PRINTED)))
         except MontyCrashedError as crash:
             return fault(Reason.TIME_LIMIT, self._late()) if crash.timed_out else None
         except MontyError as error:
             return self._explain(error)
 
+    def _unsealed(self, found: object) -> Outcome:
+        match found:
+            case (self._seal, answer):
+                return value_outcome(answer)
+            case _:
+                return fault(Reason.SYNTAX_ERROR, "`return` stands outside a function")
+
     def _explain(self, error: MontyError) -> Outcome:
-        message = " ".join(str(error).split())[:200]
+        message = _line(str(error))
         if isinstance(error, MontySyntaxError):
             return fault(Reason.SYNTAX_ERROR, message)
         match error.exception():
@@ -129,6 +176,34 @@ class LimitedSandbox:
 
     def _late(self) -> str:
         return f"ran longer than {self._seconds:g} s"
+
+
+def _line(text: str) -> str:
+    """What a program raised may hold anything: one short line of it, without control characters."""
+    line = " ".join(text.split())[:200]
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+
+
+@contextmanager
+def _confined(program: str, megabytes: int) -> Iterator[str]:
+    """The path of a program that confines itself and becomes the given one, wherever it is started from.
+
+    It is `program` itself where confined processes do not start.
+    """
+    command = [sys.executable, "-I", "-S", confinement.__file__, str(megabytes), program]
+    with TemporaryDirectory(prefix="fdd-") as folder:
+        launcher = Path(folder) / "confined"
+        launcher.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        launcher.chmod(0o700)
+        yield str(launcher) if _starts(launcher) else program
+
+
+def _starts(launcher: Path) -> bool:
+    try:
+        done = subprocess.run([launcher, "--version"], capture_output=True, timeout=START_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _is_missing_builtin(message: str) -> bool:

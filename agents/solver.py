@@ -8,20 +8,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import select
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 import errors
-from agents.equations import evaluate, read_equation, read_expression
+from agents.confinement import confine
+from agents.equations import Expression, Operation, evaluate, read_equation, read_expression
 from agents.thoughts.base import Outcome
 from agents.values import MAX_BITS, fault, meant, too_long
 from domain import Reason
@@ -38,6 +39,9 @@ OUT_OF_MEMORY = 3
 DIED = Outcome(value=None, reason=Reason.RUNTIME_ERROR, detail="the solver died on it, twice")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL")
+"""What Python may need from the environment in order to start; no keys and no tokens."""
 
 
 class Solver:
@@ -93,13 +97,13 @@ class Solver:
             return self._process
         self._stop()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "agents.solver", str(self._seconds), str(self._megabytes)],
+            [sys.executable, "-P", "-m", "agents.solver", str(self._seconds), str(self._megabytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             # sympy's choices between equal forms follow the hash seed.
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
+            env=_environment() | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
         )
         if not _line(self._process.stdout, START_SECONDS):
             self._stop()
@@ -113,6 +117,10 @@ class Solver:
             with contextlib.suppress(BrokenPipeError), self._process as process:
                 process.kill()
             self._process = None
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 def _send(stream: IO[str] | None, line: str) -> None:
@@ -134,10 +142,10 @@ def _outcome(reply: Mapping[str, str]) -> Outcome:
 
 
 def serve(seconds: float, megabytes: int) -> None:
-    """Answer requests until the input ends, with limited memory and, should the owner be gone, time."""
+    """Answer requests until the input ends, confined, and for a limited time should the owner be gone."""
     import sympy  # noqa: F401 - loaded before the memory limit and before any clock runs
 
-    resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, megabytes * 2**20))
+    confine(megabytes, sys.path)
     _send(sys.stdout, "ready")
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_REAL, seconds + 1)
@@ -150,8 +158,33 @@ def serve(seconds: float, megabytes: int) -> None:
         _send(sys.stdout, json.dumps({"value": value, "reason": found.reason, "detail": found.detail}))
 
 
+@dataclass(frozen=True, slots=True)
+class _System:
+    """Equations as sympy reads them."""
+
+    zeros: Sequence[sympy.Expr]
+    divisors: Sequence[sympy.Expr]
+    """What is divided by, some of which sympy has cancelled in `zeros`."""
+    target: sympy.Expr
+
+
 def solve_nonlinear(equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
     """The value of `unknown` that all real solutions share; a root that is no fraction is rounded."""
+    import sympy
+
+    system = _read(equations, relations, unknown)
+    if any(zero.has(sympy.zoo, sympy.nan, sympy.oo) for zero in system.zeros):
+        return fault(Reason.RUNTIME_ERROR, "division by zero")
+    try:
+        solutions = _solutions([zero for zero in map(sympy.cancel, system.zeros) if zero != 0])
+    except NotImplementedError as error:  # how sympy says that it knows no method
+        why = " ".join(str(error).split())[:100]
+        return fault(Reason.RUNTIME_ERROR, f"no method for these equations: {why}")
+    sound = [found for found in solutions if not any(_is_zero(by.subs(found)) for by in system.divisors)]
+    return _only_value([system.target.subs(found) for found in sound], unknown)
+
+
+def _read(equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> _System:
     import sympy
 
     def number(value: Fraction) -> sympy.Expr:
@@ -162,17 +195,28 @@ def solve_nonlinear(equations: Sequence[str], relations: Mapping[str, str], unkn
     def quantity(name: str) -> sympy.Expr:
         return known.get(name, sympy.Symbol(name))
 
+    def compute(expression: Expression) -> sympy.Expr:
+        return evaluate(expression, number, quantity)
+
     read = [read_equation(text) for text in equations]
-    zeros = [evaluate(e.left, number, quantity) - evaluate(e.right, number, quantity) for e in read]
-    if any(zero.has(sympy.zoo, sympy.nan, sympy.oo) for zero in zeros):
-        return fault(Reason.RUNTIME_ERROR, "division by zero")
-    target = quantity(unknown)
-    try:
-        solutions = _solutions([zero for zero in map(sympy.cancel, zeros) if zero != 0])
-    except NotImplementedError as error:  # how sympy says that it knows no method
-        why = " ".join(str(error).split())[:100]
-        return fault(Reason.RUNTIME_ERROR, f"no method for these equations: {why}")
-    return _only_value([target.subs(found) for found in solutions], unknown)
+    sides = [side for equation in read for side in (equation.left, equation.right)]
+    return _System(
+        zeros=[compute(equation.left) - compute(equation.right) for equation in read],
+        divisors=[divisor for side in sides for divisor in _divisors(side, compute)],
+        target=quantity(unknown),
+    )
+
+
+def _divisors(expression: Expression, compute: Callable[[Expression], sympy.Expr]) -> Iterator[sympy.Expr]:
+    """What must not be zero for the expression to have a value."""
+    if not isinstance(expression, Operation):
+        return
+    yield from _divisors(expression.left, compute)
+    yield from _divisors(expression.right, compute)
+    if expression.sign == "/":
+        yield compute(expression.right)
+    elif expression.sign == "**" and compute(expression.right).is_negative:
+        yield compute(expression.left)
 
 
 def _solutions(zeros: list[sympy.Expr]) -> list[dict[sympy.Symbol, sympy.Expr]]:
@@ -205,6 +249,12 @@ def _is_real(value: sympy.Expr) -> bool:
     if value.is_real is not None or value.free_symbols:
         return value.is_real is not False
     return abs(complex(value).imag) < 1e-12
+
+
+def _is_zero(value: sympy.Expr) -> bool:
+    if value.is_zero is not None or value.free_symbols:
+        return value.is_zero is True
+    return abs(complex(value)) < 1e-12
 
 
 def _fraction(value: sympy.Expr) -> Fraction:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from agents.confinement import Layer
+from agents.intruder import Deed, active_layers, refused
+from agents.sandbox import LimitedSandbox
 from agents.verifier import Verifier
 from domain import Reason
 from errors import FddError
@@ -37,6 +40,7 @@ def examine(cache: Path, folder: Path) -> list[Check]:
         _attempt("packages", _packages),
         _attempt("device", lambda: str(run_in_child(DescribeTask(), lambda _: None))),
         _attempt("sandbox", _sandbox),
+        _attempt("confinement", _confinement),
         *(_attempt(f"weights {name}", lambda name=name: _weights(cache / name)) for name in EMBEDDED),  # type: ignore[misc]
         _attempt("disk", lambda: _disk(folder)),
     ]
@@ -65,6 +69,21 @@ def _sandbox() -> str:
     if right.reason is not Reason.ACCEPTED or hostile.reason.accepted:
         raise FddError(f"the sandbox judged {right.reason} and {hostile.reason}: reinstall pydantic-monty")
     return f"runs programs, and refuses files ({hostile.reason})"
+
+
+def _confinement() -> str:
+    """What the layers round the sandbox were seen to refuse; a machine may lack some of them."""
+    active, cannot = active_layers(), refused(Layer)
+    with LimitedSandbox(workers=1) as sandbox:
+        loose = [] if sandbox.confined else ["the interpreter's workers"]
+    found: dict[str, Sequence[str]] = {
+        "workers cannot": [deed for deed in Deed if deed in cannot],
+        "but can": [deed for deed in Deed if deed not in cannot],
+        "by": active,
+        "missing here": [layer for layer in Layer if layer not in active],
+        "not confined": loose,
+    }
+    return "; ".join(f"{name} {', '.join(parts)}" for name, parts in found.items() if parts)
 
 
 def _weights(folder: Path) -> str:

@@ -123,6 +123,7 @@ def test_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["doctor", "--json"]) == 1
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert checks["sandbox"]["ok"]
+    assert checks["confinement"]["ok"]
     assert checks["device"]["detail"].startswith("cpu")
     assert not checks["weights smollm2-135m"]["ok"]
 

@@ -41,7 +41,7 @@ _TOKEN = re.compile(
     rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<word>[A-Za-z][A-Za-z'’]*)|(?P<percent>%)"
     r"|(?P<equals>=)|(?P<open>[(\[])|(?P<close>[)\]])|(?P<sign>[-+*×/÷–−])|(?P<stop>\S)"
 )
-_BULLET = re.compile(r"^\s*(?:[-•*](?=\s)|\d+[.)](?=\s))\s*", re.MULTILINE)
+_BULLET = re.compile(r"^[^\S\n]*(?:[-•*](?=\s)|\d+[.)](?=\s))\s*", re.MULTILINE)
 
 
 class Kind(StrEnum):

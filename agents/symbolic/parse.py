@@ -24,7 +24,7 @@ from domain import Reason, Refusal
 
 _MARK = re.compile(r"<<([^<>]*)>>")
 _ASSERTED = re.compile(rf"=\s*[$€£]?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
-_FINAL_LINE = re.compile(r"^\s*####.*$", re.MULTILINE)
+_FINAL_LINE = re.compile(r"^[^\S\n]*####.*$", re.MULTILINE)
 _SENTENCE_END = re.compile(
     r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)\s+(?=[A-Z$€£\d])|\n+"
 )

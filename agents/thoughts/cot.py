@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from agents.symbolic.arithmetic import find_equations, value_of
 from agents.symbolic.derivation import Derivation, Step
@@ -37,10 +37,8 @@ Write the solution in short sentences, a line for each step of the reasoning, an
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 _NUMBER = rf"(?:(?P<whole>\d+) )?(?P<top>{_DIGITS})(?:/(?P<bottom>\d+))?"
-_ANSWER = re.compile(
-    rf"^The answer is (?P<sign>[-−]?)[$€£]?{_NUMBER}\s?%?\.?$",
-    re.MULTILINE,
-)
+_ANSWER = re.compile(rf"The answer is (?P<sign>[-−]?)[$€£]?{_NUMBER}\s?%?\.?")
+_UNIT = re.compile(r"[^\S\n]*[^\W\d]")
 _BULLET = re.compile(r"^\s*(?:[-•*]|\d+[.)])\s+")
 _SLASH = re.compile(r"(?<![\d.])(\d+)/(\d+)(?![\d.])|(?<=[\d)%])\s*/\s*(?=[$€£(.\d])")
 _OPERATORS = [
@@ -65,10 +63,11 @@ class ChainOfThought:
         return "\n".join([*_sentences(derivation), f"The answer is {write_plain(derivation.answer)}."])
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:  # noqa: ARG002
-        """The number in the last `The answer is N.` line, and whether the arithmetic on the way is right."""
+        """The number in the last line, and whether the arithmetic on the way is right."""
         value = read_answer(text)
         if value is None:
-            return Outcome(value=None, reason=Reason.NO_ANSWER, detail="no line says `The answer is N.`")
+            detail = "the last line is not `The answer is N.`"
+            return Outcome(value=None, reason=Reason.NO_ANSWER, detail=detail)
         wrong = wrong_arithmetic(text)
         if wrong is not None:
             return Outcome(value=value, reason=Reason.WRONG_ARITHMETIC, detail=wrong)
@@ -76,11 +75,14 @@ class ChainOfThought:
 
 
 def read_answer(text: str) -> Fraction | None:
-    """The number of the last answer line: `-3`, `$1,200.50`, `25%` (25), `3/4`, `1 1/2`."""
-    found = list(_ANSWER.finditer(text))
-    if not found:
+    """The number that the last line states: `-3`, `$1,200.50`, `25%` (25), `3/4`, `1 1/2`.
+
+    What follows an answer could take it back, so nothing may follow.
+    """
+    lines = text.strip().splitlines()
+    last = _ANSWER.fullmatch(lines[-1].strip()) if lines else None
+    if last is None:
         return None
-    last = found[-1]
     bottom = int(last["bottom"] or 1)
     if bottom == 0 or (last["whole"] and not last["bottom"]):
         return None
@@ -90,11 +92,29 @@ def read_answer(text: str) -> Fraction | None:
 
 def wrong_arithmetic(text: str) -> str | None:
     """The first written operation whose result is not exact, in one line; None where all are right."""
-    for claim in read_claims(text, plain=True):
-        value = value_of(claim.expression)
-        if claim.written is not None and claim.written != value:
-            shown = claim.text[claim.start : claim.end]
-            return f"`{shown}`: the value is {write_plain(value)}"
+    shown = text.replace("####", "")  # the mark that would hide its line
+    for plain in (True, False) if "<<" in text else (True,):
+        for claim in read_claims(shown, plain=plain):
+            value = value_of(claim.expression)
+            if claim.written is not None and claim.written != value:
+                return f"`{claim.text[claim.start : claim.end]}`: the value is {write_plain(value)}"
+    return _unequal(shown)
+
+
+def _unequal(text: str) -> str | None:
+    """The first `42 = 43` or `42 = 6 * 8`, where the number begins its line or is a result itself.
+
+    Elsewhere it may be a label (`box 2 = 3 * 4`), and with a unit on either side another amount.
+    """
+    for equation in find_equations(text):
+        for place, (one, other) in enumerate(pairwise(equation.segments)):
+            before = text[: one.start].rsplit("\n", 1)[-1].strip()
+            stands_alone = not before or (place > 0 and before.endswith("="))
+            bare = text[one.end : other.start].strip() == "=" and not _UNIT.match(text, other.end)
+            if one.is_operation or one.percent or other.percent or not stands_alone or not bare:
+                continue
+            if value_of(one.expression) != value_of(other.expression):
+                return f"`{text[one.start : other.end]}`: these are not equal"
     return None
 
 

@@ -73,6 +73,7 @@ HOSTILE = {
     "answer = apples + 1": Reason.RUNTIME_ERROR,
     "import math\nanswer = math.average(1)": Reason.RUNTIME_ERROR,
     "raise KeyboardInterrupt": Reason.RUNTIME_ERROR,
+    "raise ValueError('\\x1b[2J')": Reason.RUNTIME_ERROR,
     "answer = int('9' * 10000)": Reason.RUNTIME_ERROR,
     "answer = open('/etc/passwd').read()": Reason.FORBIDDEN,
     "with open('x', 'w') as f:\n    f.write('1')\nanswer = 1": Reason.FORBIDDEN,
@@ -110,6 +111,8 @@ HOSTILE = {
     "answer = (": Reason.SYNTAX_ERROR,
     "answer = 'a": Reason.SYNTAX_ERROR,
     "The answer is 3.": Reason.SYNTAX_ERROR,
+    "answer = 1\n3 or \\": Reason.SYNTAX_ERROR,
+    "answer = 1\nreturn 3": Reason.SYNTAX_ERROR,
     "answer = 1\0": Reason.SYNTAX_ERROR,
     "answer = '\ud800'": Reason.SYNTAX_ERROR,
     "answer = " + "(" * 5000 + "1" + ")" * 5000: Reason.SYNTAX_ERROR,
@@ -129,7 +132,7 @@ def test_hostile_and_broken_programs_get_their_reason(
     outcome = sandbox.run_program(program)
     assert (outcome.value, outcome.reason) == (None, reason)
     assert outcome.detail
-    assert len(outcome.detail.splitlines()) == 1
+    assert outcome.detail.isprintable()
     assert sandbox.run_program(SOUND).value == 72
 
 

@@ -87,7 +87,17 @@ def test_any_text_can_be_searched(text: str) -> None:
         assert 0 <= equation.start < equation.end <= len(text)
 
 
-@pytest.mark.parametrize("text", ["(" * 9000, "1-" * 9000, "2(" * 9000, "1=" * 9000, "1 a b c d e f " * 1500])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 9000,
+        "1-" * 9000,
+        "2(" * 9000,
+        "1=" * 9000,
+        "1 a b c d e f " * 1500,
+        "\n" * 150_000,
+    ],
+)
 def test_hostile_text_takes_no_more_than_linear_time(text: str) -> None:
     start = time.perf_counter()
     find_equations(text)

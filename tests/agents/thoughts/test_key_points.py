@@ -80,7 +80,7 @@ def test_wrong_arithmetic_in_the_solution_is_found(sandbox: LimitedSandbox) -> N
 
 def test_a_solution_without_an_answer_has_none(sandbox: LimitedSandbox) -> None:
     outcome = thought("kp_cot").outcome(SENTENCES.replace("\nThe answer is 46.", ""), sandbox)
-    assert outcome.detail == "no line says `The answer is N.`"
+    assert outcome.detail == "the last line is not `The answer is N.`"
 
 
 @pytest.mark.parametrize(

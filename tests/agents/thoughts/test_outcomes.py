@@ -40,6 +40,7 @@ class Recorder:
         ("The answer is 1 1/2.", "3/2"),
         ("The answer is .5", "1/2"),
         ("The answer is 1.\nNo, wait.\nThe answer is 2.", "2"),
+        ("The answer is 72.\r", "72"),
     ],
 )
 def test_the_last_answer_line_gives_the_number(line: str, value: str) -> None:
@@ -58,6 +59,7 @@ def test_the_last_answer_line_gives_the_number(line: str, value: str) -> None:
         "The answer is 3/0.",
         "The answer is 1,20.",
         "The answer is 5. Or 6.",
+        "The answer is 5.\nNo, that is wrong.",
     ],
 )
 def test_other_endings_give_no_answer(text: str) -> None:
@@ -86,13 +88,29 @@ def test_a_right_answer_on_wrong_arithmetic_is_told_apart() -> None:
         "In 2x + 100 = 184, x is 42",
         "2 hours = 2 * 60 = 120 minutes",
         "a 3-page letter",
+        "72 = 48 + 24 clips",
+        "Box 2 = 3 * 4 = 12 pens",
+        "2 * 60 = 120 = 2 hours",
+        "$3 = 300 cents",
+        "She has <<48/2=24>>24 clips",
     ],
 )
 def test_right_arithmetic_in_any_shape_is_not_complained_of(text: str) -> None:
     assert wrong_arithmetic(text) is None
 
 
-@pytest.mark.parametrize("text", ["10 / 3 = 3.33", "5 * 3 = 16 + 2 = 18", "25% of 80 = 25"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10 / 3 = 3.33",
+        "5 * 3 = 16 + 2 = 18",
+        "25% of 80 = 25",
+        "48 / 2 = 24 = 25",
+        "72 = 48 + 25",
+        "She has <<48/2=25>>25 clips",
+        "#### 48 / 2 = 25",
+    ],
+)
 def test_results_that_are_not_exact_are_wrong(text: str) -> None:
     assert wrong_arithmetic(text) is not None
 

@@ -1,0 +1,241 @@
+"""Takes from a process what computing does not need: files, network, other processes, more memory.
+
+Run by itself it confines its own process and then becomes the given program. Every worker of a pool starts
+that way, and so does each that replaces a crashed one:
+
+    python -I -S agents/confinement.py MEGABYTES PROGRAM [ARGUMENT ...]
+
+What the kernel does not offer, or does not allow, is left out: the interpreter's own limits remain.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import struct
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from functools import cache
+from typing import NamedTuple
+
+LIBRARIES = (
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache"),
+    "/usr/share/zoneinfo",
+)
+"""What a program needs besides itself in order to start, and to know the time zones."""
+
+
+class Layer(StrEnum):
+    """Independent of each other: where one is missing or broken, the others still hold."""
+
+    LIMITS = "limits"
+    """No bytes into files, no core dumps, no more memory than allowed, no capabilities of root."""
+    NAMESPACE = "network namespace"
+    """A network of its own, with no way out."""
+    LANDLOCK = "landlock"
+    """No file is written, none read but what programs need to start; no TCP and no signals to others."""
+    SECCOMP = "seccomp"
+    """No sockets, no new processes, no hold on other processes, no change of a file's owner or mode."""
+
+
+def confine(megabytes: int, readable: Iterable[str], layers: Iterable[Layer] = tuple(Layer)) -> list[Layer]:
+    """Apply the layers for good to this process, which has one thread; those that the kernel took."""
+    paths = (*LIBRARIES, *readable)
+    apply = {
+        Layer.LIMITS: lambda: _limit(megabytes),
+        Layer.NAMESPACE: _leave_network,
+        Layer.LANDLOCK: lambda: _keep_to(paths),
+        Layer.SECCOMP: _filter_calls,
+    }
+    return [layer for layer in Layer if layer in layers and apply[layer]()]
+
+
+DROP_CAPABILITY = 24
+"""For `prctl`."""
+CAPABILITIES = 64
+"""More than any kernel knows."""
+
+
+def _limit(megabytes: int) -> bool:
+    for capability in range(CAPABILITIES):
+        _took("prctl", DROP_CAPABILITY, capability, 0, 0, 0)
+    limits = {
+        resource.RLIMIT_AS: megabytes * 2**20,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    try:
+        for kind, limit in limits.items():
+            _, most = resource.getrlimit(kind)
+            least = limit if most == resource.RLIM_INFINITY else min(limit, most)
+            resource.setrlimit(kind, (least, least))
+    except (ValueError, OSError):  # not every system limits what Linux does
+        return False
+    return True
+
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+
+def _leave_network() -> bool:
+    """Only root may do it alone; others do it as the root of a user namespace of their own."""
+    return _took("unshare", CLONE_NEWNET) or _took("unshare", CLONE_NEWUSER | CLONE_NEWNET)
+
+
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+"""System calls of Landlock, on every architecture."""
+RULESET_VERSION, PATH_BENEATH = 1, 1
+FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
+"""How many rights on files each version knows; later ones know 16. See linux/landlock.h."""
+EXECUTE_AND_READ, READ_DIRECTORY = 0b0101, 0b1000
+TCP_RIGHTS = 0b11
+"""Bind and connect, from version 4."""
+SCOPES = 0b11
+"""Abstract Unix sockets and signals, from version 6."""
+
+
+def _keep_to(paths: Sequence[str]) -> bool:
+    """Forbid everything that Landlock knows, but reading and executing what lies beneath the paths."""
+    if sys.platform != "linux":
+        return False
+    version = _libc().syscall(CREATE_RULESET, None, 0, RULESET_VERSION)
+    if version < 1:
+        return False
+    rights = (1 << FILE_RIGHTS.get(version, 16)) - 1
+    forbidden = struct.pack("QQQ", rights, TCP_RIGHTS * (version >= 4), SCOPES * (version >= 6))
+    rules = _libc().syscall(CREATE_RULESET, forbidden, len(forbidden), 0)
+    if rules < 0:
+        return False
+    for path in filter(os.path.exists, paths):
+        _allow(rules, path)
+    return _took("prctl", NO_NEW_PRIVS, 1, 0, 0, 0) and _took("syscall", RESTRICT_SELF, rules, 0)
+
+
+def _allow(rules: int, path: str) -> None:
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    allowed = EXECUTE_AND_READ | (READ_DIRECTORY if os.path.isdir(path) else 0)  # noqa: PTH112 - starts fast
+    _libc().syscall(ADD_RULE, rules, PATH_BENEATH, struct.pack("=Qi", allowed, place), 0)
+    os.close(place)
+
+
+NO_NEW_PRIVS, SET_SECCOMP, FILTER_MODE = 38, 22, 2
+"""For `prctl`."""
+ALLOW, REFUSE = 0x7FFF0000, 0x00050000
+"""What a filter returns; the error number is added to `REFUSE`."""
+CLONE_THREAD = 0x00010000
+X32_CALLS = 0x40000000
+"""Added to the numbers of the second set of calls on x86_64; none of ours uses it."""
+LOAD, JUMP_EQUAL, JUMP_GREATER_EQUAL, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+"""Instructions of classic BPF (linux/filter.h)."""
+NUMBER_AT, ARCHITECTURE_AT, FLAGS_AT = 0, 4, 16
+"""Offsets in `struct seccomp_data`; `FLAGS_AT` is the lower half of the first argument."""
+
+
+class Machine(NamedTuple):
+    """What filters must know of an architecture."""
+
+    identity: int
+    """As `struct seccomp_data` gives it."""
+    column: int
+    """In the table of calls."""
+
+
+MACHINES = {"x86_64": Machine(0xC000003E, 0), "aarch64": Machine(0xC00000B7, 1)}
+CLONE = (56, 220)
+CLONE3 = 435
+"""Hides its flags from filters; who is told that there is none takes `clone`."""
+REFUSED: Mapping[str, tuple[int, ...]] = {
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "io_uring_setup": (425, 425),
+    "fork": (57,),
+    "vfork": (58,),
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "rt_sigqueueinfo": (129, 138),
+    "pidfd_open": (434, 434),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "bpf": (321, 280),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "fchown": (93, 55),
+    "fchownat": (260, 54),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "utimensat": (280, 88),
+    "chmod": (90,),
+    "chown": (92,),
+    "lchown": (94,),
+    "utime": (132,),
+    "utimes": (235,),
+    "futimesat": (261,),
+}
+"""Numbers of system calls (asm/unistd.h) on x86_64 and, where it has the call, aarch64."""
+
+
+def _filter_calls() -> bool:
+    machine = MACHINES.get(os.uname().machine)
+    if sys.platform != "linux" or machine is None:
+        return False
+    program = _filter(machine)
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HP", len(program) // 8, ctypes.addressof(code))
+    return _took("prctl", NO_NEW_PRIVS, 1, 0, 0, 0) and _took("prctl", SET_SECCOMP, FILTER_MODE, header)
+
+
+def _filter(machine: Machine) -> bytes:
+    """Refuse the calls, `clone` unless it makes a thread, and everything that another machine would call."""
+    refuse = (RETURN, 0, 0, REFUSE | errno.EPERM)
+    numbers = [of[machine.column] for of in REFUSED.values() if machine.column < len(of)]
+    program = [
+        (LOAD, 0, 0, ARCHITECTURE_AT),
+        (JUMP_EQUAL, 1, 0, machine.identity),
+        refuse,
+        (LOAD, 0, 0, NUMBER_AT),
+        (JUMP_GREATER_EQUAL, 0, 1, X32_CALLS),
+        refuse,
+        *(step for number in numbers for step in ((JUMP_EQUAL, 0, 1, number), refuse)),
+        (JUMP_EQUAL, 0, 1, CLONE3),
+        (RETURN, 0, 0, REFUSE | errno.ENOSYS),
+        (JUMP_EQUAL, 0, 3, CLONE[machine.column]),
+        (LOAD, 0, 0, FLAGS_AT),
+        (JUMP_BITS, 1, 0, CLONE_THREAD),
+        refuse,
+        (RETURN, 0, 0, ALLOW),
+    ]
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _took(function: str, *arguments: int | bytes) -> bool:
+    """Call a function of the C library with words and pointers; whether it is there and did not fail."""
+    words = [ctypes.c_ulong(each) if isinstance(each, int) else each for each in arguments]
+    return hasattr(_libc(), function) and getattr(_libc(), function)(*words) == 0
+
+
+def become(megabytes: int, program: str, arguments: Sequence[str]) -> None:
+    """Be the program, confined, with no environment and nothing open but its input and output.
+
+    What it says on its error stream could be a hostile program's words, and nobody reads it.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.closerange(3, 2**16)
+    confine(megabytes, [program])
+    os.execve(program, [program, *arguments], {})
+
+
+if __name__ == "__main__":
+    become(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

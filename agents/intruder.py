@@ -1,0 +1,106 @@
+"""Tries, in a process confined as the workers are, what none of them may do: the proof that a layer holds.
+
+The process prints a line for everything that it was refused:
+
+    python -P -m agents.intruder FOLDER PORT LAYER ...
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from agents.confinement import Layer, confine
+from errors import WorkerError
+
+MEGABYTES = 256
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 30.0
+"""For starting Python on a busy machine."""
+
+
+class Deed(StrEnum):
+    """What an intruder would do."""
+
+    WRITE = "write files"
+    READ = "read files"
+    CONNECT = "use the network"
+    START = "start processes"
+    REACH = "reach other processes"
+    GROW = "take memory without end"
+
+
+FORBIDS = {
+    Layer.LIMITS: Deed.GROW,
+    Layer.NAMESPACE: Deed.CONNECT,
+    Layer.LANDLOCK: Deed.WRITE,
+    Layer.SECCOMP: Deed.START,
+}
+"""What each layer refuses wherever it is active, whatever its version refuses besides."""
+
+
+def active_layers() -> list[Layer]:
+    """The layers that, each alone, were seen to refuse on this machine what they are there for."""
+    return [layer for layer, deed in FORBIDS.items() if deed in refused([layer])]
+
+
+def refused(layers: Iterable[Layer]) -> frozenset[Deed]:
+    """What an intruder cannot do behind the layers; raises `WorkerError` when it does not start."""
+    with TemporaryDirectory(prefix="fdd-") as folder, socket.create_server(("127.0.0.1", 0)) as server:
+        (Path(folder) / "secret").write_text("secret")
+        port = server.getsockname()[1]
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "agents.intruder", folder, str(port), *layers],
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+        except subprocess.TimeoutExpired:
+            raise WorkerError(f"the confinement cannot be tried within {SECONDS:g} s") from None
+    if done.returncode:
+        raise WorkerError(f"the confinement cannot be tried: {(done.stderr.splitlines() or [''])[-1]}")
+    return frozenset(map(Deed, done.stdout.splitlines()))
+
+
+def intrude(folder: Path, port: int, layers: Iterable[Layer]) -> None:
+    """Confine this process, then try everything; print what was refused."""
+    attempts: dict[Deed, Callable[[], object]] = {
+        Deed.WRITE: partial((folder / "written").write_text, "x"),
+        Deed.READ: (folder / "secret").read_text,
+        Deed.CONNECT: partial(_connect, port),
+        Deed.START: _start_process,
+        Deed.REACH: partial(os.kill, os.getppid(), 0),
+        Deed.GROW: partial(mmap.mmap, -1, 2 * MEGABYTES * 2**20),
+    }
+    confine(MEGABYTES, sys.path, layers)
+    for deed, attempt in attempts.items():
+        try:
+            attempt()
+        except OSError:
+            sys.stdout.write(f"{deed}\n")
+
+
+def _connect(port: int) -> None:
+    with socket.socket() as end:
+        end.connect(("127.0.0.1", port))
+
+
+def _start_process() -> None:
+    process = os.fork()
+    if process == 0:
+        os._exit(0)
+    os.waitpid(process, 0)
+
+
+if __name__ == "__main__":
+    intrude(Path(sys.argv[1]), int(sys.argv[2]), [Layer(name) for name in sys.argv[3:]])

@@ -1,0 +1,129 @@
+"""Notices when a judged text reaches out of the sandbox: files, a port, processes, a secret."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from domain import Verdict
+
+SECRET = "FDD_CANARY"
+"""A variable of the environment."""
+
+EVENTS = {
+    0x001: "was read",
+    0x002: "was changed",
+    0x004: "got other attributes",
+    0x020: "was opened",
+    0x040: "was moved away",
+    0x080: "was moved here",
+    0x100: "was created",
+    0x200: "was deleted",
+}
+"""Of inotify; whoever causes them."""
+EVENT = struct.Struct("iIII")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What must stay as it is while hostile texts are judged."""
+
+    folder: Path
+    """Holds `number` (42) and `secret`."""
+    token: str
+    """Stands in the secret file and in the environment."""
+    server: socket.socket
+    """Listens; nobody may connect."""
+    events: int
+    """Descriptor of inotify on the folder."""
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where the corpus looks for them."""
+        return {
+            "folder": str(self.folder),
+            "number": str(self.folder / "number"),
+            "secret": str(self.folder / "secret"),
+            "port": str(self.server.getsockname()[1]),
+        }
+
+    def escapes(self, verdict: Verdict) -> list[str]:
+        """What has been reached since the last time; empty where all is well."""
+        return [*self._touched(), *self._connected(), *self._started(), *self._told(verdict)]
+
+    def _touched(self) -> Iterator[str]:
+        with contextlib.suppress(BlockingIOError):
+            while found := os.read(self.events, 2**16):
+                yield from _events(found)
+
+    def _connected(self) -> Iterator[str]:
+        with contextlib.suppress(BlockingIOError):
+            connection, _ = self.server.accept()
+            connection.close()
+            yield "the port was reached"
+
+    def _started(self) -> Iterator[str]:
+        """The workers are children of this process; they have none of their own."""
+        for child in children(os.getpid()):
+            yield from (f"a worker started process {process}" for process in children(child))
+
+    def _told(self, verdict: Verdict) -> Iterator[str]:
+        if self.token in verdict.detail:
+            yield "the verdict tells the secret"
+        if not verdict.detail.isprintable():
+            yield "the verdict holds control characters"
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """Lay out everything; what is started inside inherits the secret of the environment."""
+    token = secrets.token_hex(16)
+    with (
+        TemporaryDirectory(prefix="fdd-watch-") as name,
+        socket.create_server(("127.0.0.1", 0)) as server,
+    ):
+        folder = Path(name)
+        (folder / "number").write_text("42")
+        (folder / "secret").write_text(token)
+        server.setblocking(False)
+        os.environ[SECRET] = token
+        events = _watch(folder)
+        try:
+            yield Watch(folder, token, server, events)
+        finally:
+            os.close(events)
+            del os.environ[SECRET]
+
+
+def children(process: int) -> set[int]:
+    """Processes that this one started and that are still there; empty where it has gone itself."""
+    found: set[int] = set()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            found |= {int(child) for child in (task / "children").read_text().split()}
+    return found
+
+
+def _watch(folder: Path) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    events: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    assert libc.inotify_add_watch(events, os.fsencode(folder), sum(EVENTS)) >= 0
+    return events
+
+
+def _events(found: bytes) -> Iterator[str]:
+    at = 0
+    while at < len(found):
+        _, mask, _, length = EVENT.unpack_from(found, at)
+        at += EVENT.size + length
+        name = found[at - length : at].rstrip(b"\0").decode() or "the folder"
+        yield from (f"{name} {what}" for event, what in EVENTS.items() if mask & event)
