@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -14,6 +15,7 @@ from agents.symbolic.infix import with_values
 from agents.symbolic.numbers import read_digits, write_plain
 from agents.symbolic.parse import read_claims
 from agents.thoughts.base import Outcome, Sandbox
+from agents.values import MAX_DIGITS
 from domain import Reason
 
 ARITHMETIC = """\
@@ -78,7 +80,7 @@ class ChainOfThought:
 def read_answer(text: str) -> Fraction | None:
     """The number of the last answer line: `-3`, `$1,200.50`, `25%` (25), `3/4`, `1 1/2`."""
     found = list(_ANSWER.finditer(text))
-    if not found:
+    if not found or len(found[-1][0]) > MAX_DIGITS:
         return None
     last = found[-1]
     bottom = int(last["bottom"] or 1)
@@ -91,10 +93,11 @@ def read_answer(text: str) -> Fraction | None:
 def wrong_arithmetic(text: str) -> str | None:
     """The first written operation whose result is not exact, in one line; None where all are right."""
     for claim in read_claims(text, plain=True):
-        value = value_of(claim.expression)
-        if claim.written is not None and claim.written != value:
-            shown = claim.text[claim.start : claim.end]
-            return f"`{shown}`: the value is {write_plain(value)}"
+        with suppress(OverflowError):  # too long for any problem: no matter whether it is right
+            value = value_of(claim.expression)
+            if claim.written is not None and claim.written != value:
+                shown = claim.text[claim.start : claim.end]
+                return f"`{shown}`: the value is {write_plain(value)}"
     return None
 
 
