@@ -31,10 +31,8 @@ from agents.symbolic.similar import similar
 from agents.thoughts import eot, known, thought
 from agents.thoughts.base import Outcome
 from agents.values import fault
-from domain import Draft, Problem, Reason, problem_id
+from domain import Draft, Problem, Reason, Refusal, problem_id
 
-ANSWERS_TRIED = 3
-"""Of the results that a solution writes; each is taken for the problem's answer once."""
 LIMITS = (Reason.MEMORY_LIMIT, Reason.SYNTAX_ERROR)
 """What the equation reader says of text beyond its length or depth."""
 
@@ -61,22 +59,23 @@ class Reckoner:
         return solve_equations(equations, unknown, Unsolved())
 
 
-def check_derivation(question: str, solution: str) -> int:
-    """How many derivations were read out of the texts, each of them sound."""
+def check_derivation(question: str, solution: str) -> bool:
+    """Whether a derivation is read that comes to the last result of the solution; if so, it is sound."""
     claims = [claim for plain in (False, True) for claim in read_claims(solution, plain=plain)]
     assert all(0 <= claim.start <= claim.end <= len(claim.text) for claim in claims)
-    written = dict.fromkeys(claim.written for claim in claims if claim.written is not None)
-    found = 0
-    for answer in list(written)[-ANSWERS_TRIED:]:
-        for repair in (False, True):
-            read = derive(question, solution, answer, repair=repair)
-            if isinstance(read, Derivation):
-                assert read.answer == answer
-                check_steps(read)
-                check_rationales(read)
-                check_children(read, solution)
-                found += 1
-    return found
+    written = [claim.written for claim in claims if claim.written is not None]
+    if not written:
+        return False
+    read = derive(question, solution, written[-1])
+    if isinstance(read, Refusal):
+        read = derive(question, solution, written[-1], repair=True)
+    if isinstance(read, Refusal):
+        return False
+    assert read.answer == written[-1]
+    check_steps(read)
+    check_rationales(read)
+    check_children(read, solution)
+    return True
 
 
 def check_steps(read: Derivation) -> None:

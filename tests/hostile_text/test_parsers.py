@@ -26,7 +26,7 @@ from fuzz.oracles import (
     check_system,
 )
 from tests.hostile_text.strategies import EQUATIONS, PROSE, SYSTEMS, bounded
-from tests.hostile_text.texts import PROBLEMS
+from tests.hostile_text.texts import FOUND, PROBLEMS
 from tests.hostile_text.texts import SYSTEMS as SOLVED
 
 REPLY_PIECES = ("<answer>", "</answer>", "<think>", "</think>", "7", "```\n", "\n")
@@ -39,9 +39,9 @@ def test_whatever_is_read_as_a_derivation_comes_to_its_answer(question: str, sol
     check_derivation(question, solution)
 
 
-@pytest.mark.parametrize(("question", "solution"), PROBLEMS)
+@pytest.mark.parametrize(("question", "solution"), (*PROBLEMS, *FOUND))
 def test_worked_solutions_are_read_in_every_format(question: str, solution: str) -> None:
-    assert check_derivation(question, solution) > 0
+    assert check_derivation(question, solution)
 
 
 @bounded

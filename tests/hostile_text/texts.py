@@ -56,6 +56,17 @@ PROBLEMS = (
 )
 """Questions with worked solutions, as a start for fuzzing."""
 
+FOUND = (
+    (
+        "A machine sells for $180. It cost $3600 and $4500. How many must be sold?",
+        "It cost 3600/00 = $<<3600+4500=8100>>8100.\nSo 8100 / 180 = <<8100/180=45>>45 must be sold.",
+    ),
+    ("Tom has 9 apples and 2 pears. ?", "9 + 2 = 11"),
+    ("? Tom has 9 and 2", "9 + 2 = 11"),
+    ("9 2.\n\nSo ?", "9 + 2 = 11"),
+)
+"""Worked solutions that once broke a reader or a writer of derivations."""
+
 SYSTEMS = (
     "clips_in_may * 2 = 48\nclips = 48 + clips_in_may\nsolve for clips",
     "x + y = 10\nx - y = 4\nsolve for x",
