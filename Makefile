@@ -1,6 +1,7 @@
 PYTHON ?= python3
 ARGS ?=
-.PHONY: run test check bench clean
+SECONDS ?= 120
+.PHONY: run test check bench fuzz clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
@@ -32,5 +33,13 @@ bench: .venv/installed-dev
 	.venv/bin/python benchmarks/train_speed.py
 	.venv/bin/python benchmarks/call_speed.py
 
+# The parsers on texts that a search guided by coverage makes up. `make fuzz SECONDS=3600` for an hour.
+fuzz: .venv/installed-fuzz
+	.venv/bin/python -m fuzz --seconds $(SECONDS)
+
+.venv/installed-fuzz: .venv/installed-dev requirements-fuzz.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.lock
+	touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv build/fuzz .mypy_cache .pytest_cache .ruff_cache .coverage*

@@ -68,7 +68,7 @@ def _marked(sentence: str, marks: Sequence[re.Match[str]], text: str) -> Iterato
     places = [(equation.start, equation.end) for equation in find_equations(text)]
     removed = len(sentence) - len(sentence.lstrip())
     for mark in marks:
-        place = max(mark.start() - removed, 0)
+        place = min(max(mark.start() - removed, 0), len(text))
         removed += len(mark[0])
         after = re.match(r"[$€£]?[\d.,]+\s?%", sentence[mark.end() :])
         content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")

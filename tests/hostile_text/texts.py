@@ -61,6 +61,7 @@ FOUND = (
         "A machine sells for $180. It cost $3600 and $4500. How many must be sold?",
         "It cost 3600/00 = $<<3600+4500=8100>>8100.\nSo 8100 / 180 = <<8100/180=45>>45 must be sold.",
     ),
+    ("86 marbles, 14 given away. How many are left?", "She has 86 marbles - 14 marbles = <<86-14=72>>"),
     ("Tom has 9 apples and 2 pears. ?", "9 + 2 = 11"),
     ("? Tom has 9 and 2", "9 + 2 = 11"),
     ("9 2.\n\nSo ?", "9 + 2 = 11"),
