@@ -13,7 +13,7 @@ from types import UnionType
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
 from domain import content_hash
-from errors import StoreError, brief, is_unicode
+from errors import StoreError, brief
 from storage.records import HASHED_RECORDS, EventRecord, Record
 
 Value = str | int | float | bool | datetime | None
@@ -30,12 +30,7 @@ def columns(record: type[Record]) -> tuple[str, ...]:
 
 
 def encode(record: Record) -> tuple[Value, ...]:
-    """A row; StoreError for text that cannot be stored as it is."""
-    row = tuple(_plain(kind, getattr(record, name)) for name, kind in _KINDS[type(record)].items())
-    for name, value in zip(columns(type(record)), row, strict=True):
-        if isinstance(value, str) and not is_unicode(value):
-            raise StoreError(f"{record.table}: {name} {brief(value)} has half a character, so it is no text")
-    return row
+    return tuple(_plain(kind, getattr(record, name)) for name, kind in _KINDS[type(record)].items())
 
 
 def decode(record: type[R], row: Sequence[object]) -> R:

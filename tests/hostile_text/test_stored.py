@@ -51,14 +51,6 @@ def test_verify_and_report_end_with_one_line(
         store.rationales()
 
 
-def test_half_a_character_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "fdd.duckdb", RUN)
-    broken = replace(rationale(PROBLEM), text="answer = '\ud800'")
-    with pytest.raises(StoreError, match=r"text .* has half a character"):
-        store.add([PROBLEM, broken])
-    assert store.problems() == []
-
-
 FRACTIONS = st.fractions() | st.integers(-(10**1000), 10**1000).map(Fraction)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
