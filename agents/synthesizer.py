@@ -13,10 +13,10 @@ from agents.calling.request import Answer
 from agents.prompting import Conversation, Turn, examples, prompt
 from agents.symbolic.harder import harder
 from agents.symbolic.numbers import read_digits
-from agents.symbolic.parse import MAX_TEXT, derive
+from agents.symbolic.parse import derive
 from agents.symbolic.similar import similar
 from agents.thoughts.cot import read_answer
-from domain import Band, Draft, Operator, Problem, Reason, Refusal
+from domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
 
 Drafted = Answer[Draft | Refusal]
 """A new problem, or why there is none."""

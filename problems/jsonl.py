@@ -6,12 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from domain import Problem, problem_id
+from domain import MAX_TEXT, Problem, problem_id
 from errors import ProblemSetError, brief, is_unicode
 from problems.numbers import parse_number
-
-MAX_TEXT = 10_000
-"""Characters of a question, and of an answer with its solution; no word problem needs a tenth of it."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

@@ -21,12 +21,10 @@ from agents.symbolic.ledger import Claim
 from agents.symbolic.linking import Linker
 from agents.symbolic.naming import Namer
 from agents.symbolic.numbers import DIGITS, find_quantities, read_digits
-from domain import Reason, Refusal
+from domain import MAX_TEXT, Reason, Refusal
 
-MAX_TEXT = 10_000
-"""Characters of a question and of a solution that are read into a derivation, ..."""
 MAX_NUMBERS = 200
-"""... numbers in the question and operations in the solution: to tie them together takes quadratic time."""
+"""In the question, and operations in the solution: to tie them to each other takes quadratic time."""
 
 _MARK = re.compile(r"<<([^<>]*)>>")
 _ASSERTED = re.compile(rf"=\s*[$€£]?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Problem
+from domain import MAX_TEXT, Problem
 from errors import ProblemSetError, one_line
 from graph.nodes.report import as_line
 from main import main
-from problems.jsonl import MAX_TEXT, make_problem, read_jsonl
+from problems.jsonl import make_problem, read_jsonl
 from storage.records import ProblemRecord
 from storage.store import Lesson, Store
 from tests.hostile_text.strategies import bounded

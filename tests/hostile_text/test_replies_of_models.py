@@ -14,10 +14,9 @@ from agents.calling.caller import Caller
 from agents.calling.prices import FREE
 from agents.calling.purse import Purse
 from agents.calling.request import Finish, ModelReply, ModelRequest
-from agents.symbolic.parse import MAX_TEXT
 from agents.synthesizer import Drafted, ModelSynthesizer
 from agents.verifier import Verifier
-from domain import Draft, Operator, Reason, Refusal
+from domain import MAX_TEXT, Draft, Operator, Reason, Refusal
 from storage.call_cache import CallCache
 from tests.agents.symbolic.parents import BEADS
 from tests.hostile_text.texts import TERMINAL

@@ -12,11 +12,11 @@ from agents.equations import MAX_LENGTH, Refused, read_equation
 from agents.prompting import quote
 from agents.replies import read_parts
 from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import MAX_TEXT, derive
+from agents.symbolic.parse import derive
 from agents.thoughts import known, thought
 from agents.verifier import MAX_TEXT as LONGEST_RATIONALE
 from agents.verifier import Verifier
-from domain import Reason, Refusal
+from domain import MAX_TEXT, Reason, Refusal
 from matching import masked
 from problems.numbers import parse_number
 
@@ -122,8 +122,8 @@ def test_a_long_rationale_is_judged_in_time(piece: str, verifier: Verifier) -> N
 
 
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
-def test_a_reply_of_a_megabyte_is_read_in_time(piece: str) -> None:
-    text = filled(piece, 2**20)
+def test_a_reply_of_a_quarter_of_a_megabyte_is_read_in_time(piece: str) -> None:
+    text = filled(piece, 2**18)
     assert seconds(lambda: read_parts(f"  <think>{text}", ("answer",))) < SECONDS
     assert seconds(lambda: read_parts(text, ("problem", "answer"))) < SECONDS
     assert seconds(lambda: quote(text)) < SECONDS
