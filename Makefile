@@ -1,7 +1,8 @@
 PYTHON ?= python3
 ARGS ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
-.PHONY: run test test-hostile check bench audit clean
+SECONDS ?= 120
+.PHONY: run test test-hostile fuzz check bench audit clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
@@ -37,6 +38,14 @@ bench: .venv/installed-dev
 	.venv/bin/python benchmarks/train_speed.py
 	.venv/bin/python benchmarks/call_speed.py
 
+# The parsers on texts that a search guided by coverage makes up. `make fuzz SECONDS=3600` for an hour.
+fuzz: .venv/installed-fuzz
+	.venv/bin/python -m fuzz --seconds $(SECONDS)
+
+.venv/installed-fuzz: .venv/installed-dev requirements-fuzz.lock
+	$(PIP) --no-deps --require-hashes -r requirements-fuzz.lock
+	touch $@
+
 # Known vulnerabilities of the locked packages; needs the network for the published advisories.
 audit:
 	$(PYTHON) -m venv .venv-audit
@@ -44,4 +53,4 @@ audit:
 	.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-audit .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-audit build/fuzz .mypy_cache .pytest_cache .ruff_cache .coverage*

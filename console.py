@@ -15,12 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from errors import printable
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
 from graph.run import DATABASE, open_store
 from graph.state import UNTAUGHT
 from graph.state import Progress as PhaseProgress
+from settings import Settings
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 
@@ -44,6 +46,11 @@ def terminal(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
+def shown(text: str) -> Text:
+    """Text from outside as a line: rich reads no markup in it, the terminal no escapes."""
+    return Text(printable(text))
+
+
 class RunView:
     """Shows a run while it goes on; a `graph.state.Listener`."""
 
@@ -59,11 +66,11 @@ class RunView:
     def __enter__(self) -> Self:
         if self.console.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}", style="dim"),
+                TextColumn("{task.fields[note]}", style="dim", markup=False),
                 console=self.console,
                 transient=True,
             )
@@ -86,11 +93,11 @@ class RunView:
             self._draw(self._bar, progress)
 
     def noticed(self, text: str) -> None:
-        self.console.print(Text(text))
+        self.console.print(shown(text))
 
     def evaluated(self, round: int) -> None:
         if self.folder is not None:
-            self.console.print(Text(round_line(open_store(self.folder).summary(), round)))
+            self.console.print(shown(round_line(open_store(self.folder).summary(), round)))
 
     def _draw(self, bar: Progress, progress: PhaseProgress) -> None:
         total = progress.total or None
@@ -99,7 +106,7 @@ class RunView:
                 bar.remove_task(self._task)
             self._task = bar.add_task(_title(progress), total=total, note="")
             self._phase = (progress.phase, progress.round)
-        bar.update(self._task, completed=progress.done, total=total, note=progress.note)
+        bar.update(self._task, completed=progress.done, total=total, note=printable(progress.note))
 
     def _say(self, progress: PhaseProgress) -> None:
         ended = 0 < progress.total == progress.done
@@ -107,7 +114,7 @@ class RunView:
         if ended or due:
             self._said = monotonic()
             note = f" ({progress.note})" if progress.note else ""
-            self.console.print(Text(f"{_title(progress)}: {progress.done} of {progress.total}{note}"))
+            self.console.print(shown(f"{_title(progress)}: {progress.done} of {progress.total}{note}"))
 
 
 def _title(progress: PhaseProgress) -> str:
@@ -169,7 +176,8 @@ def round_table(summary: Summary) -> Table:
         show_edge=False,
         title_justify="left",
     )
-    for heading in ("round", "problems\nnew", "quaran-\ntined", "easy\nhard", "dev\n+ -", *names):
+    headings = map(Text, ("round", "problems\nnew", "quaran-\ntined", "easy\nhard", "dev\n+ -"))
+    for heading in (*headings, *map(shown, names)):
         table.add_column(heading, justify="right", no_wrap=True)
     untaught = {entry["name"]: _cell(entry) for entry in summary["baseline"]["evaluations"]}
     table.add_row("untaught", "", "", "", "", *(untaught.get(name, "") for name in names))
@@ -195,7 +203,7 @@ def cost_line(total: TotalUsage) -> str:
 
 
 def is_finished(summary: Summary) -> bool:
-    last = summary["settings"]["rounds"]
+    last = Settings.from_json(summary["settings"]).rounds
     return any(row["round"] == last and row["evaluations"] for row in summary["rounds"])
 
 
@@ -203,9 +211,9 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
     """The table by round, where everything is, and what to try next."""
     console.print(round_table(summary))
     if summary["cost"]["total"]["calls"]:
-        console.print(Text(cost_line(summary["cost"]["total"])))
+        console.print(shown(cost_line(summary["cost"]["total"])))
     if not is_finished(summary):
-        console.print(Text(f"not finished; go on with: python main.py resume {folder}"))
+        console.print(shown(f"not finished; go on with: python main.py resume {folder}"))
     if not (folder / STUDENT).exists():
         if is_finished(summary):
             console.print(Text("student   none: on the dev set every round did harm to the untaught one"))
@@ -219,15 +227,15 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         "          " + f"python main.py verify {folder}",
     )
     for line in lines:
-        console.print(Text(line))
+        console.print(shown(line))
 
 
 def show_plan(console: Console, preview: Preview) -> None:
     """The problems of a run, and the calls to models that it would make."""
     for name, count in preview.problems.items():
-        console.print(Text(f"{name}: {count} problems"))
+        console.print(shown(f"{name}: {count} problems"))
     if not preview.expenses:
-        console.print(Text("No agent asks a model: no calls, no cost."))
+        console.print(shown("No agent asks a model: no calls, no cost."))
         return
     console.print(expense_table(preview.expenses))
 
@@ -238,7 +246,7 @@ def expense_table(expenses: Sequence[Expense]) -> Table:
         table.add_column(heading, justify="left" if heading in ("agent", "model") else "right")
     for row in expenses:
         counts = (str(n) for n in (row.calls, row.prompt_tokens, row.completion_tokens))
-        table.add_row(str(row.round), row.agent, row.model, *counts, _dollars(row.cost_usd))
+        table.add_row(str(row.round), row.agent, shown(row.model), *counts, _dollars(row.cost_usd))
     costs = [row.cost_usd for row in expenses]
     known = None if None in costs else fsum(cost or 0 for cost in costs)
     counted = ("calls", "prompt_tokens", "completion_tokens")
@@ -254,10 +262,10 @@ def _dollars(cost: float | None) -> str:
 
 def show_evaluations(console: Console, evaluations: Sequence[EvaluationSummary]) -> None:
     for entry in evaluations:
-        console.print(Text(f"{entry['name']}: {entry['correct']} of {entry['n']} right, {_accuracy(entry)}"))
+        console.print(shown(f"{entry['name']}: {entry['correct']} of {entry['n']} right, {_accuracy(entry)}"))
 
 
 def show_checks(console: Console, checks: Sequence[Check]) -> None:
     width = max(len(check.name) for check in checks)
     for check in checks:
-        console.print(Text(f"{'ok     ' if check.ok else 'missing'}  {check.name:<{width}}  {check.detail}"))
+        console.print(shown(f"{'ok     ' if check.ok else 'missing'}  {check.name:<{width}}  {check.detail}"))

@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 
+MAX_TEXT = 10_000
+"""Characters of a question, and of its worked solution; no word problem needs a tenth of it."""
+
 
 class Operator(StrEnum):
     """How a new problem is made from its parent."""

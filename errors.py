@@ -2,6 +2,42 @@
 
 from __future__ import annotations
 
+from reprlib import Repr
+
+_BRIEF = Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxlong, _BRIEF.maxother = 2, 100, 100, 100
+
+LONGEST_LINE = 2000
+"""Characters; what is left out of a longer line stands in its middle."""
+
+
+def printable(text: str) -> str:
+    """The text with a blank for all that would break a line, steer a terminal or turn the reading order."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def one_line(text: str) -> str:
+    """A message of a line, without runs of blanks and of a length that a person can read."""
+    line = " ".join(printable(text).split())
+    if len(line) <= LONGEST_LINE:
+        return line
+    half = LONGEST_LINE // 2
+    return f"{line[:half]} [...] {line[-half:]}"
+
+
+def brief(value: object) -> str:
+    """What `repr` says of a value from outside, however long or deep that is."""
+    return _BRIEF.repr(value)
+
+
+def is_unicode(text: str) -> bool:
+    """False where it has half a character, as paths and JSON can: no file and no database would take it."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
 
 class FddError(Exception):
     """Base of the errors that end a command with one line instead of a traceback."""

@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from errno import ENAMETOOLONG
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from errors import FddError, StoppedError, UsageError
+from errors import FddError, StoppedError, UsageError, one_line
 from settings import LIMITS, POLICY, Settings, add_options, cache_folder, load_settings
 
 if TYPE_CHECKING:
@@ -50,11 +52,11 @@ def main(arguments: Sequence[str]) -> int:
     except FddError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks or anything else that would move a terminal's cursor."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    except OSError as error:
+        if error.errno != ENAMETOOLONG:
+            raise
+        print(f"error: {one_line(str(error))}; give a shorter name", file=sys.stderr)
+        return 2
 
 
 def build_parser(arguments: Sequence[str]) -> ArgumentParser:
@@ -284,4 +286,6 @@ def print_json(value: object) -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name need not exist in the terminal's encoding
     sys.exit(main(sys.argv[1:]))

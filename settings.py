@@ -10,13 +10,14 @@ import tomllib
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, PositiveInt, TypeAdapter, ValidationError
 
 from agents.calling.config import CallConfig
-from errors import UsageError
+from errors import StoreError, UsageError, brief, is_unicode
 from problems.config import ProblemSettings
 from training.config import Device, FineTuneConfig, GenerateConfig
 
@@ -37,6 +38,9 @@ STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
     }
 }
 """Defaults of their own: the tiny student shows in seconds that everything works, and learns nothing."""
+
+INTEGER_BITS = 63
+"""Of the database's integers, the sign aside."""
 
 SYMBOLIC = "symbolic"
 """The agents that need no model."""
@@ -137,10 +141,7 @@ class Settings:
     def with_limits(self, given: Mapping[str, object]) -> Settings:
         """The same run with other `LIMITS`, by their keys; UsageError for what is no limit."""
         calls = {**asdict(self.calls), **{key.removeprefix("calls."): value for key, value in given.items()}}
-        try:
-            return _SETTINGS.validate_python({**self.to_json(), "calls": calls})
-        except ValidationError as error:
-            raise UsageError(_explain(error)) from None
+        return _read({**self.to_json(), "calls": calls})
 
     def to_json(self) -> dict[str, JsonValue]:
         values: dict[str, JsonValue] = _SETTINGS.dump_python(self, mode="json")
@@ -148,7 +149,11 @@ class Settings:
 
     @staticmethod
     def from_json(values: Mapping[str, object]) -> Settings:
-        return _SETTINGS.validate_python(values)
+        """What `to_json` gave; StoreError for anything else."""
+        try:
+            return _SETTINGS.validate_python(values)
+        except ValidationError as error:
+            raise StoreError(f"the settings stored with the run are none: {_explain(error)}") from None
 
 
 _SETTINGS = TypeAdapter(Settings)
@@ -172,7 +177,11 @@ class Option:
 
     @property
     def default(self) -> object:
-        value: object = Settings(rounds=1)
+        return self.of(Settings(rounds=1))
+
+    def of(self, settings: Settings) -> object:
+        """Its value, a list of names with commas."""
+        value: object = settings
         for name in self.key.split("."):
             value = getattr(value, name)
         return ",".join(value) if isinstance(value, tuple) else value
@@ -328,12 +337,32 @@ def load_settings(
         for part in tables:
             table = table.setdefault(part, {})  # type: ignore[assignment]
         table[name] = value
-    try:
-        settings = _SETTINGS.validate_python(nested)
-    except ValidationError as error:
-        raise UsageError(_explain(error)) from None
+    settings = _read(nested)
     _check_solver(settings)
     return settings
+
+
+def _read(values: Mapping[str, object]) -> Settings:
+    try:
+        settings = _SETTINGS.validate_python(values)
+    except ValidationError as error:
+        raise UsageError(_explain(error)) from None
+    for option in OPTIONS:
+        value = option.of(settings)
+        if fault := _fault(value):
+            raise UsageError(f"{option.flag} {brief(value)}: {fault}")
+    return settings
+
+
+def _fault(value: object) -> str | None:
+    """Why a value of the right type cannot be stored with the run all the same."""
+    if isinstance(value, float) and not isfinite(value):
+        return "give a finite number"
+    if isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+        return f"give a number of at most {INTEGER_BITS} bits"
+    if isinstance(value, str) and ("\0" in value or not is_unicode(value)):
+        return "give it in UTF-8, without NUL"
+    return None
 
 
 def _check_solver(settings: Settings) -> None:
@@ -355,16 +384,16 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
     try:
-        tables = tomllib.loads(file.read_text("utf-8"))
+        settings = dict(_flatten(tomllib.loads(file.read_text("utf-8"))))
     except OSError as error:
         raise UsageError(f"cannot read settings file {str(file)!r}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"settings file {str(file)!r} is not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"settings file {str(file)!r} is not TOML that can be read: {error}") from None
     known = {option.key for option in OPTIONS}
-    for key, value in _flatten(tables):
+    for key, value in settings.items():
         if key not in known:
             raise UsageError(
-                f"unknown setting {key!r} in {str(file)!r}: known are {', '.join(sorted(known))}"
+                f"unknown setting {brief(key)} in {str(file)!r}: known are {', '.join(sorted(known))}"
             )
         yield key, value
 
@@ -381,4 +410,4 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
     flag = next((option.flag for option in OPTIONS if option.key == key), key)
-    return f"{flag} {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    return f"{flag} {brief(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"

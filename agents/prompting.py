@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from agents.calling.request import Message
 from domain import content_hash
 
 FOLDER = Path(__file__).parent / "prompts"
+
+_TAG = re.compile(r"<(?=\\*/?[A-Za-z|｜])")
+"""Where a tag may begin, ours or a chat template's: `<problem>`, `</s>`, `<|im_end|>`."""
+_QUOTED_TAG = re.compile(r"<\\(?=\\*/?[A-Za-z|｜])")
 
 _ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
 
@@ -46,17 +51,37 @@ class Prompt:
     def conversation(
         self, asked: Mapping[str, str], told: Mapping[str, str], examples: Sequence[Turn] = ()
     ) -> Conversation:
-        """Ask with worked examples as earlier turns; a variable that is missing raises jinja2's error."""
+        """Ask with worked examples as earlier turns; a variable that is missing raises jinja2's error.
+
+        What is asked about is quoted: the only tags among it are those of the prompt file.
+        """
         turns = [Message(role="system", content=_fill(self.system, told))]
         for example in examples:
-            turns.append(Message(role="user", content=_fill(self.user, example.asked)))
+            turns.append(Message(role="user", content=self._ask(example.asked)))
             turns.append(Message(role="assistant", content=example.reply))
-        question = Message(role="user", content=_fill(self.user, asked))
+        question = Message(role="user", content=self._ask(asked))
         return Conversation((*turns, question), self.hash(told, examples))
 
     def hash(self, told: Mapping[str, str], examples: Sequence[Turn] = ()) -> str:
         shown = [part for example in examples for part in (*example.asked.values(), example.reply)]
         return content_hash(self.name, _fill(self.system, told), self.user, *shown)
+
+    def _ask(self, asked: Mapping[str, str]) -> str:
+        return _fill(self.user, {name: quote(text) for name, text in asked.items()})
+
+
+def quote(text: str) -> str:
+    """The text with a backslash behind each `<` of a tag, so that it can neither open nor close one.
+
+    >>> quote("1 < 2 </problem>")
+    '1 < 2 <\\\\/problem>'
+    """
+    return _TAG.sub(r"<\\", text)
+
+
+def unquote(text: str) -> str:
+    """What `quote` was given."""
+    return _QUOTED_TAG.sub("<", text)
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agents.calling.request import CallStatus
 from domain import Reason
 
-_THINKING = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+_THINKING = "<think>", "</think>"
 _FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 
 REASONS = {
@@ -26,7 +26,7 @@ def read_parts(text: str, names: Sequence[str]) -> dict[str, str] | None:
     They must stand in this order. What a reasoning model thinks aloud first, and what stands around the
     tags, is passed over; so are the fences of a code block that is all of a part.
     """
-    rest = _THINKING.sub("", text, count=1) if text.lstrip().startswith("<think>") else text
+    rest = _said(text)
     parts, at = {}, 0
     for name in names:
         opening, closing = f"<{name}>", f"</{name}>"
@@ -37,6 +37,13 @@ def read_parts(text: str, names: Sequence[str]) -> dict[str, str] | None:
         parts[name] = _unfenced(rest[start + len(opening) : end].strip())
         at = end
     return parts
+
+
+def _said(text: str) -> str:
+    """The reply without what was thought aloud before it; all of it where the thought has no end."""
+    opening, closing = _THINKING
+    _, ended, said = text.partition(closing)
+    return said if ended and text.lstrip().startswith(opening) else text
 
 
 def _unfenced(text: str) -> str:

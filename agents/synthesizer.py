@@ -16,7 +16,7 @@ from agents.symbolic.numbers import read_digits
 from agents.symbolic.parse import derive
 from agents.symbolic.similar import similar
 from agents.thoughts.cot import read_answer
-from domain import Band, Draft, Operator, Problem, Reason, Refusal
+from domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
 
 Drafted = Answer[Draft | Refusal]
 """A new problem, or why there is none."""
@@ -130,6 +130,8 @@ def _read_draft(parts: dict[str, str]) -> Draft | Refusal:
     if answer is None or not (parts["problem"] and parts["solution"]):
         detail = f"the answer {parts['answer'][:40]!r} is no number" if parts["answer"] else "an empty part"
         return Refusal(reason=Reason.MALFORMED, detail=detail)
+    if max(len(parts["problem"]), len(parts["solution"])) > MAX_TEXT:
+        return Refusal(reason=Reason.MALFORMED, detail=f"more than {MAX_TEXT} characters")
     return Draft(question=parts["problem"], solution=parts["solution"], answer=answer)
 
 

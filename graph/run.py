@@ -16,7 +16,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agents.thoughts import thought
 from agents.verifier import Verifier
-from errors import StoreError, UsageError
+from errors import StoreError, UsageError, is_unicode
 from graph import plan
 from graph.build import STEPS_PER_ROUND, build_run
 from graph.crew import Agents, assembled, check_roles, find_models, price_of
@@ -49,6 +49,7 @@ def start(
     Raises `UsageError` for what the user can mend, `StoppedError` when `should_stop` said so, else
     `RunFailedError`.
     """
+    check_path(folder)
     if folder.exists():
         raise UsageError(
             f"the run folder {str(folder)!r} exists: continue that run with "
@@ -155,7 +156,13 @@ def proceed(
     return result.value
 
 
+def check_path(folder: Path) -> None:
+    if not is_unicode(str(folder.absolute())):
+        raise UsageError(f"the run folder {str(folder)!r} has a path that is no UTF-8: take another name")
+
+
 def open_store(folder: Path) -> Store:
+    check_path(folder)
     if not (folder / DATABASE).is_file():
         raise UsageError(
             f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `python main.py --rounds N`"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from domain import Problem, problem_id
-from errors import ProblemSetError
+from domain import MAX_TEXT, Problem, problem_id
+from errors import ProblemSetError, brief, is_unicode
 from problems.numbers import parse_number
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -38,12 +38,10 @@ def make_problem(question: object, answer: object, *, source: str, where: str) -
     answer = _text(answer, "answer", where)
     solution, mark, final = answer.rpartition("####")
     if not mark:
-        raise ProblemSetError(f"{where}: field 'answer' has no final line `#### N`: {_excerpt(answer)}")
+        raise ProblemSetError(f"{where}: field 'answer' has no final line `#### N`: {brief(answer)}")
     value = parse_number(final)
     if value is None:
-        raise ProblemSetError(
-            f"{where}: field 'answer' ends in {_excerpt(final.strip())}, which is no number"
-        )
+        raise ProblemSetError(f"{where}: field 'answer' ends in {brief(final.strip())}, which is no number")
     return Problem(
         id=problem_id(question, value),
         question=question,
@@ -64,31 +62,42 @@ def _problems(path: Path, data: bytes) -> Iterator[Problem]:
 
 def _row(line: bytes, where: str) -> dict[str, object]:
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = json.loads(line.decode("utf-8"), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
-        raise ProblemSetError(f"{where}: not UTF-8 at byte {error.start + 1}") from error
+        raise ProblemSetError(
+            f"{where}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8"
+        ) from error
     except json.JSONDecodeError as error:
         raise ProblemSetError(f"{where}: not JSON at column {error.colno}: {error.msg}") from error
     except (ValueError, RecursionError) as error:
         raise ProblemSetError(f"{where}: not JSON that can be read: {error}") from error
     if not isinstance(row, dict):
-        raise ProblemSetError(f"{where}: not a JSON object but {_excerpt(str(row))}")
+        raise ProblemSetError(f"{where}: not a JSON object but {brief(row)}")
     return row
+
+
+def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """Raises ValueError for a key that stands twice: it is anybody's guess which of the values is meant."""
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {brief(key)} stands twice in one object")
+        found[key] = value
+    return found
 
 
 def _text(value: object, field: str, where: str) -> str:
     if value is None:
         raise ProblemSetError(f"{where}: field {field!r} is missing")
     if not isinstance(value, str):
-        raise ProblemSetError(f"{where}: field {field!r} is not text but {_excerpt(str(value))}")
+        raise ProblemSetError(f"{where}: field {field!r} is not text but {brief(value)}")
     if not value.strip():
         raise ProblemSetError(f"{where}: field {field!r} is empty")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ProblemSetError(f"{where}: field {field!r} has half a character: {error.reason}") from error
+    if len(value) > MAX_TEXT:
+        raise ProblemSetError(
+            f"{where}: field {field!r} has {len(value):,} characters, {brief(value)}; "
+            f"shorten it to {MAX_TEXT:,} or take the problem out"
+        )
+    if not is_unicode(value):
+        raise ProblemSetError(f"{where}: field {field!r} has half a character: {brief(value)}")
     return value.strip()
-
-
-def _excerpt(text: str, width: int = 40) -> str:
-    return repr(text if len(text) <= width else f"{text[:width]}...")

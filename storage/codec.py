@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -12,11 +13,15 @@ from types import UnionType
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
 from domain import content_hash
+from errors import StoreError, brief
 from storage.records import HASHED_RECORDS, EventRecord, Record
 
 Value = str | int | float | bool | datetime | None
 
 R = TypeVar("R", bound=Record)
+
+_FRACTION = re.compile(r"-?\d+(?:/\d+)?", re.ASCII)
+"""As `str(Fraction)` writes it; of `1e999999999` it could not even be computed."""
 
 
 def columns(record: type[Record]) -> tuple[str, ...]:
@@ -29,8 +34,19 @@ def encode(record: Record) -> tuple[Value, ...]:
 
 
 def decode(record: type[R], row: Sequence[object]) -> R:
+    """The record of a row; StoreError for a value that `encode` could not have written."""
     kinds = _KINDS[record]
-    return record(**{name: _typed(kinds[name], value) for name, value in zip(kinds, row, strict=True)})
+    values = {}
+    for name, value in zip(kinds, row, strict=True):
+        try:
+            values[name] = _typed(kinds[name], value)
+        except (ValueError, ZeroDivisionError, RecursionError):
+            key = " ".join(brief(row[columns(record).index(part)]) for part in record.key)
+            raise StoreError(
+                f"{record.table} {key}: {name} cannot be {brief(value)}; "
+                "somebody else wrote this row, or it is damaged"
+            ) from None
+    return record(**values)
 
 
 def row_hash(record: type[Record], row: Sequence[object]) -> str:
@@ -67,12 +83,18 @@ def _typed(kind: object, value: object) -> object:
         return value.replace(tzinfo=UTC)
     if isinstance(value, str):
         if kind is Fraction:
-            return Fraction(value)
+            return _fraction(value)
         if isinstance(kind, type) and issubclass(kind, StrEnum):
             return kind(value)
         if get_origin(kind) is Mapping:
             return json.loads(value)
     return value
+
+
+def _fraction(text: str) -> Fraction:
+    if not _FRACTION.fullmatch(text):
+        raise ValueError(text)
+    return Fraction(text)
 
 
 def _tagged(value: object) -> str:

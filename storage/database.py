@@ -19,6 +19,8 @@ LOCK_PATIENCE = 10.0
 """Seconds that a transaction waits for another process to let go of the file."""
 _FIRST_WAIT = 0.005
 _LONGEST_WAIT = 0.1
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False}
+"""A table of a file from elsewhere may be a query over other files, or over the network."""
 _SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration")
 
 
@@ -62,7 +64,8 @@ class Database:
         wait = _FIRST_WAIT
         while True:
             try:
-                return duckdb.connect(self.path, read_only=read_only)
+                # Absolute, for DuckDB takes the beginning of `md:x` for the name of a service on the network.
+                return duckdb.connect(self.path.absolute(), read_only=read_only, config=_CONFIG)
             except duckdb.Error as error:
                 if not any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT):
                     raise

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import duckdb
 
+from errors import StoreError, brief
 from storage.records import Json
 from storage.usage import CostSummary, summarize_cost
 
@@ -81,7 +82,10 @@ class Summary(TypedDict):
 
 
 def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
-    run, settings = connection.execute("SELECT id, settings FROM runs").fetchall()[0]
+    runs = connection.execute("SELECT id, settings FROM runs").fetchall()
+    if len(runs) != 1:
+        raise StoreError(f"the database has {len(runs)} runs instead of one; is it that of a run?")
+    [(run, settings)] = runs
     rounds = connection.execute(
         """
         SELECT round FROM rationales UNION SELECT round FROM rounds
@@ -90,7 +94,7 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
     ).fetchall()
     return {
         "run": run,
-        "settings": json.loads(settings),
+        "settings": _read(settings),
         "baseline": {"evaluations": _evaluations(connection, BASELINE_ROUND)},
         "rounds": [_round(connection, number) for (number,) in rounds],
         "cost": summarize_cost(connection),
@@ -122,7 +126,7 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
         "quarantined": sum(outcomes.values()),
         "failed": failed,
         "quarantine_reasons": outcomes,
-        "removed": json.loads(removed[0]) if removed else {},
+        "removed": _read(removed[0]) if removed else {},
         "easy": bands.get("easy", 0),
         "mixed": bands.get("mixed", 0),
         "hard": bands.get("hard", 0),
@@ -150,6 +154,16 @@ def _evaluations(connection: duckdb.DuckDBPyConnection, number: int) -> list[Eva
         {"name": name, "n": n, "correct": correct, "accuracy": accuracy, "low": low, "high": high}
         for name, n, correct, accuracy, low, high in rows
     ]
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise StoreError(f"{brief(text)} is no JSON object; somebody else wrote this row, or it is damaged")
+    return found
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, query: str, number: int) -> dict[str, int]:

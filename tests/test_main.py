@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from errors import one_line
 from graph.run import start
-from main import main, one_line
+from main import main
 from tests.graph.killed_run import tiny_settings
 from tests.graph.test_run import Recorder
 

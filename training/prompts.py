@@ -15,23 +15,33 @@ Turn = dict[str, str]
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example] = ()
 ) -> list[int]:
-    """Token ids up to where the student starts to write; worked examples stand before as earlier turns."""
+    """Token ids up to where the student starts to write; worked examples stand before as earlier turns.
+
+    What looks like a special token in a question or an example is read as the characters it is made of.
+    """
     if not tokenizer.chat_template:
-        return list(tokenizer(plain_prompt(question, cue, shots), add_special_tokens=True)["input_ids"])
+        return _literal_ids(tokenizer, plain_prompt(question, cue, shots), begin=True)
     try:
-        text = render(tokenizer, with_system_turn(question, cue, shots))
+        return _turn_ids(tokenizer, with_system_turn(question, cue, shots))
     except TemplateError:
-        text = render(tokenizer, without_system_turn(question, cue, shots))
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+        return _turn_ids(tokenizer, without_system_turn(question, cue, shots))
 
 
 def rationale_ids(tokenizer: PreTrainedTokenizerBase, rationale: str) -> list[int]:
     """Token ids that the student shall write, the end mark included."""
-    return [*tokenizer(rationale, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    return [*_literal_ids(tokenizer, rationale, begin=False), tokenizer.eos_token_id]
 
 
-def render(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> str:
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+def _turn_ids(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> list[int]:
+    ids = tokenizer.apply_chat_template(
+        turns, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
+    )
+    return list(ids)
+
+
+def _literal_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, begin: bool) -> list[int]:
+    """`begin`: with the token that begins every text, where there is one."""
+    return list(tokenizer(text, add_special_tokens=begin, split_special_tokens=True)["input_ids"])
 
 
 def with_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:

@@ -65,9 +65,9 @@ def _read(file: Path) -> dict[str, Price]:
         return _PRICES.validate_python(tomllib.loads(file.read_text("utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read price file {str(file)!r}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"price file {str(file)!r} is not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = " ".join(str(part) for part in first["loc"])
         raise UsageError(f"price file {str(file)!r}: {key}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"price file {str(file)!r} is not TOML that can be read: {error}") from None

@@ -188,11 +188,11 @@ class _Scanner:
             start = self.at
             try:
                 equation = self._equation()
-            except (UnreadableError, ZeroDivisionError):
+            except (UnreadableError, ArithmeticError) as error:
                 # What is too long or too deep is passed over whole: reading it again from each of its
                 # numbers would take quadratic time.
                 too_much = self.operands > MAX_OPERANDS or self.depth > MAX_DEPTH
-                self.at = self.at if too_much else start + 1
+                self.at = self.at if too_much or isinstance(error, OverflowError) else start + 1
                 continue
             if len(equation.segments) > 1 or equation.segments[0].is_operation:
                 yield equation
@@ -210,7 +210,7 @@ class _Scanner:
             self.at += 1
             try:
                 segments.append(self._segment())
-            except (UnreadableError, ZeroDivisionError):
+            except (UnreadableError, ArithmeticError):
                 break
         self.at = mark
         return Equation(tuple(segments))

@@ -19,6 +19,10 @@ OPERATORS: Mapping[Sign, Callable[[Fraction, Fraction], Fraction]] = {
 }
 
 
+MAX_BITS = 1000
+"""Of numerators and denominators; what is longer than these 300 digits is no quantity of a word problem."""
+
+
 class Form(StrEnum):
     """How a number is written in a question."""
 
@@ -101,7 +105,10 @@ class Derivation:
 
 
 def evaluate(expression: Expression, givens: Sequence[Fraction], results: Sequence[Fraction]) -> Fraction:
-    """The exact value of an expression; ZeroDivisionError where it has none."""
+    """The exact value of an expression.
+
+    ArithmeticError where it has none: ZeroDivisionError, or OverflowError for more than `MAX_BITS`.
+    """
     match expression:
         case Given(index):
             return givens[index]
@@ -110,7 +117,10 @@ def evaluate(expression: Expression, givens: Sequence[Fraction], results: Sequen
         case Constant(value):
             return value
         case Operation(sign, left, right):
-            return OPERATORS[sign](evaluate(left, givens, results), evaluate(right, givens, results))
+            value = OPERATORS[sign](evaluate(left, givens, results), evaluate(right, givens, results))
+            if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+                raise OverflowError
+            return value
 
 
 def leaves(expression: Expression) -> Iterator[Given | Result | Constant]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ class KeyPoints(NamedTuple):
 NOTHING_TOLD = "All that is known stands in the question."
 """The fact about a question that is nothing but the asking."""
 
+NOTHING_ASKED = "What is the answer"
+"""The core of a question whose last sentence has no words."""
+
 
 class Span(NamedTuple):
     """A piece of a question."""
@@ -33,6 +37,8 @@ class Span(NamedTuple):
 _STOP = re.compile(r"[.!?]['\"”’)]*\s+|\n+")
 _TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St)$")
 _UNIT = re.compile(r"\b(?:oz|ft|lbs?|sq|vs|etc|approx|[ap]\.m|[A-Z]\.[A-Z])$")
+_SHORTENED = 10
+"""Characters in which these are to be seen."""
 _HOW = r"how (?:many|much|long|old|far|fast|tall|heavy|high|big|large|deep|wide|often|soon)"
 _WHAT = r"what(?:['’]s)?|calculate|find(?: out)?|determine|compute"
 _PREPOSITION = r"(?:by|in|at|for|of|to|on|with|from|during|over) "
@@ -93,12 +99,14 @@ def read_keypoints(derivation: Derivation) -> KeyPoints:
     sentences = list(_sentences(question))
     asking = sentences.pop(_asking([question[span.start : span.end] for span in sentences]))
     core, conditions = _split(question, asking)
-    told = [span for span in sentences if _tells(span, derivation)] or sentences
+    used = _used(derivation)
+    told = [span for span in sentences if _tells(span, question, used)] or sentences
     name = _protagonist(question)
     if told and not name and told[0] != sentences[0] and _BACKWARD.match(question, told[0].start):
         told.insert(0, sentences[sentences.index(told[0]) - 1])
-    facts = [_fact(question[span.start : span.end]) for span in told]
-    facts += [_fact(_CONDITION.sub("", question[span.start : span.end], count=1)) for span in conditions]
+    pieces = [question[span.start : span.end] for span in told]
+    pieces += [_CONDITION.sub("", question[span.start : span.end], count=1) for span in conditions]
+    facts = [fact for fact in map(_fact, pieces) if fact]
     if name:
         facts = [re.sub(r"^(?:He|She)\b(?!['’])", name, fact) for fact in facts[:1]] + facts[1:]
     return KeyPoints(with_name(core, question), tuple(facts or [NOTHING_TOLD]))
@@ -111,20 +119,20 @@ def with_name(asking: str, question: str) -> str:
 
 
 def _sentences(text: str) -> Iterator[Span]:
-    start = 0
+    start, begin = 0, len(text) - len(text.lstrip())
     for match in _STOP.finditer(text):
-        if _ends(text[: match.start()], text[match.end() :]):
+        if begin < match.start() and _ends(text, match):
             yield _trimmed(text, start, match.end())
             start = match.end()
     if text[start:].strip():
         yield _trimmed(text, start, len(text))
 
 
-def _ends(before: str, after: str) -> bool:
+def _ends(text: str, stop: re.Match[str]) -> bool:
     """Whether the stop between two pieces of text ends a sentence."""
-    return bool(before.strip()) and not (
-        _TITLE.search(before) or (after[:1].islower() and _UNIT.search(before))
-    )
+    before = text[max(0, stop.start() - _SHORTENED) : stop.start()]
+    after = text[stop.end() : stop.end() + 1]
+    return not (_TITLE.search(before) or (after.islower() and _UNIT.search(before)))
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:
@@ -151,7 +159,7 @@ def _split(text: str, sentence: Span) -> tuple[str, list[Span]]:
     if inner and _is_condition(condition := text[inner.start() : end].lstrip(" ,")):
         conditions.append(Span(text.index(condition, inner.start()), end))
         end = inner.start()
-    core = _JOINT.sub("", " ".join(text[start:end].split())).rstrip(" ,.?")
+    core = _JOINT.sub("", " ".join(text[start:end].split())).rstrip(" ,.?") or NOTHING_ASKED
     return core[0].upper() + core[1:] + ("." if _ORDER.match(core) else "?"), conditions
 
 
@@ -168,24 +176,34 @@ def _is_condition(text: str) -> bool:
     return len(bare.split()) >= _LEAST_WORDS and not _UNREAL.search(bare)
 
 
-def _tells(span: Span, derivation: Derivation) -> bool:
-    """Whether it relates things, or has a number that the steps use, be it `half` for the 2 of a division."""
-    if _RELATION.search(derivation.question, span.start, span.end):
-        return True
+def _tells(span: Span, question: str, used: Sequence[int]) -> bool:
+    """Whether it relates things, or has one of the used numbers, which stand at these places, in order."""
+    first = bisect_left(used, span.start)
+    has_number = first < len(used) and used[first] < span.end
+    return has_number or bool(_RELATION.search(question, span.start, span.end))
+
+
+def _used(derivation: Derivation) -> list[int]:
+    """Where the numbers stand that the steps use, be it `half` for the 2 of a division."""
     found = [leaf for step in derivation.steps for leaf in leaves(step.expression)]
     places = {leaf.index for leaf in found if isinstance(leaf, Given)}
     brought = {leaf.value for leaf in found if isinstance(leaf, Constant)} - {0, 1}
-    return any(
-        span.start <= quantity.start < span.end
+    return [
+        quantity.start
         for index, quantity in enumerate(derivation.quantities)
         if index in places or quantity.value in brought or (quantity.value and 1 / quantity.value in brought)
-    )
+    ]
 
 
 def _fact(text: str) -> str:
-    """A sentence or a condition as a statement: without what links it to others, with a full stop."""
+    """A sentence or a condition as a statement: without what links it to others, with a full stop.
+
+    Empty where nothing is left of it.
+    """
     text = _LINK.sub("", " ".join(text.split()))
     text = _END.sub("", text).rstrip("?,;: ")
+    if not text:
+        return ""
     text = text[0].upper() + text[1:]
     return text if text[-1] in '.!"”)' else f"{text}."
 

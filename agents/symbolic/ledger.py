@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -134,12 +134,31 @@ class Ledger:
         known: list[Given | Result] = [Given(index) for index in range(len(self.givens))]
         known += [Result(index) for index, node in enumerate(self.nodes) if node.sound]
         found = {}
-        for pair in itertools.combinations(known, 2):
+        for pair in self._pairs(known, value):
             if not fresh_share or any(map(self._is_fresh_share, pair)):
                 product = self._product(*pair)
-                if self.value(product) == value:
+                if self._comes_to(product, value):
                     found[tuple(sorted(map(self.value, pair)))] = product
         return next(iter(found.values())) if len(found) == 1 else None
+
+    def _pairs(
+        self, known: Sequence[Given | Result], value: Fraction
+    ) -> Iterator[tuple[Given | Result, Given | Result]]:
+        """Those whose product, or a hundredth of it, may be the value; to try all takes quadratic time."""
+        places: defaultdict[Fraction, list[int]] = defaultdict(list)
+        for place, leaf in enumerate(known):
+            places[self.value(leaf)].append(place)
+        for place, leaf in enumerate(known):
+            factor = self.value(leaf)
+            wanted = (value / factor, 100 * value / factor) if factor else ()
+            others = sorted(other for each in wanted for other in places.get(each, ()) if other > place)
+            yield from ((leaf, known[other]) for other in others)
+
+    def _comes_to(self, expression: Expression, value: Fraction) -> bool:
+        try:
+            return self.value(expression) == value
+        except OverflowError:
+            return False
 
     def _product(self, left: Given | Result, right: Given | Result) -> Expression:
         if self.is_percent(left) and not self.is_percent(right):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 
 from agents.symbolic.arithmetic import Equation, Segment, find_equations, value_of
 from agents.symbolic.derivation import (
@@ -20,11 +21,15 @@ from agents.symbolic.ledger import Claim
 from agents.symbolic.linking import Linker
 from agents.symbolic.naming import Namer
 from agents.symbolic.numbers import DIGITS, find_quantities, read_digits
-from domain import Reason, Refusal
+from domain import MAX_TEXT, Reason, Refusal
+
+MAX_NUMBERS = 200
+"""In the question, and operations in the solution: to tie them to each other takes quadratic time."""
 
 _MARK = re.compile(r"<<([^<>]*)>>")
 _ASSERTED = re.compile(rf"=\s*[$€£]?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
 _FINAL_LINE = re.compile(r"^[^\S\n]*####.*$", re.MULTILINE)
+_LONG_NUMBER = re.compile(r"\d[\d,]{300}")
 _SENTENCE_END = re.compile(
     r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)\s+(?=[A-Z$€£\d])|\n+"
 )
@@ -37,6 +42,9 @@ def derive(question: str, solution: str, answer: Fraction, *, repair: bool = Fal
     result is computed again and the corrected value carried on, and plain arithmetic stands in for broken
     calculator marks; the chain must reach the answer all the same.
     """
+    for text in (question, solution):
+        if len(text) > MAX_TEXT or _LONG_NUMBER.search(text):
+            return Refusal(reason=Reason.NO_DERIVATION, detail="the text, or a number in it, is too long")
     found = _assemble(question, solution, answer, repair=repair, plain=False)
     if isinstance(found, Refusal) and repair and "<<" in solution:
         found = _assemble(question, solution, answer, repair=True, plain=True)
@@ -58,7 +66,7 @@ def _marked(sentence: str, marks: Sequence[re.Match[str]], text: str) -> Iterato
     places = [(equation.start, equation.end) for equation in find_equations(text)]
     removed = len(sentence) - len(sentence.lstrip())
     for mark in marks:
-        place = max(mark.start() - removed, 0)
+        place = min(max(mark.start() - removed, 0), len(text))
         removed += len(mark[0])
         after = re.match(r"[$€£]?[\d.,]+\s?%", sentence[mark.end() :])
         content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")
@@ -117,10 +125,14 @@ def _chain(segments: Sequence[Segment]) -> Iterator[tuple[Expression, Fraction |
 def _assemble(
     question: str, solution: str, answer: Fraction, *, repair: bool, plain: bool
 ) -> Derivation | Refusal:
-    claims = tuple(read_claims(solution, plain=plain))
+    quantities = find_quantities(question)
+    claims = tuple(islice(read_claims(solution, plain=plain), MAX_NUMBERS + 1))
+    if max(len(quantities), len(claims)) > MAX_NUMBERS:
+        detail = f"more than {MAX_NUMBERS} numbers in the question or operations in the solution"
+        return Refusal(reason=Reason.NO_DERIVATION, detail=detail)
     asserted = {read_digits(match[1]) for match in _ASSERTED.finditer(solution)}
     asserted -= {claim.written for claim in claims}
-    linker = Linker(question, find_quantities(question), claims, asserted=frozenset(asserted), repair=repair)
+    linker = Linker(question, quantities, claims, asserted=frozenset(asserted), repair=repair)
     root = linker.root(answer)
     if root is None:
         return Refusal(reason=Reason.NO_DERIVATION, detail=linker.fault or f"no step reaches {answer}")

@@ -15,7 +15,7 @@ from agents.symbolic.reckoner import Number, Reckoner, normal
 
 _ONES = "two|three|four|five|six|seven|eight|nine"
 _NUMBER = re.compile(
-    rf"(?P<fraction>(?<![\d/.,])\d+\s?/\s?\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?%|\spercent\b)?"
+    rf"(?P<fraction>(?<![\d/.,])\d+\s?/\s?(?!0+(?!\d))\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?%|\spercent\b)?"
     rf"|\b(?P<word>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(?:one|{_ONES})"
     rf"|{'|'.join(word for word in CARDINALS if word not in ('zero', 'one'))})\b(?!-)",
     re.IGNORECASE,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby, pairwise
 
 from agents.symbolic.arithmetic import find_equations, value_of
-from agents.symbolic.derivation import Derivation, Step
+from agents.symbolic.derivation import Derivation, Expression, Step
 from agents.symbolic.infix import with_values
 from agents.symbolic.numbers import read_digits, write_plain
 from agents.symbolic.parse import read_claims
 from agents.thoughts.base import Outcome, Sandbox
+from agents.values import MAX_DIGITS
 from domain import Reason
 
 ARITHMETIC = """\
@@ -81,7 +83,7 @@ def read_answer(text: str) -> Fraction | None:
     """
     lines = text.strip().splitlines()
     last = _ANSWER.fullmatch(lines[-1].strip()) if lines else None
-    if last is None:
+    if last is None or len(last[0]) > MAX_DIGITS:
         return None
     bottom = int(last["bottom"] or 1)
     if bottom == 0 or (last["whole"] and not last["bottom"]):
@@ -95,10 +97,17 @@ def wrong_arithmetic(text: str) -> str | None:
     shown = text.replace("####", "")  # the mark that would hide its line
     for plain in (True, False) if "<<" in text else (True,):
         for claim in read_claims(shown, plain=plain):
-            value = value_of(claim.expression)
-            if claim.written is not None and claim.written != value:
+            value = _value(claim.expression)
+            if claim.written is not None and value is not None and claim.written != value:
                 return f"`{claim.text[claim.start : claim.end]}`: the value is {write_plain(value)}"
     return _unequal(shown)
+
+
+def _value(expression: Expression) -> Fraction | None:
+    """None for what is too long for any problem: no matter whether it is right."""
+    with suppress(OverflowError):
+        return value_of(expression)
+    return None
 
 
 def _unequal(text: str) -> str | None:
@@ -113,7 +122,8 @@ def _unequal(text: str) -> str | None:
             bare = text[one.end : other.start].strip() == "=" and not _UNIT.match(text, other.end)
             if one.is_operation or one.percent or other.percent or not stands_alone or not bare:
                 continue
-            if value_of(one.expression) != value_of(other.expression):
+            values = _value(one.expression), _value(other.expression)
+            if None not in values and values[0] != values[1]:
                 return f"`{text[one.start : other.end]}`: these are not equal"
     return None
 

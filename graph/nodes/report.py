@@ -63,7 +63,9 @@ def as_line(lesson: Lesson) -> str:
         "parent": problem.parent,
         "operator": problem.operator,
     }
-    return json.dumps(row, ensure_ascii=False)
+    line = json.dumps(row, ensure_ascii=False)
+    # Of the rest some readers break lines at U+2028, and terminals obey some.
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def _link(link: Path, target: Path) -> None:

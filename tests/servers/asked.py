@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field, ValidationError
 
+from agents.prompting import unquote
 from agents.thoughts import thought as find_thought
 from agents.verifier import LONG_NUMBER, MAX_TEXT
 from errors import UsageError
@@ -120,7 +121,7 @@ def _line(prompt: str, label: str) -> str:
 
 def _between(text: str, tag: str) -> str:
     found = re.search(rf"<{tag}>\n(.*?)\n</{tag}>", text, re.DOTALL)
-    return found[1].strip() if found else ""
+    return unquote(found[1].strip()) if found else ""
 
 
 def _missing(what: str) -> str:

@@ -1,0 +1,1 @@
+"""Looks for texts that break the parsers: `make fuzz`, or `python -m fuzz --seconds 3600`."""

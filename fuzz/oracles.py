@@ -1,0 +1,208 @@
+"""What must hold of every text that the derivation and the equation parsers are given.
+
+Each check raises AssertionError where the product computed something wrong. Any other exception is a crash.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import random
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from agents.equations import (
+    MAX_EQUATIONS,
+    Expression,
+    Operation,
+    Refused,
+    evaluate,
+    read_equation,
+    read_expression,
+    solve_equations,
+)
+from agents.symbolic import derivation as derivations
+from agents.symbolic.derivation import Derivation
+from agents.symbolic.harder import harder
+from agents.symbolic.numbers import write_plain
+from agents.symbolic.parse import derive, read_claims
+from agents.symbolic.similar import similar
+from agents.thoughts import eot, known, thought
+from agents.thoughts.base import Outcome
+from agents.values import fault
+from domain import Draft, Problem, Reason, Refusal, problem_id
+
+LIMITS = (Reason.MEMORY_LIMIT, Reason.SYNTAX_ERROR)
+"""What the equation reader says of text beyond its length or depth."""
+
+_SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+_PREFIXES = {ast.UAdd: "+", ast.USub: "-"}
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+class Unsolved:
+    """Leaves whatever is not linear."""
+
+    def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
+        del equations, relations
+        return fault(Reason.RUNTIME_ERROR, f"{unknown!r} is not linear")
+
+
+class Reckoner:
+    """A sandbox for the programs of derivations: chains of assignments, which are equations as well."""
+
+    def run_program(self, source: str) -> Outcome:
+        return self.solve(source.splitlines(), "answer")
+
+    def solve(self, equations: Sequence[str], unknown: str) -> Outcome:
+        return solve_equations(equations, unknown, Unsolved())
+
+
+def check_derivation(question: str, solution: str) -> bool:
+    """Whether a derivation is read that comes to the last result of the solution; if so, it is sound."""
+    claims = [claim for plain in (False, True) for claim in read_claims(solution, plain=plain)]
+    assert all(0 <= claim.start <= claim.end <= len(claim.text) for claim in claims)
+    written = [claim.written for claim in claims if claim.written is not None]
+    if not written:
+        return False
+    read = derive(question, solution, written[-1])
+    if isinstance(read, Refusal):
+        read = derive(question, solution, written[-1], repair=True)
+    if isinstance(read, Refusal):
+        return False
+    assert read.answer == written[-1]
+    check_steps(read)
+    check_rationales(read)
+    check_children(read, solution)
+    return True
+
+
+def check_steps(read: Derivation) -> None:
+    """Every step comes to its value from the numbers of the question and the steps before it."""
+    names = [step.name for step in read.steps]
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and name.isidentifier() and not keyword.iskeyword(name) for name in names)
+    assert all(0 <= q.start < q.end <= len(read.question) for q in read.quantities)
+    givens, results = [quantity.value for quantity in read.quantities], list[Fraction]()
+    for step in read.steps:
+        assert derivations.evaluate(step.expression, givens, results) == step.value
+        results.append(step.value)
+
+
+def check_rationales(read: Derivation) -> None:
+    """In every format the derivation comes to its answer, or is too long for the format."""
+    for name in known():
+        outcome = thought(name).outcome(thought(name).render(read), Reckoner())
+        check_outcome(outcome)
+        assert outcome.value == read.answer or outcome.reason in LIMITS, (name, outcome)
+
+
+def check_children(read: Derivation, solution: str) -> None:
+    """Problems made from it have solutions that reach their answers."""
+    parent = Problem(
+        id=problem_id(read.question, read.answer),
+        question=read.question,
+        answer=read.answer,
+        solution=solution,
+        source="fuzz",
+    )
+    for child in (
+        similar(parent, read, random.Random(0)),
+        harder(parent, read, [parent], random.Random(0)),
+    ):
+        if isinstance(child, Draft):
+            assert isinstance(derive(child.question, child.solution, child.answer), Derivation)
+
+
+def check_equation(text: str) -> bool:
+    """Whether the text is read as an equation; if so, to the tree that Python reads in it."""
+    try:
+        equation = read_equation(text)
+    except Refused as refused:
+        check_outcome(refused.outcome)
+        return False
+    for side, tree in zip(text.split("="), (equation.left, equation.right), strict=True):
+        check_written(tree)
+        assert _python_tree(side) in (None, tree), side
+    return True
+
+
+def check_written(tree: Expression) -> None:
+    """Written down and read again it is the same tree, unless its parentheses are too many."""
+    try:
+        again = read_expression(_written(tree))
+    except Refused as refused:
+        assert refused.outcome.reason in LIMITS
+        return
+    assert again == tree
+
+
+def check_system(text: str) -> bool:
+    """Whether the lines, with their `solve for` line, have a solution; if so, it satisfies every equation."""
+    outcome = eot.THOUGHT.outcome(text, Reckoner())
+    check_outcome(outcome)
+    if outcome.value is None:
+        return False
+    lines = [line.strip() for line in text.splitlines() if line.strip()][:-1]
+    assert len(lines) <= MAX_EQUATIONS
+    names = {name for line in lines for name in _NAME.findall(line)}
+    values = {name: solve_equations(lines, name, Unsolved()).value for name in names}
+    for equation in map(read_equation, lines):
+        left, right = _value(equation.left, values), _value(equation.right, values)
+        assert left is None or right is None or left == right, values
+    return True
+
+
+def check_outcome(outcome: Outcome) -> None:
+    """A value without a fault or a fault without a value, but for wrong arithmetic; one short line."""
+    if outcome.reason is not Reason.WRONG_ARITHMETIC:
+        assert (outcome.value is None) != outcome.reason.accepted
+    assert "\n" not in outcome.detail
+
+
+def _value(expression: Expression, values: Mapping[str, Fraction | None]) -> Fraction | None:
+    """None where a name has no value, or a power is irrational."""
+
+    def name(text: str) -> Fraction:
+        value = values[text]
+        if value is None:
+            raise ArithmeticError
+        return value
+
+    try:
+        found: object = evaluate(expression, Fraction, name)
+    except ArithmeticError:
+        return None
+    return found if isinstance(found, Fraction) else None
+
+
+def _written(tree: Expression) -> str:
+    if isinstance(tree, Operation):
+        return f"({_written(tree.left)} {tree.sign} {_written(tree.right)})"
+    return write_plain(tree) if isinstance(tree, Fraction) else tree
+
+
+def _python_tree(text: str) -> Expression | None:
+    """What Python's own parser makes of the text; None where it is no Python."""
+    try:
+        parsed = ast.parse(f"({text}\n)", mode="eval")
+    except (SyntaxError, ValueError):
+        return None
+    return _translated(parsed.body, f"({text}\n)")
+
+
+def _translated(node: ast.expr, source: str) -> Expression | None:
+    match node:
+        case ast.BinOp(left, sign, right):
+            parts = _translated(left, source), _translated(right, source)
+            return None if None in parts else Operation(_SIGNS[type(sign)], *parts)  # type: ignore[arg-type]
+        case ast.UnaryOp(sign, operand):
+            part = _translated(operand, source)
+            return None if part is None else Operation(_PREFIXES[type(sign)], Fraction(0), part)
+        case ast.Name(name):
+            return name
+        case ast.Constant(int() | float() as value) if not isinstance(value, bool):
+            return Fraction(str(ast.get_source_segment(source, node)))
+        case _:
+            return None

@@ -1,0 +1,73 @@
+"""One parser under libFuzzer, by way of atheris: `python -m fuzz.target NAME FOLDER [libFuzzer's options]`.
+
+What is found is written into the folder, and the search goes on; only hangs end the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["agents"]):
+    from fuzz.oracles import check_derivation, check_equation, check_system
+
+SLOW_SECONDS = 2.0
+"""Of processor time, for texts of at most some thousand characters."""
+
+
+def derivation(text: str) -> None:
+    """The first line is the question."""
+    question, _, solution = text.partition("\n")
+    check_derivation(question, solution)
+
+
+def equation(text: str) -> None:
+    check_system(text)
+    for line in text.splitlines():
+        check_equation(line)
+
+
+TARGETS: dict[str, Callable[[str], None]] = {"derivation": derivation, "equation": equation}
+
+
+def trial(check: Callable[[str], None], folder: Path, data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    began = time.process_time()
+    try:
+        check(text)
+    except AssertionError as error:
+        note(folder, "wrong", text, error)
+    except Exception as error:  # the one place that records what broke
+        note(folder, "crash", text, error)
+    if time.process_time() - began > SLOW_SECONDS:
+        note(folder, "hang", text, None)
+
+
+def note(folder: Path, kind: str, text: str, error: Exception | None) -> None:
+    """Keep a finding once: those that broke at the same place are one."""
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    place = "\n".join(f"{frame.name} {frame.line}" for frame in frames[-2:]) or text
+    name = f"{kind}-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+    if not (folder / name).exists():
+        told = "".join(traceback.format_exception(error)) if error else ""
+        (folder / name).write_text(f"{text}\n\n{told}", "utf-8")
+
+
+def main() -> None:
+    name, folder = sys.argv[1], Path(sys.argv[2])
+
+    def one(data: bytes) -> None:
+        trial(TARGETS[name], folder, data)
+
+    atheris.Setup([sys.argv[0], *sys.argv[3:]], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
