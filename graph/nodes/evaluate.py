@@ -8,7 +8,7 @@ from graph.exam import Exam, Question, config_of, grade, policy_of, sit
 from graph.examples import choose_shots
 from graph.nodes.report import deliver
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
-from storage.records import TAUGHT_SPLITS, EvaluationRecord, evaluation_name
+from storage.records import EvaluationRecord, evaluation_name, is_asked
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -51,7 +51,7 @@ def _evaluate(exam: Exam, context: RunContext) -> None:
     questions = [
         Question(problem=problem, evaluation=evaluation_name(problem.split))
         for problem in store.problems()
-        if problem.split not in TAUGHT_SPLITS
+        if is_asked(problem.split)
     ]
     accuracies = grade(exam, questions, sit(exam, questions, context))
     store.add(
