@@ -43,11 +43,11 @@ def masked(question: str) -> str:
     return _RUN.sub("#", exact_form(question))
 
 
-def grams(question: str, n: int) -> frozenset[tuple[str, ...]]:
-    """Every n words of the masked form that follow each other, without punctuation; none where it is shorter.
+def grams(form: str, n: int) -> frozenset[tuple[str, ...]]:
+    """Every n words of a masked form that follow each other, without punctuation; none where it is shorter.
 
-    >>> sorted(grams("Ann's dog ate 12 bones.", 3))
+    >>> sorted(grams("ann's dog ate # bones.", 3))
     [("ann's", 'dog', 'ate'), ('ate', '#', 'bones'), ('dog', 'ate', '#')]
     """
-    words = _WORDS.findall(masked(question))
+    words = _WORDS.findall(form)
     return frozenset(zip(*(words[start:] for start in range(n)), strict=False))

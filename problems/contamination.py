@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,8 @@ DEV = "dev"
 IN_DOMAIN = "in-domain"
 HELD_OUT = "held-out"
 
+Run = tuple[str, ...]
+"""Words that follow each other."""
 WORDS = 2
 """Length of the runs of words that are compared; chosen with `SHARE` by benchmarks/contamination.py."""
 SHARE = 0.5
@@ -60,36 +62,44 @@ class Decontaminator:
         self._words, self._share = words, share
         self._exact: dict[str, Match] = {}
         self._masked: dict[str, Match] = {}
-        self._wholes: list[tuple[str, Problem, int]] = []
-        """Set, problem and number of runs of words."""
-        self._holders: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-        """Places in `_wholes`, by run of words."""
+        self._wholes: list[tuple[str, Problem, frozenset[Run]]] = []
         for name, problems in sets.items():
             for problem in problems:
                 self._exact.setdefault(exact_form(problem.question), Match("exact", name, problem))
-                if not shares_templates(problem.template, name):
-                    self._masked.setdefault(masked(problem.question), Match("masked", name, problem))
-                    self._add_runs(name, problem)
+                if shares_templates(problem.template, name):
+                    continue
+                form = masked(problem.question)
+                self._masked.setdefault(form, Match("masked", name, problem))
+                if len(runs := grams(form, words)) >= LEAST_RUNS:
+                    self._wholes.append((name, problem, runs))
+        self._holders = _index([runs for _, _, runs in self._wholes], share)
 
     def match(self, question: str) -> Match | None:
-        exact, other = self._exact.get(exact_form(question)), self._masked.get(masked(question))
-        return exact or other or self._overlapping(question)
+        """The evaluation problem that the question is most surely a copy of; None where it is none."""
+        form = masked(question)
+        return self._exact.get(exact_form(question)) or self._masked.get(form) or self._overlapping(form)
 
-    def _add_runs(self, name: str, problem: Problem) -> None:
-        runs = grams(problem.question, self._words)
-        if len(runs) < LEAST_RUNS:
-            return
-        for run in runs:
-            self._holders[run].append(len(self._wholes))
-        self._wholes.append((name, problem, len(runs)))
+    def _overlapping(self, form: str) -> Match | None:
+        """The problem of which a question of this masked form repeats most, the first of equals."""
+        found, highest = None, self._share
+        runs = grams(form, self._words)
+        for place in sorted({place for run in runs for place in self._holders.get(run, ())}):
+            name, problem, whole = self._wholes[place]
+            overlap = len(runs & whole) / len(whole)
+            if overlap > highest or (found is None and overlap == highest):
+                found, highest = Match("overlap", name, problem, overlap), overlap
+        return found
 
-    def _overlapping(self, question: str) -> Match | None:
-        """The problem of which the question repeats most, the first of equals."""
-        runs = grams(question, self._words)
-        shared = Counter(place for run in runs for place in self._holders.get(run, ()))
-        shares = {place: count / self._wholes[place][2] for place, count in shared.items()}
-        place = max(shares, key=lambda place: (shares[place], -place), default=None)
-        if place is None or shares[place] < self._share:
-            return None
-        name, problem, _ = self._wholes[place]
-        return Match("overlap", name, problem, shares[place])
+
+def _index(wholes: Sequence[frozenset[Run]], share: float) -> dict[Run, list[int]]:
+    """Places by run: each under so many of its rarest runs that whatever repeats the share has one of them.
+
+    Common runs, which nearly every question has, are so left out, and that makes the search fast.
+    """
+    known = Counter(run for runs in wholes for run in runs)
+    holders: defaultdict[Run, list[int]] = defaultdict(list)
+    for place, runs in enumerate(wholes):
+        missing = max(n for n in range(len(runs)) if (len(runs) - n) / len(runs) >= share)
+        for run in sorted(runs, key=lambda run: (known[run], run))[: missing + 1]:
+            holders[run].append(place)
+    return holders

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from domain import Problem, problem_id
-from matching import exact_form
+from matching import exact_form, grams, masked
 from problems.config import ProblemSettings
-from problems.contamination import GSM_SYMBOLIC, Decontaminator
+from problems.contamination import GSM_SYMBOLIC, SHARE, WORDS, Decontaminator
 from problems.split import ProblemSets, prepare
-from tests.problems.leaks import planted, written_by_hand
+from tests.problems.leaks import planted, renamed, written_by_hand
 
 BY_HAND = written_by_hand()
 SYMBOLIC = ProblemSettings(limit=650, seed=3)
@@ -71,24 +71,30 @@ def exam(symbolic: ProblemSets) -> list[str]:
     [
         ("verbatim", 1.0),
         ("renumbered", 1.0),
-        ("renamed", 1.0),
-        ("renamed, renumbered", 0.98),
+        ("renamed", 0.97),
+        ("renamed, renumbered", 0.97),
         ("extended", 1.0),
-        ("paraphrased by rule", 0.95),
+        ("paraphrased by rule", 0.98),
     ],
 )
 def test_planted_copies_are_found(plant: str, least: float, exam: list[str]) -> None:
     copies = planted(exam, plant)
     of = guard(*exam)
     found = [of.match(copy) for _, copy in copies]
-    assert len(copies) >= 40
+    assert len(copies) >= 60
     assert sum(match is not None for match in found) >= least * len(copies)
 
 
-def test_some_paraphrases_by_a_person_are_found() -> None:
-    """Most of them change every sentence, so that this bound says what the method cannot do."""
+def test_most_paraphrases_by_a_person_are_found() -> None:
+    """They change every sentence; the last quarter is what the method cannot do."""
     of = guard(*(question for question, _ in BY_HAND))
-    assert sum(of.match(paraphrase) is not None for _, paraphrase in BY_HAND) >= 7
+    assert sum(of.match(paraphrase) is not None for _, paraphrase in BY_HAND) >= 30
+
+
+def test_most_of_them_are_found_with_other_names_too() -> None:
+    of = guard(*(question for question, _ in BY_HAND))
+    copies = [renamed(paraphrase, random.Random(paraphrase)) for _, paraphrase in BY_HAND]
+    assert sum(of.match(copy) is not None for copy in copies) >= 27
 
 
 def test_a_copy_is_laid_to_the_problem_that_it_was_made_from() -> None:
@@ -97,6 +103,17 @@ def test_a_copy_is_laid_to_the_problem_that_it_was_made_from() -> None:
     assert [match.problem.question for match, _ in matches if match] == [
         question for match, question in matches if match
     ]
+
+
+def test_the_index_misses_nothing_that_a_comparison_of_all_pairs_finds(exam: list[str]) -> None:
+    runs = {question: grams(masked(question), WORDS) for question in exam}
+    copies = [paraphrase for _, paraphrase in BY_HAND] + [copy for _, copy in planted(exam, "renamed")]
+    of = guard(*exam)
+    for copy in copies:
+        mine = grams(masked(copy), WORDS)
+        most = max(len(mine & whole) / len(whole) for whole in runs.values())
+        match = of.match(copy)
+        assert (match.overlap if match else 0) == (most if most >= SHARE else 0)
 
 
 def test_different_problems_are_no_copies(symbolic: ProblemSets) -> None:
