@@ -95,12 +95,15 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     source = GsmSymbolic(settings.seed)
     chance = random.Random(f"split {settings.seed}")
     asked, unasked = _sampled(_outside_test(settings), settings)
-    fresh = _once(_nothing, chain(*asked.values(), *unasked.values()))
+    outside = [*chain(*asked.values(), *unasked.values())]
+    fresh = _once(_nothing, outside)
+    # A template that the outside set keeps from being taught is not asked as one that was taught.
+    like_taught = _once(_Guard(asked, unasked).refuse, outside)
     tests = {
-        IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=fresh, chance=chance),
+        IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=like_taught, chance=chance),
         HELD_OUT: source.draw(source.held_out, settings.held_out_size, refuse=fresh, chance=chance),
     }
-    dev = source.draw(source.taught, settings.dev_size, refuse=fresh, chance=chance)
+    dev = source.draw(source.taught, settings.dev_size, refuse=like_taught, chance=chance)
     tests |= asked
     guard = _Guard({DEV: dev, **tests}, unasked)
     seeds = source.draw(source.taught, settings.limit, refuse=_once(guard.refuse), chance=chance)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agents.symbolic.names import people
+from matching import exact_form
 
 Plant = Callable[[str, random.Random], str]
 
@@ -252,8 +253,10 @@ PLANTS: dict[str, Plant] = {
 
 def planted(questions: Sequence[str], kind: str) -> list[tuple[str, str]]:
     """Questions with a copy of this kind; without those to which nothing of the kind can be done."""
-    pairs = ((each, PLANTS[kind](each, random.Random(f"{kind} {each}"))) for each in questions)
-    return [(question, copy) for question, copy in pairs if copy != question or kind == "verbatim"]
+    pairs = [(each, PLANTS[kind](each, random.Random(f"{kind} {each}"))) for each in questions]
+    if kind == "verbatim":
+        return pairs
+    return [(question, copy) for question, copy in pairs if exact_form(copy) != exact_form(question)]
 
 
 def written_by_hand() -> list[tuple[str, str]]:

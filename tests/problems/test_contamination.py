@@ -177,6 +177,17 @@ def test_a_file_called_like_the_templates_is_compared_in_full() -> None:
     assert kind(of, GARDEN.replace("8", "9")) == "masked"
 
 
+def test_a_template_that_a_test_file_holds_is_neither_taught_nor_asked_as_taught(
+    symbolic: ProblemSets, tmp_path: Path
+) -> None:
+    held = {seed.template: seed.question for seed in symbolic.seeds[:3]}
+    test = write_file(tmp_path / "exam.jsonl", [*held.values()])
+    sets = prepare(replace(SYMBOLIC, limit=130, test=str(test)))
+    for problems in (sets.seeds, sets.dev, sets.tests["in-domain"]):
+        assert held.keys().isdisjoint(problem.template for problem in problems)
+    assert {leak.match.name for leak in sets.leaks} >= {"exam"}
+
+
 @pytest.fixture
 def leaky(tmp_path: Path) -> tuple[ProblemSets, list[str]]:
     """A file with 40 problems of its own and 90 copies of a test file's problems, split for a run."""
