@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import fsum
 from pathlib import Path
@@ -202,6 +203,18 @@ def cost_line(total: TotalUsage) -> str:
     )
 
 
+def kept_out_lines(summary: Summary) -> list[str]:
+    """What was not taught because it copies a problem that students are tested on."""
+    counts = Counter[str]()
+    for row in summary["rounds"]:
+        counts.update(row["kept_out"])
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    lines = [f"kept out  {counts.total()} copies of evaluation problems{f' ({kinds})' if kinds else ''}"]
+    if sets := " and ".join(summary["exact_only"]):
+        lines.append(f"          of {sets} exact ones only: their templates are taught, with other numbers")
+    return lines
+
+
 def is_finished(summary: Summary) -> bool:
     last = Settings.from_json(summary["settings"]).rounds
     return any(row["round"] == last and row["evaluations"] for row in summary["rounds"])
@@ -212,6 +225,8 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
     console.print(round_table(summary))
     if summary["cost"]["total"]["calls"]:
         console.print(shown(cost_line(summary["cost"]["total"])))
+    for line in kept_out_lines(summary):
+        console.print(shown(line))
     if not is_finished(summary):
         console.print(shown(f"not finished; go on with: python main.py resume {folder}"))
     if not (folder / STUDENT).exists():

@@ -237,3 +237,11 @@ def short_id(prefix: str, *parts: str) -> str:
 
 def problem_id(question: str, answer: Fraction) -> str:
     return short_id("p", question, str(answer))
+
+
+def shares_templates(template: str, evaluation: str) -> bool:
+    """Whether a problem of an evaluation set is by definition new numbers in a template that is taught.
+
+    Only exact copies of such a problem are kept out of the training set.
+    """
+    return bool(template) and evaluation in ("dev", "in-domain")

@@ -1,4 +1,4 @@
-"""When two questions are the same one: word for word (`exact_form`), or up to their numbers (`masked`)."""
+"""When two questions are the same one: word for word, up to their numbers, or in part."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ _NUMBER = rf"(?:{_DIGITS}|\b{_WORD}\b)"
 # One number may be several words: `two hundred and fifty`, `twenty-one`, `3/4`, `2 1/2`, `10:30`.
 _RUN = re.compile(rf"{_NUMBER}(?:(?:[\s/:⁄-]|\sand\s|\sand\sa\s)\s*{_NUMBER})*")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-"})
+# Soft hyphens, joiners, marks of direction and of byte order.
+_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_WORDS = re.compile(r"#|[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
 def exact_form(question: str) -> str:
-    """The question with white space, letter case and typographic variants evened out.
+    """The question with white space, letter case, typographic variants and what nobody sees evened out.
 
     Two questions with the same exact form are copies of each other.
     """
-    folded = unicodedata.normalize("NFKC", question).translate(_QUOTES).casefold()
-    return " ".join(folded.split())
+    seen = _INVISIBLE.sub("", unicodedata.normalize("NFKC", question))
+    return " ".join(seen.translate(_QUOTES).casefold().split())
 
 
 def masked(question: str) -> str:
@@ -38,3 +41,13 @@ def masked(question: str) -> str:
     'tom has # red balls and $#.'
     """
     return _RUN.sub("#", exact_form(question))
+
+
+def grams(form: str, n: int) -> frozenset[tuple[str, ...]]:
+    """Every n words of a masked form that follow each other, without punctuation; none where it is shorter.
+
+    >>> sorted(grams("ann's dog ate # bones.", 3))
+    [("ann's", 'dog', 'ate'), ('ate', '#', 'bones'), ('dog', 'ate', '#')]
+    """
+    words = _WORDS.findall(form)
+    return frozenset(zip(*(words[start:] for start in range(n)), strict=False))

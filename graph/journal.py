@@ -1,4 +1,4 @@
-"""Keeps the journal of a run: a row for each request to an agent, an event for each phase."""
+"""Keeps the journal of a run: a row for each request to an agent and each copy kept out, an event a phase."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from agents.calling.request import Call, CallStatus
 from domain import short_id
 from errors import StoppedError
 from graph.state import RunContext, RunState, RunUpdate
-from storage.records import CallRecord, Json, call_id
+from problems.contamination import Leak
+from storage.records import CallRecord, ContaminationRecord, Json, call_id, contamination_id
 
 
 class Node(Protocol):
@@ -101,4 +102,17 @@ def call_without_model(
         seconds=seconds,
         started=started,
         problem_id=problem_id,
+    )
+
+
+def kept_out(leak: Leak, *, round: int, parent: str | None = None) -> ContaminationRecord:
+    """A question that copies an evaluation problem, as stored; `parent` is what it was made from."""
+    return ContaminationRecord(
+        id=contamination_id(round=round, question=leak.question, parent=parent),
+        round=round,
+        question=leak.question,
+        parent=parent,
+        problem_id=leak.match.problem.id,
+        kind=leak.match.kind,
+        overlap=leak.match.overlap,
     )

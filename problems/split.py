@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from domain import Problem
 from errors import ProblemSetError
 from matching import exact_form
 from problems.config import ProblemSettings
-from problems.contamination import DEV, GSM_SYMBOLIC, HELD_OUT, IN_DOMAIN, Decontaminator
+from problems.contamination import DEV, GSM_SYMBOLIC, HELD_OUT, IN_DOMAIN, Decontaminator, Leak
 from problems.gsm8k import GSM8K, load_gsm8k
 from problems.gsm_symbolic import GsmSymbolic
 from problems.jsonl import read_jsonl
 
 Refuse = Callable[[Problem], str | None]
 """Names the reason to leave a problem out; None lets it in."""
+
+Sets = dict[str, list[Problem]]
 
 NAMES = (GSM_SYMBOLIC, GSM8K)
 _LARGEST_TEST_SHARE = 4
@@ -35,12 +38,16 @@ class ProblemSets:
     dev: tuple[Problem, ...]
     tests: dict[str, tuple[Problem, ...]]
     """Test sets by name, `in-domain` first."""
+    unasked: dict[str, tuple[Problem, ...]]
+    """What the sources of these hold beyond their size: not asked by this run, and not taught either."""
     removed: dict[str, int]
-    """Problems kept out, by reason: `duplicate`, `malformed`, `exact:SET`, `masked:SET`."""
+    """Problems left out, by reason: `duplicate`, `malformed`, or a `Match`, for example `exact:dev`."""
+    leaks: tuple[Leak, ...]
+    """Those of them that copy a problem of an evaluation set."""
 
     @property
     def evaluation_sets(self) -> dict[str, tuple[Problem, ...]]:
-        """What `Decontaminator` takes: everything that must not be taught."""
+        """Everything that this run asks."""
         return {DEV: self.dev, **self.tests}
 
 
@@ -66,8 +73,10 @@ def test_sets(name: str, *, limit: int | None, seed: int) -> dict[str, tuple[Pro
         settings = replace(settings, test_size=limit, held_out_size=min(limit, settings.held_out_size))
     if name == GSM_SYMBOLIC:
         return prepare(replace(settings, limit=1)).tests
-    problems = load_gsm8k("test") if name == GSM8K else read_jsonl(Path(name))[:limit]
-    return {Path(name).stem: tuple(_sample(problems, settings) if name == GSM8K else problems)}
+    if name == GSM8K:
+        asked, _ = _sampled({GSM8K: load_gsm8k("test")}, settings)
+        return {GSM8K: tuple(asked[GSM8K])}
+    return {Path(name).stem: tuple(read_jsonl(Path(name))[:limit])}
 
 
 def _check(settings: ProblemSettings) -> None:
@@ -85,55 +94,86 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     assert settings.limit is not None
     source = GsmSymbolic(settings.seed)
     chance = random.Random(f"split {settings.seed}")
-    fresh = _once(_nothing)
+    asked, unasked = _sampled(_outside_test(settings), settings)
+    outside = [*chain(*asked.values(), *unasked.values())]
+    fresh = _once(_nothing, outside)
+    # A template that the outside set keeps from being taught is not asked as one that was taught.
+    like_taught = _once(_Guard(asked, unasked).refuse, outside)
     tests = {
-        IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=fresh, chance=chance),
+        IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=like_taught, chance=chance),
         HELD_OUT: source.draw(source.held_out, settings.held_out_size, refuse=fresh, chance=chance),
     }
-    dev = source.draw(source.taught, settings.dev_size, refuse=fresh, chance=chance)
-    tests |= _outside_test(settings)
-    refuse = _once(_copies({DEV: dev, **tests}))
-    seeds = source.draw(source.taught, settings.limit, refuse=refuse, chance=chance)
-    return _problem_sets(seeds, dev, tests, source.removed)
+    dev = source.draw(source.taught, settings.dev_size, refuse=like_taught, chance=chance)
+    tests |= asked
+    guard = _Guard({DEV: dev, **tests}, unasked)
+    seeds = source.draw(source.taught, settings.limit, refuse=_once(guard.refuse), chance=chance)
+    return _problem_sets(seeds, dev, tests, unasked, source.removed, guard.leaks)
 
 
 def _from_collection(settings: ProblemSettings) -> ProblemSets:
     collection = load_gsm8k("train") if settings.name == GSM8K else read_jsonl(Path(settings.name))
-    outside = _outside_test(settings, collection)
+    sources = _outside_test(settings, collection)
     removed: Counter[str] = Counter()
     problems = _filter(collection, _once(_nothing), removed)
     random.Random(f"split {settings.seed}").shuffle(problems)
     if settings.name == GSM8K:
-        test = _sample(load_gsm8k("test"), settings)
-    else:
-        test, problems = _cut(problems, settings.test_size, _LARGEST_TEST_SHARE)
+        sources[IN_DOMAIN] = load_gsm8k("test")
+    asked, unasked = _sampled(sources, settings)
+    if settings.name != GSM8K:
+        asked[IN_DOMAIN], problems = _cut(problems, settings.test_size, _LARGEST_TEST_SHARE)
+    test = asked.pop(IN_DOMAIN)
     dev, problems = _cut(problems, settings.dev_size, _LARGEST_DEV_SHARE)
-    tests = {IN_DOMAIN: test, **outside}
-    seeds = _filter(problems, _copies({DEV: dev, **tests}), removed)[: settings.limit]
+    dev = _filter(dev, _once(_nothing, chain(test, *asked.values(), *unasked.values())), removed)
+    tests = {IN_DOMAIN: test, **asked}
+    guard = _Guard({DEV: dev, **tests}, unasked)
+    seeds = _filter(problems, guard.refuse, removed)[: settings.limit]
     if not (seeds and dev and test):
         raise ProblemSetError(
             f"{settings.name!r} has too few problems: {len(test)} of {len(collection)} go to the test set, "
             f"{len(dev)} to the dev set, {sum(removed.values())} are copies and {len(seeds)} remain to teach"
         )
-    return _problem_sets(seeds, dev, tests, removed)
+    return _problem_sets(seeds, dev, tests, unasked, removed, guard.leaks)
+
+
+class _Guard:
+    """Refuses copies of evaluation problems, asked or not, and remembers them."""
+
+    def __init__(
+        self, asked: Mapping[str, Sequence[Problem]], unasked: Mapping[str, Sequence[Problem]]
+    ) -> None:
+        self.leaks: list[Leak] = []
+        self._decontaminator = Decontaminator(
+            {name: [*problems, *unasked.get(name, ())] for name, problems in asked.items()}
+        )
+
+    def refuse(self, problem: Problem) -> str | None:
+        match = self._decontaminator.match(problem.question)
+        if match is None:
+            return None
+        self.leaks.append(Leak(problem.question, match))
+        return str(match)
 
 
 def _problem_sets(
     seeds: Sequence[Problem],
     dev: Sequence[Problem],
     tests: Mapping[str, Sequence[Problem]],
+    unasked: Mapping[str, Sequence[Problem]],
     removed: Mapping[str, int],
+    leaks: Sequence[Leak],
 ) -> ProblemSets:
     return ProblemSets(
         seeds=tuple(seeds),
         dev=tuple(dev),
         tests={name: tuple(problems) for name, problems in tests.items()},
+        unasked={name: tuple(problems) for name, problems in unasked.items()},
         removed=dict(sorted(removed.items())),
+        leaks=tuple(leaks),
     )
 
 
-def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ()) -> dict[str, list[Problem]]:
-    """The test set that the user named, under its name; empty where none was."""
+def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ()) -> Sets:
+    """The whole test set that the user named, under its name; empty where none was."""
     if settings.test is None:
         return {}
     if settings.test == GSM_SYMBOLIC:
@@ -142,12 +182,12 @@ def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ())
         fresh = _once(_nothing)
         return {GSM_SYMBOLIC: source.draw(source.templates, settings.test_size, refuse=fresh, chance=chance)}
     if settings.test == GSM8K:
-        return {GSM8K: _sample(load_gsm8k("test"), settings)}
+        return {GSM8K: load_gsm8k("test")}
     path = Path(settings.test)
     problems = read_jsonl(path)
     _refuse_overlap(settings, problems, collection)
     name = f"{path.stem}-file" if path.stem in (DEV, IN_DOMAIN, HELD_OUT) else path.stem
-    return {name: _sample(problems, settings)}
+    return {name: problems}
 
 
 def _refuse_overlap(
@@ -162,11 +202,15 @@ def _refuse_overlap(
         )
 
 
-def _sample(problems: Sequence[Problem], settings: ProblemSettings) -> list[Problem]:
-    """A test set of different problems, chosen by the seed."""
-    unique = _filter(problems, _once(_nothing), Counter())
-    size = min(settings.test_size, len(unique))
-    return random.Random(f"test {settings.seed}").sample(unique, size)
+def _sampled(sources: Mapping[str, Sequence[Problem]], settings: ProblemSettings) -> tuple[Sets, Sets]:
+    """Test sets chosen by the seed, and what is left of their sources; no problem is in two of all these."""
+    asked: Sets = {}
+    for name, problems in sources.items():
+        free = _filter(problems, _once(_nothing, chain(*asked.values())), Counter())
+        size = min(settings.test_size, len(free))
+        asked[name] = random.Random(f"test {settings.seed}").sample(free, size)
+    fresh = _once(_nothing, chain(*asked.values()))
+    return asked, {name: _filter(problems, fresh, Counter()) for name, problems in sources.items()}
 
 
 def _cut(problems: Sequence[Problem], size: int, share: int) -> tuple[list[Problem], list[Problem]]:
@@ -185,9 +229,9 @@ def _filter(problems: Sequence[Problem], refuse: Refuse, removed: Counter[str]) 
     return kept
 
 
-def _once(refuse: Refuse) -> Refuse:
-    """`refuse`, and every question that this function has let in before."""
-    seen: set[str] = set()
+def _once(refuse: Refuse, known: Iterable[Problem] = ()) -> Refuse:
+    """`refuse`, and every question that is known or that this function has let in before."""
+    seen = {exact_form(problem.question) for problem in known}
 
     def refuse_again(problem: Problem) -> str | None:
         form = exact_form(problem.question)
@@ -197,16 +241,6 @@ def _once(refuse: Refuse) -> Refuse:
         return reason
 
     return refuse_again
-
-
-def _copies(sets: Mapping[str, Sequence[Problem]]) -> Refuse:
-    guard = Decontaminator(sets)
-
-    def refuse(problem: Problem) -> str | None:
-        match = guard.match(problem.question)
-        return str(match) if match else None
-
-    return refuse
 
 
 def _nothing(_: Problem) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
 from domain import problem_id
+from matching import exact_form
 from storage.codec import columns, decode, row_hash
-from storage.records import HASHED_RECORDS, ProblemRecord, Record
+from storage.records import HASHED_RECORDS, TAUGHT_SPLITS, ProblemRecord, Record
 
 _RULES = (
     (
@@ -62,6 +63,11 @@ _RULES = (
         "SELECT problem_id || ' ' || round, '' FROM probes WHERE problem_id NOT IN (SELECT id FROM problems)",
     ),
     (
+        "contamination",
+        "its problem {} is not in the database",
+        "SELECT id, problem_id FROM contamination WHERE problem_id NOT IN (SELECT id FROM problems)",
+    ),
+    (
         "problems",
         "its call {} is not in the database",
         "SELECT id, call_id FROM problems ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",
@@ -86,7 +92,10 @@ class Finding:
 
 def check(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     findings = [finding for record in HASHED_RECORDS for finding in _changed_rows(connection, record)]
-    findings += _wrong_problem_ids(connection)
+    names = columns(ProblemRecord)
+    rows = connection.execute(f"SELECT {', '.join(names)} FROM problems ORDER BY id").fetchall()
+    problems = [decode(ProblemRecord, row) for row in rows]
+    findings += [*_wrong_problem_ids(problems), *_taught_copies(problems)]
     for table, what, query in _RULES:
         rows = connection.execute(f"{query} ORDER BY ALL").fetchall()
         findings += [Finding(table, name, what.format(other)) for name, other in rows]
@@ -103,12 +112,23 @@ def _changed_rows(connection: duckdb.DuckDBPyConnection, record: type[Record]) -
                 yield Finding(record.table, name, "its content hash does not match its content")
 
 
-def _wrong_problem_ids(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
-    names = columns(ProblemRecord)
-    rows = connection.execute(f"SELECT {', '.join(names)} FROM problems ORDER BY id").fetchall()
-    problems = [decode(ProblemRecord, row) for row in rows]
+def _wrong_problem_ids(problems: Sequence[ProblemRecord]) -> list[Finding]:
     return [
         Finding("problems", problem.id, "its id does not follow from its question and answer")
         for problem in problems
         if problem.id != problem_id(problem.question, problem.answer)
+    ]
+
+
+def _taught_copies(problems: Sequence[ProblemRecord]) -> list[Finding]:
+    kept = {exact_form(each.question): each.id for each in problems if each.split not in TAUGHT_SPLITS}
+    copies = [
+        (problem.id, kept.get(exact_form(problem.question)))
+        for problem in problems
+        if problem.split in TAUGHT_SPLITS
+    ]
+    return [
+        Finding("problems", taught, f"is taught, and a copy of problem {other}, which is kept for evaluation")
+        for taught, other in copies
+        if other
     ]

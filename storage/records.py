@@ -16,16 +16,24 @@ Purpose = Literal["baseline", "evaluation", "probe", "practice", "plan"]
 
 TAUGHT_SPLITS = ("seed", "generated")
 """Splits whose problems may enter a training set; the others (`dev`, `test:NAME`) are only ever asked."""
+_UNASKED = "unasked:"
 
 
-def evaluation_split(name: str) -> str:
-    """The split of an evaluation set: `dev`, or `test:NAME`."""
+def evaluation_split(name: str, *, asked: bool = True) -> str:
+    """The split of an evaluation set: `dev` or `test:NAME`; `unasked:NAME` for what a run leaves of it."""
+    if not asked:
+        return _UNASKED + name
     return name if name == "dev" else f"test:{name}"
 
 
 def evaluation_name(split: str) -> str:
     """The evaluation set of a split that is not taught."""
-    return split.removeprefix("test:")
+    return split.removeprefix("test:").removeprefix(_UNASKED)
+
+
+def is_asked(split: str) -> bool:
+    """Whether a run's students are evaluated on the problems of this split."""
+    return split not in TAUGHT_SPLITS and not split.startswith(_UNASKED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +67,7 @@ class ProblemRecord(Problem, Record):
     table: ClassVar[str] = "problems"
 
     split: str
-    """`seed`, `generated`, `dev` or `test:NAME`."""
+    """`seed`, `generated`, `dev`, `test:NAME` or `unasked:NAME`."""
     agent: str = ""
     """Who wrote it; empty where it came with its source."""
     call_id: str | None = None
@@ -249,6 +257,26 @@ class CallRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ContaminationRecord(Record):
+    """A question that was proposed for teaching and kept out, and the evaluation problem that it copies."""
+
+    table: ClassVar[str] = "contamination"
+
+    id: str
+    round: int
+    """In whose training set it would have been."""
+    question: str
+    parent: str | None = None
+    """Id of the problem it was made from; None for a seed."""
+    problem_id: str
+    """Of the evaluation problem."""
+    kind: str
+    """`exact`, `masked` (other numbers) or `overlap` (other names or another wording)."""
+    overlap: float
+    """Share of the evaluation problem that it repeats."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EventRecord(Record):
     """Something that happened, in the order of `seq`; written by `Store.log`."""
 
@@ -274,6 +302,7 @@ HASHED_RECORDS: tuple[type[Record], ...] = (
     EvaluationRecord,
     DecisionRecord,
     CallRecord,
+    ContaminationRecord,
 )
 """Every record whose table has a content hash: all but events, whose order is their content."""
 
@@ -307,3 +336,7 @@ def call_id(
     *, agent: str, model: str, prompt_hash: str, settings_hash: str, seed: int, sample: int = 0
 ) -> str:
     return short_id("c", agent, model, prompt_hash, settings_hash, str(seed), str(sample))
+
+
+def contamination_id(*, round: int, question: str, parent: str | None = None) -> str:
+    return short_id("x", str(round), parent or "", question)

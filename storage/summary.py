@@ -8,8 +8,9 @@ from typing import Any, TypedDict
 
 import duckdb
 
+from domain import shares_templates
 from errors import StoreError, brief
-from storage.records import Json
+from storage.records import TAUGHT_SPLITS, Json, evaluation_name
 from storage.usage import CostSummary, summarize_cost
 
 BASELINE_ROUND = -1
@@ -63,6 +64,8 @@ class RoundSummary(TypedDict):
     quarantine_reasons: dict[str, int]
     removed: dict[str, int]
     """Proposed for this round and not taken, by reason."""
+    kept_out: dict[str, int]
+    """Questions that copy an evaluation problem, by kind; those that were then written anew count too."""
     easy: int
     mixed: int
     hard: int
@@ -76,6 +79,8 @@ class Summary(TypedDict):
 
     run: str
     settings: Mapping[str, Json]
+    exact_only: list[str]
+    """Evaluation sets that share their templates with what is taught: only exact copies are kept out."""
     baseline: BaselineSummary
     rounds: list[RoundSummary]
     cost: CostSummary
@@ -95,6 +100,7 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
     return {
         "run": run,
         "settings": _read(settings),
+        "exact_only": _exact_only(connection),
         "baseline": {"evaluations": _evaluations(connection, BASELINE_ROUND)},
         "rounds": [_round(connection, number) for (number,) in rounds],
         "cost": summarize_cost(connection),
@@ -117,6 +123,7 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
         f"WHERE round = $1 AND problem_id NOT IN (SELECT problem_id {before})",
         number,
     )
+    kept_out = "SELECT kind, count(*) FROM contamination WHERE round = ? GROUP BY kind ORDER BY kind"
     removed = connection.execute("SELECT removed FROM rounds WHERE round = ?", [number]).fetchone()
     return {
         "round": number,
@@ -127,6 +134,7 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
         "failed": failed,
         "quarantine_reasons": outcomes,
         "removed": _read(removed[0]) if removed else {},
+        "kept_out": _counts(connection, kept_out, number),
         "easy": bands.get("easy", 0),
         "mixed": bands.get("mixed", 0),
         "hard": bands.get("hard", 0),
@@ -143,6 +151,12 @@ def _decision(connection: duckdb.DuckDBPyConnection, number: int) -> DecisionSum
         return None
     against, n, gained, lost, p, kept = found
     return {"against": against, "n": n, "gained": gained, "lost": lost, "p": p, "kept": kept}
+
+
+def _exact_only(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute("SELECT DISTINCT split, template FROM problems").fetchall()
+    evaluated = [(evaluation_name(split), template) for split, template in rows if split not in TAUGHT_SPLITS]
+    return sorted({name for name, template in evaluated if shares_templates(template, name)})
 
 
 def _evaluations(connection: duckdb.DuckDBPyConnection, number: int) -> list[EvaluationSummary]:

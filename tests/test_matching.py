@@ -1,6 +1,6 @@
 import pytest
 
-from matching import exact_form, masked
+from matching import exact_form, grams, masked
 
 
 def test_exact_form_ignores_case_white_space_and_typographic_quotes() -> None:
@@ -37,6 +37,26 @@ def test_masked_is_the_same_for_questions_that_differ_in_their_numbers_only() ->
 
 def test_masked_keeps_names_apart() -> None:
     assert masked("Ann has 3 cats.") != masked("Bob has 3 cats.")
+
+
+def test_exact_form_ignores_characters_that_nobody_sees() -> None:
+    assert exact_form("He\u200b has a ca\u00adt.\ufeff") == "he has a cat."
+
+
+def test_grams_are_the_words_that_follow_each_other_without_punctuation() -> None:
+    form = masked("Ann's cat (Tom) ate 3/4 of it, not all!")
+    assert sorted(grams(form, 4)) == [
+        ("#", "of", "it", "not"),
+        ("ann's", "cat", "tom", "ate"),
+        ("ate", "#", "of", "it"),
+        ("cat", "tom", "ate", "#"),
+        ("of", "it", "not", "all"),
+        ("tom", "ate", "#", "of"),
+    ]
+
+
+def test_a_form_of_fewer_words_has_no_grams() -> None:
+    assert grams("how many cats?", 4) == frozenset()
 
 
 def test_masking_twice_changes_nothing() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from graph.run import open_store
 from settings import OPTIONS
+from tests.problems.made_up import made_up
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -35,13 +36,9 @@ def test_every_file_and_folder_that_the_readme_links_exists() -> None:
 
 def test_the_teacher_of_the_readme_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     query, program = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names = [first + second for first in "BDFGKLMN" for second in ("ob", "an", "ill", "on", "im")]
     rows = (
-        {
-            "question": f"{name} buys {n} pens for ${n + 1} each. How much is that?",
-            "answer": f"#### {n * (n + 1)}",
-        }
-        for n, name in enumerate(names, 2)
+        {"question": f"{made_up(n)}, {n} for ${n + 1} each?", "answer": f"#### {n * (n + 1)}"}
+        for n in range(2, 42)
     )
     (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.chdir(tmp_path)

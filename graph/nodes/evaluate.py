@@ -15,7 +15,7 @@ from graph.nodes.report import deliver
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
 from problems.contamination import DEV
 from settings import Settings
-from storage.records import TAUGHT_SPLITS, DecisionRecord, EvaluationRecord, evaluation_name
+from storage.records import DecisionRecord, EvaluationRecord, evaluation_name, is_asked
 from storage.store import Store
 
 
@@ -94,7 +94,7 @@ def _questions(store: Store, splits: list[str] | None = None) -> list[Question]:
     return [
         Question(problem=problem, evaluation=evaluation_name(problem.split))
         for problem in store.problems(splits=splits)
-        if problem.split not in TAUGHT_SPLITS
+        if is_asked(problem.split)
     ]
 
 

@@ -8,10 +8,11 @@ from langgraph.runtime import Runtime
 
 from domain import Problem
 from errors import ProblemSetError
+from graph.journal import kept_out
 from graph.plan import share
 from graph.state import Progress, RunContext, RunState, RunUpdate
 from problems.split import prepare
-from storage.records import ProblemRecord, evaluation_split
+from storage.records import ProblemRecord, Record, evaluation_split
 
 
 def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -20,10 +21,14 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     sets = prepare(context.settings.problems)
     for name, problems in {"seeds": sets.seeds, **sets.evaluation_sets}.items():
         _check_grader(name, problems, context)
-    records = [ProblemRecord.of(problem, split="seed") for problem in share(sets.seeds, context.settings)]
+    seeds = share(sets.seeds, context.settings)
+    records: list[Record] = [ProblemRecord.of(problem, split="seed") for problem in seeds]
     for name, problems in sets.evaluation_sets.items():
         records += [ProblemRecord.of(problem, split=evaluation_split(name)) for problem in problems]
-    context.store.add(records)
+    for name, problems in sets.unasked.items():
+        split = evaluation_split(name, asked=False)
+        records += [ProblemRecord.of(problem, split=split) for problem in problems]
+    context.store.add([*records, *(kept_out(leak, round=0) for leak in sets.leaks)])
     note = ", ".join(f"{len(problems)} {name}" for name, problems in sets.evaluation_sets.items())
     context.listener.advanced(
         Progress(round=state.round, phase="seed", done=1, total=1, note=f"{len(sets.seeds)} seeds, {note}")

@@ -14,12 +14,12 @@ from langgraph.runtime import Runtime
 from agents.synthesizer import operator_for
 from domain import Band, Draft, Operator, Problem, Reason, Refusal, content_hash, problem_id
 from graph.flow import finished
-from graph.journal import call_without_model, calls_to_models
+from graph.journal import call_without_model, calls_to_models, kept_out
 from graph.plan import announce
 from graph.state import Progress, RunContext, RunState, RunUpdate
 from matching import exact_form
-from problems.contamination import Decontaminator
-from storage.records import TAUGHT_SPLITS, CallRecord, ProblemRecord, evaluation_name
+from problems.contamination import Decontaminator, Leak
+from storage.records import TAUGHT_SPLITS, CallRecord, ContaminationRecord, ProblemRecord, evaluation_name
 
 DRAFTS = 3
 """Drafts asked for before a parent is left without a child, when they repeat what is there."""
@@ -54,7 +54,7 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     shelf = Shelf(state, context)
     announce(state.round + 1, context)
     context.crew.run(_write_children, parents, shelf, state, context)
-    context.store.add([*shelf.calls, *shelf.written])
+    context.store.add([*shelf.calls, *shelf.written, *shelf.kept_out])
     return {"round": state.round + 1, "added": len(shelf.written), "removed": dict(shelf.refused)}
 
 
@@ -116,6 +116,7 @@ class Shelf:
         self.context = context
         self.written: list[ProblemRecord] = []
         self.calls: list[CallRecord] = []
+        self.kept_out: list[ContaminationRecord] = []
         self.refused: Counter[str] = Counter()
 
     async def ask(self, order: Order) -> Delivery:
@@ -144,7 +145,7 @@ class Shelf:
         """Keep the draft, or count why there is none; or say what to order instead of a draft at fault."""
         order, content = delivery.order, delivery.content
         self.calls += delivery.calls
-        fault = content.reason if isinstance(content, Refusal) else self._fault(content)
+        fault = content.reason if isinstance(content, Refusal) else self._fault(content, order)
         if isinstance(content, Draft) and fault is None:
             self._keep(content, order, delivery.calls[-1])
             return None
@@ -153,8 +154,10 @@ class Shelf:
         self.refused[str(fault)] += 1
         return None
 
-    def _fault(self, draft: Draft) -> str | None:
+    def _fault(self, draft: Draft, order: Order) -> str | None:
         if match := self.decontaminator.match(draft.question):
+            leak = Leak(draft.question, match)
+            self.kept_out.append(kept_out(leak, round=self.round, parent=order.parent.id))
             return str(match)
         return str(Reason.DUPLICATE) if exact_form(draft.question) in self.seen else None
 

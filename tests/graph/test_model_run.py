@@ -220,8 +220,8 @@ def test_a_run_with_a_real_small_model_as_teacher_gets_to_its_end(
     tmp_path: Path, embedded: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """It understands sums of apples; most of the rest that it writes is quarantined."""
-    file = tmp_path / "apples.jsonl"
-    file.write_text("".join(json.dumps(apples(n)) + "\n" for n in range(2, 14)))
+    file = tmp_path / "sums.jsonl"
+    file.write_text("".join(json.dumps(add(n)) + "\n" for n in range(2, 14)))
     folder = tmp_path / "run"
     with serving(embedded, tmp_path) as server:
         settings = model_settings(
@@ -245,10 +245,19 @@ def test_a_run_with_a_real_small_model_as_teacher_gets_to_its_end(
     assert open_store(folder).verify() == []
 
 
-def apples(n: int) -> dict[str, str]:
-    name = ("Ann", "Ben", "Cleo", "Dan")[n % 4]
+SUMS = (
+    "There are {n} plums in a bowl. Ann puts {more} plums beside them. What is the sum of all these plums?",
+    "After {n} goals in May, Ben scored {more} goals in June. Find his goals in both months.",
+    "Cleo has {n} apples and picks {more} more. How many apples does Cleo have now?",
+    "Dan paid ${n} for bread and ${more} for cheese. What did both cost together?",
+)
+"""So different that those of one are taught although others are asked."""
+
+
+def add(n: int) -> dict[str, str]:
     more, total = n + 3, 2 * n + 3
+    question = SUMS[n % len(SUMS)].format(n=n, more=more)
     return {
-        "question": f"{name} has {n} apples and picks {more} more. How many apples does {name} have now?",
-        "answer": f"{name} has {n} + {more} = <<{n}+{more}={total}>>{total} apples.\n#### {total}",
+        "question": question,
+        "answer": f"That is {n} + {more} = <<{n}+{more}={total}>>{total}.\n#### {total}",
     }

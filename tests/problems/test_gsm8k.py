@@ -52,6 +52,20 @@ def test_gsm8k_can_test_what_another_set_teaches(hub: Path, monkeypatch: pytest.
     assert len(sets.tests["gsm8k"]) == 10
 
 
+def test_a_test_file_may_hold_problems_of_gsm8k(
+    hub: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A problem in two evaluation sets once broke the run when it was stored."""
+    monkeypatch.setattr(gsm8k, "HUB_NAME", str(hub))
+    half = tmp_path / "half.jsonl"
+    half.write_text("\n".join((hub / "main" / "test.jsonl").read_text().splitlines()[:6]))
+    sets = prepare(ProblemSettings(name="gsm8k", limit=30, test=str(half), test_size=4))
+    assert (len(sets.tests["half"]), len(sets.tests["in-domain"])) == (4, 4)
+    parts = (sets.dev, *sets.tests.values(), *sets.unasked.values())
+    questions = [problem.question for part in parts for problem in part]
+    assert len(set(questions)) == len(questions) == 6 + 12
+
+
 def test_without_the_hub_one_line_says_what_to_do(tmp_path: Path) -> None:
     text = (
         "from errors import ProblemSetError\nfrom problems.gsm8k import load_gsm8k\n"

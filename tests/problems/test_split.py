@@ -7,42 +7,28 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from domain import Problem, problem_id
+from domain import Problem
 from errors import ProblemSetError
 from matching import exact_form, masked
 from problems.config import ProblemSettings
-from problems.contamination import Decontaminator, Match
 from problems.gsm_symbolic import HELD_OUT_TEMPLATES
 from problems.split import ProblemSets, prepare
+from tests.problems.made_up import made_up
 
 SYMBOLIC = ProblemSettings(limit=300, seed=3)
-ANIMALS = [a + b for a in ("big", "old", "red", "shy") for b in (" cat", " dog", " cow", " hen", " pig")]
 
 
 def collection(path: Path, count: int, *, first: int = 0) -> Path:
-    """A file of problems that differ in more than numbers."""
-    lines = []
-    for n in range(first, first + count):
-        animal, other = ANIMALS[n % 20], ANIMALS[n // 20 % 20]
-        question = f"A {animal} meets {n} times a {other}. How often does {animal} {n // 400} meet it twice?"
-        lines.append(json.dumps({"question": question, "answer": f"#### {n}"}))
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
-
-
-def some_problem(question: str, *, source: str = "set") -> Problem:
-    return Problem(
-        id=problem_id(question, Fraction(1)),
-        question=question,
-        answer=Fraction(1),
-        solution="",
-        source=source,
+    """A file of problems that differ in more than numbers; every 400th is the first with another number."""
+    rows = (
+        {"question": f"{made_up(n % 400)} {n}?", "answer": f"#### {n}"} for n in range(first, first + count)
     )
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return path
 
 
 def forms(problems: tuple[Problem, ...]) -> set[str]:
@@ -146,12 +132,12 @@ def test_sizes_are_at_least_one(settings: ProblemSettings, name: str) -> None:
 
 
 def test_a_file_is_split_into_disjoint_sets(tmp_path: Path) -> None:
-    path = collection(tmp_path / "animals.jsonl", 400)
+    path = collection(tmp_path / "made_up.jsonl", 400)
     sets = prepare(ProblemSettings(name=str(path), limit=100, test_size=80, dev_size=20))
     assert (len(sets.seeds), len(sets.dev), len(sets.tests["in-domain"])) == (100, 20, 80)
     together = (*sets.seeds, *sets.dev, *sets.tests["in-domain"])
     assert len(forms(together)) == 200
-    assert {problem.source for problem in together} == {"animals"}
+    assert {problem.source for problem in together} == {"made_up"}
 
 
 def test_a_small_file_keeps_most_of_its_problems_for_teaching(tmp_path: Path) -> None:
@@ -165,7 +151,7 @@ def test_two_problems_are_too_few(tmp_path: Path) -> None:
 
 
 def test_a_copy_within_a_file_is_taken_once(tmp_path: Path) -> None:
-    path = collection(tmp_path / "animals.jsonl", 40)
+    path = collection(tmp_path / "made_up.jsonl", 40)
     path.write_text(
         path.read_text()
         + "\n"
@@ -175,7 +161,7 @@ def test_a_copy_within_a_file_is_taken_once(tmp_path: Path) -> None:
 
 
 def test_copies_of_a_test_problem_with_other_numbers_are_not_taught(tmp_path: Path) -> None:
-    path = collection(tmp_path / "animals.jsonl", 100)
+    path = collection(tmp_path / "made_up.jsonl", 100)
     test = collection(tmp_path / "exam.jsonl", 30, first=400)
     sets = prepare(ProblemSettings(name=str(path), test=str(test)))
     exam = {masked(problem.question) for problem in sets.tests["exam"]}
@@ -185,7 +171,7 @@ def test_copies_of_a_test_problem_with_other_numbers_are_not_taught(tmp_path: Pa
 
 
 def test_a_test_set_that_overlaps_the_seeds_is_refused(tmp_path: Path) -> None:
-    path = collection(tmp_path / "animals.jsonl", 100)
+    path = collection(tmp_path / "made_up.jsonl", 100)
     test = collection(tmp_path / "exam.jsonl", 30, first=90)
     with pytest.raises(ProblemSetError, match=r"overlaps the seeds: 10 of 30 .* the first is problem 1"):
         prepare(ProblemSettings(name=str(path), test=str(test)))
@@ -203,20 +189,6 @@ def test_a_test_file_may_have_the_name_of_one_of_our_sets(tmp_path: Path) -> Non
 
 
 def test_gsm_symbolic_can_test_what_another_set_teaches(tmp_path: Path) -> None:
-    path = collection(tmp_path / "animals.jsonl", 100)
+    path = collection(tmp_path / "made_up.jsonl", 100)
     sets = prepare(ProblemSettings(name=str(path), test="gsm-symbolic", test_size=170))
     assert len(Counter(problem.template for problem in sets.tests["gsm-symbolic"])) == 85
-
-
-def test_a_copy_is_told_with_its_set_and_its_kind() -> None:
-    guard = Decontaminator({"dev": [some_problem("Tom has 2 cats.")], "exam": [some_problem("Ann has 3.")]})
-    assert guard.match("tom  has 2 cats.") == Match("exact", "dev")
-    assert guard.match("Ann has seven.") == Match("masked", "exam")
-    assert str(guard.match("Ann has seven.")) == "masked:exam"
-    assert guard.match("Zoe has 3.") is None
-
-
-def test_new_numbers_in_a_taught_template_are_no_copy() -> None:
-    ours = some_problem("Tom has 2 cats.", source="gsm-symbolic")
-    assert Decontaminator({"in-domain": [ours], "dev": [ours]}).match("Tom has 5 cats.") is None
-    assert Decontaminator({"held-out": [ours]}).match("Tom has 5 cats.") == Match("masked", "held-out")

@@ -9,6 +9,7 @@ from domain import Band, Problem, Reason, problem_id
 from storage.records import (
     AttemptRecord,
     CallRecord,
+    ContaminationRecord,
     ProbeRecord,
     ProblemRecord,
     RationaleRecord,
@@ -16,6 +17,7 @@ from storage.records import (
     RunRecord,
     attempt_id,
     call_id,
+    contamination_id,
     rationale_id,
 )
 
@@ -108,6 +110,13 @@ def call(sample: int = 0, **more: object) -> CallRecord:
         agent=str(values["agent"]), model="m", prompt_hash="h", settings_hash="s", seed=1, sample=sample
     )
     return CallRecord(id=key, prompt_hash="h", settings_hash="s", seed=1, sample=sample, **values)  # type: ignore[arg-type]
+
+
+def contamination(of: Problem, **more: object) -> ContaminationRecord:
+    """A renumbered copy of this problem."""
+    values = {"round": 0, "question": "What is 8 + 8?", "kind": "masked", "overlap": 1, **more}
+    key = contamination_id(round=0, question=str(values["question"]))
+    return ContaminationRecord(id=key, problem_id=of.id, **values)  # type: ignore[arg-type]
 
 
 ROUND = RoundRecord(

@@ -13,7 +13,7 @@ from storage.checks import Finding
 from storage.database import Database
 from storage.records import Record
 from storage.store import Store
-from tests.storage.samples import ROUND, RUN, attempt, probe, problem, rationale
+from tests.storage.samples import ROUND, RUN, attempt, contamination, probe, problem, rationale
 
 PARENT = problem()
 CHILD = problem("What is 2 + 2?", 4, parent=PARENT.id, operator=Operator.HARDER, round=1, split="generated")
@@ -23,6 +23,7 @@ CHILD = problem("What is 2 + 2?", 4, parent=PARENT.id, operator=Operator.HARDER,
 def store(tmp_path: Path) -> Store:
     store = Store.create(tmp_path / "fdd.duckdb", RUN)
     store.add([PARENT, CHILD, rationale(PARENT), attempt(PARENT), probe(PARENT, band=Band.EASY), ROUND])
+    store.add([contamination(PARENT)])
     return store
 
 
@@ -49,6 +50,7 @@ def test_one_flipped_character_in_a_text_is_found(store: Store) -> None:
         ("UPDATE probes SET mean = 0.5", "probes"),
         ("UPDATE rounds SET loss = NULL", "rounds"),
         ("UPDATE runs SET seed = seed + 1", "runs"),
+        ("UPDATE contamination SET overlap = 0.5", "contamination"),
         ("UPDATE problems SET solution = '' WHERE parent IS NULL", "problems"),
     ],
 )
@@ -76,6 +78,15 @@ DEV = problem("What is 6 + 6?", 12, split="dev")
         ([attempt(ORPHAN)], f"its problem {ORPHAN.id} is not in the database"),
         ([probe(ORPHAN, band=Band.EASY)], "its problem is not in the database"),
         ([DEV, rationale(DEV)], f"teaches problem {DEV.id}, which is kept for evaluation"),
+        (
+            [DEV, problem("what is  6 + 6?", 12)],
+            f"is taught, and a copy of problem {DEV.id}, which is kept for evaluation",
+        ),
+        (
+            [replace(DEV, split="unasked:exam"), problem("WHAT IS 6 + 6?", 12, round=1, split="generated")],
+            f"is taught, and a copy of problem {DEV.id}, which is kept for evaluation",
+        ),
+        ([contamination(ORPHAN, question="?")], f"its problem {ORPHAN.id} is not in the database"),
         ([replace(ORPHAN, call_id="c-none")], "its call c-none is not in the database"),
         (
             [ORPHAN, replace(rationale(ORPHAN), call_id="c-none")],

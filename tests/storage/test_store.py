@@ -13,9 +13,9 @@ import pytest
 
 from domain import Band, Interval, Operator, Reason
 from errors import StoreError
-from storage.records import DecisionRecord, EvaluationRecord
+from storage.records import DecisionRecord, EvaluationRecord, evaluation_name, evaluation_split, is_asked
 from storage.store import Store
-from tests.storage.samples import ROUND, RUN, attempt, call, probe, problem, rationale
+from tests.storage.samples import ROUND, RUN, attempt, call, contamination, probe, problem, rationale
 
 
 @pytest.fixture
@@ -187,6 +187,8 @@ def test_the_summary_counts_a_round(store: Store) -> None:
             rationale(new, round=1),
             probe(kept, band=Band.EASY),
             probe(repaired, band=Band.HARD),
+            *(contamination(kept, question=f"What is {n} + 1?") for n in range(2)),
+            contamination(kept, kind="exact"),
             EvaluationRecord(round=-1, name="in-domain", n=10, correct=1, low=0, high=0.5),
             EvaluationRecord(round=0, name="in-domain", n=10, correct=5, low=0.2, high=0.8),
         ]
@@ -206,6 +208,7 @@ def test_the_summary_counts_a_round(store: Store) -> None:
         "failed": 0,
         "quarantine_reasons": {"time_limit": 1},
         "removed": {"duplicate": 3},
+        "kept_out": {"exact": 1, "masked": 2},
         "easy": 1,
         "mixed": 0,
         "hard": 1,
@@ -273,6 +276,19 @@ def test_twenty_thousand_rows_go_in_at_once(store: Store) -> None:
     assert store.add(problems) == 20_000
     assert store.add(problems) == 0
     assert store.problems(round=0) == sorted(problems, key=lambda each: each.id)
+
+
+@pytest.mark.parametrize(
+    ("split", "name", "asked"),
+    [("dev", "dev", True), ("test:exam", "exam", True), ("unasked:exam", "exam", False)],
+)
+def test_a_split_tells_its_evaluation_set_and_whether_it_is_asked(split: str, name: str, asked: bool) -> None:
+    assert evaluation_split(name, asked=asked) == split
+    assert (evaluation_name(split), is_asked(split)) == (name, asked)
+
+
+def test_what_is_taught_is_not_asked() -> None:
+    assert not (is_asked("seed") or is_asked("generated"))
 
 
 def test_ids_depend_on_what_a_row_is_about_and_on_nothing_else() -> None:
