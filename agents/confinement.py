@@ -43,14 +43,14 @@ class Layer(StrEnum):
 
 def confine(megabytes: int, readable: Iterable[str], layers: Iterable[Layer] = tuple(Layer)) -> list[Layer]:
     """Apply the layers for good to this process, which has one thread; those that the kernel took."""
-    paths = (*LIBRARIES, *readable)
+    paths, chosen = (*LIBRARIES, *readable), frozenset(layers)
     apply = {
         Layer.LIMITS: lambda: _limit(megabytes),
         Layer.NAMESPACE: _leave_network,
         Layer.LANDLOCK: lambda: _keep_to(paths),
         Layer.SECCOMP: _filter_calls,
     }
-    return [layer for layer in Layer if layer in layers and apply[layer]()]
+    return [layer for layer in Layer if layer in chosen and apply[layer]()]
 
 
 DROP_CAPABILITY = 24
