@@ -13,7 +13,7 @@ import pytest
 
 from graph.run import start
 from main import main, one_line
-from tests.graph.killed_run import tiny_settings
+from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 
 ROOT = Path(__file__).parent.parent

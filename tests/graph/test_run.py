@@ -1,9 +1,6 @@
 """The whole loop on the tiny student: what it leaves behind, and that no interruption changes it."""
 
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -14,23 +11,9 @@ from errors import ProblemSetError, StoppedError, UsageError
 from graph.run import DATABASE, open_store, resume, start
 from graph.state import Progress, RunState
 from settings import load_settings
-from tests.graph.killed_run import tiny_settings
+from tests.graph.settings import tiny_settings
 
-ROOT = Path(__file__).parent.parent.parent
 SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "probes")
-PHASES = [
-    ("seed", 1),
-    ("teach", 2),
-    ("baseline", 3),
-    ("fine_tune", 2),
-    ("evaluate", 3),
-    ("evaluate", 4),  # in the second stage of the policy
-    ("probe", 2),
-    ("synthesize", 4),
-    ("practise", 3),
-    ("probe_children", 2),
-    ("report", 1),
-]
 
 
 class Recorder:
@@ -130,19 +113,6 @@ def test_the_summary_counts_what_the_tables_hold(finished: tuple[Path, Recorder,
     last = summary["rounds"][-1]
     assert last["problems"] == state.problems
     assert last["problems"] == summary["rounds"][0]["problems"] + last["added"]
-
-
-def test_a_run_killed_in_every_phase_ends_with_the_rows_of_one_that_was_not(
-    finished: tuple[Path, Recorder, RunState], tmp_path: Path, cache: Path
-) -> None:
-    folder = tmp_path / "killed"
-    for phase, count in PHASES:
-        command = [sys.executable, "-m", "tests.graph.killed_run", str(folder), str(cache), phase, str(count)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == -signal.SIGKILL, f"not killed in {phase}: {done.stderr}"
-    resume(folder, Recorder(), cache=cache)
-    assert rows(folder) == rows(finished[0])
-    assert open_store(folder).verify() == []
 
 
 def test_a_finished_run_is_left_as_it_is(finished: tuple[Path, Recorder, RunState], cache: Path) -> None:
