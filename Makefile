@@ -1,6 +1,6 @@
 PYTHON ?= python3
 ARGS ?=
-.PHONY: run test check bench clean
+.PHONY: run test test-crash check bench clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
@@ -20,6 +20,9 @@ run: .venv/installed
 test: .venv/installed-dev check
 	.venv/bin/python -m coverage erase
 	.venv/bin/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
+
+test-crash: .venv/installed-dev
+	.venv/bin/python -m tests.crash.campaign $(ARGS)
 
 check: .venv/installed-dev
 	.venv/bin/ruff check .
