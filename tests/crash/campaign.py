@@ -17,17 +17,18 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
 
+import httpx
+
 from tests.crash.evidence import Evidence, Figures, compare, evidence, kept, paid
 from tests.crash.life import Death
 from tests.crash.lives import SYMBOLIC, Nursery, Track, model, nursery
-from tests.servers.completions import Entry
 from tests.servers.teaching import TeachingServer, teaching
 
 FAULTS = ("malformed", "truncated", "rate_limited", "server_error", "dropped", "slow")
@@ -36,8 +37,8 @@ SERVER = (
     *(option for fault in FAULTS for option in ("--fault", f"{fault}=0.04")),
 )
 MOST_POINTS = 2000
-SETTLE = 0.1
-"""Seconds after which a server has noted what a killed process had asked."""
+SETTLE = 0.2
+"""Seconds that are longer than the slowest reply."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class Ward:
             if self._die(track, case).code >= 0:
                 break
             if case.with_model:
-                lost = on_the_way(track, self.server.log()[before:])
+                lost = on_the_way(track, self.server, before)
         track.live()
         figures = compare(track, self.wholes[case.with_model], self.server.log()[before:], lost)
         if figures.harmless:
@@ -97,10 +98,12 @@ class Ward:
         return track.live(moment=case.moment * self.seconds[case.with_model], alone=case.alone)
 
 
-def on_the_way(track: Track, log: Sequence[Entry]) -> int:
-    """Replies that a server has sent to this run so far and that no life of it has stored."""
-    time.sleep(SETTLE)
-    return len(paid(log)) - kept(track.cache)
+def on_the_way(track: Track, server: TeachingServer, before: int) -> int:
+    """Replies to this run, whose log begins at `before`, that were sent and that no life of it has stored."""
+    for _ in range(3):  # what the killed process had asked is done and noted by then
+        httpx.get(f"{server.url}/models", timeout=60)
+        time.sleep(SETTLE)
+    return len(paid(server.log()[before:])) - kept(track.cache)
 
 
 def cases(moments: int, chance: random.Random) -> list[Case]:

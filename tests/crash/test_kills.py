@@ -15,6 +15,8 @@ from tests.crash.campaign import SERVER, on_the_way
 from tests.crash.evidence import Evidence, Figures, compare, evidence
 from tests.crash.life import Act
 from tests.crash.lives import SYMBOLIC, Nursery, Track, model
+from tests.servers.completions import Entry
+from tests.servers.manner import Act as Done
 from tests.servers.teaching import teaching
 
 FOR_EVER = "30"
@@ -47,7 +49,7 @@ def test_a_run_with_a_model_that_is_killed_again_and_again_pays_for_nothing_twic
         before, lost = len(server.log()), 0
         for number in (3, 4, 5, 6):
             assert track.live(at="reply block replies", number=number).code < 0
-            lost = on_the_way(track, server.log()[before:])
+            lost = on_the_way(track, server, before)
         track.live()
         figures = compare(track, evidence(whole), server.log()[before:], lost)
     assert figures == Figures(kills=4, survived=4, on_the_way=lost)
@@ -85,3 +87,20 @@ def test_a_file_too_many_would_be_counted(finished: Track, whole: Evidence) -> N
     finished.live()
     (finished.run / "students" / ".round-0-x").mkdir()
     assert compare(finished, whole) == Figures(stray=1)
+
+
+def test_a_call_paid_twice_would_be_counted(finished: Track, whole: Evidence) -> None:
+    finished.live()
+    answered = Entry(
+        time=0.0,
+        seconds=0.0,
+        body="sha256",
+        sample=0,
+        task="explain",
+        thought="pot",
+        done=Done.ANSWERED,
+        wrong=False,
+        completed=True,
+    )
+    assert compare(finished, whole, [answered]) == Figures()
+    assert compare(finished, whole, [answered, answered]) == Figures(paid_twice=1)

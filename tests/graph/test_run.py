@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from domain import Operator
-from errors import ProblemSetError, StoppedError, UsageError
+from errors import ProblemSetError, StoppedError, StudentError, UsageError
 from graph.run import DATABASE, open_store, resume, start
 from graph.state import Progress, RunState
 from settings import load_settings
@@ -165,6 +165,28 @@ def test_problems_without_a_usable_solution_leave_no_run_folder(tmp_path: Path, 
     with pytest.raises(ProblemSetError, match=r"no problem of .* has a usable solution"):
         start(settings, tmp_path / "run", Recorder(), cache=cache)
     assert not (tmp_path / "run").exists()
+
+
+class Vandal(Recorder):
+    """Damages the first student once it is trained."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.weights = folder / "students" / "round-0" / "model.safetensors"
+
+    def advanced(self, progress: Progress) -> None:
+        super().advanced(progress)
+        if progress.phase == "evaluate":
+            self.weights.write_bytes(b"")
+
+
+def test_a_student_that_is_damaged_on_the_way_does_not_take_the_run_with_it(
+    tmp_path: Path, cache: Path
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(StudentError, match="weights file corrupted"):
+        start(tiny_settings(), folder, Vandal(folder), cache=cache)
+    assert open_store(folder).rounds()
 
 
 def test_the_way_of_the_paper_with_three_thoughts_and_adapters_runs(tmp_path: Path, cache: Path) -> None:
