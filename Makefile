@@ -2,7 +2,7 @@ PYTHON ?= python3
 ARGS ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 SECONDS ?= 120
-.PHONY: run test test-hostile fuzz check bench audit clean
+.PHONY: run test test-crash test-hostile fuzz check bench audit clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
@@ -24,6 +24,11 @@ test: .venv/installed-dev check
 	.venv/bin/python -m coverage erase
 	.venv/bin/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
 
+# Kills runs at every point and at random moments; half an hour on two idle cores.
+test-crash: .venv/installed-dev
+	.venv/bin/python -m tests.crash.campaign $(ARGS)
+
+# Every hostile program, equation and sentence.
 test-hostile: .venv/installed-dev
 	.venv/bin/python -m tests.hostile
 

@@ -13,7 +13,7 @@ import sys
 import threading
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from errno import ENAMETOOLONG
@@ -27,10 +27,12 @@ from errors import FddError, StoppedError, UsageError, one_line
 from settings import LIMITS, POLICY, Settings, add_options, cache_folder, load_settings
 
 if TYPE_CHECKING:
+    from console import RunView
     from graph.state import RunState
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+ASKED_TO_STOP = "Stopping at the next safe point; press Ctrl-C again to stop at once."
 
 
 class Parser(ArgumentParser):
@@ -133,26 +135,35 @@ def watch(folder: Path, work: Callable[..., RunState]) -> int:
     from graph.run import open_store
 
     console = terminal()
-    with RunView(console, folder) as view, stop_on_signals(view.noticed) as stop:
+    stopped = f"Stopped; nothing is lost. Go on with: python main.py resume {folder}"
+    with RunView(console, folder) as view, stop_on_signals(view, stopped) as stop:
         try:
             work(folder, view, cache=cache_folder(), should_stop=stop.is_set)
         except StoppedError:
-            view.noticed(f"Stopped; nothing is lost. Go on with: python main.py resume {folder}")
+            view.noticed(stopped)
             raise
     show_result(console, folder, open_store(folder).summary())
     return 0
 
 
 @contextmanager
-def stop_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """An event that Ctrl-C or a termination signal sets; a second Ctrl-C ends the program at once."""
+def stop_on_signals(view: RunView, stopped: str) -> Iterator[threading.Event]:
+    """An event that Ctrl-C or a termination signal sets; a second Ctrl-C ends the program at once.
+
+    At once is as by `kill -9`, which every run survives: to unwind the program would wait for requests that
+    are in flight. A termination signal never does that, since it may come twice (`timeout` sends it twice).
+    """
     stop = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        if stop.is_set():
-            raise KeyboardInterrupt
+        at_once = stop.is_set() and number == signal.SIGINT
         stop.set()
-        say("Stopping at the next safe point; press Ctrl-C again to stop at once.")
+        with suppress(RuntimeError):  # the signal may have come in the middle of a print
+            if at_once:
+                view.close()
+            view.noticed(stopped if at_once else ASKED_TO_STOP)
+        if at_once:
+            os._exit(INTERRUPTED)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -193,7 +204,7 @@ def evaluate(given: Namespace) -> int:
     console = terminal(stderr=given.json)
     policy = {key: value for key, value in vars(given).items() if key in POLICY}
     asked = load_settings({"rounds": 1, **policy})
-    with RunView(console) as view, stop_on_signals(view.noticed) as stop:
+    with RunView(console) as view, stop_on_signals(view, "Stopped.") as stop:
         scores = score(
             given.student,
             given.problems,

@@ -242,16 +242,17 @@ def _status(error: BaseException) -> int | None:
 
 
 def _retry_after(error: BaseException) -> float | None:
-    """Seconds; the header gives them, or a date (RFC 9110, section 10.2.3)."""
-    headers = getattr(getattr(error, "response", None), "headers", None)
-    value = headers.get("retry-after") if headers is not None else None
+    """Seconds; the header gives them, or a date (RFC 9110, section 10.2.3) by the server's own clock."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = headers.get("retry-after")
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+            sent = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+            seconds = (parsedate_to_datetime(value) - sent).total_seconds()
         except (ValueError, TypeError):
             return None
     return max(0.0, seconds) if isfinite(seconds) else None

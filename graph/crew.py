@@ -20,6 +20,7 @@ from agents.calling.request import ChatModel
 from agents.models import open_model
 from agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
 from agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
+from domain import Usage
 from errors import UsageError
 from settings import Role, Settings
 from storage.call_cache import CallCache
@@ -27,6 +28,7 @@ from storage.call_cache import CallCache
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+NOTHING = Usage()
 CALLS = "calls.sqlite"
 """In the cache folder: every reply that any run has paid for."""
 
@@ -78,14 +80,17 @@ class Crew(Agents):
 
 
 @contextmanager
-def assembled(settings: Settings, agents: Agents | None, *, run: str, cache: Path) -> Iterator[Crew]:
+def assembled(
+    settings: Settings, agents: Agents | None, *, run: str, cache: Path, paid: Usage = NOTHING
+) -> Iterator[Crew]:
     """The given agents at work, or else those that the settings name.
 
-    `run` is the id under which calls to models are paid for. Raises `UsageError` for a model that cannot be
-    asked as the settings say.
+    `run` is the id under which calls to models are paid for, and `paid` what it is known to have paid: more
+    than the cache knows, where the run was begun with another. Raises `UsageError` for a model that cannot
+    be asked as the settings say.
     """
     with ExitStack() as resources:
-        desk = Desk() if agents else resources.enter_context(open_desk(settings, run=run, cache=cache))
+        desk = Desk() if agents else resources.enter_context(open_desk(settings, run, paid, cache))
         agents = agents or hire(settings, desk)
         yield Crew(
             teacher=agents.teacher,
@@ -98,7 +103,7 @@ def assembled(settings: Settings, agents: Agents | None, *, run: str, cache: Pat
 
 
 @contextmanager
-def open_desk(settings: Settings, *, run: str, cache: Path) -> Iterator[Desk]:
+def open_desk(settings: Settings, run: str, paid: Usage, cache: Path) -> Iterator[Desk]:
     """A way to each model that the settings name."""
     config, models = settings.calls, find_models(settings)
     if not models:
@@ -110,7 +115,7 @@ def open_desk(settings: Settings, *, run: str, cache: Path) -> Iterator[Desk]:
             max_cost=config.max_cost,
             max_tokens=config.max_tokens,
             max_calls=config.max_calls,
-            spent=replies.spent(run),
+            spent=max(replies.spent(run), paid, key=lambda usage: usage.calls),
         )
         callers = {
             role: Caller(

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
+from pydantic import ValidationError
 
 from agents.thoughts import thought
 from agents.verifier import Verifier
@@ -20,6 +21,7 @@ from errors import StoreError, UsageError, is_unicode
 from graph import plan
 from graph.build import STEPS_PER_ROUND, build_run
 from graph.crew import Agents, assembled, check_roles, find_models, price_of
+from graph.lock import cannot_write, held
 from graph.plan import Preview
 from graph.state import Listener, RunContext, RunState
 from problems.split import prepare
@@ -32,6 +34,9 @@ from training.worker import never, run_in_child
 
 DATABASE = "fdd.duckdb"
 CHECKPOINTS = "checkpoints.sqlite"
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+UNREADABLE = (sqlite3.Error, ValueError, TypeError, LookupError, NotImplementedError)
+"""What a damaged bookmark leads to, in SQLite or when its content is decoded."""
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
 
 
@@ -44,7 +49,8 @@ def start(
     agents: Agents | None = None,
     should_stop: Callable[[], bool] = never,
 ) -> RunState:
-    """Run from the beginning in a new folder, which is removed again when the settings turn out not to work.
+    """Run from the beginning in a new folder, which is removed again when the settings turn out not to work
+    before the first student is trained.
 
     Raises `UsageError` for what the user can mend, `StoppedError` when `should_stop` said so, else
     `RunFailedError`.
@@ -61,21 +67,16 @@ def start(
         price_of(model, settings.calls)
     device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
     settings = settings.sized_for(device.kind)
-    if settings.student in EMBEDDED and not (cache / settings.student).is_dir():
-        listener.noticed(f"Fetching {settings.student} into {cache}, this once")
     for student in filter(None, (settings.student, settings.solver)):
-        student_path(student, cache)
+        find_student(student, cache, listener)
     listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(f"cannot make the run folder {str(folder)!r}: {error.strerror}") from None
-    try:
-        create_run(folder, settings)
-        return proceed(folder, listener, cache=cache, agents=agents, limits={}, should_stop=should_stop)
-    except UsageError:
-        shutil.rmtree(folder)
-        raise
+    with new_run(folder, settings):
+        try:
+            return proceed(folder, listener, cache=cache, agents=agents, limits={}, should_stop=should_stop)
+        except UsageError:
+            if not any(folder.glob("students/*")):
+                shutil.rmtree(folder)
+            raise
 
 
 def preview(settings: Settings) -> Preview:
@@ -88,13 +89,24 @@ def preview(settings: Settings) -> Preview:
     return plan.preview(settings, prepare(settings.problems))
 
 
-def create_run(folder: Path, settings: Settings) -> None:
-    """Put an empty run into the folder; the folder is removed where that fails."""
+@contextmanager
+def new_run(folder: Path, settings: Settings) -> Iterator[None]:
+    """A folder with an empty run, held; it has its name only when the run is in it, or a kill left a ruin."""
+    draft = folder.with_name(f".{folder.name}.new")
     try:
-        Store.create(folder / DATABASE, describe_run(settings))
-    except StoreError:
-        shutil.rmtree(folder)
-        raise
+        draft.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the run folder {str(folder)!r}: {error.strerror}") from None
+    with held(draft):
+        try:
+            for ruin in draft.glob(f"{DATABASE}*"):
+                ruin.unlink()
+            Store.create(draft / DATABASE, describe_run(settings))
+            draft.rename(folder)
+        except (OSError, StoreError) as error:
+            shutil.rmtree(draft)
+            raise cannot_write(folder, error) if isinstance(error, OSError) else error from None
+        yield
 
 
 def resume(
@@ -110,7 +122,9 @@ def resume(
 
     `limits` are settings that are to be different from now on, by their keys: `{"calls.max_cost": 5}`.
     """
-    return proceed(folder, listener, cache=cache, agents=agents, limits=limits, should_stop=should_stop)
+    find_run(folder)
+    with held(folder):
+        return proceed(folder, listener, cache=cache, agents=agents, limits=limits, should_stop=should_stop)
 
 
 def proceed(
@@ -125,17 +139,17 @@ def proceed(
     """Run the graph from its bookmark to the end."""
     store = open_store(folder)
     run = store.run()
-    settings = Settings.from_json(run.settings).with_limits(limits)
+    settings = settings_of(run).with_limits(limits)
     with (
-        assembled(settings, agents, run=run.id, cache=cache) as crew,
+        assembled(settings, agents, run=run.id, cache=cache, paid=store.paid()) as crew,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
     ):
         context = RunContext(
             settings=settings,
             folder=folder,
-            base=student_path(settings.student, cache),
-            solver=student_path(settings.solver, cache) if settings.solver else None,
+            base=find_student(settings.student, cache, listener),
+            solver=find_student(settings.solver, cache, listener) if settings.solver else None,
             store=store,
             crew=crew,
             verifier=verifier,
@@ -147,12 +161,17 @@ def proceed(
             "configurable": {"thread_id": run.id},
             "recursion_limit": STEPS_PER_ROUND * (settings.rounds + 2),
         }
-        begun = bool(graph.get_state(config).values)
+        try:
+            bookmark = graph.get_state(config).metadata or {}
+        except UNREADABLE as error:
+            raise explain(error, folder) from error
+        # Before the first step there are bookmarks of the input, from which LangGraph cannot go on.
+        begun = bookmark.get("source") == "loop"
         state = None if begun else RunState(run=run.id, rounds=settings.rounds)
         try:
             result = graph.invoke(state, config, context=context, version="v2", durability="sync")
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"cannot write into {str(folder)!r}: {error}; make room, then resume") from error
+            raise explain(error, folder) from error
     return result.value
 
 
@@ -161,13 +180,48 @@ def check_path(folder: Path) -> None:
         raise UsageError(f"the run folder {str(folder)!r} has a path that is no UTF-8: take another name")
 
 
-def open_store(folder: Path) -> Store:
+def find_student(name: str, cache: Path, listener: Listener) -> Path:
+    """As `student_path`, but it says so before it fetches something big."""
+    if name in EMBEDDED and not (cache / name).is_dir():
+        listener.noticed(f"Fetching {name} into {cache}, this once")
+    return student_path(name, cache)
+
+
+def explain(error: Exception, folder: Path) -> StoreError:
+    """What is wrong with the bookmark or another file of the folder."""
+    name = getattr(error, "sqlite_errorname", "")
+    if isinstance(error, OSError | sqlite3.Error) and not name.startswith(DAMAGED):
+        return cannot_write(folder, error)
+    return StoreError(
+        f"the bookmark {str(folder / CHECKPOINTS)!r} is damaged ({error}): delete it and resume; the run "
+        "finds its way by the database, and nothing is lost"
+    )
+
+
+def find_run(folder: Path) -> Path:
+    """The database of the run in this folder."""
     check_path(folder)
     if not (folder / DATABASE).is_file():
         raise UsageError(
             f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `python main.py --rounds N`"
         )
-    return Store.open(folder / DATABASE)
+    return folder / DATABASE
+
+
+def open_store(folder: Path) -> Store:
+    return Store.open(find_run(folder))
+
+
+def settings_of(run: RunRecord) -> Settings:
+    try:
+        return Settings.from_json(run.settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise StoreError(
+            f"the setting {name!r} of {run.id} is none that this version knows ({first['msg']}): finish the "
+            "run with the version that began it, or let `verify` say whether it was changed"
+        ) from None
 
 
 def describe_run(settings: Settings) -> RunRecord:

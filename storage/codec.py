@@ -83,7 +83,7 @@ def _typed(kind: object, value: object) -> object:
         return value.replace(tzinfo=UTC)
     if isinstance(value, str):
         if kind is Fraction:
-            return _fraction(value)
+            return exact_number(value)
         if isinstance(kind, type) and issubclass(kind, StrEnum):
             return kind(value)
         if get_origin(kind) is Mapping:
@@ -91,7 +91,8 @@ def _typed(kind: object, value: object) -> object:
     return value
 
 
-def _fraction(text: str) -> Fraction:
+def exact_number(text: str) -> Fraction:
+    """ValueError for what `str(Fraction)` does not write; ZeroDivisionError where it has no value."""
     if not _FRACTION.fullmatch(text):
         raise ValueError(text)
     return Fraction(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,11 @@ _LONGEST_WAIT = 0.1
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False}
 """A table of a file from elsewhere may be a query over other files, or over the network."""
 _SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration")
+_DAMAGED = ("Corrupt", "not a valid DuckDB", "not read enough bytes", "deserialize", "INTERNAL Error")
+_ADVICE = (
+    "; the file is damaged: put a copy of it back, or begin the run anew: replies of models that were paid "
+    "for are kept and cost nothing again"
+)
 
 
 class Database:
@@ -56,8 +61,7 @@ class Database:
                     with suppress(duckdb.Error):  # what broke is already on its way up
                         connection.close()
             except (duckdb.Error, OSError) as error:
-                action = "read" if read_only else "write to"
-                raise StoreError(f"cannot {action} the database {self.path}: {_one_line(error)}") from error
+                raise self._explain(error, "read" if read_only else "write to") from error
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self._patience
@@ -84,12 +88,19 @@ class Database:
                 with self._connect(read_only=False) as connection:
                     connection.execute("CHECKPOINT")
             except duckdb.Error as error:
-                raise StoreError(f"cannot write to the database {self.path}: {_one_line(error)}") from error
+                raise self._explain(error, "write to") from error
 
-    def migrate(self) -> None:
-        """Apply the migrations that this file has not seen, each in one transaction with its record."""
+    def _explain(self, error: Exception, action: str) -> StoreError:
+        advice = _ADVICE if any(sign in str(error) for sign in _DAMAGED) else ""
+        return StoreError(f"cannot {action} the database {self.path}: {_one_line(error)}{advice}")
+
+    def applied(self) -> set[int]:
+        """Migrations that this file has seen; none where it is no database of ours."""
         with self.reading() as connection:
-            applied = _applied(connection)
+            return _applied(connection)
+
+    def migrate(self, applied: Set[int] = frozenset()) -> None:
+        """Apply the migrations that are not among those applied, each in one transaction with its record."""
         known = migrations()
         unknown = applied - known.keys()
         if unknown:
@@ -100,6 +111,11 @@ class Database:
         for number in sorted(known.keys() - applied):
             with self.writing() as connection:
                 _apply(connection, number, known[number])
+
+
+def log_of(path: Path) -> Path:
+    """Where DuckDB keeps what is committed and not yet in the file."""
+    return path.with_name(f"{path.name}.wal")
 
 
 def migrations() -> dict[int, Path]:

@@ -6,15 +6,17 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import fsum
 from pathlib import Path
 from typing import Self
 
 import duckdb
 
+from domain import Usage
 from errors import StoreError
 from storage.checks import Finding, check
 from storage.codec import R, Value, columns, decode, encode, row_hash
-from storage.database import LOCK_PATIENCE, Database
+from storage.database import LOCK_PATIENCE, Database, log_of
 from storage.records import (
     TAUGHT_SPLITS,
     AttemptRecord,
@@ -65,7 +67,8 @@ class Store:
         if path.exists():
             raise StoreError(f"the database {path} exists already; resume that run or choose another folder")
         draft = path.with_name(f"{path.name}.new")
-        draft.unlink(missing_ok=True)
+        for ruin in (draft, log_of(draft)):
+            ruin.unlink(missing_ok=True)
         database = Database(draft, patience=patience)
         with database.writing():
             pass  # makes the file
@@ -80,8 +83,13 @@ class Store:
         if not path.is_file():
             raise StoreError(f"there is no database {path}; is this the folder of a run?")
         database = Database(path, patience=patience)
-        database.migrate()
-        return cls(database)
+        applied = database.applied()
+        if not applied:
+            raise StoreError(f"the database {path} holds no run: it was cut off, or another program made it")
+        database.migrate(applied)
+        store = cls(database)
+        store.run()  # says so where there is none
+        return store
 
     @property
     def path(self) -> Path:
@@ -119,7 +127,9 @@ class Store:
     # Reading; every list is in a fixed order
 
     def run(self) -> RunRecord:
-        return self._select(RunRecord)[0]
+        for run in self._select(RunRecord):
+            return run
+        raise StoreError(f"the database {self.path} holds no run: its row was removed")
 
     def problems(
         self,
@@ -242,6 +252,20 @@ class Store:
         with self._database.reading() as connection:
             return usage_by_agent(connection)
 
+    def paid(self) -> Usage:
+        """What this run paid for replies, each counted once however often it was used."""
+        replies = {
+            (call.model, call.prompt_hash, call.settings_hash, call.sample): call
+            for call in self.calls()
+            if call.paid and call.status != "failed"
+        }
+        return Usage(
+            calls=len(replies),
+            prompt_tokens=sum(call.prompt_tokens for call in replies.values()),
+            completion_tokens=sum(call.completion_tokens for call in replies.values()),
+            cost_usd=fsum(call.cost_usd for call in replies.values()),
+        )
+
     def events(self) -> list[EventRecord]:
         return self._select(EventRecord, "ORDER BY seq")
 
@@ -263,7 +287,12 @@ class Store:
 def _select(connection: duckdb.DuckDBPyConnection, record: type[R], where: str, *values: object) -> list[R]:
     names = ", ".join(columns(record))
     rows = connection.execute(f"SELECT {names} FROM {record.table} {where}", list(values)).fetchall()
-    return [decode(record, row) for row in rows]
+    try:
+        return [decode(record, row) for row in rows]
+    except (ValueError, ZeroDivisionError) as error:
+        raise StoreError(
+            f"a row of {record.table} was changed and means nothing any more ({error}); `verify` names it"
+        ) from error
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, kind: type[Record], records: Sequence[Record]) -> int:

@@ -64,3 +64,25 @@ def test_only_main_and_console_print() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
     assert printing <= {"main.py", "console.py"}
+
+
+WALL_CLOCK = {
+    *("agents/calling/caller.py", "graph/lesson.py", "graph/nodes/synthesize.py"),
+    *("storage/database.py", "storage/records.py", "storage/store.py"),
+    "agents/models.py",
+    "main.py",
+}
+"""They note when something happened, read a date that a server gave, or name a folder."""
+
+
+def test_the_clock_that_can_jump_is_looked_at_in_few_places() -> None:
+    """Time-outs, limits and order hang on clocks that only go forward."""
+    looking = {
+        str(file.relative_to(ROOT))
+        for name in ALLOWED
+        for file in sources(name)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node) in ("datetime.now", "time.time", "time.time_ns", "datetime.utcnow")
+    }
+    assert looking == WALL_CLOCK

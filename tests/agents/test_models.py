@@ -240,6 +240,13 @@ def test_retry_after_gives_a_date() -> None:
     assert error(says(503, {}, {"Retry-After": date})).retry_after == pytest.approx(100, abs=5)
 
 
+def test_a_date_to_retry_after_is_read_by_the_servers_clock_and_not_by_ours() -> None:
+    sent = datetime.now(UTC) - timedelta(hours=7)
+    headers = {"Date": sent, "Retry-After": sent + timedelta(seconds=30)}
+    dates = {name: format_datetime(date, usegmt=True) for name, date in headers.items()}
+    assert error(says(503, {}, dates)).retry_after == 30
+
+
 async def hang(writer: asyncio.StreamWriter) -> None:
     del writer
     await asyncio.sleep(0.4)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,8 +19,8 @@ from graph.state import RunState
 from problems.jsonl import read_jsonl
 from storage.call_cache import CallCache
 from storage.store import Store
-from tests.graph.model_run import model_settings
-from tests.graph.test_run import ROOT, Recorder, rows
+from tests.graph.settings import model_settings
+from tests.graph.test_run import Recorder, rows
 from tests.servers.manner import Act
 from tests.servers.serving import serving
 from tests.servers.talking import KEY
@@ -131,27 +128,6 @@ def test_the_same_run_again_asks_nobody(faulty: Faulty, tmp_path: Path) -> None:
     assert (total["paid"], total["cost_usd"]) == (0, 0.0)
 
 
-def test_a_run_killed_again_and_again_asks_nothing_twice(server: TeachingServer, tmp_path: Path) -> None:
-    folder, cache = tmp_path / "run", tmp_path / "cache"
-    cache.mkdir()
-    command = [sys.executable, "-m", "tests.graph.model_run", str(folder), str(cache), server.url]
-    for phase, count in (("teach", 5), ("synthesize", 4)):
-        killed = subprocess.run([*command, phase, str(count)], cwd=ROOT, capture_output=True, check=False)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
-    answered = [entry.body for entry in server.log() if entry.completed]
-    with CallCache(cache / CALLS) as replies:
-        kept = replies.spent(open_store(folder).run().id).calls
-    # A reply that had been sent and not yet read when the process died is nowhere.
-    on_the_way = len(answered) - kept
-    assert kept > 0
-    assert on_the_way <= 2 * FIRST
-    resume(folder, Recorder(), cache=cache)
-    asked = Counter(entry.body for entry in server.log() if entry.completed)
-    assert sum(times - 1 for times in asked.values()) <= on_the_way
-    start(model_settings(server.url), tmp_path / "whole", Recorder(), cache=cache)
-    assert rows(folder) == rows(tmp_path / "whole")
-
-
 def test_a_run_stops_at_its_limit_and_goes_on_with_a_higher_one(
     server: TeachingServer, tmp_path: Path
 ) -> None:
@@ -166,6 +142,21 @@ def test_a_run_stops_at_its_limit_and_goes_on_with_a_higher_one(
     assert (folder / "student" / "model.safetensors").is_file()
     resume(folder, Recorder(), cache=tmp_path, limits={"calls.max_cost": 1000})
     assert open_store(folder).summary()["rounds"][-1]["evaluations"]
+
+
+def test_what_a_run_has_paid_counts_with_another_cache_as_well(
+    server: TeachingServer, tmp_path: Path
+) -> None:
+    (tmp_path / "prices.toml").write_text(PRICES)
+    paid = {"calls.prices": str(tmp_path / "prices.toml"), "calls.max_cost": 6.0}
+    folder, other = tmp_path / "run", tmp_path / "other"
+    with pytest.raises(LimitReachedError):
+        start(model_settings(server.url, **paid), folder, Recorder(), cache=tmp_path)
+    before = len(server.log())
+    other.mkdir()
+    with pytest.raises(LimitReachedError, match=r"--max-cost 6 is reached"):
+        resume(folder, Recorder(), cache=other)
+    assert len(server.log()) - before <= FIRST
 
 
 def test_a_limit_of_money_without_a_price_is_refused_before_anything_is_asked(tmp_path: Path) -> None:

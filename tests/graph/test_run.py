@@ -1,36 +1,19 @@
 """The whole loop on the tiny student: what it leaves behind, and that no interruption changes it."""
 
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from domain import Operator
-from errors import ProblemSetError, StoppedError, UsageError
+from errors import ProblemSetError, StoppedError, StudentError, UsageError
 from graph.run import DATABASE, open_store, resume, start
 from graph.state import Progress, RunState
 from settings import load_settings
-from tests.graph.killed_run import tiny_settings
+from tests.graph.settings import tiny_settings
 
-ROOT = Path(__file__).parent.parent.parent
-SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "decisions", "probes")
-PHASES = [
-    ("seed", 1),
-    ("teach", 2),
-    ("baseline", 3),
-    ("fine_tune", 2),
-    ("evaluate", 3),
-    ("evaluate", 4),  # in the second stage of the policy
-    ("probe", 2),
-    ("synthesize", 4),
-    ("practise", 3),
-    ("probe_children", 2),
-    ("report", 1),
-]
+SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "decisions", "probes", "contamination")
 
 
 class Recorder:
@@ -132,19 +115,6 @@ def test_the_summary_counts_what_the_tables_hold(finished: tuple[Path, Recorder,
     assert last["problems"] == summary["rounds"][0]["problems"] + last["added"]
 
 
-def test_a_run_killed_in_every_phase_ends_with_the_rows_of_one_that_was_not(
-    finished: tuple[Path, Recorder, RunState], tmp_path: Path, cache: Path
-) -> None:
-    folder = tmp_path / "killed"
-    for phase, count in PHASES:
-        command = [sys.executable, "-m", "tests.graph.killed_run", str(folder), str(cache), phase, str(count)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == -signal.SIGKILL, f"not killed in {phase}: {done.stderr}"
-    resume(folder, Recorder(), cache=cache)
-    assert rows(folder) == rows(finished[0])
-    assert open_store(folder).verify() == []
-
-
 def test_a_finished_run_is_left_as_it_is(finished: tuple[Path, Recorder, RunState], cache: Path) -> None:
     before = rows(finished[0])
     recorder = Recorder()
@@ -195,6 +165,28 @@ def test_problems_without_a_usable_solution_leave_no_run_folder(tmp_path: Path, 
     with pytest.raises(ProblemSetError, match=r"no problem of .* has a usable solution"):
         start(settings, tmp_path / "run", Recorder(), cache=cache)
     assert not (tmp_path / "run").exists()
+
+
+class Vandal(Recorder):
+    """Damages the first student once it is trained."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.weights = folder / "students" / "round-0" / "model.safetensors"
+
+    def advanced(self, progress: Progress) -> None:
+        super().advanced(progress)
+        if progress.phase == "evaluate":
+            self.weights.write_bytes(b"")
+
+
+def test_a_student_that_is_damaged_on_the_way_does_not_take_the_run_with_it(
+    tmp_path: Path, cache: Path
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(StudentError, match="weights file corrupted"):
+        start(tiny_settings(), folder, Vandal(folder), cache=cache)
+    assert open_store(folder).rounds()
 
 
 def test_the_way_of_the_paper_with_three_thoughts_and_adapters_runs(tmp_path: Path, cache: Path) -> None:

@@ -11,7 +11,7 @@ from graph.run import open_store, start
 from main import main
 from settings import Settings, load_settings
 from storage.store import Store
-from tests.graph.killed_run import tiny_settings
+from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 from tests.storage.samples import RUN
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +16,9 @@ import duckdb
 import pytest
 
 from errors import StoreError
-from storage.database import MIGRATIONS, Database, migrations
+from storage.database import Database, migrations
 from storage.store import Store
+from tests.storage.first import first_database
 from tests.storage.samples import ROUND, RUN, attempt, problem
 
 PREAMBLE = """
@@ -152,16 +152,8 @@ def test_a_migration_is_recorded_once(store: Store) -> None:
 @pytest.fixture
 def first_schema(tmp_path: Path) -> Path:
     """A database as the first migration alone made it, with a row in every table."""
-    shutil.copy(MIGRATIONS / "0001_tables.sql", tmp_path)
-    database = Database(tmp_path / "old.duckdb")
-    with database.writing():
-        pass
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("storage.database.MIGRATIONS", tmp_path)
-        database.migrate()
-    with database.writing() as connection:
-        connection.execute((Path(__file__).parent / "first_schema.sql").read_text("utf-8"))
-    return database.path
+    rows = Path(__file__).parent / "first_schema.sql"
+    return first_database(tmp_path / "old.duckdb", rows).path
 
 
 def test_a_database_of_the_first_schema_is_opened_without_findings(first_schema: Path) -> None:
@@ -222,7 +214,8 @@ def test_an_existing_database_is_not_created_again(store: Store) -> None:
 
 
 def test_what_an_interrupted_creation_left_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / "fdd.duckdb.new").write_text("half")
+    for name in ("fdd.duckdb.new", "fdd.duckdb.new.wal"):
+        (tmp_path / name).write_text("half")
     assert Store.create(tmp_path / "fdd.duckdb", RUN).run() == RUN
     assert not (tmp_path / "fdd.duckdb.new").exists()
 

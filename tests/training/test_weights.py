@@ -12,7 +12,7 @@ from training import weights
 from training.device import Runtime
 from training.student import load_student
 from training.tiny import HEADS, HIDDEN, INNER, LAYERS, random_weights
-from training.weights import EmbeddedStudent, embedded_path, student_path
+from training.weights import EmbeddedStudent, embedded_path, new_folder, student_path
 
 MEMBER = "small_student/small.gguf"
 REQUIREMENT = "small-student==1.0"
@@ -130,6 +130,18 @@ def test_the_names_lead_to_their_students(
 def test_the_tiny_student_is_the_same_every_time(tmp_path: Path) -> None:
     first, second = student_path("tiny", tmp_path / "a"), student_path("tiny", tmp_path / "b")
     assert (first / "model.safetensors").read_bytes() == (second / "model.safetensors").read_bytes()
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_makes_is_not(tmp_path: Path) -> None:
+    (tmp_path / ".tiny-of-a-killed-process").mkdir()
+    with (
+        new_folder(tmp_path / "tiny") as living,
+        pytest.raises(OSError),
+        new_folder(tmp_path / "tiny") as mine,
+    ):
+        assert set(tmp_path.iterdir()) == {living, mine}
+        raise OSError
+    assert list(tmp_path.iterdir()) == [tmp_path / "tiny"]
 
 
 def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path) -> None:

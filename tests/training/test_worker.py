@@ -1,9 +1,12 @@
 import os
+import resource
 import signal
+import struct
 import subprocess
 import sys
 import time
-from multiprocessing import active_children
+from multiprocessing import active_children, get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ from training.tasks import (
     Request,
     Step,
 )
-from training.worker import describe_exit, run_in_child
+from training.worker import describe_exit, follow, never, run_in_child
 
 EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
 
@@ -83,6 +86,50 @@ def test_a_child_that_is_killed_is_reported_with_what_to_do(tiny: Path) -> None:
     config = GenerateConfig(max_new_tokens=200, batch_size=1)
     with pytest.raises(WorkerError, match="memory ran out"):
         run_in_child(GenerateTask(student=tiny, requests=requests, config=config), kill_child)
+
+
+def test_a_child_that_runs_out_of_memory_says_so_in_one_line(tiny: Path) -> None:
+    def starve(_: Event) -> None:
+        """Leave it what it has between two batches: each of them takes some hundred megabytes."""
+        (child,) = active_children()
+        pages = int(Path(f"/proc/{child.pid}/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize()
+        resource.prlimit(child.pid or 0, resource.RLIMIT_AS, (limit, limit))
+
+    question = "How many? " * 150
+    requests = tuple(Request(key=str(i), question=question, cue="Compute.") for i in range(16))
+    task = GenerateTask(
+        student=tiny, requests=requests, config=GenerateConfig(max_new_tokens=1, batch_size=8)
+    )
+    with pytest.raises(WorkerError, match=r"^the student's process ran out of memory: close other programs"):
+        run_in_child(task, starve)
+
+
+def die_in_the_middle_of_a_message(parent: Connection) -> None:
+    os.write(parent.fileno(), struct.pack("!i", 1000) + b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_child_that_is_killed_in_the_middle_of_a_message_is_reported_like_any_other() -> None:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=True)
+    child = context.Process(target=die_in_the_middle_of_a_message, args=(theirs,))
+    child.start()
+    theirs.close()
+    with ours, pytest.raises(WorkerError, match="was killed"):
+        follow(child, ours, ignore, never)
+
+
+def test_a_child_that_ends_by_the_signal_that_stops_its_parent_is_no_failure() -> None:
+    asked = iter((False, True))
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=True)
+    child = context.Process(target=os._exit, args=(1,))
+    child.start()
+    child.join()
+    theirs.close()
+    with ours, pytest.raises(StoppedError):
+        follow(child, ours, ignore, lambda: next(asked))
 
 
 def test_other_ways_to_die_are_told_apart() -> None:

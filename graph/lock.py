@@ -1,0 +1,50 @@
+"""One process at a time works in the folder of a run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+
+from errors import StoreError, UsageError
+
+LOCK = "run.lock"
+"""Names the process at work. The file stays, since a lock on a file that was removed keeps nobody out."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """The right to work in the folder, which the system takes back when this process dies in any way.
+
+    Raises `UsageError` with the process that has it, and `StoreError` where the folder cannot be written.
+    """
+    try:
+        file = (folder / LOCK).open("a+b", buffering=0)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    with file:
+        _take(file, folder)
+        yield
+
+
+def _take(file: FileIO, folder: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+        file.write(str(os.getpid()).encode())
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().decode()
+        raise UsageError(
+            f"process {holder} is at work in {str(folder)!r}: wait until it has ended, or end it first"
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def cannot_write(folder: Path, error: Exception) -> StoreError:
+    reason = getattr(error, "strerror", None) or error
+    return StoreError(f"cannot write into {str(folder)!r}: {reason}; mend that, then resume")

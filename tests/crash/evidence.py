@@ -1,0 +1,136 @@
+"""What a run left behind, to be held against an uninterrupted one."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from graph.crew import CALLS
+from graph.nodes.report import DATASET, STUDENT
+from graph.run import DATABASE, open_store
+from storage.records import HASHED_RECORDS, RunRecord
+from tests.crash.lives import Track
+from tests.servers.completions import Entry
+from tests.servers.manner import Act
+from training.weights import SEAL
+
+PAID = (Act.ANSWERED, Act.DECLINED, Act.MALFORMED, Act.TRUNCATED, Act.FILTERED, Act.SLOW)
+"""What a provider sends a bill for."""
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows by table, key and content hash, what the files say, and which files there are."""
+
+    rows: frozenset[Row]
+    files: frozenset[str]
+    findings: int
+
+
+def evidence(track: Track) -> Evidence:
+    world = track.run.parent
+    return Evidence(
+        rows=frozenset([*rows_of(track.run), *texts_of(track.run)]),
+        files=frozenset(str(path.relative_to(world)) for path in world.rglob("*")),
+        findings=len(open_store(track.run).verify()),
+    )
+
+
+def rows_of(run: Path) -> Iterator[Row]:
+    """The content hash covers everything but measured times and who had paid before."""
+    with duckdb.connect(run / DATABASE, read_only=True) as connection:
+        for record in HASHED_RECORDS:
+            if record is not RunRecord:
+                columns = ", ".join([*record.key, "content_hash"])
+                found = connection.execute(f"SELECT {columns} FROM {record.table}").fetchall()
+                yield from ((record.table, *map(str, row)) for row in found)
+
+
+def texts_of(run: Path) -> Iterator[Row]:
+    """The data set, the students by their weights, and which of them is the best."""
+    for file in (run / DATASET, *run.glob(f"students/*/{SEAL}")):
+        yield "file", str(file.relative_to(run)), file.read_text()
+    yield "file", STUDENT, str((run / STUDENT).readlink())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What kills did; all but the first two, and what was on the way, should be 0."""
+
+    kills: int = 0
+    survived: int = 0
+    lost: int = 0
+    duplicates: int = 0
+    paid_twice: int = 0
+    stray: int = 0
+    findings: int = 0
+    left: int = 0
+    """Processes."""
+    unfinished: int = 0
+    """Runs that did not come to their end."""
+    on_the_way: int = 0
+    """Replies that had been sent to a process, and not yet stored, when it was killed."""
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+    @property
+    def harmless(self) -> bool:
+        return not any((self.lost, self.duplicates, self.paid_twice, self.stray, self.findings, self.left))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills, {self.survived} survived, {self.lost} lost rows, {self.duplicates} "
+            f"duplicate rows, {self.paid_twice} calls paid twice ({self.on_the_way} on the way when killed), "
+            f"{self.stray} stray files, {self.findings} findings of verify, {self.left} processes left, "
+            f"{self.unfinished} runs unfinished"
+        )
+
+
+def compare(track: Track, whole: Evidence, log: Sequence[Entry] = (), on_the_way: int = 0) -> Figures:
+    """The figures of a run that was killed; `log` is what a server noted of it."""
+    kills = sum(death.code < 0 for death in track.deaths)
+    if track.deaths[-1].code != 0:
+        return Figures(kills=kills, unfinished=1)
+    found = evidence(track)
+    harm = Figures(
+        lost=len(whole.rows - found.rows) + len(whole.files - found.files),
+        duplicates=len(found.rows - whole.rows),
+        paid_twice=max(0, repeated(log) - on_the_way),
+        stray=len(found.files - whole.files),
+        findings=found.findings,
+        left=sum(death.left for death in track.deaths),
+    )
+    survived = kills if harm.harmless else 0
+    return replace(harm, kills=kills, survived=survived, on_the_way=on_the_way)
+
+
+def paid(log: Iterable[Entry]) -> list[str]:
+    """The requests that were answered, one entry for each answer."""
+    return [entry.body for entry in log if entry.completed and entry.done in PAID]
+
+
+def repeated(log: Iterable[Entry]) -> int:
+    return sum(times - 1 for times in Counter(paid(log)).values())
+
+
+def kept(cache: Path) -> int:
+    """Replies in the call cache, counted in a copy: to open it would mend what the kill left."""
+    with TemporaryDirectory() as folder:
+        for file in cache.glob(f"{CALLS}*"):
+            shutil.copy(file, folder)
+        if not (Path(folder) / CALLS).exists():
+            return 0
+        with closing(sqlite3.connect(Path(folder) / CALLS)) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM replies").fetchone()
+        return int(count)

@@ -1,0 +1,211 @@
+"""The points that a run passes: borders of nodes, and both sides of everything it writes.
+
+A point has the same name in every life of a run, so that one can be killed at each of them once.
+The hooks are put around the product from here; it knows nothing of them.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, tzinfo
+from functools import wraps
+from itertools import cycle
+from multiprocessing import active_children
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+import main
+import storage.call_cache
+import training.worker
+from domain import content_hash
+from graph.journal import Node, logged
+from storage.database import Database
+from tests.crash.life import Act, Life
+from training.tasks import Event
+
+
+class Points:
+    """Knows every point that the process passes, and acts at one of them."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._left = life.number
+        self._killed = Path(life.killed) if life.killed else None
+        known = self._killed is not None and self._killed.exists()
+        self._known = set(self._killed.read_text().splitlines()) if self._killed and known else set()
+        self._turn = threading.Lock()
+
+    def passed(self, name: str) -> None:
+        """The same name in every life, as far as one can tell."""
+        with self._turn:
+            if self._killed and name not in self._known:
+                with self._killed.open("a") as file:
+                    print(name, file=file)
+                _send(signal.SIGKILL)
+            if name.startswith(self._life.at):
+                self._left -= 1
+                if self._left == 0:
+                    ACTS[self._life.act](self._life)
+
+    @contextmanager
+    def around(self, name: str) -> Iterator[None]:
+        self.passed(f"{name}: before")
+        yield
+        self.passed(f"{name}: after")
+
+    def hook(self, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr("graph.build.logged", self._node)
+        patch.setattr(Database, "_connect", self._database(Database._connect))
+        patch.setattr("storage.call_cache._connect", self._call_cache(storage.call_cache._connect))
+        patch.setattr("training.worker.follow", self._student(training.worker.follow))
+        patch.setattr(SqliteSaver, "put", self._wrapped(SqliteSaver.put, _bookmark))
+        patch.setattr(SqliteSaver, "put_writes", self._wrapped(SqliteSaver.put_writes, _writes))
+        for name in ("rename", "replace"):
+            method = getattr(Path, name)
+            patch.setattr(Path, name, self._wrapped(method, lambda _, target: f"file {Path(target).name}"))
+
+    def _node(self, node: Node) -> Node:
+        return wraps(node)(
+            self._wrapped(logged(node), lambda state, *_: f"node {node.__name__} {state.round}")
+        )
+
+    def _wrapped(self, function: Callable[..., Any], name: Callable[..., str]) -> Callable[..., Any]:
+        @wraps(function)
+        def wrapper(*arguments: Any, **more: Any) -> Any:
+            with self.around(name(*arguments)):
+                return function(*arguments, **more)
+
+        return wrapper
+
+    def _database(self, connect: Callable[..., Any]) -> Callable[..., Any]:
+        def connected(database: Database, read_only: bool) -> Any:
+            connection = connect(database, read_only)
+            return connection if read_only else Watched(connection, "database", self)
+
+        return connected
+
+    def _call_cache(self, connect: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        return lambda path: Watched(connect(path), "reply", self)
+
+    def _student(self, follow: Callable[..., Any]) -> Callable[..., Any]:
+        def followed(child: Any, ours: Any, on_event: Callable[[Event], None], should_stop: Any) -> Any:
+            def watched(event: Event) -> None:
+                self.passed(f"student {type(event).__name__}")
+                on_event(event)
+
+            self.passed("student begins")
+            return follow(child, ours, watched, should_stop)
+
+        return followed
+
+
+class Watched:
+    """A connection to a database, whose commits are points with the names of what they write."""
+
+    def __init__(self, connection: Any, name: str, points: Points) -> None:
+        self._connection, self._name, self._points = connection, name, points
+        self._written: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def __enter__(self) -> Self:
+        self._connection.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        with self._points.around(self._what("block")):
+            self._connection.__exit__(*error)
+        self._written.clear()
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> Any:
+        if sql.lstrip().startswith("INSERT"):
+            self._written.append(_names(sql, values))
+        return self._connection.execute(sql, values)
+
+    def commit(self) -> None:
+        with self._points.around(self._what("commit")):
+            self._connection.commit()
+
+    def close(self) -> None:
+        self._connection.close()
+        self._points.passed(f"{self._what('close')}: after")
+
+    def _what(self, action: str) -> str:
+        return " ".join([self._name, action, *sorted(self._written)])
+
+
+def _names(sql: str, values: Sequence[object]) -> str:
+    """The table and the first things that are said of each row, short of times and of the run's own name."""
+    table = sql.partition("INTO ")[2].split()[0]
+    told = [value for value in values if not isinstance(value, datetime)][: 0 if table == "runs" else 3]
+    rows = [sorted(map(str, value)) if isinstance(value, list) else [str(value)] for value in told]
+    return f"{table} {content_hash(*(part for row in rows for part in row))[7:15]}"
+
+
+def _bookmark(*given: Any) -> str:
+    checkpoint, metadata = given[2:4]
+    reached = (metadata["source"], checkpoint["channel_values"].get("round"), checkpoint["updated_channels"])
+    return f"bookmark {content_hash(*map(str, reached))[7:15]}"
+
+
+def _writes(*given: Any) -> str:
+    return f"bookmark of {content_hash(str(sorted(map(str, given[2]))))[7:15]}"
+
+
+def shake_clock(patch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the clock that people read jump forward and back, for whatever in this process looks at it."""
+    now, now_ns, jumps = time.time, time.time_ns, cycle((0.0, seconds))
+
+    class Jumping(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(seconds=next(jumps))
+
+    patch.setattr(time, "time", lambda: now() + next(jumps))
+    patch.setattr(time, "time_ns", lambda: now_ns() + round(next(jumps) * 1e9))
+    for module in ("agents.calling.caller", "storage.store", "storage.records", "graph.lesson"):
+        patch.setattr(f"{module}.datetime", Jumping)
+
+
+def _send(*signals: signal.Signals) -> None:
+    for each in signals:
+        os.kill(os.getpid(), each)
+
+
+def _interrupt_twice() -> None:
+    for _ in range(2):
+        time.sleep(0.3)
+        _send(signal.SIGINT)
+
+
+def _student() -> int:
+    (child,) = active_children()
+    assert child.pid is not None
+    return child.pid
+
+
+def _fill(process: int, limit: int) -> None:
+    _, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (limit, hard))
+
+
+ACTS: Mapping[Act, Callable[[Life], object]] = {
+    Act.KILL: lambda _: _send(signal.SIGKILL),
+    Act.KILL_STUDENT: lambda _: os.kill(_student(), signal.SIGKILL),
+    Act.FILL: lambda life: _fill(0, life.limit),
+    Act.FILL_STUDENT: lambda life: _fill(_student(), life.limit),
+    Act.TERMINATE: lambda _: _send(signal.SIGTERM, signal.SIGTERM),
+    Act.INTERRUPT: lambda _: _send(signal.SIGINT),
+    Act.INTERRUPT_TWICE: lambda _: threading.Thread(target=_interrupt_twice, daemon=True).start(),
+    Act.RESUME: lambda life: _send(signal.SIGKILL) if main.main(("resume", life.arguments[-1])) else None,
+}

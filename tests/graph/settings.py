@@ -1,0 +1,44 @@
+"""Settings of runs that take seconds."""
+
+from __future__ import annotations
+
+from settings import Settings, load_settings
+
+
+def tiny_settings() -> Settings:
+    """A run that takes seconds and still passes through every phase."""
+    given = {
+        "rounds": "1",
+        "student": "tiny",
+        "thoughts": "pot,cot",
+        "policy": "fallback",
+        "self_samples": "1",
+        "self_samples_where": "everywhere",
+        "problems.limit": "16",
+        "problems.test_size": "6",
+        "problems.held_out_size": "3",
+        "problems.dev_size": "3",
+        "fine_tune.epochs": "1",
+        "generate.max_new_tokens": "12",
+        "generate.batch_size": "4",
+        "device": "cpu",
+    }
+    return load_settings(given, environment={})
+
+
+def model_settings(url: str, **more: object) -> Settings:
+    """One round of feedback whose 16 seeds are explained, varied and solved by the model at this URL."""
+    given = {
+        "rounds": 1,
+        "student": "tiny",
+        "teacher": "openai:teaching",
+        "teacher_url": url,
+        "problems.limit": 16,
+        "problems.test_size": 2,
+        "problems.held_out_size": 2,
+        "problems.dev_size": 2,
+        "generate.max_new_tokens": 8,
+        "calls.seconds": 2,
+        "device": "cpu",
+    }
+    return load_settings({**given, **more}, environment={})

@@ -1,0 +1,25 @@
+"""Databases as the first migration alone made them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from storage.database import MIGRATIONS, Database
+
+
+def first_database(path: Path, rows: Path) -> Database:
+    """One with the rows of an SQL file."""
+    database = Database(path)
+    with database.writing():
+        pass  # makes the file
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        shutil.copy(MIGRATIONS / "0001_tables.sql", folder)
+        patch.setattr("storage.database.MIGRATIONS", Path(folder))
+        database.migrate()
+    with database.writing() as connection:
+        connection.execute(rows.read_text("utf-8"))
+    return database
