@@ -233,7 +233,8 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
     if not is_finished(summary):
         console.print(shown(f"not finished; go on with: python main.py resume {folder}"))
     if not (folder / STUDENT).exists():
-        if is_finished(summary):
+        kept = [row["decision"]["kept"] for row in summary["rounds"] if row["decision"]]
+        if kept and not any(kept):
             console.print(Text("student   none: on the dev set every round did harm to the untaught one"))
         return
     lines = (

@@ -1,7 +1,9 @@
 """The house has one way through it: imports point from main to graph to the rooms, never between rooms."""
 
 import ast
+import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,16 @@ def test_imports_point_one_way(name: str) -> None:
 def test_each_big_library_has_its_room(package: str, room: str) -> None:
     users = {name for name in ALLOWED for file in sources(name) if package in imported(file)}
     assert users == {room}
+
+
+def test_every_promise_names_a_test_that_exists() -> None:
+    tests = sorted((ROOT / "tests").rglob("test_*.py"))
+    known = {file.stem for file in tests} | {
+        name for file in tests for name in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    promised = re.findall(r"test_\w+\*?", (ROOT / "docs" / "RELIABILITY.md").read_text())
+    assert promised
+    assert [each for each in promised if not any(fnmatchcase(name, each) for name in known)] == []
 
 
 def test_only_main_and_console_print() -> None:
