@@ -9,7 +9,7 @@ SECONDS ?= 120
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 	$(PIP) --no-deps --require-hashes -r requirements.lock
-	$(PIP) torch  # which is there; but its CUDA libraries, at versions of its own choice, are not where it needs them
+	$(PIP) torch==2.13.0  # without a hash: which build it is, and what of CUDA it needs, depends on the machine
 	touch $@
 
 .venv/installed-dev: .venv/installed

@@ -153,7 +153,10 @@ class Settings:
         try:
             return _SETTINGS.validate_python(values)
         except ValidationError as error:
-            raise StoreError(f"the settings stored with the run are none: {_explain(error)}") from None
+            raise StoreError(
+                f"the settings stored with the run are none that this version knows: {_explain(error)}; finish the "
+                "run with the version that began it, or let `verify` say whether they were changed"
+            ) from None
 
 
 _SETTINGS = TypeAdapter(Settings)

@@ -13,7 +13,6 @@ from types import MappingProxyType
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
-from pydantic import ValidationError
 
 from agents.thoughts import thought
 from agents.verifier import Verifier
@@ -139,7 +138,7 @@ def proceed(
     """Run the graph from its bookmark to the end."""
     store = open_store(folder)
     run = store.run()
-    settings = settings_of(run).with_limits(limits)
+    settings = Settings.from_json(run.settings).with_limits(limits)
     with (
         assembled(settings, agents, run=run.id, cache=cache, paid=store.paid()) as crew,
         Verifier(workers=settings.workers) as verifier,
@@ -210,18 +209,6 @@ def find_run(folder: Path) -> Path:
 
 def open_store(folder: Path) -> Store:
     return Store.open(find_run(folder))
-
-
-def settings_of(run: RunRecord) -> Settings:
-    try:
-        return Settings.from_json(run.settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise StoreError(
-            f"the setting {name!r} of {run.id} is none that this version knows ({first['msg']}): finish the "
-            "run with the version that began it, or let `verify` say whether it was changed"
-        ) from None
 
 
 def describe_run(settings: Settings) -> RunRecord:

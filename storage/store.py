@@ -287,12 +287,7 @@ class Store:
 def _select(connection: duckdb.DuckDBPyConnection, record: type[R], where: str, *values: object) -> list[R]:
     names = ", ".join(columns(record))
     rows = connection.execute(f"SELECT {names} FROM {record.table} {where}", list(values)).fetchall()
-    try:
-        return [decode(record, row) for row in rows]
-    except (ValueError, ZeroDivisionError) as error:
-        raise StoreError(
-            f"a row of {record.table} was changed and means nothing any more ({error}); `verify` names it"
-        ) from error
+    return [decode(record, row) for row in rows]
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, kind: type[Record], records: Sequence[Record]) -> int:
