@@ -154,8 +154,8 @@ class Settings:
             return _SETTINGS.validate_python(values)
         except ValidationError as error:
             raise StoreError(
-                f"the settings stored with the run are none that this version knows: {_explain(error)}; finish the "
-                "run with the version that began it, or let `verify` say whether they were changed"
+                f"the settings stored with the run are none that this version knows: {_explain(error)}; "
+                "finish the run with the version that began it, or let `verify` say whether they were changed"
             ) from None
 
 
