@@ -255,7 +255,7 @@ class Store:
     def paid(self) -> Usage:
         """What this run paid for replies, each counted once however often it was used."""
         replies = {
-            (call.model, call.prompt_hash, call.settings_hash, call.sample): call
+            (call.model, call.prompt_hash, call.settings_hash, call.problem_id, call.sample): call
             for call in self.calls()
             if call.paid and call.status != "failed"
         }

@@ -45,6 +45,8 @@ class Watch:
     """Listens; nobody may connect."""
     events: int
     """Descriptor of inotify on the folder."""
+    others: frozenset[int]
+    """Processes of this one that were there before, and are no workers of the sandbox."""
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -73,7 +75,7 @@ class Watch:
 
     def _started(self) -> Iterator[str]:
         """The workers are children of this process; they have none of their own."""
-        for child in children(os.getpid()):
+        for child in children(os.getpid()) - self.others:
             yield from (f"a worker started process {process}" for process in children(child))
 
     def _told(self, verdict: Verdict) -> Iterator[str]:
@@ -86,7 +88,7 @@ class Watch:
 @contextmanager
 def watching() -> Iterator[Watch]:
     """Lay out everything; what is started inside inherits the secret of the environment."""
-    token = secrets.token_hex(16)
+    token, others = secrets.token_hex(16), frozenset(children(os.getpid()))
     with (
         TemporaryDirectory(prefix="fdd-watch-") as name,
         socket.create_server(("127.0.0.1", 0)) as server,
@@ -98,7 +100,7 @@ def watching() -> Iterator[Watch]:
         os.environ[SECRET] = token
         events = _watch(folder)
         try:
-            yield Watch(folder, token, server, events)
+            yield Watch(folder, token, server, events, others)
         finally:
             os.close(events)
             del os.environ[SECRET]

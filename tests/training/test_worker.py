@@ -90,14 +90,14 @@ def test_a_child_that_is_killed_is_reported_with_what_to_do(tiny: Path) -> None:
 
 def test_a_child_that_runs_out_of_memory_says_so_in_one_line(tiny: Path) -> None:
     def starve(_: Event) -> None:
-        """Leave it what it has between two batches: each of them takes some hundred megabytes."""
+        """Leave it less than it has, whether or not the memory of the last batch is among that."""
         (child,) = active_children()
         pages = int(Path(f"/proc/{child.pid}/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize()
+        limit = pages * resource.getpagesize() - 100 * 2**20
         resource.prlimit(child.pid or 0, resource.RLIMIT_AS, (limit, limit))
 
     question = "How many? " * 150
-    requests = tuple(Request(key=str(i), question=question, cue="Compute.") for i in range(16))
+    requests = tuple(Request(key=str(i), question=question, cue="Compute.") for i in range(96))
     task = GenerateTask(
         student=tiny, requests=requests, config=GenerateConfig(max_new_tokens=1, batch_size=8)
     )
