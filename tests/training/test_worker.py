@@ -1,17 +1,19 @@
 import os
-import resource
 import signal
 import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+import torch
 
 from errors import PreflightError, StoppedError, StudentError, WorkerError
+from training.child import outcome_of
 from training.config import FineTuneConfig, GenerateConfig
 from training.tasks import (
     Batch,
@@ -19,6 +21,7 @@ from training.tasks import (
     DeviceReport,
     Event,
     Example,
+    Failure,
     FineTuned,
     FineTuneTask,
     GenerateTask,
@@ -88,21 +91,18 @@ def test_a_child_that_is_killed_is_reported_with_what_to_do(tiny: Path) -> None:
         run_in_child(GenerateTask(student=tiny, requests=requests, config=config), kill_child)
 
 
-def test_a_child_that_runs_out_of_memory_says_so_in_one_line(tiny: Path) -> None:
-    def starve(_: Event) -> None:
-        """Leave it less than it has, whether or not the memory of the last batch is among that."""
-        (child,) = active_children()
-        pages = int(Path(f"/proc/{child.pid}/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() - 100 * 2**20
-        resource.prlimit(child.pid or 0, resource.RLIMIT_AS, (limit, limit))
+@pytest.mark.parametrize("allocate", [bytearray, torch.empty])
+def test_a_child_that_runs_out_of_memory_says_so_in_one_line(
+    tiny: Path, allocate: Callable[[int], object]
+) -> None:
+    def take_too_much(_: Event) -> None:
+        allocate(2**50)
 
-    question = "How many? " * 150
-    requests = tuple(Request(key=str(i), question=question, cue="Compute.") for i in range(96))
-    task = GenerateTask(
-        student=tiny, requests=requests, config=GenerateConfig(max_new_tokens=1, batch_size=8)
-    )
-    with pytest.raises(WorkerError, match=r"^the student's process ran out of memory: close other programs"):
-        run_in_child(task, starve)
+    request = Request(key="a", question="How many?", cue="Compute.")
+    task = GenerateTask(student=tiny, requests=(request,), config=GenerateConfig(max_new_tokens=1))
+    failed = outcome_of(task, take_too_much)
+    assert isinstance(failed, Failure)
+    assert str(failed.error).startswith("the student's process ran out of memory: close other programs")
 
 
 def die_in_the_middle_of_a_message(parent: Connection) -> None:
