@@ -7,6 +7,9 @@ from reprlib import Repr
 _BRIEF = Repr()
 _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxlong, _BRIEF.maxother = 2, 100, 100, 100
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 LONGEST_LINE = 2000
 """Characters; what is left out of a longer line stands in its middle."""
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from commands.watching import ASKED_TO_STOP
+from errors import INTERRUPTED
 from graph.run import DATABASE
-from main import ASKED_TO_STOP, INTERRUPTED
 from tests.crash.campaign import SERVER, on_the_way
 from tests.crash.evidence import Evidence, Figures, compare, evidence
 from tests.crash.life import Act

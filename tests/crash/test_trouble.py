@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from commands.watching import ASKED_TO_STOP
+from errors import INTERRUPTED
 from graph.lock import LOCK, held
 from graph.run import CHECKPOINTS, DATABASE, open_store
-from main import ASKED_TO_STOP, INTERRUPTED
 from storage.database import log_of
 from tests.crash.evidence import Evidence, Figures, compare
 from tests.crash.life import Act

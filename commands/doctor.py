@@ -1,0 +1,28 @@
+"""`main.py doctor`: what this machine has for a run, and what is missing."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from pathlib import Path
+
+from commands.arguments import add_json, print_json
+from settings import cache_folder
+
+
+def add(parser: ArgumentParser) -> None:
+    """what this machine has for a run, and what is missing"""
+    add_json(parser)
+    parser.set_defaults(command=doctor)
+
+
+def doctor(given: Namespace) -> int:
+    from console import show_checks, terminal
+    from graph.doctor import examine
+
+    checks = examine(cache_folder(), Path.cwd())
+    if given.json:
+        print_json({"checks": [asdict(check) for check in checks]})
+    else:
+        show_checks(terminal(), checks)
+    return 0 if all(check.ok for check in checks) else 1

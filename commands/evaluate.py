@@ -1,0 +1,63 @@
+"""`main.py evaluate STUDENT`: accuracy of a student on a problem set."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from commands.arguments import add_json, print_json
+from commands.watching import stop_on_signals
+from settings import POLICY, add_options, cache_folder, load_settings
+
+
+def add(parser: ArgumentParser) -> None:
+    """accuracy of a student on a problem set"""
+    parser.add_argument(
+        "student", metavar="STUDENT", help="smollm2-135m, a folder such as DIR/student, or ORG/NAME"
+    )
+    parser.add_argument(
+        "--problems", default="gsm-symbolic", metavar="SET", help="gsm-symbolic, gsm8k or a JSONL file"
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="problems to ask (default: all of a file, 200 otherwise)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="which fresh problems (default: 0)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument(
+        "--max-new-tokens",
+        type=int,
+        metavar="N",
+        help="longest answer (default: what the student was taught decides)",
+    )
+    add_options(parser, only=POLICY)
+    add_json(parser)
+    parser.set_defaults(command=evaluate)
+
+
+def evaluate(given: Namespace) -> int:
+    from console import RunView, show_evaluations, terminal
+    from graph.score import score
+
+    console = terminal(stderr=given.json)
+    policy = {key: value for key, value in vars(given).items() if key in POLICY}
+    asked = load_settings({"rounds": 1, **policy})
+    with RunView(console) as view, stop_on_signals(view, "Stopped.") as stop:
+        scores = score(
+            given.student,
+            given.problems,
+            thoughts=asked.thoughts,
+            policy=asked.policy,
+            policy_samples=asked.policy_samples,
+            policy_temperature=asked.policy_temperature,
+            limit=given.limit,
+            seed=given.seed,
+            max_new_tokens=given.max_new_tokens,
+            device=given.device,
+            cache=cache_folder(),
+            listener=view,
+            should_stop=stop.is_set,
+        )
+    if given.json:
+        print_json({"student": given.student, "evaluations": scores})
+    else:
+        show_evaluations(console, scores)
+    return 0

@@ -1,0 +1,24 @@
+"""`main.py resume DIR`: go on with an interrupted run, with new limits where they are given."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from functools import partial
+
+from commands.arguments import add_folder
+from commands.watching import watch
+from settings import LIMITS, add_options
+
+
+def add(parser: ArgumentParser) -> None:
+    """go on with an interrupted run, with new limits where they are given"""
+    add_folder(parser)
+    add_options(parser, only=LIMITS)
+    parser.set_defaults(command=resume)
+
+
+def resume(given: Namespace) -> int:
+    from graph import run as runs
+
+    limits = {key: value for key, value in vars(given).items() if key in LIMITS}
+    return watch(given.run_dir, partial(runs.resume, limits=limits))

@@ -1,0 +1,42 @@
+"""`main.py --rounds N`: teach a student from the beginning."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from commands.watching import watch
+from settings import Settings, add_options, load_settings
+
+
+def add(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="a new folder (default: runs/ and the time)"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be asked, and its cost; ask nobody"
+    )
+    add_options(parser)
+    parser.set_defaults(command=run)
+
+
+def run(given: Namespace) -> int:
+    outside = ("run_dir", "config", "dry_run", "command")
+    settings = load_settings({k: v for k, v in vars(given).items() if k not in outside}, given.config)
+    if given.dry_run:
+        return preview(settings)
+    folder = given.run_dir or Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}"
+    from graph.run import start
+
+    return watch(folder, partial(start, settings))
+
+
+def preview(settings: Settings) -> int:
+    from console import show_plan, terminal
+    from graph import run as runs
+
+    show_plan(terminal(), runs.preview(settings))
+    return 0

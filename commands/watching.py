@@ -1,0 +1,65 @@
+"""A run or an exam that a person watches, who may press Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from errors import INTERRUPTED, StoppedError
+from settings import cache_folder
+
+if TYPE_CHECKING:
+    from console import RunView
+    from graph.state import RunState
+
+ASKED_TO_STOP = "Stopping at the next safe point; press Ctrl-C again to stop at once."
+
+
+def watch(folder: Path, work: Callable[..., RunState]) -> int:
+    """Do a run's work while a person watches, who may press Ctrl-C."""
+    from console import RunView, show_result, terminal
+    from graph.run import open_store
+
+    console = terminal()
+    stopped = f"Stopped; nothing is lost. Go on with: python main.py resume {folder}"
+    with RunView(console, folder) as view, stop_on_signals(view, stopped) as stop:
+        try:
+            work(folder, view, cache=cache_folder(), should_stop=stop.is_set)
+        except StoppedError:
+            view.noticed(stopped)
+            raise
+    show_result(console, folder, open_store(folder).summary())
+    return 0
+
+
+@contextmanager
+def stop_on_signals(view: RunView, stopped: str) -> Iterator[threading.Event]:
+    """An event that Ctrl-C or a termination signal sets; a second Ctrl-C ends the program at once.
+
+    At once is as by `kill -9`, which every run survives: to unwind the program would wait for requests that
+    are in flight. A termination signal never does that, since it may come twice (`timeout` sends it twice).
+    """
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        at_once = stop.is_set() and number == signal.SIGINT
+        stop.set()
+        with suppress(RuntimeError):  # the signal may have come in the middle of a print
+            if at_once:
+                view.close()
+            view.noticed(stopped if at_once else ASKED_TO_STOP)
+        if at_once:
+            os._exit(INTERRUPTED)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
