@@ -16,12 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from domain import Progress as PhaseProgress
 from errors import printable
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
 from graph.state import UNTAUGHT
-from graph.state import Progress as PhaseProgress
 from reporting.terminal import shown
 from settings import Settings
 from storage.folder import DATABASE, open_store

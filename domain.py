@@ -266,3 +266,15 @@ def shares_templates(template: str, evaluation: str) -> bool:
     Only exact copies of such a problem are kept out of the training set.
     """
     return bool(template) and evaluation in ("dev", "in-domain")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """A phase has come so far."""
+
+    round: int
+    phase: str
+    done: int
+    total: int
+    note: str = ""
+    """What the count cannot say: a loss, an accuracy so far."""
