@@ -19,4 +19,4 @@ def shown(text: str, style: str = "") -> Text:
 
 def block(text: str, style: str = "", *, inset: int = 0) -> Text:
     """The same for a text of several lines, so many columns from the left."""
-    return Text("\n").join(shown(" " * inset + line, style) for line in text.splitlines())
+    return Text("\n").join(shown(" " * inset + line.rstrip(), style) for line in text.splitlines())

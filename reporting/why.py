@@ -149,6 +149,4 @@ def _attempt(attempt: AttemptRecord) -> Text:
 
 def _taught(life: Life) -> Iterator[RenderableType]:
     rounds = ", ".join(map(str, life.taught))
-    yield shown(
-        f"\nIt trained the student of round {rounds}" if rounds else "\nIt trained no student", "bold"
-    )
+    yield Text(f"\nIt trained the student of round {rounds}" if rounds else "\nIt trained no student", "bold")
