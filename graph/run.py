@@ -27,6 +27,7 @@ from problems.split import prepare
 from settings import Settings
 from storage.records import RunRecord
 from storage.store import Store
+from storage.summary import Summary
 from training.tasks import DescribeTask
 from training.weights import EMBEDDED, student_path
 from training.worker import never, run_in_child
@@ -209,6 +210,11 @@ def find_run(folder: Path) -> Path:
 
 def open_store(folder: Path) -> Store:
     return Store.open(find_run(folder))
+
+
+def is_finished(summary: Summary) -> bool:
+    last = Settings.from_json(summary["settings"]).rounds
+    return any(row["round"] == last and row["evaluations"] for row in summary["rounds"])
 
 
 def describe_run(settings: Settings) -> RunRecord:
