@@ -94,7 +94,7 @@ def _set(each: SetComparison) -> Iterator[str]:
         yield f"  no problem is in both runs ({asked} asked), so that nothing is paired and there is no test"
         return
     if not each["shared"] == each["first"]["n"] == each["second"]["n"]:
-        yield f"  the runs asked different problems ({asked}); what follows is over the {each['shared']} shared"
+        yield f"  the runs asked different problems ({asked}); what follows is over those of both"
     yield (
         f"  of {each['shared']} problems {each['both']} right both times, {each['gained']} gained, "
         f"{each['lost']} lost; p = {each['p']:.2g}"

@@ -57,7 +57,7 @@ def sat(
 
 
 def changes(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> tuple[list[str], list[str]]:
-    """Of the problems that both were asked, the ids of those right only now and of those right only before."""
+    """Of the problems that both were asked, the ids of those right only now and those right only before."""
     both = sorted(before.keys() & now.keys())
     gained = [key for key in both if now[key].right and not before[key].right]
     lost = [key for key in both if before[key].right and not now[key].right]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -34,7 +35,8 @@ LINES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"), (PURPLE, 
 ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE}
 OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": VERMILLION, "call failed": MUTED, "kept out": PURPLE}
 BAND_COLOURS = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
-BINS = 10
+WIDEST_BAR = 0.12
+"""Of the width of all solve rates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def accuracy(series: Mapping[str, Sequence[Point]], students: Sequence[str], del
     for number, (name, points) in enumerate(series.items()):
         _line(axes, name, points, number, len(series))
     if delivered is not None:
-        axes.axvline(delivered, color=GRID, linewidth=9, zorder=0)
+        axes.axvspan(delivered - 0.35, delivered + 0.35, color=GRID, linewidth=0, zorder=0)
     axes.set_xticks(range(len(students)), students)
     axes.set_xlim(-0.4, len(students) - 0.6)
     axes.set_ylim(bottom=0)
@@ -77,10 +79,10 @@ def _line(axes: Axes, name: str, points: Sequence[Point], number: int, lines: in
         [max(0.0, point.high - point.accuracy) for point in points],
     ]
     axes.errorbar(places, shares, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5)
-    axes.plot(places, shares, color=colour, marker=marker, linestyle=dashes, label=label(name))
+    axes.plot(places, shares, color=colour, marker=marker, linestyle=dashes, label=label(name), clip_on=False)
     undone = [(place, point.accuracy) for place, point in zip(places, points, strict=True) if point.undone]
     for place, share in undone:
-        axes.plot([place], [share], color=colour, marker=marker, markerfacecolor=PAPER)
+        axes.plot([place], [share], color=colour, marker=marker, markerfacecolor=PAPER, clip_on=False)
 
 
 def growth(rounds: Sequence[str], counts: Counts) -> Figure:
@@ -105,21 +107,23 @@ def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
         bars = axes.barh(rows, widths, left=lefts, color=OUTCOME_COLOURS[name], label=name, height=0.72)
         _label_bars(axes, bars, widths, limit=0.05 * _longest(counts))
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
+    axes.set_xlim(0, 1.05 * max(1, *lefts))
     axes.invert_yaxis()
     axes.set_xlabel("problems")
     _legend(figure, axes, 4)
     return figure
 
 
-def solve_rates(panels: Mapping[str, Counts]) -> Figure:
-    """A histogram for each student, one above the other."""
+def solve_rates(shares: Sequence[float], panels: Mapping[str, Counts]) -> Figure:
+    """A histogram for each student, one above the other, with a bar for each share that can come about."""
     figure = Figure(figsize=(WIDTH, 0.9 + 1.25 * len(panels)))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    middles = [(each + 0.5) / BINS for each in range(BINS)]
+    gaps = [after - before for before, after in pairwise(shares)]
+    width = min([WIDEST_BAR, *(0.8 * gap for gap in gaps)])
     for each, (title, counts) in zip(axes, panels.items(), strict=True):
-        _stack(each, middles, counts, ORIGIN_COLOURS, width=0.9 / BINS)
+        _stack(each, shares, counts, ORIGIN_COLOURS, width)
         each.set_title(title)
-    axes[-1].set_xlim(0, 1)
+    axes[-1].set_xlim(-0.1, 1.1)
     axes[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes[-1].set_xlabel("samples answered rightly")
     _legend(figure, axes[0], 3)
@@ -200,6 +204,10 @@ def _stack(
         bars = axes.bar(places, heights, width, bottom=bottoms, color=colours[name], label=name)
         _label_bars(axes, bars, heights, limit=0.09 * _longest(counts))
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
+    for place, total in zip(axes.containers[-1], bottoms, strict=True):
+        middle = place.get_x() + place.get_width() / 2
+        axes.annotate(str(total or ""), (middle, total), (0, 2), textcoords="offset points", ha="center")
+    axes.set_ylim(0, 1.15 * max(1, *bottoms))
 
 
 def _label_bars(axes: Axes, bars: object, sizes: Sequence[int], limit: float) -> None:

@@ -118,13 +118,14 @@ def compare(first: Path, second: Path, *, round: int | None = None) -> Compariso
         _sitting(folder, store, each, round)
         for folder, store, each in zip((first, second), stores, settings, strict=True)
     ]
-    one, two = (set(sitting.results()) if sitting else set() for sitting in sittings)
+    one, two = (sitting.results().keys() if sitting else set[str]() for sitting in sittings)
+    before, now = sittings
     return {
         "first": _side(first, runs[0].id, sittings[0]),
         "second": _side(second, runs[1].id, sittings[1]),
         "settings": differences(settings[0].to_json(), settings[1].to_json()),
         "versions": differences(runs[0].versions, runs[1].versions),
-        "evaluations": compare_sittings(*sittings) if sittings[0] and sittings[1] else [],
+        "evaluations": compare_sittings(before, now) if before and now else [],
         "first_only": sorted(one - two),
         "second_only": sorted(two - one),
     }

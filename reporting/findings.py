@@ -26,6 +26,10 @@ def interval(entry: EvaluationSummary) -> str:
     return f"{100 * entry['low']:.1f}–{100 * entry['high']:.1f} %"
 
 
+def p_value(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
 def accuracies(summary: Summary, delivered: int | None) -> Picture | None:
     """By round and set; None where nothing was evaluated."""
     students = [("untaught", summary["baseline"]["evaluations"], False)]
@@ -156,6 +160,7 @@ def solve_rates(evidence: Evidence) -> Picture | None:
     rounds = sorted({rate.round for rate in evidence.rates})
     if not rounds:
         return None
+    shares = sorted({rate.correct / rate.n for rate in evidence.rates})
     by_round = {round: [rate for rate in evidence.rates if rate.round == round] for round in rounds}
     return Picture(
         name="solve-rates",
@@ -164,7 +169,8 @@ def solve_rates(evidence: Evidence) -> Picture | None:
         + "; ".join(f"student {student(each)}: {_mean(rates)}" for each, rates in by_round.items()),
         draw=partial(
             charts.solve_rates,
-            {f"student {student(each)}": _histogram(rates) for each, rates in by_round.items()},
+            shares,
+            {f"student {student(each)}": _histogram(rates, shares) for each, rates in by_round.items()},
         ),
         table=Table(
             caption="Problems by samples answered rightly, before they were taught",
@@ -191,12 +197,11 @@ def _mean(rates: Sequence[Rate]) -> str:
     return f"{percent(right / problems)} of {problems} problems on average"
 
 
-def _histogram(rates: Iterable[Rate]) -> dict[str, list[int]]:
-    bins = {origin: [0] * charts.BINS for origin in ORIGINS}
+def _histogram(rates: Iterable[Rate], shares: Sequence[float]) -> dict[str, list[int]]:
+    counts = Counter[tuple[str, float]]()
     for rate in rates:
-        place = min(charts.BINS - 1, charts.BINS * rate.correct // rate.n)
-        bins[rate.operator or SEED][place] += rate.problems
-    return bins
+        counts[rate.operator or SEED, rate.correct / rate.n] += rate.problems
+    return {origin: [counts[origin, share] for share in shares] for origin in ORIGINS}
 
 
 def band_flows(evidence: Evidence) -> Picture | None:
@@ -272,7 +277,7 @@ def decisions(summary: Summary) -> Table | None:
                 str(decision["n"]),
                 str(decision["gained"]),
                 str(decision["lost"]),
-                f"{decision['p']:.2g}",
+                p_value(decision["p"]),
                 "kept" if decision["kept"] else "undone: it did harm",
             )
             for round, decision in found

@@ -17,6 +17,7 @@ from typing import Final, Literal
 from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 from errors import printable
 
@@ -40,7 +41,7 @@ PAGE_COLOURS = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", P
 WIDTH = 5.0
 """Inches; with text of 10 points it can be read on a phone and in a column of a paper."""
 DOTS_PER_INCH = 300
-_STYLE = {
+_STYLE: dict[RcKeyType, object] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.facecolor": "none",

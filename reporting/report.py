@@ -81,6 +81,7 @@ def write_report(folder: Path, figures: Path | None = None) -> Path:
             shorten=shorten,
             percent=findings.percent,
             interval=findings.interval,
+            p_value=findings.p_value,
         )
     )
     try:
