@@ -89,7 +89,8 @@ def growth(rounds: Sequence[str], counts: Counts) -> Figure:
     """A bar a round, by where its problems come from."""
     figure = Figure(figsize=(WIDTH, 3.0))
     axes = figure.add_subplot()
-    _stack(axes, rounds, counts, ORIGIN_COLOURS)
+    _stack(axes, range(len(rounds)), counts, ORIGIN_COLOURS)
+    axes.set_xticks(range(len(rounds)), rounds)
     axes.set_xlabel("round")
     axes.set_title("problems in the training set")
     _legend(figure, axes, 3)
@@ -104,10 +105,13 @@ def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
     axes.grid(visible=True, axis="x")
     lefts = [0] * len(rows)
     for name, widths in counts.items():
-        bars = axes.barh(rows, widths, left=lefts, color=OUTCOME_COLOURS[name], label=name, height=0.72)
-        _label_bars(axes, bars, widths, limit=0.05 * _longest(counts))
+        axes.barh(range(len(rows)), widths, left=lefts, color=OUTCOME_COLOURS[name], label=name, height=0.72)
+        for place, (left, width) in enumerate(zip(lefts, widths, strict=True)):
+            if width > 0.06 * _longest(counts):
+                _write_in(axes, left + width / 2, place, width)
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     axes.set_xlim(0, 1.05 * max(1, *lefts))
+    axes.set_yticks(range(len(rows)), rows)
     axes.invert_yaxis()
     axes.set_xlabel("problems")
     _legend(figure, axes, 4)
@@ -194,31 +198,28 @@ def _ribbon(left: float, right: float, size: int, colour: str) -> PathPatch:
 
 def _stack(
     axes: Axes,
-    places: Sequence[str] | Sequence[float],
+    places: Sequence[float],
     counts: Counts,
     colours: Mapping[str, str],
     width: float = 0.6,
 ) -> None:
     bottoms = [0] * len(places)
+    longest = _longest(counts)
     for name, heights in counts.items():
-        bars = axes.bar(places, heights, width, bottom=bottoms, color=colours[name], label=name)
-        _label_bars(axes, bars, heights, limit=0.09 * _longest(counts))
+        axes.bar(places, heights, width, bottom=bottoms, color=colours[name], label=name)
+        for place, bottom, height in zip(places, bottoms, heights, strict=True):
+            if height > 0.09 * longest:
+                _write_in(axes, place, bottom + height / 2, height)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
-    for place, total in zip(axes.containers[-1], bottoms, strict=True):
-        middle = place.get_x() + place.get_width() / 2
-        axes.annotate(str(total or ""), (middle, total), (0, 2), textcoords="offset points", ha="center")
-    axes.set_ylim(0, 1.15 * max(1, *bottoms))
+    for place, total in zip(places, bottoms, strict=True):
+        if total:
+            axes.text(place, total + 0.02 * longest, str(total), ha="center", in_layout=False)
+    axes.set_ylim(0, 1.15 * max(1, longest))
 
 
-def _label_bars(axes: Axes, bars: object, sizes: Sequence[int], limit: float) -> None:
-    """Numbers in the bars that have room for them."""
-    axes.bar_label(
-        bars,  # type: ignore[arg-type]
-        [str(size) if size > limit else "" for size in sizes],
-        label_type="center",
-        fontsize=8,
-        color="#000000",
-    )
+def _write_in(axes: Axes, x: float, y: float, size: int) -> None:
+    """A number in a bar, which has room for it."""
+    axes.text(x, y, str(size), ha="center", va="center", fontsize=8, color="#000000", in_layout=False)
 
 
 def _longest(counts: Counts) -> int:

@@ -64,6 +64,7 @@ _STYLE: dict[RcKeyType, object] = {
     "text.color": INK,
     "text.parse_math": False,
     "xtick.color": INK,
+    "xtick.major.pad": 7,  # room for marks on the axis
     "xtick.major.size": 0,
     "ytick.color": INK,
     "ytick.major.size": 0,

@@ -84,12 +84,12 @@ def write_report(folder: Path, figures: Path | None = None) -> Path:
             p_value=findings.p_value,
         )
     )
+    if figures is not None:
+        _write_figures(report, figures)
     try:
         write_whole(folder / PAGE, page.encode("utf-8"))
     except OSError as error:
         raise cannot_write(folder, error) from None
-    if figures is not None:
-        _write_figures(report, figures)
     return folder / PAGE
 
 
