@@ -37,8 +37,8 @@ def add(parser: ArgumentParser) -> None:
 
 
 def compare(given: Namespace) -> int:
-    from console import shown, terminal
     from reporting import comparison
+    from reporting.terminal import shown, terminal
 
     found = comparison.compare(given.first, given.second, round=given.round)
     if given.json:

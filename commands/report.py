@@ -19,9 +19,10 @@ def add(parser: ArgumentParser) -> None:
 
 
 def report(given: Namespace) -> int:
-    from console import show_result, shown, terminal
-    from graph.run import open_store
+    from console import show_result
     from reporting.report import write_report
+    from reporting.terminal import shown, terminal
+    from storage.folder import open_store
 
     summary = open_store(given.run_dir).summary()
     page = write_report(given.run_dir, given.figures)

@@ -14,9 +14,9 @@ from agents.evaluator import mcnemar
 from errors import UsageError
 from graph.marks import Marked, changes, sat
 from graph.nodes.report import delivered
-from graph.run import open_store
 from graph.state import UNTAUGHT
 from settings import Settings
+from storage.folder import open_store
 from storage.records import EvaluationRecord, Json
 from storage.store import Store
 from storage.summary import EvaluationSummary

@@ -9,7 +9,7 @@ from pathlib import Path
 from errors import UsageError
 from graph.lock import cannot_write
 from graph.nodes.report import delivered, write_whole
-from graph.run import is_finished, open_store
+from graph.run import is_finished
 from graph.state import UNTAUGHT
 from problems.contamination import DEV
 from reporting import findings
@@ -18,6 +18,7 @@ from reporting.pictures import Picture, Table, inline, save
 from reporting.templating import environment
 from settings import Settings
 from storage.evidence import Evidence
+from storage.folder import open_store
 from storage.records import RunRecord
 from storage.store import Store
 

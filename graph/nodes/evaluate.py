@@ -8,13 +8,15 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from agents.evaluator import is_harm, mcnemar
+from domain import Stopwatch, Timing
 from graph.exam import Exam, config_of, grade, sit
 from graph.examples import choose_shots
 from graph.marks import asked, changes, policy_at, sat
 from graph.nodes.report import deliver
+from graph.spans import Stage
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
 from problems.contamination import DEV
-from storage.records import DecisionRecord, EvaluationRecord
+from storage.records import DecisionRecord, EvaluationRecord, SpanRecord
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -50,7 +52,9 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         config=config_of(settings.policy, settings.generate, settings.policy_temperature),
     )
     _evaluate(exam, context)
-    context.store.add([decide(state.round, context)])
+    watch = Stopwatch()
+    decision = decide(state.round, context)
+    context.store.add([decision, *_steps(decision, watch.read())])
     context.listener.evaluated(state.round)
     deliver(context)
     kept = context.store.kept()
@@ -71,6 +75,11 @@ def decide(round: int, context: RunContext) -> DecisionRecord:
         p=mcnemar(len(gained), len(lost)),
         kept=not is_harm(len(gained), len(lost)),
     )
+
+
+def _steps(decision: DecisionRecord, timing: Timing) -> list[SpanRecord]:
+    status = "kept" if decision.kept else "undone"
+    return Stage(decision.round, "evaluate").step("evaluator", "decide on the round", timing, status=status)
 
 
 def _evaluate(exam: Exam, context: RunContext) -> None:
