@@ -8,16 +8,15 @@ from dataclasses import dataclass
 import duckdb
 
 from domain import Band, Reason
-from storage.codec import columns, decode
+from storage.life import select_ancestors
 from storage.records import ProblemRecord, RationaleRecord
+from storage.rows import select
 from storage.summary import Summary, summarize
 
 SPECIMENS = 2
 """Rationales shown of each verdict."""
 PAIRS = 5
 """Copies of evaluation problems shown of each kind."""
-_LONGEST_LINEAGE = 100
-"""Generations that are followed back; parents that go round in a circle come from damage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,44 +233,16 @@ ORDER BY reason = 'accepted' DESC, total DESC, reason, place
 
 def _verdicts(connection: duckdb.DuckDBPyConnection) -> tuple[Verdicts, ...]:
     chosen = connection.execute(_CHOSEN, [SPECIMENS]).fetchall()
-    names = ", ".join(columns(RationaleRecord))
-    rows = connection.execute(
-        f"SELECT {names} FROM rationales WHERE list_contains($1, id)", [[key for *_, key in chosen]]
-    ).fetchall()
-    rationales = {each.id: each for each in (decode(RationaleRecord, row) for row in rows)}
-    lineages = _lineages(connection, {each.problem_id for each in rationales.values()})
+    specimens: defaultdict[str, list[Specimen]] = defaultdict(list)
+    for reason, _, key in chosen:
+        specimens[reason].append(_specimen(connection, key))
     totals = {reason: total for reason, total, _ in chosen}
     return tuple(
-        Verdicts(
-            Reason(reason),
-            total,
-            tuple(
-                Specimen(rationales[key], lineages[rationales[key].problem_id])
-                for name, _, key in chosen
-                if name == reason
-            ),
-        )
-        for reason, total in totals.items()
+        Verdicts(Reason(reason), total, tuple(specimens[reason])) for reason, total in totals.items()
     )
 
 
-def _lineages(
-    connection: duckdb.DuckDBPyConnection, problems: set[str]
-) -> dict[str, tuple[ProblemRecord, ...]]:
-    names = ", ".join(f"problems.{name}" for name in columns(ProblemRecord))
-    rows = connection.execute(
-        f"""
-        WITH RECURSIVE chain AS (
-            SELECT id AS descendant, id, parent, 0 AS depth FROM problems WHERE list_contains($1, id)
-            UNION ALL
-            SELECT descendant, problems.id, problems.parent, depth + 1
-            FROM chain JOIN problems ON problems.id = chain.parent WHERE depth < {_LONGEST_LINEAGE}
-        )
-        SELECT descendant, {names} FROM chain JOIN problems USING (id) ORDER BY descendant, depth DESC
-        """,
-        [sorted(problems)],
-    ).fetchall()
-    found: defaultdict[str, list[ProblemRecord]] = defaultdict(list)
-    for descendant, *row in rows:
-        found[descendant].append(decode(ProblemRecord, row))
-    return {key: tuple(found[key]) for key in problems}
+def _specimen(connection: duckdb.DuckDBPyConnection, key: str) -> Specimen:
+    [rationale] = select(connection, RationaleRecord, "WHERE id = ?", key)
+    [problem] = select(connection, ProblemRecord, "WHERE id = ?", rationale.problem_id)
+    return Specimen(rationale, (*select_ancestors(connection, problem), problem))
