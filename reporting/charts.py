@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from domain import Band
 from reporting.pictures import (
@@ -35,6 +35,8 @@ LINES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"), (PURPLE, 
 ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE}
 OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": VERMILLION, "call failed": MUTED, "kept out": PURPLE}
 BAND_COLOURS = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
+MOST_TICKS = 6
+"""With percentages beside each other."""
 WIDEST_BAR = 0.12
 """Of the width of all solve rates."""
 
@@ -113,8 +115,9 @@ def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
     axes.set_xlim(0, 1.05 * max(1, *lefts))
     axes.set_yticks(range(len(rows)), rows)
     axes.invert_yaxis()
-    axes.set_xlabel("problems")
-    _legend(figure, axes, 4)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("problems; of those kept out, questions")
+    _legend(figure, axes, 3 if len(counts) <= 3 else 2)
     return figure
 
 
@@ -128,6 +131,8 @@ def solve_rates(shares: Sequence[float], panels: Mapping[str, Counts]) -> Figure
         _stack(each, shares, counts, ORIGIN_COLOURS, width)
         each.set_title(title)
     axes[-1].set_xlim(-0.1, 1.1)
+    if len(shares) <= MOST_TICKS:
+        axes[-1].set_xticks(shares)
     axes[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes[-1].set_xlabel("samples answered rightly")
     _legend(figure, axes[0], 3)
@@ -215,6 +220,7 @@ def _stack(
         if total:
             axes.text(place, total + 0.02 * longest, str(total), ha="center", in_layout=False)
     axes.set_ylim(0, 1.15 * max(1, longest))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
 def _write_in(axes: Axes, x: float, y: float, size: int) -> None:

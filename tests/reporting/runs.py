@@ -17,6 +17,7 @@ from storage.records import (
     EvaluationRecord,
     ProbeRecord,
     ProblemRecord,
+    Purpose,
     RationaleRecord,
     Record,
     attempt_id,
@@ -28,9 +29,9 @@ from tests.storage.samples import ROUND, RUN, call, contamination, problem
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)> **bold** [a](javascript:alert(3)) `code` $x^2$ "
-    "{{ 7 * 7 }} \u202eback\u202c \u200fright\x1b[31m ]]> </svg></div>"
+    "{{ 7 * 7 }} \u202eback\u202c \u200fright\x1b[31m\0 ]]> </svg></div>"
 )
-"""What must stay text in every page; NUL no database takes."""
+"""What must stay text in every page and picture."""
 Answers = Mapping[str, Sequence[int | None]]
 """By evaluation set, what a student gave to its problems 0, 1, ..., whose answers are 100, 101, ..."""
 
@@ -64,7 +65,7 @@ def add_evaluation(store: Store, round: int, answers: Answers, *, wording: str =
 def answer(
     to: ProblemRecord, value: int | None, round: int, name: str, thought: str = "pot"
 ) -> AttemptRecord:
-    purpose = "baseline" if round < 0 else "evaluation"
+    purpose: Purpose = "baseline" if round < 0 else "evaluation"
     key = attempt_id(problem_id=to.id, round=round, purpose=purpose, evaluation=name, thought=thought)
     reason = Reason.ACCEPTED if value == to.answer else Reason.WRONG_ANSWER if value else Reason.NO_ANSWER
     return AttemptRecord(
