@@ -84,8 +84,11 @@ def _accuracy_table(
 
 
 def growth(evidence: Evidence) -> Picture | None:
-    counts = Counter({(row.round, row.operator or SEED): row.problems for row in evidence.growth})
-    rounds = sorted({row.round for row in evidence.growth})
+    rounds = sorted({round for round, _ in evidence.growth.new})
+    counts = Counter[tuple[int, str]]()
+    for round in rounds:
+        for operator, problems in (evidence.growth.before(round) + evidence.growth.added(round)).items():
+            counts[round, operator or SEED] = problems
     if not rounds:
         return None
     used = [origin for origin in ORIGINS if any(counts[round, origin] for round in rounds)]

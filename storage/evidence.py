@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from domain import Band, Reason
+from storage.growth import Growth, grow
 from storage.life import select_ancestors
 from storage.records import ProblemRecord, RationaleRecord
 from storage.rows import select
@@ -46,15 +47,6 @@ class KeptOut:
     band: Band | None
     """Of that parent when it was written; None for a seed."""
     questions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Problems of one operator in the training set of one round, those of earlier rounds included."""
-
-    round: int
-    operator: str | None
-    problems: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +113,7 @@ class Evidence:
     summary: Summary
     yields: tuple[Yield, ...]
     kept_out: tuple[KeptOut, ...]
-    growth: tuple[Share, ...]
+    growth: Growth
     rates: tuple[Rate, ...]
     flows: tuple[Flow, ...]
     verdicts: tuple[Verdicts, ...]
@@ -136,7 +128,7 @@ def gather(connection: duckdb.DuckDBPyConnection) -> Evidence:
             KeptOut(round, seed, Band(band) if band else None, questions)
             for round, seed, band, questions in connection.execute(_KEPT_OUT).fetchall()
         ),
-        growth=tuple(Share(*row) for row in connection.execute(_GROWTH).fetchall()),
+        growth=grow(connection),
         rates=tuple(Rate(*row) for row in connection.execute(_RATES).fetchall()),
         flows=tuple(
             Flow(round, operator, Band(before), Band(after), problems, same)
@@ -172,20 +164,6 @@ WITH latest AS (
 SELECT round, parent IS NULL AS seed, band, count(*)
 FROM contamination LEFT JOIN latest USING (id)
 GROUP BY ALL ORDER BY ALL
-"""
-
-_GROWTH = """
-WITH lessons AS (SELECT DISTINCT round, problem_id FROM taught),
-     undone AS (SELECT round FROM decisions WHERE NOT kept),
-     sets AS (SELECT DISTINCT round FROM lessons),
-     members AS (
-         SELECT DISTINCT sets.round, problem_id
-         FROM sets JOIN lessons ON lessons.round <= sets.round
-         WHERE lessons.round = sets.round OR lessons.round NOT IN (FROM undone)
-     )
-SELECT members.round, operator, count(*)
-FROM members JOIN problems ON problems.id = problem_id
-GROUP BY members.round, operator ORDER BY members.round, operator NULLS FIRST
 """
 
 _RATES = """

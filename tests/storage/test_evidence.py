@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain import Band, Operator, Reason
-from storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, KeptOut, Rate, Share, Yield
+from storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, KeptOut, Rate, Yield
 from storage.records import DecisionRecord
 from storage.store import Store
 from tests.reporting.runs import child, explained, probed
@@ -48,13 +48,14 @@ def test_each_operator_has_its_yield_by_round(evidence: Evidence) -> None:
 
 
 def test_the_set_of_a_round_leaves_out_what_an_undone_round_before_it_brought(evidence: Evidence) -> None:
-    assert evidence.growth == (
-        Share(round=0, operator=None, problems=2),
-        Share(round=1, operator=None, problems=2),
-        Share(round=1, operator="similar", problems=1),
-        Share(round=2, operator=None, problems=2),
-        Share(round=2, operator="similar", problems=1),
-    )
+    growth = evidence.growth
+    assert [growth.before(round) for round in (0, 1, 2, 3)] == [
+        {},
+        {None: 2},
+        {None: 2},
+        {None: 2, "similar": 1},
+    ]
+    assert [growth.added(round) for round in (0, 1, 2, 3)] == [{None: 2}, {"similar": 1}, {"similar": 1}, {}]
     assert [row["problems"] for row in evidence.summary["rounds"]] == [2, 3, 3]
 
 
@@ -108,5 +109,6 @@ def test_of_each_kind_of_copy_some_pairs_are_shown(store: Store) -> None:
 
 def test_a_run_that_has_just_begun_has_no_evidence(tmp_path: Path) -> None:
     evidence = Store.create(tmp_path / "new.duckdb", RUN).evidence()
-    counted = (evidence.yields, evidence.growth, evidence.rates, evidence.flows, evidence.verdicts)
+    counted = (evidence.yields, evidence.rates, evidence.flows, evidence.verdicts, evidence.pairs)
     assert set(counted) == {()}
+    assert not evidence.growth.new
