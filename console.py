@@ -21,9 +21,9 @@ from errors import printable
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
+from graph.run import is_finished
 from graph.state import UNTAUGHT
 from reporting.terminal import shown
-from settings import Settings
 from storage.folder import DATABASE, open_store
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
@@ -208,11 +208,6 @@ def kept_out_lines(summary: Summary) -> list[str]:
     if sets := " and ".join(summary["exact_only"]):
         lines.append(f"          of {sets} exact ones only: their templates are taught, with other numbers")
     return lines
-
-
-def is_finished(summary: Summary) -> bool:
-    last = Settings.from_json(summary["settings"]).rounds
-    return any(row["round"] == last and row["evaluations"] for row in summary["rounds"])
 
 
 def show_result(console: Console, folder: Path, summary: Summary) -> None:

@@ -1,27 +1,37 @@
-"""`main.py report DIR`: a run's accuracy and counts by round."""
+"""`main.py report DIR`: a run's accuracy and counts by round, and everything about it as a page."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from commands.arguments import add_folder, add_json, print_json
 
 
 def add(parser: ArgumentParser) -> None:
-    """a run's accuracy and counts by round"""
+    """a run's accuracy and counts by round; writes DIR/report.html with pictures and examples"""
     add_folder(parser)
+    parser.add_argument(
+        "--figures", type=Path, metavar="FOLDER", help="write the pictures there as well, as SVG and PNG"
+    )
     add_json(parser)
     parser.set_defaults(command=report)
 
 
 def report(given: Namespace) -> int:
     from console import show_result
-    from reporting.terminal import terminal
+    from reporting.report import write_report
+    from reporting.terminal import shown, terminal
     from storage.folder import open_store
 
     summary = open_store(given.run_dir).summary()
+    page = write_report(given.run_dir, given.figures)
     if given.json:
         print_json(summary)
     else:
         show_result(terminal(), given.run_dir, summary)
+    console = terminal(stderr=given.json)
+    console.print(shown(f"page      {page}"))
+    if given.figures:
+        console.print(shown(f"pictures  {given.figures}"))
     return 0

@@ -165,14 +165,22 @@ def mark(
     policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
 ) -> dict[str, dict[str, bool]]:
     """By evaluation and problem, whether the value that the policy chooses is the reference answer."""
+    marks: defaultdict[str, dict[str, bool]] = defaultdict(dict)
+    for question, value in choose(policy, questions, attempts).items():
+        marks[question.evaluation][question.problem.id] = value == question.problem.answer
+    return marks
+
+
+def choose(
+    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
+) -> dict[Question, Fraction | None]:
+    """The value that the policy chooses for each question, None where it has none."""
     values: defaultdict[tuple[str, str], dict[Ask, Fraction | None]] = defaultdict(dict)
     for attempt in attempts:
         values[attempt.evaluation, attempt.problem_id][Ask(attempt.thought, attempt.sample)] = attempt.value
-    marks: defaultdict[str, dict[str, bool]] = defaultdict(dict)
-    for question in questions:
-        chosen = policy.choose(values[question.evaluation, question.problem.id])
-        marks[question.evaluation][question.problem.id] = chosen == question.problem.answer
-    return marks
+    return {
+        question: policy.choose(values[question.evaluation, question.problem.id]) for question in questions
+    }
 
 
 def _next_stage(exam: Exam, values: Mapping[Question, Mapping[Ask, Fraction | None]]) -> Stage:

@@ -29,6 +29,7 @@ from settings import Settings
 from storage.folder import DATABASE, check_path, find_run, open_store
 from storage.records import RunRecord
 from storage.store import Store
+from storage.summary import Summary
 from training.tasks import DescribeTask
 from training.weights import EMBEDDED, student_path
 from training.worker import never, run_in_child
@@ -192,6 +193,11 @@ def explain(error: Exception, folder: Path) -> StoreError:
         f"the bookmark {str(folder / CHECKPOINTS)!r} is damaged ({error}): delete it and resume; the run "
         "finds its way by the database, and nothing is lost"
     )
+
+
+def is_finished(summary: Summary) -> bool:
+    last = Settings.from_json(summary["settings"]).rounds
+    return any(row["round"] == last and row["evaluations"] for row in summary["rounds"])
 
 
 def describe_run(settings: Settings) -> RunRecord:

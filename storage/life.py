@@ -56,7 +56,7 @@ def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life 
     by_problem = "WHERE problem_id = ? ORDER BY"
     return Life(
         problem=problem,
-        ancestors=_ancestors(connection, problem),
+        ancestors=select_ancestors(connection, problem),
         children=select(connection, ProblemRecord, "WHERE parent = ? ORDER BY round, id", problem_id),
         rationales=select(
             connection, RationaleRecord, f"{by_problem} round, thought, repaired, id", problem_id
@@ -80,7 +80,8 @@ def find_problems(connection: duckdb.DuckDBPyConnection, beginning: str) -> list
     return [beginning] if beginning in ids else ids
 
 
-def _ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemRecord) -> list[ProblemRecord]:
+def select_ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemRecord) -> list[ProblemRecord]:
+    """What it was made from: the seed first, the parent last."""
     chain: list[ProblemRecord] = []
     parent = problem.parent
     while parent is not None and all(parent != known.id for known in chain):

@@ -17,6 +17,7 @@ from errors import StoreError
 from storage.checks import Finding, check
 from storage.codec import R, Value, columns, encode, row_hash
 from storage.database import LOCK_PATIENCE, Database, log_of
+from storage.evidence import Evidence, gather
 from storage.life import Life, find_problems, select_life
 from storage.records import (
     TAUGHT_SPLITS,
@@ -331,6 +332,11 @@ class Store:
         """What `report --json` prints."""
         with self._database.reading() as connection:
             return summarize(connection)
+
+    def evidence(self) -> Evidence:
+        """What a report is made of."""
+        with self._database.reading() as connection:
+            return gather(connection)
 
     def verify(self) -> list[Finding]:
         """Everything in the database that contradicts itself; empty when all is well."""

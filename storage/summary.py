@@ -10,6 +10,7 @@ import duckdb
 
 from domain import shares_templates
 from errors import StoreError, brief
+from storage.growth import Growth, grow
 from storage.records import TAUGHT_SPLITS, Json, evaluation_name
 from storage.usage import CostSummary, summarize_cost
 
@@ -97,17 +98,18 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
         UNION SELECT round FROM evaluations WHERE round >= 0 ORDER BY round
         """
     ).fetchall()
+    growth = grow(connection)
     return {
         "run": run,
         "settings": _read(settings),
         "exact_only": _exact_only(connection),
         "baseline": {"evaluations": _evaluations(connection, BASELINE_ROUND)},
-        "rounds": [_round(connection, number) for (number,) in rounds],
+        "rounds": [_round(connection, number, growth) for (number,) in rounds],
         "cost": summarize_cost(connection),
     }
 
 
-def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
+def _round(connection: duckdb.DuckDBPyConnection, number: int, growth: Growth) -> RoundSummary:
     outcomes = _counts(
         connection,
         "SELECT reason, count(*) FROM outcomes WHERE round = ? GROUP BY reason ORDER BY reason",
@@ -115,19 +117,12 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
     )
     accepted, failed = outcomes.pop("accepted", 0), outcomes.pop("call_failed", 0)
     bands = _counts(connection, "SELECT band, count(*) FROM probes WHERE round = ? GROUP BY band", number)
-    before = "FROM taught WHERE round < $1 AND round NOT IN (SELECT round FROM decisions WHERE NOT kept)"
-    known = _number(connection, f"SELECT count(DISTINCT problem_id) {before}", number)
-    added = _number(
-        connection,
-        "SELECT count(DISTINCT problem_id) FROM taught "
-        f"WHERE round = $1 AND problem_id NOT IN (SELECT problem_id {before})",
-        number,
-    )
+    added = growth.added(number).total()
     kept_out = "SELECT kind, count(*) FROM contamination WHERE round = ? GROUP BY kind ORDER BY kind"
     removed = connection.execute("SELECT removed FROM rounds WHERE round = ?", [number]).fetchone()
     return {
         "round": number,
-        "problems": known + added,
+        "problems": growth.before(number).total() + added,
         "added": added,
         "accepted": accepted,
         "quarantined": sum(outcomes.values()),
@@ -182,8 +177,3 @@ def _read(text: str) -> dict[str, Any]:
 
 def _counts(connection: duckdb.DuckDBPyConnection, query: str, number: int) -> dict[str, int]:
     return dict(connection.execute(query, [number]).fetchall())
-
-
-def _number(connection: duckdb.DuckDBPyConnection, query: str, number: int) -> int:
-    (count,) = connection.execute(query, [number]).fetchone() or (0,)
-    return int(count)

@@ -112,6 +112,23 @@ def test_report_shows_where_everything_is(run: Path, capsys: pytest.CaptureFixtu
     assert str(run / "student") in printed
 
 
+def test_report_writes_a_page_of_a_finished_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run)]) == 0
+    assert f"page      {run / 'report.html'}\n" in capsys.readouterr().out
+    page = (run / "report.html").read_text("utf-8")
+    assert "not finished" not in page
+    assert page.count("<figure>") == 5
+
+
+def test_a_run_compared_with_itself_differs_in_nothing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(run), str(run), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["settings"] == found["versions"] == found["first_only"] == []
+    assert {each["name"] for each in found["evaluations"]} == {"dev", "held-out", "in-domain"}
+    assert {each["p"] for each in found["evaluations"]} == {1.0}
+    assert all(each["shared"] == each["first"]["n"] for each in found["evaluations"])
+
+
 def test_verify_finds_a_sound_run_sound(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(run)]) == 0
     assert capsys.readouterr().out == "0 findings\n"

@@ -8,17 +8,15 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from agents.evaluator import is_harm, mcnemar
-from agents.policy import Policy
 from domain import Stopwatch, Timing
-from graph.exam import Exam, Question, config_of, grade, mark, policy_of, sit
+from graph.exam import Exam, config_of, grade, sit
 from graph.examples import choose_shots
+from graph.marks import asked, changes, policy_at, sat
 from graph.nodes.report import deliver
 from graph.spans import Stage
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
 from problems.contamination import DEV
-from settings import Settings
-from storage.records import DecisionRecord, EvaluationRecord, SpanRecord, evaluation_name, is_asked
-from storage.store import Store
+from storage.records import DecisionRecord, EvaluationRecord, SpanRecord
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -31,7 +29,7 @@ def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         purpose="baseline",
         student=context.base,
         model=context.settings.student,
-        policy=_policy(UNTAUGHT, context.settings),
+        policy=policy_at(UNTAUGHT, context.settings),
         config=context.settings.generate,
         shots=choose_shots(context, planning=context.solver is not None),
     )
@@ -50,7 +48,7 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         purpose="evaluation",
         student=context.student(state),
         model=state.student,
-        policy=_policy(state.round, settings),
+        policy=policy_at(state.round, settings),
         config=config_of(settings.policy, settings.generate, settings.policy_temperature),
     )
     _evaluate(exam, context)
@@ -66,16 +64,16 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 def decide(round: int, context: RunContext) -> DecisionRecord:
     """Compare the student of this round with the one kept before it, problem by problem of the dev set."""
     against = max((each.round for each in context.store.kept() if each.round < round), default=UNTAUGHT)
-    before, now = (_right(each, context.settings, context.store) for each in (against, round))
-    gained, lost = len(now - before), len(before - now)
+    before, now = (sat(each, context.settings, context.store, [DEV])[DEV] for each in (against, round))
+    gained, lost = changes(before, now)
     return DecisionRecord(
         round=round,
         against=against,
-        n=len(_questions(context.store, [DEV])),
-        gained=gained,
-        lost=lost,
-        p=mcnemar(gained, lost),
-        kept=not is_harm(gained, lost),
+        n=len(now),
+        gained=len(gained),
+        lost=len(lost),
+        p=mcnemar(len(gained), len(lost)),
+        kept=not is_harm(len(gained), len(lost)),
     )
 
 
@@ -84,31 +82,8 @@ def _steps(decision: DecisionRecord, timing: Timing) -> list[SpanRecord]:
     return Stage(decision.round, "evaluate").step("evaluator", "decide on the round", timing, status=status)
 
 
-def _right(round: int, settings: Settings, store: Store) -> set[str]:
-    """The dev problems that the student of this round answered rightly."""
-    attempts = store.attempts(
-        round=round, purpose="baseline" if round == UNTAUGHT else "evaluation", evaluation=DEV
-    )
-    marks = mark(_policy(round, settings), _questions(store, [DEV]), attempts)
-    return {problem for problem, right in marks[DEV].items() if right}
-
-
-def _policy(round: int, settings: Settings) -> Policy:
-    """Of evaluations: the untaught student has seen worked examples in one thought only."""
-    name = "single" if round == UNTAUGHT else settings.policy
-    return policy_of(name, settings.thoughts, settings.policy_samples)
-
-
-def _questions(store: Store, splits: list[str] | None = None) -> list[Question]:
-    return [
-        Question(problem=problem, evaluation=evaluation_name(problem.split))
-        for problem in store.problems(splits=splits)
-        if is_asked(problem.split)
-    ]
-
-
 def _evaluate(exam: Exam, context: RunContext) -> None:
-    questions = _questions(context.store)
+    questions = asked(context.store)
     accuracies = grade(exam.policy, questions, sit(exam, questions, context))
     context.store.add(
         EvaluationRecord.of(accuracy, round=exam.round, name=name) for name, accuracy in accuracies.items()

@@ -15,7 +15,7 @@ from domain import Progress
 from graph.state import RunContext, RunState, RunUpdate
 from problems.contamination import DEV
 from storage.records import EvaluationRecord, RoundRecord
-from storage.store import Lesson
+from storage.store import Lesson, Store
 
 STUDENT = "student"
 """Link in the run folder to the best student."""
@@ -40,8 +40,15 @@ def deliver(context: RunContext) -> str:
     student = best(kept, context.store.evaluations()).student
     _link(context.folder / STUDENT, Path(student))
     lessons = context.store.training_set(round=kept[-1].round, thoughts=context.settings.thoughts)
-    _write(context.folder / DATASET, "".join(f"{as_line(lesson)}\n" for lesson in lessons))
+    text = "".join(f"{as_line(lesson)}\n" for lesson in lessons)
+    write_whole(context.folder / DATASET, text.encode("utf-8"))
     return student
+
+
+def delivered(store: Store) -> RoundRecord | None:
+    """The round whose student a run delivers; None where none was kept."""
+    kept = store.kept()
+    return best(kept, store.evaluations()) if kept else None
 
 
 def best(kept: Sequence[RoundRecord], evaluations: Sequence[EvaluationRecord]) -> RoundRecord:
@@ -77,7 +84,8 @@ def _link(link: Path, target: Path) -> None:
     draft.replace(link)
 
 
-def _write(file: Path, text: str) -> None:
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file that appears under its name only when it is complete."""
     draft = file.with_name(f".{file.name}.new")
-    draft.write_text(text, "utf-8")
+    draft.write_bytes(data)
     draft.replace(file)

@@ -1,0 +1,131 @@
+"""`main.py compare DIR DIR`: what two runs did differently, and how their students differ."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.arguments import add_json, print_json
+from errors import one_line
+
+if TYPE_CHECKING:
+    from reporting.comparison import Comparison, Difference, Flip, SetComparison, Side
+    from storage.summary import EvaluationSummary
+
+FLIPS = 10
+"""Problems shown of each set; `--json` has them all."""
+LONGEST_QUESTION = 100
+NOTHING_DECIDED = (
+    "Each student is the best of its run on dev, which flatters it there; the test sets decide nothing."
+)
+
+
+def add(parser: ArgumentParser) -> None:
+    """settings, accuracy and answers in which two runs differ"""
+    parser.add_argument("first", type=Path, metavar="DIR", help="folder of a run")
+    parser.add_argument("second", type=Path, metavar="DIR", help="folder of the run to hold against it")
+    parser.add_argument(
+        "--round",
+        type=int,
+        metavar="N",
+        help="students of this round of both, -1 for the untaught ones (default: those that are delivered)",
+    )
+    add_json(parser)
+    parser.set_defaults(command=compare)
+
+
+def compare(given: Namespace) -> int:
+    from reporting import comparison
+    from reporting.terminal import shown, terminal
+
+    found = comparison.compare(given.first, given.second, round=given.round)
+    if given.json:
+        print_json(found)
+    else:
+        console = terminal()
+        for line in _lines(found, chosen=given.round is None):
+            console.print(shown(line))
+    return 0
+
+
+def _lines(found: Comparison, *, chosen: bool) -> Iterator[str]:
+    yield f"first   {_side(found['first'])}"
+    yield f"second  {_side(found['second'])}"
+    yield ""
+    yield from _differences("settings", found["settings"])
+    yield from _differences("versions", found["versions"])
+    for each in found["evaluations"]:
+        yield ""
+        yield from _set(each)
+    yield from _missing(found)
+    if found["evaluations"]:
+        yield ""
+        yield "Intervals are 95 % (Wilson), p is of McNemar's exact test, two-sided, for each set alone."
+        yield NOTHING_DECIDED if chosen else "Nothing here decides anything."
+
+
+def _side(side: Side) -> str:
+    if side["round"] is None:
+        return f"{side['folder']} ({side['run']}): no student delivered"
+    made = "untaught" if side["round"] < 0 else f"round {side['round']}"
+    return f"{side['folder']} ({side['run']}): {side['student']}, {made}"
+
+
+def _differences(what: str, differences: Sequence[Difference]) -> Iterator[str]:
+    if not differences:
+        yield f"{what}: the same"
+        return
+    yield f"{what} that differ:"
+    width = max(len(each["key"]) for each in differences)
+    for each in differences:
+        yield f"  {each['key']:<{width}}  {_value(each['first'])}  ->  {_value(each['second'])}"
+
+
+def _value(value: object) -> str:
+    return "none" if value is None else one_line(str(value))
+
+
+def _set(each: SetComparison) -> Iterator[str]:
+    yield f"{each['name']}: {_accuracy(each['first'])}  ->  {_accuracy(each['second'])}"
+    asked = f"{each['first']['n']} and {each['second']['n']}"
+    if each["p"] is None:
+        yield f"  no problem is in both runs ({asked} asked), so that nothing is paired and there is no test"
+        return
+    if not each["shared"] == each["first"]["n"] == each["second"]["n"]:
+        yield f"  the runs asked different problems ({asked}); what follows is over those of both"
+    yield (
+        f"  of {each['shared']} problems {each['both']} right both times, {each['gained']} gained, "
+        f"{each['lost']} lost; p = {each['p']:.2g}"
+    )
+    yield from map(_flip, each["flipped"][:FLIPS])
+    left = len(each["flipped"]) - FLIPS
+    if left > 0:
+        yield f"  and {left} more; --json has them all"
+
+
+def _accuracy(entry: EvaluationSummary) -> str:
+    share, low, high = (100 * entry[name] for name in ("accuracy", "low", "high"))
+    return f"{share:.1f} % [{low:.1f}, {high:.1f}] of {entry['n']}"
+
+
+def _flip(flip: Flip) -> str:
+    question = one_line(flip["question"])
+    if len(question) > LONGEST_QUESTION:
+        question = f"{question[: LONGEST_QUESTION - 4]} ..."
+    return (
+        f"  {'+' if flip['gained'] else '-'} {_value(flip['first'])} -> {_value(flip['second'])} "
+        f"(answer {flip['answer']})  {flip['problem']}  {question}"
+    )
+
+
+def _missing(found: Comparison) -> Iterator[str]:
+    for which in ("first", "second"):
+        only = found["first_only"] if which == "first" else found["second_only"]
+        if only and found["first"]["round"] is not None and found["second"]["round"] is not None:
+            yield ""
+            yield f"only the {which} run has: {', '.join(only)}"
+    if not found["evaluations"]:
+        yield ""
+        yield "no evaluation to compare: no set that students of both runs have sat"

@@ -1,0 +1,64 @@
+"""What the student of a round answered in an evaluation, problem by problem."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from agents.policy import Policy
+from graph.exam import Question, choose, policy_of
+from graph.state import UNTAUGHT
+from settings import Settings
+from storage.records import ProblemRecord, evaluation_name, evaluation_split, is_asked
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A problem of an evaluation set and the student's answer to it."""
+
+    problem: ProblemRecord
+    value: Fraction | None
+    """What the policy chose; None where the student gave no value."""
+
+    @property
+    def right(self) -> bool:
+        return self.value == self.problem.answer
+
+
+def policy_at(round: int, settings: Settings) -> Policy:
+    """Of evaluations: the untaught student has seen worked examples in one thought only."""
+    name = "single" if round == UNTAUGHT else settings.policy
+    return policy_of(name, settings.thoughts, settings.policy_samples)
+
+
+def asked(store: Store, evaluations: Collection[str] | None = None) -> list[Question]:
+    """The problems of these evaluation sets; of all where it is None."""
+    splits = None if evaluations is None else [evaluation_split(name) for name in evaluations]
+    return [
+        Question(problem=problem, evaluation=evaluation_name(problem.split))
+        for problem in store.problems(splits=splits)
+        if is_asked(problem.split)
+    ]
+
+
+def sat(
+    round: int, settings: Settings, store: Store, evaluations: Collection[str]
+) -> dict[str, dict[str, Marked]]:
+    """By evaluation and problem id, what the student of this round answered; -1 for the untaught one."""
+    attempts = store.attempts(round=round, purpose="baseline" if round == UNTAUGHT else "evaluation")
+    chosen = choose(policy_at(round, settings), asked(store, evaluations), attempts)
+    marks: defaultdict[str, dict[str, Marked]] = defaultdict(dict)
+    for question, value in chosen.items():
+        marks[question.evaluation][question.problem.id] = Marked(question.problem, value)
+    return marks
+
+
+def changes(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> tuple[list[str], list[str]]:
+    """Of the problems that both were asked, the ids of those right only now and those right only before."""
+    both = sorted(before.keys() & now.keys())
+    gained = [key for key in both if now[key].right and not before[key].right]
+    lost = [key for key in both if before[key].right and not now[key].right]
+    return gained, lost

@@ -1,0 +1,236 @@
+"""Draws what a report shows: accuracy, the growing set, what became of problems, solve rates, bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from domain import Band
+from reporting.pictures import (
+    BLUE,
+    GREEN,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    WIDTH,
+    label,
+)
+
+Counts = Mapping[str, Sequence[int]]
+"""By what the colour stands for, a number for each bar."""
+
+LINES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."), (INK, "v", "-"))
+ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE}
+OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": VERMILLION, "call failed": MUTED, "kept out": PURPLE}
+BAND_COLOURS = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
+MOST_TICKS = 6
+"""With percentages beside each other."""
+WIDEST_BAR = 0.12
+"""Of the width of all solve rates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The accuracy of one student on one set."""
+
+    place: int
+    """On the axis of students."""
+    accuracy: float
+    low: float
+    high: float
+    undone: bool
+
+
+def accuracy(series: Mapping[str, Sequence[Point]], students: Sequence[str], delivered: int | None) -> Figure:
+    """A line a set with its intervals; hollow where the round was undone."""
+    figure = Figure(figsize=(WIDTH, 3.4))
+    axes = figure.add_subplot()
+    for number, (name, points) in enumerate(series.items()):
+        _line(axes, name, points, number, len(series))
+    if delivered is not None:
+        axes.axvspan(delivered - 0.35, delivered + 0.35, color=GRID, linewidth=0, zorder=0)
+    axes.set_xticks(range(len(students)), students)
+    axes.set_xlim(-0.4, len(students) - 0.6)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.set_xlabel("student after round")
+    axes.set_title("accuracy")
+    _legend(figure, axes, min(3, len(series)))
+    return figure
+
+
+def _line(axes: Axes, name: str, points: Sequence[Point], number: int, lines: int) -> None:
+    colour, marker, dashes = LINES[number % len(LINES)]
+    # Beside each other, so that intervals do not hide one another.
+    places = [point.place + 0.12 * (number - (lines - 1) / 2) for point in points]
+    shares = [point.accuracy for point in points]
+    spread = [
+        [max(0.0, point.accuracy - point.low) for point in points],
+        [max(0.0, point.high - point.accuracy) for point in points],
+    ]
+    axes.errorbar(places, shares, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5)
+    axes.plot(places, shares, color=colour, marker=marker, linestyle=dashes, label=label(name), clip_on=False)
+    undone = [(place, point.accuracy) for place, point in zip(places, points, strict=True) if point.undone]
+    for place, share in undone:
+        axes.plot([place], [share], color=colour, marker=marker, markerfacecolor=PAPER, clip_on=False)
+
+
+def growth(rounds: Sequence[str], counts: Counts) -> Figure:
+    """A bar a round, by where its problems come from."""
+    figure = Figure(figsize=(WIDTH, 3.0))
+    axes = figure.add_subplot()
+    _stack(axes, range(len(rounds)), counts, ORIGIN_COLOURS)
+    axes.set_xticks(range(len(rounds)), rounds)
+    axes.set_xlabel("round")
+    axes.set_title("problems in the training set")
+    _legend(figure, axes, 3)
+    return figure
+
+
+def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
+    """A lying bar for each round and operator, by what became of its problems."""
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.3 * len(rows)))
+    axes = figure.add_subplot()
+    axes.grid(visible=False)
+    axes.grid(visible=True, axis="x")
+    lefts = [0] * len(rows)
+    for name, widths in counts.items():
+        axes.barh(range(len(rows)), widths, left=lefts, color=OUTCOME_COLOURS[name], label=name, height=0.72)
+        for place, (left, width) in enumerate(zip(lefts, widths, strict=True)):
+            if width > 0.06 * _longest(counts):
+                _write_in(axes, left + width / 2, place, width)
+        lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
+    axes.set_xlim(0, 1.05 * max(1, *lefts))
+    axes.set_yticks(range(len(rows)), rows)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("problems; of those kept out, questions")
+    _legend(figure, axes, 3 if len(counts) <= 3 else 2)
+    return figure
+
+
+def solve_rates(shares: Sequence[float], panels: Mapping[str, Counts]) -> Figure:
+    """A histogram for each student, one above the other, with a bar for each share that can come about."""
+    figure = Figure(figsize=(WIDTH, 0.9 + 1.25 * len(panels)))
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    gaps = [after - before for before, after in pairwise(shares)]
+    width = min([WIDEST_BAR, *(0.8 * gap for gap in gaps)])
+    for each, (title, counts) in zip(axes, panels.items(), strict=True):
+        _stack(each, shares, counts, ORIGIN_COLOURS, width)
+        each.set_title(title)
+    axes[-1].set_xlim(-0.1, 1.1)
+    if len(shares) <= MOST_TICKS:
+        axes[-1].set_xticks(shares)
+    axes[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes[-1].set_xlabel("samples answered rightly")
+    _legend(figure, axes[0], 3)
+    return figure
+
+
+def flows(panels: Mapping[str, Mapping[tuple[Band, Band], int]]) -> Figure:
+    """Ribbons from the band before to the band after, as wide as they have problems."""
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(WIDTH, 0.2 + 2.4 * rows))
+    places = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in places:
+        axes.set_axis_off()
+    for axes, (title, counts) in zip(figure.axes, panels.items(), strict=False):
+        axes.set_title(title)
+        _ribbons(axes, counts)
+    return figure
+
+
+def _ribbons(axes: Axes, counts: Mapping[tuple[Band, Band], int]) -> None:
+    total = sum(counts.values())
+    gap = 0.08 * total
+    tops = [_tops(axes, counts, side, gap) for side in (0, 1)]
+    for before in Band:
+        for after in Band:
+            size = counts.get((before, after), 0)
+            if size:
+                left, right = tops[0][before], tops[1][after]
+                axes.add_patch(_ribbon(left, right, size, BAND_COLOURS[before]))
+                tops[0][before] -= size
+                tops[1][after] -= size
+    axes.set_xlim(-0.42, 1.42)
+    axes.set_ylim(-0.02 * total, total + 2 * gap + 0.02 * total)
+
+
+def _tops(axes: Axes, counts: Mapping[tuple[Band, Band], int], side: int, gap: float) -> dict[Band, float]:
+    """The upper ends of one side's bars, which it draws with their labels."""
+    top = sum(counts.values()) + 2 * gap
+    tops = {}
+    for band in Band:
+        size = sum(number for pair, number in counts.items() if pair[side] is band)
+        tops[band] = top
+        if size:
+            place = 1.0 if side else -0.06
+            axes.bar(place, size, 0.06, bottom=top - size, align="edge", color=BAND_COLOURS[band])
+            axes.text(
+                1.1 if side else -0.1,
+                top - size / 2,
+                f"{band}\n{size}",
+                ha="left" if side else "right",
+                va="center",
+                fontsize=9,
+            )
+        top -= size + gap if size else 0
+    return tops
+
+
+def _ribbon(left: float, right: float, size: int, colour: str) -> PathPatch:
+    line, curve = Path.LINETO, Path.CURVE4
+    points = [
+        *((0.0, left), (0.5, left), (0.5, right), (1.0, right)),
+        *((1.0, right - size), (0.5, right - size), (0.5, left - size), (0.0, left - size), (0.0, left)),
+    ]
+    codes = [Path.MOVETO, curve, curve, curve, line, curve, curve, curve, Path.CLOSEPOLY]
+    return PathPatch(Path(points, codes), facecolor=colour, alpha=0.55, edgecolor="none")
+
+
+def _stack(
+    axes: Axes,
+    places: Sequence[float],
+    counts: Counts,
+    colours: Mapping[str, str],
+    width: float = 0.6,
+) -> None:
+    bottoms = [0] * len(places)
+    longest = _longest(counts)
+    for name, heights in counts.items():
+        axes.bar(places, heights, width, bottom=bottoms, color=colours[name], label=name)
+        for place, bottom, height in zip(places, bottoms, heights, strict=True):
+            if height > 0.09 * longest:
+                _write_in(axes, place, bottom + height / 2, height)
+        bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
+    for place, total in zip(places, bottoms, strict=True):
+        if total:
+            axes.text(place, total + 0.02 * longest, str(total), ha="center", in_layout=False)
+    axes.set_ylim(0, 1.15 * max(1, longest))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+
+def _write_in(axes: Axes, x: float, y: float, size: int) -> None:
+    """A number in a bar, which has room for it."""
+    axes.text(x, y, str(size), ha="center", va="center", fontsize=8, color="#000000", in_layout=False)
+
+
+def _longest(counts: Counts) -> int:
+    return max(map(sum, zip(*counts.values(), strict=True)), default=0)
+
+
+def _legend(figure: Figure, axes: Axes, columns: int) -> None:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns)

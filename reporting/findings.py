@@ -1,0 +1,317 @@
+"""What a report shows of a run, as pictures and tables with the numbers that they stand on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from agents.synthesizer import operator_for
+from domain import Band
+from reporting import charts
+from reporting.pictures import Picture, Table
+from storage.evidence import Evidence, KeptOut, Rate, Yield
+from storage.summary import EvaluationSummary, RoundSummary, Summary
+
+SEED = "seed"
+ORIGINS = (SEED, "similar", "harder")
+"""Of problems: as they came, or the operator that made them."""
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def interval(entry: EvaluationSummary) -> str:
+    return f"{100 * entry['low']:.1f}–{100 * entry['high']:.1f} %"
+
+
+def p_value(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+def accuracies(summary: Summary, delivered: int | None) -> Picture | None:
+    """By round and set; None where nothing was evaluated."""
+    students = [("untaught", summary["baseline"]["evaluations"], False)]
+    students += [(str(row["round"]), row["evaluations"], is_undone(row)) for row in summary["rounds"]]
+    students = [student for student in students if student[1]]
+    names = sorted({entry["name"] for _, entries, _ in students for entry in entries})
+    if not names:
+        return None
+    series = {
+        name: [
+            charts.Point(place, entry["accuracy"], entry["low"], entry["high"], undone)
+            for place, (_, entries, undone) in enumerate(students)
+            for entry in entries
+            if entry["name"] == name
+        ]
+        for name in names
+    }
+    labels = [student for student, _, _ in students]
+    chosen = labels.index(str(delivered)) if str(delivered) in labels else None
+    return Picture(
+        name="accuracy",
+        title="Accuracy by round and set",
+        alt="Accuracy with 95 % intervals after each round. "
+        + "; ".join(
+            f"{name} from {percent(points[0].accuracy)} to {percent(points[-1].accuracy)}"
+            for name, points in series.items()
+        ),
+        draw=partial(charts.accuracy, series, labels, chosen),
+        table=_accuracy_table(students, names),
+    )
+
+
+def _accuracy_table(
+    students: Sequence[tuple[str, Sequence[EvaluationSummary], bool]], names: Sequence[str]
+) -> Table:
+    rows = []
+    for student, entries, undone in students:
+        found = {entry["name"]: entry for entry in entries}
+        cells = [
+            f"{percent(found[name]['accuracy'])} ({found[name]['correct']} of {found[name]['n']}; "
+            f"{interval(found[name])})"
+            if name in found
+            else ""
+            for name in names
+        ]
+        rows.append((f"{student}, undone" if undone else student, *cells))
+    return Table(
+        caption="Accuracy (right of asked; 95 % interval)",
+        headings=("student after round", *names),
+        rows=tuple(rows),
+    )
+
+
+def growth(evidence: Evidence) -> Picture | None:
+    rounds = sorted({round for round, _ in evidence.growth.new})
+    counts = Counter[tuple[int, str]]()
+    for round in rounds:
+        for operator, problems in (evidence.growth.before(round) + evidence.growth.added(round)).items():
+            counts[round, operator or SEED] = problems
+    if not rounds:
+        return None
+    used = [origin for origin in ORIGINS if any(counts[round, origin] for round in rounds)]
+    totals = [sum(counts[round, origin] for origin in used) for round in rounds]
+    return Picture(
+        name="growth",
+        title="Growth of the training set",
+        alt=f"Problems in the training set by round: {', '.join(map(str, totals))}, by their origin.",
+        draw=partial(
+            charts.growth,
+            [str(round) for round in rounds],
+            {origin: [counts[round, origin] for round in rounds] for origin in used},
+        ),
+        table=Table(
+            caption="Problems in the training set",
+            headings=("round", *used, "all"),
+            rows=tuple(
+                (str(round), *(str(counts[round, origin]) for origin in used), str(total))
+                for round, total in zip(rounds, totals, strict=True)
+            ),
+        ),
+    )
+
+
+def outcomes(evidence: Evidence) -> Picture | None:
+    """What became of the problems that are new in each round, by operator."""
+    yields = {(row.round, row.operator or SEED): row for row in evidence.yields}
+    kept_out = Counter[tuple[int, str]]()
+    for row in evidence.kept_out:
+        kept_out[row.round, _origin(row)] += row.questions
+    keys = sorted(yields.keys() | kept_out.keys(), key=lambda key: (key[0], ORIGINS.index(key[1])))
+    if not keys:
+        return None
+    rows = [yields.get(key) or Yield(key[0], key[1], 0, 0, 0, 0) for key in keys]
+    columns = {
+        "accepted": [row.accepted for row in rows],
+        "quarantined": [row.quarantined for row in rows],
+        "call failed": [row.failed for row in rows],
+        "kept out": [kept_out[key] for key in keys],
+    }
+    totals = {name: sum(counts) for name, counts in columns.items()}
+    return Picture(
+        name="yield",
+        title="Yield by operator",
+        alt="What became of new problems: " + ", ".join(f"{n} {name}" for name, n in totals.items()) + ".",
+        draw=partial(
+            charts.outcomes,
+            [f"{round}: {origin}" for round, origin in keys],
+            {name: counts for name, counts in columns.items() if totals[name] or name != "call failed"},
+        ),
+        table=Table(
+            caption="What became of the problems new in each round",
+            headings=("round: origin", "problems", *columns),
+            rows=tuple(
+                (
+                    f"{round}: {origin}",
+                    str(row.problems),
+                    *(str(counts[place]) for counts in columns.values()),
+                )
+                for place, ((round, origin), row) in enumerate(zip(keys, rows, strict=True))
+            ),
+        ),
+    )
+
+
+def _origin(row: KeptOut) -> str:
+    """Drafts that were kept out have no operator of their own: their parent's band decided it."""
+    return SEED if row.seed else str(operator_for(row.band or Band.MIXED))
+
+
+def solve_rates(evidence: Evidence) -> Picture | None:
+    rounds = sorted({rate.round for rate in evidence.rates})
+    if not rounds:
+        return None
+    shares = sorted({rate.correct / rate.n for rate in evidence.rates})
+    by_round = {round: [rate for rate in evidence.rates if rate.round == round] for round in rounds}
+    return Picture(
+        name="solve-rates",
+        title="Solve rates by round",
+        alt="Problems by the share of samples that the student answered rightly. "
+        + "; ".join(f"student {student(each)}: {_mean(rates)}" for each, rates in by_round.items()),
+        draw=partial(
+            charts.solve_rates,
+            shares,
+            {f"student {student(each)}": _histogram(rates, shares) for each, rates in by_round.items()},
+        ),
+        table=Table(
+            caption="Problems by samples answered rightly, before they were taught",
+            headings=("student: origin, right of samples", "problems"),
+            rows=tuple(
+                (
+                    f"{student(rate.round)}: {rate.operator or SEED}, {rate.correct} of {rate.n}",
+                    str(rate.problems),
+                )
+                for rate in evidence.rates
+            ),
+        ),
+    )
+
+
+def student(round: int) -> str:
+    """Whose answers they are: the student that this round made."""
+    return "untaught" if round < 0 else f"of round {round}"
+
+
+def _mean(rates: Sequence[Rate]) -> str:
+    problems = sum(rate.problems for rate in rates)
+    right = sum(rate.problems * rate.correct / rate.n for rate in rates)
+    return f"{percent(right / problems)} of {problems} problems on average"
+
+
+def _histogram(rates: Iterable[Rate], shares: Sequence[float]) -> dict[str, list[int]]:
+    counts = Counter[tuple[str, float]]()
+    for rate in rates:
+        counts[rate.operator or SEED, rate.correct / rate.n] += rate.problems
+    return {origin: [counts[origin, share] for share in shares] for origin in ORIGINS}
+
+
+def band_flows(evidence: Evidence) -> Picture | None:
+    """Parents against children by operator, and problems that were probed again."""
+    panels: dict[str, Counter[tuple[Band, Band]]] = {}
+    for flow in evidence.flows:
+        title = f"parent → {flow.operator} child" if flow.operator else "the same problem again"
+        panels.setdefault(title, Counter())[flow.before, flow.after] += flow.problems
+    if not panels:
+        return None
+    return Picture(
+        name="bands",
+        title="Band flows between rounds",
+        alt=". ".join(f"{title}: {_flow_words(counts)}" for title, counts in panels.items()),
+        draw=partial(charts.flows, panels),
+        table=Table(
+            caption="Bands of problems before and after",
+            headings=("student: what, from → to", "problems", "asked of one student"),
+            rows=tuple(
+                (
+                    f"{student(flow.round)}: {f'{flow.operator} child' if flow.operator else 'again'}, "
+                    f"{flow.before} → {flow.after}",
+                    str(flow.problems),
+                    str(flow.same_student),
+                )
+                for flow in evidence.flows
+            ),
+        ),
+    )
+
+
+def _flow_words(counts: Counter[tuple[Band, Band]]) -> str:
+    return ", ".join(f"{n} {before} to {after}" for (before, after), n in sorted(counts.items()))
+
+
+def costs(summary: Summary) -> Table | None:
+    """None where nobody asked a model."""
+    rows = summary["cost"]["by_agent"]
+    if not rows:
+        return None
+    total = summary["cost"]["total"]
+    counted = ("calls", "paid", "prompt_tokens", "completion_tokens")
+    return Table(
+        caption="Calls to models",
+        headings=("round: agent", "calls", "paid by this run", "prompt tokens", "reply tokens", "USD"),
+        rows=(
+            *(
+                (
+                    f"{row['round']}: {row['agent']}",
+                    *(str(row[name]) for name in counted),  # type: ignore[literal-required]
+                    f"{row['cost_usd']:.4f}",
+                )
+                for row in rows
+            ),
+            ("all", *(str(total[name]) for name in counted), f"{total['cost_usd']:.4f}"),  # type: ignore[literal-required]
+        ),
+    )
+
+
+def decisions(summary: Summary) -> Table | None:
+    """None where none was recorded."""
+    rows = [(row["round"], row["decision"]) for row in summary["rounds"]]
+    found = [(round, decision) for round, decision in rows if decision]
+    if not found:
+        return None
+    return Table(
+        caption="Each round's student against the one kept before it, on the dev set",
+        headings=("round", "against", "n", "gained", "lost", "p", "decision"),
+        rows=tuple(
+            (
+                str(round),
+                "untaught" if decision["against"] < 0 else str(decision["against"]),
+                str(decision["n"]),
+                str(decision["gained"]),
+                str(decision["lost"]),
+                p_value(decision["p"]),
+                "kept" if decision["kept"] else "undone: it did harm",
+            )
+            for round, decision in found
+        ),
+    )
+
+
+def removals(summary: Summary) -> Table | None:
+    """What was proposed and not taken, and what was quarantined, by reason; None where there was neither."""
+    counts = {
+        "not taken": {
+            (row["round"], why): n for row in summary["rounds"] for why, n in row["removed"].items()
+        },
+        "quarantined": {
+            (row["round"], why): n
+            for row in summary["rounds"]
+            for why, n in row["quarantine_reasons"].items()
+        },
+    }
+    rows = [
+        (f"{round}: {what}, {why}", str(n))
+        for what, found in counts.items()
+        for (round, why), n in sorted(found.items())
+    ]
+    headings = ("round: what, reason", "number")
+    return (
+        Table(caption="Problems and rationales not taught", headings=headings, rows=tuple(rows))
+        if rows
+        else None
+    )
+
+
+def is_undone(row: RoundSummary) -> bool:
+    return row["decision"] is not None and not row["decision"]["kept"]

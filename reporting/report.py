@@ -1,0 +1,174 @@
+"""A run as one HTML page that needs nothing else, and its pictures as files for a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import UsageError
+from graph.lock import cannot_write
+from graph.nodes.report import delivered, write_whole
+from graph.run import is_finished
+from graph.state import UNTAUGHT
+from problems.contamination import DEV
+from reporting import findings
+from reporting.comparison import SetComparison, Sitting, compare_sittings, flat
+from reporting.pictures import Picture, Table, inline, save
+from reporting.templating import environment
+from settings import Settings
+from storage.evidence import Evidence
+from storage.folder import open_store
+from storage.records import RunRecord
+from storage.store import Store
+
+PAGE = "report.html"
+LONGEST_TEXT = 1500
+"""Characters of a question or a rationale; what is left out of a longer one is counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What the page shows."""
+
+    run: RunRecord
+    settings: Settings
+    evidence: Evidence
+    finished: bool
+    delivered: int | None
+    """The round whose student the run delivers."""
+    headline: list[SetComparison]
+    """The untaught student against that one; empty where there is none."""
+    pictures: dict[str, Picture]
+
+    @property
+    def changed(self) -> list[tuple[str, str]]:
+        """Settings that are not their defaults."""
+        default = dict(flat(Settings(rounds=1).to_json()))
+        return [pair for pair in self.all_settings if str(default.get(pair[0])) != pair[1]]
+
+    @property
+    def all_settings(self) -> list[tuple[str, str]]:
+        return [(key, str(value)) for key, value in flat(self.settings.to_json())]
+
+    @property
+    def tables(self) -> dict[str, Table | None]:
+        summary = self.evidence.summary
+        return {
+            "costs": findings.costs(summary),
+            "decisions": findings.decisions(summary),
+            "removals": findings.removals(summary),
+        }
+
+    @property
+    def limits(self) -> list[str]:
+        """What the numbers do not say."""
+        return list(_limits(self))
+
+
+def write_report(folder: Path, figures: Path | None = None) -> Path:
+    """Write the page of the run in this folder, and its pictures as SVG and PNG into another one.
+
+    Gives the page's path. Raises `UsageError` where there is no run or the pictures have no folder, and
+    `StoreError` where the run folder cannot be written.
+    """
+    report = read_report(open_store(folder))
+    page = (
+        environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            pictures={name: inline(picture) for name, picture in report.pictures.items()},
+            shorten=shorten,
+            percent=findings.percent,
+            interval=findings.interval,
+            p_value=findings.p_value,
+        )
+    )
+    if figures is not None:
+        _write_figures(report, figures)
+    try:
+        write_whole(folder / PAGE, page.encode("utf-8"))
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    return folder / PAGE
+
+
+def read_report(store: Store) -> Report:
+    run, evidence = store.run(), store.evidence()
+    settings = Settings.from_json(run.settings)
+    best = delivered(store)
+    made = best.round if best else None
+    summary = evidence.summary
+    drawn = (
+        findings.accuracies(summary, made),
+        findings.growth(evidence),
+        findings.outcomes(evidence),
+        findings.solve_rates(evidence),
+        findings.band_flows(evidence),
+    )
+    return Report(
+        run=run,
+        settings=settings,
+        evidence=evidence,
+        finished=is_finished(summary),
+        delivered=made,
+        headline=[] if made is None else _headline(store, settings, made),
+        pictures={picture.name: picture for picture in drawn if picture},
+    )
+
+
+def shorten(text: str) -> str:
+    left = len(text) - LONGEST_TEXT
+    return f"{text[:LONGEST_TEXT]} [... {left} characters more]" if left > 0 else text
+
+
+def _headline(store: Store, settings: Settings, round: int) -> list[SetComparison]:
+    return compare_sittings(Sitting(store, settings, UNTAUGHT), Sitting(store, settings, round))
+
+
+def _write_figures(report: Report, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for picture in report.pictures.values():
+            write_whole(folder / f"{picture.name}.svg", save(picture, "svg"))
+            write_whole(folder / f"{picture.name}.png", save(picture, "png"))
+    except OSError as error:
+        raise UsageError(
+            f"cannot write pictures into {str(folder)!r}: {error.strerror}; give another --figures"
+        ) from None
+
+
+def _limits(report: Report) -> Iterator[str]:
+    settings, summary = report.settings, report.evidence.summary
+    if not report.finished:
+        yield "The run is not finished: everything here is as far as it has come."
+    yield (
+        f"One run with one seed ({settings.seed}). Intervals and tests are about the problems that were "
+        "asked; how much another seed would change is not in them."
+    )
+    if sets := " and ".join(summary["exact_only"]):
+        yield (
+            f"{sets}: new numbers in templates that are taught, so that only exact copies are kept out. They "
+            "say how well what was taught is mastered, and not whether it carries over to other problems."
+        )
+    if report.delivered is not None:
+        yield (
+            f"The delivered student is the best on {DEV}, so its accuracy there is on average too high. The "
+            "test sets decided nothing."
+        )
+    if len(report.headline) > 1:
+        yield "Each set has a test of its own; the p-values are not corrected for there being several."
+    yield (
+        "More data alone may make a student better as well. What feedback adds to that is told by a run "
+        "without feedback on as many examples, beside this one; this page has none."
+    )
+    if settings.samples == 1:
+        yield "Bands and solve rates rest on one greedy answer to each problem: it is right, or it is wrong."
+    if settings.roles()["synthesizer"].is_model:
+        yield (
+            "A model wrote the new problems. Their answers are what independent solutions agreed on, which "
+            "can be wrong together."
+        )
+    if any(row["evaluations"] and row["decision"] is None for row in summary["rounds"]):
+        yield "Some rounds were evaluated before decisions were recorded; they count as kept."

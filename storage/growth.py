@@ -1,0 +1,57 @@
+"""How the training set grows from round to round, without what undone rounds brought."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import duckdb
+
+_LESSONS = """
+WITH lessons AS (SELECT DISTINCT round, problem_id FROM taught),
+     firsts AS (
+         SELECT problem_id, min(round) AS first FROM lessons
+         WHERE round NOT IN (SELECT round FROM decisions WHERE NOT kept)
+         GROUP BY problem_id
+     )
+"""
+_KEPT = f"""{_LESSONS}
+SELECT first, operator, count(*) FROM firsts LEFT JOIN problems ON id = problem_id
+GROUP BY first, operator
+"""
+_NEW = f"""{_LESSONS}
+SELECT lessons.round, operator, count(*)
+FROM lessons LEFT JOIN firsts USING (problem_id) LEFT JOIN problems ON id = problem_id
+WHERE first IS NULL OR first >= lessons.round
+GROUP BY lessons.round, operator
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Problems by the round that first taught them and their operator, which is None for seeds."""
+
+    kept: Counter[tuple[int, str | None]]
+    """Of rounds that were kept alone: what they bring stays in the set."""
+    new: Counter[tuple[int, str | None]]
+    """Of every round: what no round kept before it had taught."""
+
+    def before(self, round: int) -> Counter[str | None]:
+        """What the rounds kept before this one leave to it, by operator."""
+        found = Counter[str | None]()
+        for (first, operator), problems in self.kept.items():
+            if first < round:
+                found[operator] += problems
+        return found
+
+    def added(self, round: int) -> Counter[str | None]:
+        """What is new in this round, by operator."""
+        return Counter({operator: n for (first, operator), n in self.new.items() if first == round})
+
+
+def grow(connection: duckdb.DuckDBPyConnection) -> Growth:
+    kept, new = (
+        Counter({(round, operator): n for round, operator, n in connection.execute(query).fetchall()})
+        for query in (_KEPT, _NEW)
+    )
+    return Growth(kept, new)

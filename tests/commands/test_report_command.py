@@ -1,0 +1,53 @@
+"""`report` as a person meets it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from main import main
+from tests.reporting.runs import full_run
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return full_run(tmp_path_factory.mktemp("runs") / "one").path.parent
+
+
+def test_report_writes_a_page_and_says_where(run: Path, capsys: Captured) -> None:
+    assert main(["report", str(run)]) == 0
+    assert f"page      {run / 'report.html'}\n" in capsys.readouterr().out
+    page = (run / "report.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert page.rstrip().endswith("</html>")
+
+
+def test_with_json_a_script_reads_nothing_else(run: Path, capsys: Captured) -> None:
+    assert main(["report", str(run), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["rounds"]
+    assert str(run / "report.html") in captured.err
+
+
+def test_pictures_are_written_as_svg_and_png(run: Path, tmp_path: Path, capsys: Captured) -> None:
+    folder = tmp_path / "new" / "figures"
+    assert main(["report", str(run), "--figures", str(folder)]) == 0
+    assert f"pictures  {folder}\n" in capsys.readouterr().out
+    names = {each.name for each in folder.iterdir()}
+    stems = {"accuracy", "bands", "growth", "solve-rates", "yield"}
+    assert names == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "png")}
+
+
+def test_pictures_without_a_place_are_refused_in_one_line(
+    run: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    (run / "report.html").unlink(missing_ok=True)
+    (tmp_path / "file").write_text("")
+    assert main(["report", str(run), "--figures", str(tmp_path / "file")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: cannot write pictures into ")
+    assert len(captured.err.splitlines()) == 1
+    assert not (run / "report.html").exists()
