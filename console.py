@@ -21,24 +21,12 @@ from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
 from graph.run import DATABASE, open_store
-from graph.state import UNTAUGHT
+from graph.state import PHASES, UNTAUGHT
 from graph.state import Progress as PhaseProgress
 from settings import Settings
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 
-PHASES = {
-    "seed": "preparing problems",
-    "teach": "teaching",
-    "baseline": "asking the untaught student",
-    "practise": "practising",
-    "probe_children": "probing new problems",
-    "fine_tune": "fine-tuning",
-    "evaluate": "evaluating",
-    "probe": "probing",
-    "synthesize": "writing problems",
-    "report": "reporting",
-}
 LINE_EVERY_SECONDS = 30.0
 """Where the output is no terminal, a phase that takes long says how far it is this often."""
 

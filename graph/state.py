@@ -16,6 +16,20 @@ from storage.store import Store
 UNTAUGHT = -1
 """The round of the student before any teaching."""
 
+PHASES = {
+    "seed": "preparing problems",
+    "teach": "teaching",
+    "baseline": "asking the untaught student",
+    "practise": "practising",
+    "probe_children": "probing new problems",
+    "fine_tune": "fine-tuning",
+    "evaluate": "evaluating",
+    "probe": "probing",
+    "synthesize": "writing problems",
+    "report": "reporting",
+}
+"""What people are told that a phase does."""
+
 
 @dataclass(kw_only=True)
 class RunState:
