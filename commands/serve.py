@@ -11,14 +11,17 @@ def add(parser: ArgumentParser) -> None:
     """a web page on this machine that shows a run, also while it goes on"""
     add_folder(parser)
     parser.add_argument(
-        "--port", type=int, metavar="N", help="port of the page (default: 8765, or a free one; 0: any free one)"
+        "--port",
+        type=int,
+        metavar="N",
+        help="port of the page (default: 8765, or a free one; 0: any free one)",
     )
     parser.set_defaults(command=serve)
 
 
 def serve(given: Namespace) -> int:
-    from console import shown, terminal
     from reporting.site import server
+    from reporting.terminal import shown, terminal
 
     console = terminal()
 

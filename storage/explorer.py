@@ -211,7 +211,9 @@ def evaluation_items(connection: duckdb.DuckDBPyConnection, name: str) -> Evalua
         [name],
     ).fetchall()
     return EvaluationItems(
-        items=[Item(id=id, question=question, answer=exact_number(answer)) for id, question, answer in items],
+        items=[
+            Item(id=name, question=question, answer=exact_number(answer)) for name, question, answer in items
+        ],
         answers=[
             ItemAnswer(
                 problem_id=problem_id,

@@ -23,8 +23,8 @@ from reporting.site.site import Site
 from reporting.site.status import status_of
 from reporting.site.waterfall import bars_of
 from storage.explorer import ProblemSearch
-from storage.records import AttemptRecord, SpanKind, TranscriptRecord
 from storage.life import Life
+from storage.records import AttemptRecord, SpanKind, TranscriptRecord
 from storage.tracing import SpanFilter
 
 PER_PAGE = 50

@@ -75,8 +75,8 @@ def _sittings(events: Sequence[EventRecord]) -> dict[str, Sitting]:
     for event in events:
         if event.kind == "started":
             found[event.phase] = Sitting(round=event.round, started=event.time, seconds=None)
-        elif event.kind in ("finished", "interrupted") and (open := found.get(event.phase)):
-            seconds = (event.time - open.started).total_seconds()
+        elif event.kind in ("finished", "interrupted") and (begun := found.get(event.phase)):
+            seconds = (event.time - begun.started).total_seconds()
             ended = seconds if event.kind == "finished" else None
-            found[event.phase] = Sitting(round=open.round, started=open.started, seconds=ended)
+            found[event.phase] = Sitting(round=begun.round, started=begun.started, seconds=ended)
     return found

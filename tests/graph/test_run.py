@@ -8,9 +8,10 @@ import pytest
 
 from domain import Operator
 from errors import ProblemSetError, StoppedError, StudentError, UsageError
-from graph.run import DATABASE, open_store, resume, start
+from graph.run import resume, start
 from graph.state import Progress, RunState
 from settings import load_settings
+from storage.folder import DATABASE, open_store
 from tests.graph.settings import tiny_settings
 
 SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "decisions", "probes", "contamination")
