@@ -9,8 +9,8 @@ from storage.summary import BASELINE_ROUND, EvaluationSummary, Summary
 
 WIDTH, HEIGHT = 380, 596
 """Of the graph, in units of its own."""
-BOX_WIDTH, BOX_HEIGHT = 132, 44
-LEFT, MIDDLE, RIGHT, RETURN = 72, 180, 276, 366
+BOX_WIDTH, BOX_HEIGHT = 146, 44
+LEFT, MIDDLE, RIGHT, RETURN = 76, 170, 272, 366
 """Columns of boxes, and the line by which a round leads to the next."""
 
 
@@ -96,8 +96,13 @@ ARROWS = (
 )
 
 CHART_WIDTH, CHART_HEIGHT = 300, 170
-_PLOT = (38, 12, 290, 140)
+_PLOT = (42, 22, 290, 140)
 """Left, top, right and bottom of the plot."""
+
+
+_SCALES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+MOST_VALUES = 8
+"""Points of a chart that have room for their values."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +145,7 @@ def accuracy_charts(summary: Summary) -> list[Chart]:
         for entry in row["evaluations"]:
             results.setdefault(entry["name"], []).append((row["round"], entry, kept))
     top = max((entry["high"] for rows in results.values() for _, entry, _ in rows), default=1.0)
-    scale = next(step for step in (0.1, 0.2, 0.5, 1.0) if top <= step)
+    scale = next(step for step in _SCALES if top <= step)
     names = sorted(results, key=lambda name: (name == "dev", name != "in-domain", name))
     return [_chart(name, results[name], scale) for name in names]
 
@@ -160,7 +165,7 @@ def _chart(name: str, rows: Sequence[tuple[int, EvaluationSummary, bool]], scale
             high=height(entry["high"]),
             label="untaught" if round < 0 else str(round),
             kept=kept,
-            text=f"{100 * entry['accuracy']:.0f} %",
+            text=f"{100 * entry['accuracy']:.3g}",
         )
         for place, (round, entry, kept) in enumerate(rows)
     ]
