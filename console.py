@@ -16,12 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from domain import PHASES
+from domain import Progress as PhaseProgress
 from errors import printable
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
-from graph.state import PHASES, UNTAUGHT
-from graph.state import Progress as PhaseProgress
+from graph.state import UNTAUGHT
 from reporting.terminal import shown
 from settings import Settings
 from storage.folder import DATABASE, open_store

@@ -13,10 +13,10 @@ from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, sample
 from agents.thoughts import thought
 from agents.thoughts.decompose import PLAN_CUE
 from agents.verifier import Verifier
-from domain import Interval, Stopwatch, Timing, Verdict
+from domain import Interval, Progress, Stopwatch, Timing, Verdict
 from graph import spans
 from graph.examples import choose_shots
-from graph.state import Listener, Progress, RunContext
+from graph.state import Listener, RunContext
 from settings import PolicyName
 from storage.records import AttemptRecord, ProblemRecord, Purpose, Record, SpanRecord, attempt_id
 from training.config import Device, GenerateConfig

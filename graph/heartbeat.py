@@ -8,8 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from graph.state import Listener, Progress
+from domain import Progress
+
+if TYPE_CHECKING:
+    from graph.state import Listener
 
 FILE = "progress.json"
 """There while a process works in the folder, and after one was killed."""

@@ -8,27 +8,13 @@ from pathlib import Path
 from typing import Protocol, TypedDict
 
 from agents.verifier import Verifier
-from domain import Problem
+from domain import Problem, Progress
 from graph.crew import Crew
 from settings import Settings
 from storage.store import Store
 
 UNTAUGHT = -1
 """The round of the student before any teaching."""
-
-PHASES = {
-    "seed": "preparing problems",
-    "teach": "teaching",
-    "baseline": "asking the untaught student",
-    "practise": "practising",
-    "probe_children": "probing new problems",
-    "fine_tune": "fine-tuning",
-    "evaluate": "evaluating",
-    "probe": "probing",
-    "synthesize": "writing problems",
-    "report": "reporting",
-}
-"""What people are told that a phase does."""
 
 
 @dataclass(kw_only=True)
@@ -66,18 +52,6 @@ class RunUpdate(TypedDict, total=False):
     added: int
     removed: dict[str, int]
     student: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """A phase has come so far."""
-
-    round: int
-    phase: str
-    done: int
-    total: int
-    note: str = ""
-    """What the count cannot say: a loss, an accuracy so far."""
 
 
 class Listener(Protocol):

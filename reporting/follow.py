@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from domain import Progress
 from graph.heartbeat import latest
-from graph.state import Progress
 from storage.records import SpanRecord
 from storage.store import Store
 from storage.tracing import SpanFilter

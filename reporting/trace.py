@@ -9,7 +9,7 @@ from dataclasses import asdict
 from rich.text import Text
 from rich.tree import Tree
 
-from graph.state import Progress
+from domain import Progress
 from reporting.terminal import shown
 from storage.records import Json, SpanRecord
 

@@ -10,12 +10,23 @@ from dataclasses import dataclass, replace
 from langgraph.runtime import Runtime
 
 from agents.synthesizer import operator_for
-from domain import Band, Draft, Operator, Problem, Reason, Refusal, Stopwatch, content_hash, problem_id
+from domain import (
+    Band,
+    Draft,
+    Operator,
+    Problem,
+    Progress,
+    Reason,
+    Refusal,
+    Stopwatch,
+    content_hash,
+    problem_id,
+)
 from graph.flow import finished
 from graph.journal import call_without_model, calls_to_models, kept_out, transcripts
 from graph.plan import announce
 from graph.spans import Ledger, Stage
-from graph.state import Progress, RunContext, RunState, RunUpdate
+from graph.state import RunContext, RunState, RunUpdate
 from matching import exact_form
 from problems.contamination import Decontaminator, Leak
 from storage.records import (

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from domain import Reason, Verdict, content_hash
+from domain import Progress, Reason, Verdict, content_hash
 from errors import ProblemSetError
 from graph.flow import finished
 from graph.journal import call_without_model, calls_to_models, transcripts
 from graph.lesson import LessonContext, LessonState, Try, build_lesson
 from graph.plan import announce, explaining_tasks, solving_tasks
 from graph.spans import Ledger, Stage, enclosing
-from graph.state import Progress, RunContext, RunState, RunUpdate
+from graph.state import RunContext, RunState, RunUpdate
 from storage.records import (
     CallRecord,
     ProblemRecord,

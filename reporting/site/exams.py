@@ -10,9 +10,9 @@ from typing import Literal
 
 from agents.policy import Ask, Policy
 from graph.exam import policy_of
-from graph.state import UNTAUGHT
 from settings import Settings
 from storage.explorer import EvaluationItems, Item
+from storage.summary import BASELINE_ROUND
 
 Show = Literal["all", "flipped", "gained", "lost"]
 
@@ -67,5 +67,5 @@ def select(marked: Sequence[Marked], show: Show, before: int, after: int) -> lis
 
 
 def _policy(round: int, settings: Settings) -> Policy:
-    name = "single" if round == UNTAUGHT else settings.policy
+    name = "single" if round == BASELINE_ROUND else settings.policy
     return policy_of(name, settings.thoughts, settings.policy_samples)

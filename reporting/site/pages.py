@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from domain import Reason
-from graph.state import PHASES, UNTAUGHT
+from domain import PHASES, Reason
 from reporting.site import asked, drawing
 from reporting.site.differences import Piece, compare
 from reporting.site.exams import mark_items, rounds_of, select
@@ -25,6 +24,7 @@ from reporting.site.waterfall import bars_of
 from storage.explorer import ProblemSearch
 from storage.life import Life
 from storage.records import AttemptRecord, SpanKind, TranscriptRecord
+from storage.summary import BASELINE_ROUND
 from storage.tracing import SpanFilter
 
 PER_PAGE = 50
@@ -198,14 +198,14 @@ def _page(site: Site, template: str, **values: object) -> Response:
         "planned": overview.settings.rounds,
         "path": str(site.folder),
         "phases": PHASES,
-        "untaught": UNTAUGHT,
+        "untaught": BASELINE_ROUND,
     }
     return HTMLResponse(site.render(template, {**shared, **values}))
 
 
 def _two(rounds: Sequence[int], before: int | None, after: int | None) -> tuple[int, int]:
     """The rounds to compare: those asked for, else the first one and the last one."""
-    first, last = (rounds[0], rounds[-1]) if rounds else (UNTAUGHT, 0)
+    first, last = (rounds[0], rounds[-1]) if rounds else (BASELINE_ROUND, 0)
     return first if before is None else before, last if after is None else after
 
 

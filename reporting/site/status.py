@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from domain import Progress
 from graph.heartbeat import latest
 from graph.lock import is_held
-from graph.state import Progress
 from storage.records import EventRecord
 
 RunCondition = Literal["running", "finished", "interrupted"]

@@ -8,10 +8,9 @@ import pytest
 
 from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
 from agents.verifier import Verifier
-from domain import Reason
+from domain import Progress, Reason
 from errors import StoppedError
 from graph.exam import Exam, Question, Room, config_of, grade, hold, policy_of
-from graph.state import Progress
 from storage.records import AttemptRecord, Record, SpanRecord, attempt_id
 from tests.storage.samples import problem
 from training.config import GenerateConfig
