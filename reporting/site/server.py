@@ -19,6 +19,7 @@ from storage.store import Store
 LOOPBACK = "127.0.0.1"
 PORT = 8765
 """Where nobody asks for another one; any free port where it is taken."""
+LAST_PORT = 65535
 
 
 def serve(folder: Path, port: int | None, ready: Callable[[str], None]) -> None:
@@ -52,9 +53,12 @@ def listen(port: int | None) -> socket.socket:
 
 
 def _listen(port: int) -> socket.socket:
+    if not 0 <= port <= LAST_PORT:
+        raise UsageError(
+            f"--port {port} is no port: give one up to {LAST_PORT}, or none for any that is free"
+        )
     try:
         return socket.create_server((LOOPBACK, port), backlog=128)
-    except (OSError, OverflowError) as error:
-        taken = getattr(error, "errno", None) == EADDRINUSE
-        reason = "is in use by another program" if taken else f"cannot be had ({error})"
+    except OSError as error:
+        reason = "is in use by another program" if error.errno == EADDRINUSE else f"cannot be had ({error})"
         raise UsageError(f"--port {port} {reason}: give another one, or none for any that is free") from None

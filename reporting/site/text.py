@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 from fractions import Fraction
+from unicodedata import category
 
 LARGEST_BLOCK = 100_000
 """Characters of one text that a page shows."""
-_KEPT = "\n\t"
+_BLANKS = "\n\t"
 
 
 def visible(text: str) -> str:
     """The text with a name for each character that a reader would not see or that would turn the order."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in _KEPT else f"⟨U+{ord(c):04X}⟩" for c in text)
+    return "".join(c if _is_seen(c) else f"⟨U+{ord(c):04X}⟩" for c in text)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() or character in _BLANKS or category(character) == "Zs"
 
 
 def shown(value: object) -> object:
