@@ -56,7 +56,7 @@ SELECT 'p-' || printf('%016x', i * 2654435761), question, (i % 1000)::VARCHAR, q
 FROM (SELECT i, 'At the market of town number ' || i || ', ' || ['Anna', 'Bob', 'Chen', 'Dara'][1 + i % 4] ||
              ' buys ' || (2 + i % 97) || ' boxes of ' || ['apples', 'pencils', 'stamps'][1 + i % 3] ||
              ' for $' || (3 + i % 41) || ' each and pays with a note of $5000. A friend covers ' ||
-             (i % 60) || ' % of it. How much change is left to share, and what does each of them pay?' AS question
+             (i % 60) || ' % of it. How much change is left to share, and what does each pay?' AS question
       FROM range(1, {problems} + 1) AS numbers(i))
 """
 OTHERS = """
@@ -95,7 +95,8 @@ FROM attempts WHERE round = {round};
 SPANS = """
 INSERT INTO spans
 SELECT 's-' || printf('%016x', i), 'round-' || round || '/teach', kind,
-       ['explain pot', 'pot', 'openai:some'][1 + i % 3], round, ['teach', 'evaluate', 'probe', 'synthesize'][1 + i % 4],
+       ['explain pot', 'pot', 'openai:some'][1 + i % 3], round,
+       ['teach', 'evaluate', 'probe', 'synthesize'][1 + i % 4],
        'p-' || printf('%016x', (1 + i % {problems}) * 2654435761),
        ['teacher', 'verifier', 'student', 'synthesizer'][1 + i % 4],
        ['accepted', 'wrong_answer', 'answered', 'no_derivation'][1 + hash(i) % 4], 'r-' || i,

@@ -26,8 +26,8 @@ class Asked(BaseModel):
 
     def link(self, **changes: object) -> str:
         """The query string of the same page with these parameters changed."""
-        values = self.model_dump(exclude_defaults=True) | changes
-        return "?" + urlencode({name: value for name, value in values.items() if value not in (None, "")})
+        values = self.model_copy(update=changes).model_dump(exclude_defaults=True, exclude_none=True)
+        return "?" + urlencode(values)
 
 
 class AskedProblems(Asked):
