@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from domain import PHASES
 from domain import Progress as PhaseProgress
 from errors import printable
 from graph.doctor import Check
@@ -28,18 +29,6 @@ from storage.folder import DATABASE, open_store
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 
-PHASES = {
-    "seed": "preparing problems",
-    "teach": "teaching",
-    "baseline": "asking the untaught student",
-    "practise": "practising",
-    "probe_children": "probing new problems",
-    "fine_tune": "fine-tuning",
-    "evaluate": "evaluating",
-    "probe": "probing",
-    "synthesize": "writing problems",
-    "report": "reporting",
-}
 LINE_EVERY_SECONDS = 30.0
 """Where the output is no terminal, a phase that takes long says how far it is this often."""
 

@@ -268,6 +268,21 @@ def shares_templates(template: str, evaluation: str) -> bool:
     return bool(template) and evaluation in ("dev", "in-domain")
 
 
+PHASES = {
+    "seed": "preparing problems",
+    "teach": "teaching",
+    "baseline": "asking the untaught student",
+    "practise": "practising",
+    "probe_children": "probing new problems",
+    "fine_tune": "fine-tuning",
+    "evaluate": "evaluating",
+    "probe": "probing",
+    "synthesize": "writing problems",
+    "report": "reporting",
+}
+"""What people are told that a phase does."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
     """A phase has come so far."""

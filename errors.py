@@ -77,6 +77,10 @@ class StoreError(RunFailedError):
     """The database cannot be read or written."""
 
 
+class StoreBusyError(StoreError):
+    """Another process has the database; later it can be read or written again."""
+
+
 class WorkerError(RunFailedError):
     """A process that trains, generates or solves for the run ended without a result."""
 

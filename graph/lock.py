@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -13,6 +14,8 @@ from errors import StoreError, UsageError
 
 LOCK = "run.lock"
 """Names the process at work. The file stays, since a lock on a file that was removed keeps nobody out."""
+PATIENCE = 0.2
+"""Seconds for which a lock is tried: whoever looks if somebody is at work has it for an instant."""
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def held(folder: Path) -> Iterator[None]:
 
 def _take(file: FileIO, folder: Path) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(file)
         file.truncate(0)
         file.write(str(os.getpid()).encode())
     except BlockingIOError:
@@ -43,6 +46,31 @@ def _take(file: FileIO, folder: Path) -> None:
         ) from None
     except OSError as error:
         raise cannot_write(folder, error) from None
+
+
+def _lock(file: FileIO) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process is at work in the folder."""
+    try:
+        file = (folder / LOCK).open("rb", buffering=0)
+    except OSError:
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def cannot_write(folder: Path, error: Exception) -> StoreError:

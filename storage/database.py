@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from errors import StoreError
+from errors import StoreBusyError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_PATIENCE = 10.0
@@ -74,7 +74,7 @@ class Database:
                 if not any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT):
                     raise
                 if time.monotonic() > deadline:
-                    raise StoreError(
+                    raise StoreBusyError(
                         f"the database {self.path} is in use by another program for more than "
                         f"{self._patience:g} s; close that program and try again ({_one_line(error)})"
                     ) from error

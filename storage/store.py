@@ -18,6 +18,19 @@ from storage.checks import Finding, check
 from storage.codec import R, Value, columns, encode, row_hash
 from storage.database import LOCK_PATIENCE, Database, log_of
 from storage.evidence import Evidence, gather
+from storage.explorer import (
+    EvaluationItems,
+    Exchange,
+    ProblemFacets,
+    ProblemPage,
+    ProblemSearch,
+    SpanFacets,
+    evaluation_items,
+    problem_facets,
+    search_problems,
+    select_exchange,
+    span_facets,
+)
 from storage.life import Life, find_problems, select_life
 from storage.records import (
     TAUGHT_SPLITS,
@@ -337,6 +350,33 @@ class Store:
         """What a report is made of."""
         with self._database.reading() as connection:
             return gather(connection)
+
+    def search(self, search: ProblemSearch) -> tuple[ProblemPage, ProblemFacets]:
+        """The problems that were searched for, and the values that all problems can be filtered by."""
+        with self._database.reading() as connection:
+            return search_problems(connection, search), problem_facets(connection)
+
+    def items(self, name: str) -> EvaluationItems:
+        """The problems of an evaluation set, and what every student answered."""
+        with self._database.reading() as connection:
+            return evaluation_items(connection, name)
+
+    def overview(self) -> tuple[RunRecord, Summary, list[EventRecord]]:
+        """The run, its summary and its events, all of one moment."""
+        with self._database.reading() as connection:
+            summary = summarize(connection)
+            [run] = select(connection, RunRecord)
+            return run, summary, select(connection, EventRecord, "ORDER BY seq")
+
+    def trace(self, wanted: SpanFilter, *, limit: int, offset: int = 0) -> tuple[SpanPage, SpanFacets]:
+        """As `spans`, and the values that all spans can be filtered by."""
+        with self._database.reading() as connection:
+            return select_spans(connection, wanted, limit=limit, offset=offset), span_facets(connection)
+
+    def exchange(self, call_id: str) -> Exchange | None:
+        """A call with all that was given to the agent and all that came of it."""
+        with self._database.reading() as connection:
+            return select_exchange(connection, call_id)
 
     def verify(self) -> list[Finding]:
         """Everything in the database that contradicts itself; empty when all is well."""

@@ -1,0 +1,279 @@
+"""How fast the pages of a big run are, and how much a page that follows a run slows it down.
+
+    python benchmarks/site_speed.py [--problems 100000] [--spans 1000000] [--repeats 20] [--pairs 5]
+
+A run folder is made up in the run's own tables, and `serve` answers for it in a process of its own, one
+request at a time; times are those of a whole request. Memory is the server's, all of it resident (RSS) and
+with its share of what processes have in common (PSS), looked at after every request.
+
+Then tiny runs go on by turns beside a server that nobody asks and beside one with a follower, which asks what
+the script of an open page asks: where the run stands every second, and the whole page whenever the database
+has changed. Browser and drawing are left out: they need no part of the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.error import URLError
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import duckdb
+
+from settings import load_settings
+from storage.folder import DATABASE
+from storage.records import RunRecord
+from storage.store import Store
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN = ["--rounds", "1", "--student", "tiny"]
+ROUNDS = 5
+EVALUATED = 1319
+"""Items of the evaluation set: as many as GSM8K's test set has."""
+
+PROBLEMS = """
+INSERT INTO problems
+SELECT 'p-' || printf('%016x', i * 2654435761), question, (i % 1000)::VARCHAR, question, 'gsm-symbolic',
+       (i % 85)::VARCHAR,
+       CASE WHEN i > {evaluated} AND i % 5 > 0 THEN 'p-' || printf('%016x', (i - i % 5) * 2654435761) END,
+       CASE WHEN i > {evaluated} AND i % 5 > 0 THEN ['harder', 'similar'][1 + i % 2] END,
+       CASE WHEN i > {evaluated} THEN i % {rounds} ELSE 0 END,
+       CASE WHEN i <= {evaluated} THEN 'test:in-domain' WHEN i % 5 > 0 THEN 'generated' ELSE 'seed' END,
+       'symbolic', NULL, 'sha256:' || sha256(i::VARCHAR)
+FROM (SELECT i, 'At the market of town number ' || i || ', ' || ['Anna', 'Bob', 'Chen', 'Dara'][1 + i % 4] ||
+             ' buys ' || (2 + i % 97) || ' boxes of ' || ['apples', 'pencils', 'stamps'][1 + i % 3] ||
+             ' for $' || (3 + i % 41) || ' each and pays with a note of $5000. A friend covers ' ||
+             (i % 60) || ' % of it. How much change is left to share, and what does each pay?' AS question
+      FROM range(1, {problems} + 1) AS numbers(i))
+"""
+OTHERS = """
+INSERT INTO rationales
+SELECT 'r-' || substr(id, 3), id, 'pot', 'price = 4\nanswer = 5000 - price', round, 'symbolic',
+       CASE WHEN hash(id) % 20 = 0 THEN 'no_derivation' ELSE 'accepted' END,
+       CASE WHEN hash(id) % 20 > 0 THEN answer END, '', false, '', 'c-' || substr(id, 3), content_hash
+FROM problems WHERE split IN ('seed', 'generated');
+INSERT INTO calls
+SELECT call_id, round, 'teacher', 'openai:some', '', '', 0, 0, 'answered', 900, 80, 0.002, 1.5,
+       TIMESTAMP '2026-01-01' + INTERVAL (hash(id) % 100000) SECOND, content_hash, problem_id, 1, true, ''
+FROM rationales;
+INSERT INTO transcripts
+SELECT id, '{"messages": [{"role": "user", "content": "Explain the problem."}], "temperature": 0.7}',
+       'price = 4', 'stop', content_hash
+FROM calls;
+INSERT INTO probes
+SELECT id, greatest(round - 1, 0), 4, hash(id) % 5, (1 + hash(id) % 5) / 6, 0.1, 0.9,
+       CASE WHEN hash(id) % 5 > 2 THEN 'easy' WHEN hash(id) % 5 = 2 THEN 'mixed' ELSE 'hard' END, NULL, NULL,
+       content_hash
+FROM problems WHERE split IN ('seed', 'generated');
+"""
+ROUND = """
+INSERT INTO attempts
+SELECT 'a-' || {round} || substr(id, 3), id, {round},
+       CASE WHEN {round} < 0 THEN 'baseline' ELSE 'evaluation' END,
+       'in-domain', 'pot', 0, 'price = 4\nanswer = 5000 - price',
+       CASE WHEN hash(id) % 10 <= {round} THEN 'accepted' ELSE 'wrong_answer' END,
+       CASE WHEN hash(id) % 10 <= {round} THEN answer ELSE '-1' END, 40, true, 'tiny', 0, content_hash
+FROM problems WHERE split = 'test:in-domain';
+INSERT INTO evaluations BY NAME
+SELECT {round} AS round, 'in-domain' AS name, count(*) AS n, count(*) FILTER (reason = 'accepted') AS correct,
+       0.0 AS low, 0.6 AS high, '' AS content_hash
+FROM attempts WHERE round = {round};
+"""
+SPANS = """
+INSERT INTO spans
+SELECT 's-' || printf('%016x', i), 'round-' || round || '/teach', kind,
+       ['explain pot', 'pot', 'openai:some'][1 + i % 3], round,
+       ['teach', 'evaluate', 'probe', 'synthesize'][1 + i % 4],
+       'p-' || printf('%016x', (1 + i % {problems}) * 2654435761),
+       ['teacher', 'verifier', 'student', 'synthesizer'][1 + i % 4],
+       ['accepted', 'wrong_answer', 'answered', 'no_derivation'][1 + hash(i) % 4], 'r-' || i,
+       CASE WHEN kind = 'call' THEN 0.002 ELSE 0 END,
+       TIMESTAMP '2026-01-01' + INTERVAL (i * 100) MILLISECOND, (hash(i) % 10000) / 1000,
+       'sha256:' || sha256(i::VARCHAR)
+FROM (SELECT i, (i * {rounds}) // ({spans} + 1) AS round, ['agent', 'program', 'call'][1 + i % 3] AS kind
+      FROM range({spans}) AS numbers(i));
+INSERT INTO events
+SELECT 2 * i + j, TIMESTAMP '2026-01-01' + INTERVAL (i * 3600 + j * 3000) SECOND, i // 4,
+       ['teach', 'evaluate', 'probe', 'synthesize'][1 + i % 4], ['started', 'finished'][1 + j], '{{}}'
+FROM range({rounds} * 4) AS phases(i), range(2) AS ends(j);
+"""
+PAGES = {
+    "run": "/",
+    "where it stands": "/live",
+    "problems": "/problems",
+    "search a word": "/problems?q=pencils",
+    "search words": "/problems?q=dara+stamps+number+9",
+    "search an id": "/problems?q=p-0000",
+    "filters": "/problems?split=generated&round=2&band=easy&reason=accepted",
+    "sorted by rate": "/problems?sort=rate&order=down",
+    "last page": "/problems?page=2000",
+    "problem": "/problems/{problem}",
+    "transcript": "/calls/{call}",
+    "flipped items": "/evaluations?show=flipped",
+    "trace": "/trace",
+    "trace of a round": "/trace?round=2&phase=probe&status=accepted",
+    "trace, slow steps": "/trace?seconds=9.9&kind=call",
+    "trace of a problem": "/trace?problem={problem}",
+    "trace, deep page": "/trace?page=10000",
+}
+
+
+def main() -> None:
+    given = _arguments()
+    with TemporaryDirectory() as folder:
+        big = Path(folder) / "big"
+        big.mkdir()
+        make_up(big, given.problems, given.spans)
+        size = (big / DATABASE).stat().st_size / 1e6
+        print(f"{given.problems} problems, {given.spans} spans, {size:.0f} MB")
+        with serving(big) as (url, process):
+            measure_pages(url, process, addresses(big), given.repeats)
+        compare_runs(Path(folder), given.pairs)
+
+
+def make_up(folder: Path, problems: int, spans: int) -> None:
+    settings = load_settings({"rounds": ROUNDS - 1, "student": "tiny"}, environment={})
+    record = RunRecord(
+        id="run-big",
+        settings=settings.to_json(),
+        versions={},
+        seed=0,
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    path = Store.create(folder / DATABASE, record).path
+    with duckdb.connect(path) as connection:
+        numbers = {
+            "problems": problems,
+            "spans": spans,
+            "rounds": ROUNDS,
+            "evaluated": min(EVALUATED, problems),
+        }
+        connection.execute(PROBLEMS.format(**numbers))
+        connection.execute(OTHERS)
+        for round in range(-1, ROUNDS):
+            connection.execute(ROUND.format(round=round))
+        connection.execute(SPANS.format(**numbers))
+
+
+def addresses(folder: Path) -> dict[str, str]:
+    with duckdb.connect(folder / DATABASE, read_only=True) as connection:
+        [problem] = connection.execute("SELECT parent FROM problems WHERE round = 3 LIMIT 1").fetchone() or [
+            ""
+        ]
+        [call] = connection.execute("SELECT id FROM calls LIMIT 1").fetchone() or [""]
+    return {name: path.format(problem=problem, call=call) for name, path in PAGES.items()}
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    command = [sys.executable, "main.py", "serve", str(folder), "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    found = re.search(r"http://\S+(?=/ )", process.stdout.readline())
+    assert found, "serve did not start"
+    yield found[0], process
+    process.terminate()
+    process.communicate()
+
+
+def measure_pages(url: str, process: subprocess.Popen[str], paths: dict[str, str], repeats: int) -> None:
+    print(f"\n{'page':<20}{'median ms':>10}{'95 % ms':>10}")
+    times: dict[str, list[float]] = {name: [] for name in paths}
+    most = {"Rss": 0, "Pss": 0}
+    for _ in range(repeats):
+        for name, path in paths.items():
+            begun = time.perf_counter()
+            get(url + path)
+            times[name].append(1000 * (time.perf_counter() - begun))
+            most = {key: max(value, memory(process.pid)[key]) for key, value in most.items()}
+    for name, taken in times.items():
+        print(f"{name:<20}{statistics.median(taken):>10.0f}{statistics.quantiles(taken, n=20)[-1]:>10.0f}")
+    peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+    print(f"server: {most['Rss']:.0f} MB RSS, {most['Pss']:.0f} MB PSS", end="")
+    print(f", at its peak {int(peak[1]) / 1000:.0f} MB RSS" if peak else "")
+
+
+def memory(pid: int) -> dict[str, int]:
+    """In MB."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return {name: int(kilobytes) // 1000 for name, kilobytes in re.findall(r"(Rss|Pss):\s+(\d+)", text)}
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url) as answer:
+        return str(answer.read().decode())
+
+
+def compare_runs(folder: Path, pairs: int) -> None:
+    """By turns, so that whatever else the machine does hits both alike."""
+    taken: dict[bool, list[float]] = {False: [], True: []}
+    for pair in range(pairs):
+        for followed in (False, True) if pair % 2 else (True, False):
+            taken[followed].append(run(folder / f"{pair}-{followed}", followed=followed))
+    alone, followed_by = (statistics.median(taken[key]) for key in (False, True))
+    shares = [with_page / without for without, with_page in zip(taken[False], taken[True], strict=True)]
+    slower = 100 * (followed_by / alone - 1)
+    in_pairs = 100 * (statistics.median(shares) - 1)
+    print(f"\ntiny run, median of {pairs}: alone {alone:.1f} s, followed {followed_by:.1f} s")
+    print(f"slower by {slower:.1f} %; in the median pair by {in_pairs:.1f} %")
+
+
+def run(folder: Path, *, followed: bool) -> float:
+    """Seconds of a run beside a server, which nobody asks anything where it is not followed."""
+    command = [sys.executable, "main.py", *RUN, "--run-dir", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        while not (folder / DATABASE).is_file():
+            time.sleep(0.01)
+        begun, ended = time.perf_counter(), threading.Event()
+        with serving(folder) as (url, _):
+            follower = threading.Thread(target=follow, args=(url, ended))
+            if followed:
+                follower.start()
+            process.wait()
+            seconds = time.perf_counter() - begun
+            ended.set()
+            if followed:
+                follower.join()
+    assert process.returncode == 0
+    return seconds
+
+
+def follow(url: str, ended: threading.Event) -> None:
+    version = ""
+    while not ended.wait(1.0):
+        try:
+            found = re.search(r'data-version="([^"]*)"', get(f"{url}/live"))
+            if found and found[1] != version:
+                get(f"{url}/")
+                version = found[1]
+        except URLError:  # the run is writing; the next look tells
+            continue
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--problems", type=int, default=100_000, metavar="N")
+    parser.add_argument("--spans", type=int, default=1_000_000, metavar="N")
+    parser.add_argument("--repeats", type=int, default=20, metavar="N", help="requests of each page")
+    parser.add_argument("--pairs", type=int, default=5, metavar="N", help="tiny runs alone and followed")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    main()

@@ -1,0 +1,32 @@
+"""`main.py serve DIR`: a web page that shows a run, also while it goes on."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from commands.arguments import add_folder
+
+
+def add(parser: ArgumentParser) -> None:
+    """a web page on this machine that shows a run, also while it goes on"""
+    add_folder(parser)
+    parser.add_argument(
+        "--port",
+        type=int,
+        metavar="N",
+        help="port of the page (default: 8765, or a free one; 0: any free one)",
+    )
+    parser.set_defaults(command=serve)
+
+
+def serve(given: Namespace) -> int:
+    from reporting.site import server
+    from reporting.terminal import shown, terminal
+
+    console = terminal()
+
+    def ready(url: str) -> None:
+        console.print(shown(f"{given.run_dir} is at {url} (Ctrl-C ends it)"))
+
+    server.serve(given.run_dir, given.port, ready)
+    return 0

@@ -1,0 +1,114 @@
+"""The web application: routes, what is refused, and what every answer says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from errors import StoreBusyError, StoreError, UsageError, one_line
+from reporting.site import pages
+from reporting.site.site import Site
+
+HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+"""Names by which a page may be asked for: others are those of foreign sites that point at this machine."""
+STATIC = Path(__file__).parent / "static"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+PAGES = {
+    "/": pages.run,
+    "/live": pages.live,
+    "/problems": pages.problems,
+    "/problems/{name}": pages.problem,
+    "/calls/{name}": pages.call,
+    "/trace": pages.trace,
+    "/evaluations": pages.evaluations,
+}
+
+
+def build_app(site: Site) -> Starlette:
+    routes = [Route(path, _endpoint(page, site), methods=["GET"]) for path, page in PAGES.items()]
+    return Starlette(
+        routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
+        middleware=[
+            Middleware(Guarded),
+            Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
+        ],
+        exception_handlers={
+            HTTPException: _handler(site, _refused),
+            UsageError: _handler(site, _misread),
+            StoreBusyError: _handler(site, _busy),
+            StoreError: _handler(site, _broken),
+        },
+    )
+
+
+class Guarded:
+    """Says with every answer what a browser may do with it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+def _endpoint(page: pages.Page, site: Site) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        return page(site, request)
+
+    return answer
+
+
+def _handler(
+    site: Site, explain: Callable[[Site, Exception], Response]
+) -> Callable[[Request, Exception], Response]:
+    def handle(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        return explain(site, error)
+
+    return handle
+
+
+def _refused(site: Site, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = "Not found" if error.status_code == 404 else "Not possible"
+    return pages.message(site, error.status_code, title, error.detail, error.headers or {})
+
+
+def _misread(site: Site, error: Exception) -> Response:
+    return pages.message(site, 400, "That cannot be shown", one_line(str(error)))
+
+
+def _busy(site: Site, error: Exception) -> Response:  # noqa: ARG001
+    text = "The run is writing at this moment. This page tries again by itself."
+    return pages.message(site, 503, "One moment", text, {"Retry-After": "1"})
+
+
+def _broken(site: Site, error: Exception) -> Response:
+    return pages.message(site, 500, "The database cannot be read", one_line(str(error)))

@@ -1,0 +1,85 @@
+"""What a browser asks for: query strings as typed questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from errors import UsageError, brief
+from storage.explorer import Sort
+from storage.records import SpanKind
+
+Round = Annotated[int, Field(ge=-1, le=1_000_000)]
+Page = Annotated[int, Field(ge=1, le=1_000_000)]
+Name = Annotated[str, Field(max_length=200)]
+
+M = TypeVar("M", bound="Asked")
+
+
+class Asked(BaseModel):
+    """The parameters of a page; what is empty counts as not given, and what is unknown is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def link(self, **changes: object) -> str:
+        """The query string of the same page with these parameters changed."""
+        values = self.model_copy(update=changes).model_dump(exclude_defaults=True, exclude_none=True)
+        return "?" + urlencode(values)
+
+
+class AskedProblems(Asked):
+    """Of the explorer."""
+
+    q: Annotated[str, Field(max_length=500)] = ""
+    split: Name | None = None
+    round: Round | None = None
+    operator: Name | None = None
+    band: Name | None = None
+    reason: Name | None = None
+    template: Name | None = None
+    sort: Sort = "round"
+    order: Literal["up", "down"] = "up"
+    page: Page = 1
+
+
+class AskedSpans(Asked):
+    """Of the trace."""
+
+    round: Round | None = None
+    phase: Name | None = None
+    kind: SpanKind | None = None
+    agent: Name | None = None
+    status: Name | None = None
+    problem: Name | None = None
+    seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
+    page: Page = 1
+
+
+class AskedItems(Asked):
+    """Of an evaluation set."""
+
+    name: Name | None = None
+    before: Round | None = None
+    after: Round | None = None
+    show: Literal["all", "flipped", "gained", "lost"] = "all"
+    page: Page = 1
+
+
+class AskedProblem(Asked):
+    """Of one problem: the two students whose attempts stand side by side."""
+
+    before: Round | None = None
+    after: Round | None = None
+
+
+def read(kind: type[M], values: Mapping[str, str]) -> M:
+    """Raises `UsageError` for a value that the page does not take."""
+    try:
+        return kind.model_validate({name: value for name, value in values.items() if value.strip()})
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = fault["loc"][0] if fault["loc"] else ""
+        raise UsageError(f"{name} cannot be {brief(fault['input'])}: {fault['msg'].lower()}") from None

@@ -1,0 +1,36 @@
+"""What differs between two texts, word by word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+LONGEST = 1500
+"""Words; of longer texts the time to compare would grow with the square."""
+_WORD = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a text, and whether the other text has it too."""
+
+    text: str
+    same: bool
+
+
+def compare(before: str, after: str) -> tuple[Sequence[Piece], Sequence[Piece]]:
+    """Both texts in pieces. Texts that are too long count as different from end to end."""
+    if before == after:
+        return [Piece(before, True)], [Piece(after, True)]
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    if max(len(old), len(new)) > LONGEST:
+        return [Piece(before, False)], [Piece(after, False)]
+    left, right = list[Piece](), list[Piece]()
+    for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if j > i:
+            left.append(Piece("".join(old[i:j]), tag == "equal"))
+        if m > k:
+            right.append(Piece("".join(new[k:m]), tag == "equal"))
+    return left, right

@@ -1,0 +1,71 @@
+"""Who answered what rightly in an evaluation set, by round."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from agents.policy import Ask, Policy
+from graph.exam import policy_of
+from settings import Settings
+from storage.explorer import EvaluationItems, Item
+from storage.summary import BASELINE_ROUND
+
+Show = Literal["all", "flipped", "gained", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An item with what each student made of it."""
+
+    item: Item
+    right: Mapping[int, bool]
+    """By round; rounds that have not answered it are missing."""
+    values: Mapping[int, Fraction | None]
+    """The answer that counts, by round."""
+
+    def change(self, before: int, after: int) -> Literal["gained", "lost", ""]:
+        if before not in self.right or after not in self.right:
+            return ""
+        match self.right[before], self.right[after]:
+            case (False, True):
+                return "gained"
+            case (True, False):
+                return "lost"
+        return ""
+
+
+def mark_items(found: EvaluationItems, settings: Settings) -> list[Marked]:
+    """Every item, judged as the evaluation itself does: by the value that the run's policy chooses."""
+    values: defaultdict[str, defaultdict[int, dict[Ask, Fraction | None]]]
+    values = defaultdict(lambda: defaultdict(dict))
+    for answer in found.answers:
+        values[answer.problem_id][answer.round][Ask(answer.thought, answer.sample)] = answer.value
+    marked = []
+    for item in found.items:
+        chosen = {
+            round: _policy(round, settings).choose(given) for round, given in sorted(values[item.id].items())
+        }
+        right = {round: value == item.answer for round, value in chosen.items()}
+        marked.append(Marked(item, right, chosen))
+    return marked
+
+
+def rounds_of(marked: Sequence[Marked]) -> list[int]:
+    """Rounds whose student has answered any of these items."""
+    return sorted({round for each in marked for round in each.right})
+
+
+def select(marked: Sequence[Marked], show: Show, before: int, after: int) -> list[Marked]:
+    if show == "all":
+        return list(marked)
+    wanted = ("gained", "lost") if show == "flipped" else (show,)
+    return [each for each in marked if each.change(before, after) in wanted]
+
+
+def _policy(round: int, settings: Settings) -> Policy:
+    name = "single" if round == BASELINE_ROUND else settings.policy
+    return policy_of(name, settings.thoughts, settings.policy_samples)

@@ -1,0 +1,234 @@
+"""One function a page: what was asked, one look at the store, one template."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+from typing import get_args
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from domain import PHASES, Reason
+from reporting.site import asked, drawing
+from reporting.site.differences import Piece, compare
+from reporting.site.exams import mark_items, rounds_of, select
+from reporting.site.site import Site
+from reporting.site.status import status_of
+from reporting.site.waterfall import bars_of
+from storage.explorer import ProblemSearch
+from storage.life import Life
+from storage.records import AttemptRecord, SpanKind, TranscriptRecord
+from storage.summary import BASELINE_ROUND
+from storage.tracing import SpanFilter
+
+PER_PAGE = 50
+LATEST_EVENTS = 12
+"""On the run page."""
+
+Page = Callable[[Site, Request], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of a long list."""
+
+    total: int
+    """Rows of all of them."""
+    page: int
+
+    @property
+    def last(self) -> int:
+        return max(1, ceil(self.total / PER_PAGE))
+
+    @property
+    def offset(self) -> int:
+        return PER_PAGE * (self.page - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Attempts of two students at the same question, in pieces that show what differs."""
+
+    title: str
+    before: AttemptRecord | None
+    after: AttemptRecord | None
+    texts: tuple[Sequence[Piece], Sequence[Piece]]
+
+
+def run(site: Site, request: Request) -> Response:  # noqa: ARG001
+    overview = site.overview()
+    return _page(
+        site,
+        "run.html",
+        run=overview.run,
+        summary=overview.summary,
+        charts=drawing.accuracy_charts(overview.summary),
+        drawing=drawing,
+        events=list(islice(reversed(overview.events), LATEST_EVENTS)),
+        settings=json.dumps(overview.run.settings, indent=2, ensure_ascii=False),
+    )
+
+
+def live(site: Site, request: Request) -> Response:  # noqa: ARG001
+    """The part of every page that says where the run stands."""
+    return _page(site, "live.html")
+
+
+def problems(site: Site, request: Request) -> Response:
+    query = asked.read(asked.AskedProblems, request.query_params)
+    search = ProblemSearch(
+        text=query.q,
+        split=query.split,
+        round=query.round,
+        operator=query.operator,
+        band=query.band,
+        reason=query.reason,
+        template=query.template,
+        sort=query.sort,
+        descending=query.order == "down",
+        offset=PER_PAGE * (query.page - 1),
+        limit=PER_PAGE,
+    )
+    found, facets = site.store.search(search)
+    return _page(
+        site, "problems.html", query=query, found=found, facets=facets, pages=Pages(found.total, query.page)
+    )
+
+
+def problem(site: Site, request: Request) -> Response:
+    query = asked.read(asked.AskedProblem, request.query_params)
+    name = request.path_params["name"]
+    life = site.store.life(name)
+    if life is None:
+        raise HTTPException(404, f"This run has no problem {name}.")
+    rounds = sorted({attempt.round for attempt in life.attempts})
+    before, after = _two(rounds, query.before, query.after)
+    return _page(
+        site,
+        "problem.html",
+        query=query,
+        life=life,
+        rounds=rounds,
+        before=before,
+        after=after,
+        pairs=list(_pairs(life, before, after)),
+        agents={call.id: call.agent for call in life.calls},
+    )
+
+
+def call(site: Site, request: Request) -> Response:
+    name = request.path_params["name"]
+    exchange = site.store.exchange(name)
+    if exchange is None:
+        raise HTTPException(404, f"This run has no call {name}.")
+    return _page(site, "call.html", exchange=exchange, messages=_messages(exchange.transcript))
+
+
+def trace(site: Site, request: Request) -> Response:
+    query = asked.read(asked.AskedSpans, request.query_params)
+    wanted = SpanFilter(
+        rounds=() if query.round is None else (query.round,),
+        phases=(query.phase,) if query.phase else (),
+        kinds=(query.kind,) if query.kind else (),
+        agents=(query.agent,) if query.agent else (),
+        statuses=(query.status,) if query.status else (),
+        problem=query.problem,
+        min_seconds=query.seconds,
+    )
+    found, facets = site.store.trace(wanted, limit=PER_PAGE, offset=PER_PAGE * (query.page - 1))
+    return _page(
+        site,
+        "trace.html",
+        query=query,
+        found=found,
+        bars=bars_of(found.spans),
+        facets=facets,
+        kinds=get_args(SpanKind),
+        reasons=set(Reason),
+        pages=Pages(found.total, query.page),
+    )
+
+
+def evaluations(site: Site, request: Request) -> Response:
+    query = asked.read(asked.AskedItems, request.query_params)
+    overview = site.overview()
+    names = [chart.name for chart in drawing.accuracy_charts(overview.summary)]
+    name = query.name or (names[0] if names else "")
+    if name not in names and names:
+        raise HTTPException(404, f"This run has no evaluation set {name}.")
+    marked = mark_items(site.store.items(name), overview.settings)
+    rounds = rounds_of(marked)
+    before, after = _two(rounds, query.before, query.after)
+    chosen = select(marked, query.show, before, after)
+    pages = Pages(len(chosen), query.page)
+    return _page(
+        site,
+        "evaluations.html",
+        query=query,
+        names=names,
+        name=name,
+        rounds=rounds,
+        before=before,
+        after=after,
+        gained=len(select(marked, "gained", before, after)),
+        lost=len(select(marked, "lost", before, after)),
+        total=len(marked),
+        found=chosen[pages.offset : pages.offset + PER_PAGE],
+        pages=pages,
+    )
+
+
+def message(site: Site, status: int, title: str, text: str, headers: Mapping[str, str] = {}) -> Response:
+    """A page that says why there is no other."""
+    values = {"title": title, "text": text, "again": status == 503, "version": ""}
+    return HTMLResponse(site.render("message.html", values), status, headers)
+
+
+def _page(site: Site, template: str, **values: object) -> Response:
+    overview = site.overview()
+    shared = {
+        "status": status_of(site.folder, overview.events),
+        "version": overview.version,
+        "planned": overview.settings.rounds,
+        "path": str(site.folder),
+        "phases": PHASES,
+        "untaught": BASELINE_ROUND,
+    }
+    return HTMLResponse(site.render(template, {**shared, **values}))
+
+
+def _two(rounds: Sequence[int], before: int | None, after: int | None) -> tuple[int, int]:
+    """The rounds to compare: those asked for, else the first one and the last one."""
+    first, last = (rounds[0], rounds[-1]) if rounds else (BASELINE_ROUND, 0)
+    return first if before is None else before, last if after is None else after
+
+
+def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
+    """What both students were asked, in an exam of the same kind and in the same way."""
+    found: defaultdict[tuple[str, str, int], dict[int, AttemptRecord]] = defaultdict(dict)
+    for attempt in life.attempts:
+        exam = attempt.evaluation or attempt.purpose
+        found[exam, attempt.thought, attempt.sample][attempt.round] = attempt
+    for (exam, thought, sample), by_round in sorted(found.items()):
+        old, new = by_round.get(before), by_round.get(after)
+        if old or new:
+            texts = compare(old.text if old else "", new.text if new else "")
+            yield Pair(f"{exam}, {thought}{f', sample {sample + 1}' if sample else ''}", old, new, texts)
+
+
+def _messages(transcript: TranscriptRecord | None) -> list[tuple[str, str]]:
+    """Who said what to a model; what is no message is shown as it was stored."""
+    messages = transcript.request.get("messages") if transcript else None
+    found = []
+    for message in messages if isinstance(messages, list) else []:
+        if isinstance(message, dict):
+            content = message.get("content")
+            text = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
+            found.append((str(message.get("role", "")), text))
+    return found

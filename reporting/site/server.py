@@ -1,0 +1,64 @@
+"""Serves the pages of a run on this machine's own address."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from errno import EADDRINUSE
+from pathlib import Path
+
+import uvicorn
+
+from errors import UsageError
+from reporting.site.app import build_app
+from reporting.site.site import PATIENCE, Site
+from storage.folder import find_run
+from storage.store import Store
+
+LOOPBACK = "127.0.0.1"
+PORT = 8765
+"""Where nobody asks for another one; any free port where it is taken."""
+LAST_PORT = 65535
+
+
+def serve(folder: Path, port: int | None, ready: Callable[[str], None]) -> None:
+    """Answer until Ctrl-C, which raises `KeyboardInterrupt`; `ready` is told the URL once it can be opened.
+
+    Port 0 is any free one. Raises `UsageError` where there is no run, or where the port cannot be had.
+    """
+    store = Store.open(find_run(folder))
+    site = Site(folder, Store.open(store.path, patience=PATIENCE))
+    with closing(listen(port)) as listener:
+        config = uvicorn.Config(
+            build_app(site),
+            lifespan="off",
+            ws="none",
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        ready(f"http://{LOOPBACK}:{listener.getsockname()[1]}/")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(port: int | None) -> socket.socket:
+    if port is not None:
+        return _listen(port)
+    try:
+        return _listen(PORT)
+    except UsageError:
+        return _listen(0)
+
+
+def _listen(port: int) -> socket.socket:
+    if not 0 <= port <= LAST_PORT:
+        raise UsageError(
+            f"--port {port} is no port: give one up to {LAST_PORT}, or none for any that is free"
+        )
+    try:
+        return socket.create_server((LOOPBACK, port), backlog=128)
+    except OSError as error:
+        reason = "is in use by another program" if error.errno == EADDRINUSE else f"cannot be had ({error})"
+        raise UsageError(f"--port {port} {reason}: give another one, or none for any that is free") from None

@@ -1,0 +1,97 @@
+"""What the pages of one site share: the run that they show, and the templates."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from errors import StoreBusyError
+from reporting.site import text
+from settings import Settings
+from storage.records import EventRecord, RunRecord
+from storage.store import Store
+from storage.summary import Summary
+
+PATIENCE = 2.0
+"""Seconds that a page waits for a writer to let go of the database."""
+FRESH = 0.5
+"""Seconds for which the overview is not read again, however often it is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """The run as it was when the database was last read."""
+
+    version: str
+    """Of the database; another one means that there is more to see."""
+    run: RunRecord
+    summary: Summary
+    settings: Settings
+    events: list[EventRecord]
+
+
+class Site:
+    """One run as its pages see it; threads share it."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self.folder = folder
+        self.store = store
+        self.templates = _templates(folder)
+        self._turn = threading.Lock()
+        self._overview: Overview | None = None
+        self._read = 0.0
+
+    def version(self) -> str:
+        """Of the database, without opening it."""
+        found = self.store.path.stat()
+        return f"{found.st_mtime_ns:x}-{found.st_size:x}"
+
+    def overview(self) -> Overview:
+        """The latest, read anew when the database has changed and is not in use."""
+        with self._turn:
+            known, version = self._overview, self.version()
+            is_due = known is None or (known.version != version and monotonic() - self._read >= FRESH)
+            if known is None or is_due:
+                try:
+                    known = self._overview = self._look(version)
+                    self._read = monotonic()
+                except StoreBusyError:
+                    if known is None:
+                        raise
+            return known
+
+    def render(self, template: str, values: Mapping[str, object]) -> str:
+        return self.templates.get_template(template).render(values)
+
+    def _look(self, version: str) -> Overview:
+        run, summary, events = self.store.overview()
+        return Overview(
+            version=version,
+            run=run,
+            summary=summary,
+            settings=Settings.from_json(run.settings),
+            events=events,
+        )
+
+
+def _templates(folder: Path) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reporting.site"),
+        autoescape=True,
+        finalize=text.shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    filters = (
+        *(text.clock, text.count, text.dollars, text.duration, text.moment),
+        *(text.number, text.percent, text.signed, text.student, text.words),
+    )
+    environment.filters |= {each.__name__: each for each in filters}
+    environment.globals["folder"] = folder.absolute().name
+    return environment

@@ -1,0 +1,82 @@
+"""Where a run stands, for somebody who looks from another process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from domain import Progress
+from graph.heartbeat import latest
+from graph.lock import is_held
+from storage.records import EventRecord
+
+RunCondition = Literal["running", "finished", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sitting:
+    """What is known of a phase the last time it was gone through."""
+
+    round: int
+    started: datetime
+    seconds: float | None
+    """None where it has not ended."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """Where a run stands."""
+
+    condition: RunCondition
+    round: int
+    phase: str
+    """The one that is going on, or the last one."""
+    progress: Progress | None
+    """How far that phase is; None where nothing says so."""
+    began: datetime | None
+    """When that phase did."""
+    took: timedelta | None
+    """From the first event to the last one."""
+    sittings: dict[str, Sitting] = field(default_factory=dict)
+    """By phase."""
+
+
+def status_of(folder: Path, events: Sequence[EventRecord]) -> Status:
+    last = events[-1] if events else None
+    condition = _condition(folder, last)
+    round, phase = (last.round, last.phase) if last else (0, "seed")
+    progress = latest(folder) if condition == "running" else None
+    if progress is not None:
+        round, phase = progress.round, progress.phase
+    sittings = _sittings(events)
+    return Status(
+        condition=condition,
+        round=round,
+        phase=phase,
+        progress=progress,
+        began=sittings[phase].started if phase in sittings else None,
+        took=last.time - events[0].time if last else None,
+        sittings=sittings,
+    )
+
+
+def _condition(folder: Path, last: EventRecord | None) -> RunCondition:
+    if is_held(folder):
+        return "running"
+    done = last is not None and (last.phase, last.kind) == ("report", "finished")
+    return "finished" if done else "interrupted"
+
+
+def _sittings(events: Sequence[EventRecord]) -> dict[str, Sitting]:
+    found: dict[str, Sitting] = {}
+    for event in events:
+        if event.kind == "started":
+            found[event.phase] = Sitting(round=event.round, started=event.time, seconds=None)
+        elif event.kind in ("finished", "interrupted") and (begun := found.get(event.phase)):
+            seconds = (event.time - begun.started).total_seconds()
+            ended = seconds if event.kind == "finished" else None
+            found[event.phase] = Sitting(round=begun.round, started=begun.started, seconds=ended)
+    return found

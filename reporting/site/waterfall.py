@@ -1,0 +1,64 @@
+"""Steps as bars on one scale of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from storage.records import SpanRecord
+
+SCALE = 200.0
+"""Width of the scale, in units of its own."""
+THINNEST = 1.0
+_STAGES = ("run", "round", "phase")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A step, where it lies on the scale, and the page that tells more about it (empty where none does)."""
+
+    span: SpanRecord
+    left: float
+    width: float
+    link: str
+
+
+def bars_of(spans: Sequence[SpanRecord]) -> list[Bar]:
+    """The scale is that of the steps; rounds and phases reach beyond it, unless there is nothing else."""
+    spans = [
+        span for span in spans if span.started is not None
+    ]  # of a run before its first event there is none
+    steps = [span for span in spans if span.kind not in _STAGES] or spans
+    if not steps:
+        return []
+    first = min(span.started for span in steps)
+    length = max((_end(span) - first).total_seconds() for span in steps) or 1.0
+
+    def place(seconds: float) -> float:
+        return SCALE * min(1.0, max(0.0, seconds / length))
+
+    bars = []
+    for span in spans:
+        begin = (span.started - first).total_seconds()
+        left = min(place(begin), SCALE - THINNEST)
+        bars.append(Bar(span, left, max(THINNEST, place(begin + span.seconds) - left), _link(span)))
+    return bars
+
+
+def _end(span: SpanRecord) -> datetime:
+    return span.started + timedelta(seconds=span.seconds)
+
+
+def _link(span: SpanRecord) -> str:
+    subject = quote(span.subject, safe="")
+    if span.kind == "round":
+        return f"/trace?round={span.round}"
+    if span.kind == "phase":
+        return f"/trace?round={span.round}&phase={quote(span.phase, safe='')}"
+    if subject.startswith("c-"):
+        return f"/calls/{subject}"
+    if subject.startswith("p-") and not span.problem_id:
+        return f"/problems/{subject}"
+    return f"/problems/{quote(span.problem_id, safe='')}#{subject}" if span.problem_id else ""

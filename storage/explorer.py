@@ -1,0 +1,280 @@
+"""What pages show of a run: problems by text and filters, and the items of an evaluation set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Literal
+
+import duckdb
+
+from storage.codec import exact_number
+from storage.records import (
+    CallRecord,
+    ProblemRecord,
+    RationaleRecord,
+    TranscriptRecord,
+    evaluation_split,
+)
+from storage.rows import select
+
+Sort = Literal["id", "round", "rate", "template", "length"]
+
+ID_PREFIX = "p-"
+"""A search for one word that begins so is for an id."""
+MAX_WORDS = 8
+"""Of a search; further ones are not looked for."""
+_SORTS: Mapping[Sort, str] = MappingProxyType(
+    {"id": "id", "round": "round", "rate": "mean", "template": "template", "length": "length(question)"}
+)
+_SPAN_FACETS = ("round", "phase", "agent", "status")
+_LATEST_PROBES = """
+    (SELECT problem_id, arg_max(band, round) AS band, arg_max(mean, round) AS mean
+     FROM probes GROUP BY problem_id)
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProblemSearch:
+    """Which problems to show, and in which order; None and empty texts leave all of them."""
+
+    text: str = ""
+    """Words that the question has, whatever their case, or the beginning of an id."""
+    split: str | None = None
+    round: int | None = None
+    operator: str | None = None
+    band: str | None = None
+    """By the latest probe."""
+    reason: str | None = None
+    """Of the verdict on its rationale in some thought."""
+    template: str | None = None
+    sort: Sort = "id"
+    descending: bool = False
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProblemRow:
+    """A problem in a list."""
+
+    id: str
+    question: str
+    """Its beginning."""
+    answer: str
+    split: str
+    round: int
+    operator: str | None
+    template: str
+    band: str | None
+    rate: float | None
+    """Posterior mean of the solve rate by the latest probe; None where it was never probed."""
+    reasons: tuple[str, ...]
+    """What became of it, once a thought."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProblemPage:
+    """Some of the problems found."""
+
+    total: int
+    """How many were found."""
+    rows: Sequence[ProblemRow]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProblemFacets:
+    """The values that problems can be filtered by, sorted."""
+
+    splits: Sequence[str]
+    rounds: Sequence[int]
+    operators: Sequence[str]
+    bands: Sequence[str]
+    reasons: Sequence[str]
+    templates: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpanFacets:
+    """The values that spans can be filtered by, sorted."""
+
+    rounds: Sequence[int]
+    phases: Sequence[str]
+    agents: Sequence[str]
+    statuses: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """A call with what was given to the agent and what came of it."""
+
+    call: CallRecord
+    transcript: TranscriptRecord | None
+    """None where no model was asked."""
+    problem: ProblemRecord | None
+    """That it was about; the parent of what was written."""
+    rationales: Sequence[RationaleRecord]
+    problems: Sequence[ProblemRecord]
+    """That were written."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """A problem of an evaluation set."""
+
+    id: str
+    question: str
+    """Its beginning."""
+    answer: Fraction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemAnswer:
+    """One attempt at an item."""
+
+    problem_id: str
+    round: int
+    thought: str
+    sample: int
+    value: Fraction | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationItems:
+    """An evaluation set with everything that students answered in it."""
+
+    items: Sequence[Item]
+    answers: Sequence[ItemAnswer]
+
+
+def search_problems(connection: duckdb.DuckDBPyConnection, search: ProblemSearch) -> ProblemPage:
+    conditions = list(_conditions(search))
+    where = " AND ".join(condition for condition, _ in conditions) or "true"
+    values = [value for _, value in conditions]
+    probed = f"LEFT JOIN {_LATEST_PROBES} AS probed ON problem_id = id"
+    counted = f"problems {probed if search.band else ''}"
+    (total,) = connection.execute(f"SELECT count(*) FROM {counted} WHERE {where}", values).fetchone() or (0,)
+    direction = "DESC" if search.descending else "ASC"
+    rows = connection.execute(
+        f"""
+        SELECT id, left(question, 400), answer, split, round, operator, template, band, mean
+        FROM problems {probed} WHERE {where}
+        ORDER BY {_SORTS[search.sort]} {direction} NULLS LAST, id LIMIT ? OFFSET ?
+        """,
+        [*values, search.limit, search.offset],
+    ).fetchall()
+    reasons = _reasons(connection, [row[0] for row in rows])
+    found = [
+        ProblemRow(
+            id=row[0],
+            question=row[1],
+            answer=row[2],
+            split=row[3],
+            round=row[4],
+            operator=row[5],
+            template=row[6],
+            band=row[7],
+            rate=row[8],
+            reasons=reasons.get(row[0], ()),
+        )
+        for row in rows
+    ]
+    return ProblemPage(total=total, rows=found)
+
+
+def problem_facets(connection: duckdb.DuckDBPyConnection) -> ProblemFacets:
+    def values(column: str, table: str) -> list[str]:
+        query = f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY 1"
+        return [value for (value,) in connection.execute(query).fetchall()]
+
+    rounds = connection.execute("SELECT DISTINCT round FROM problems ORDER BY 1").fetchall()
+    return ProblemFacets(
+        splits=values("split", "problems"),
+        rounds=[number for (number,) in rounds],
+        operators=values("operator", "problems"),
+        bands=values("band", "probes"),
+        reasons=values("reason", "rationales"),
+        templates=[name for name in values("template", "problems") if name],
+    )
+
+
+def evaluation_items(connection: duckdb.DuckDBPyConnection, name: str) -> EvaluationItems:
+    items = connection.execute(
+        "SELECT id, left(question, 400), answer FROM problems WHERE split = ? ORDER BY id",
+        [evaluation_split(name)],
+    ).fetchall()
+    answers = connection.execute(
+        "SELECT problem_id, round, thought, sample, value FROM attempts "
+        "WHERE evaluation = ? AND purpose IN ('baseline', 'evaluation') ORDER BY ALL",
+        [name],
+    ).fetchall()
+    return EvaluationItems(
+        items=[
+            Item(id=name, question=question, answer=exact_number(answer)) for name, question, answer in items
+        ],
+        answers=[
+            ItemAnswer(
+                problem_id=problem_id,
+                round=round,
+                thought=thought,
+                sample=sample,
+                value=None if value is None else exact_number(value),
+            )
+            for problem_id, round, thought, sample, value in answers
+        ],
+    )
+
+
+def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
+    """Conditions, each with the value of its one parameter."""
+    if search.text.startswith(ID_PREFIX) and len(search.text.split()) == 1:
+        yield "starts_with(id, ?)", search.text.strip()
+    else:
+        for word in search.text.split()[:MAX_WORDS]:
+            yield "contains(lower(question), lower(?))", word
+    for column in ("split", "round", "operator", "band", "template"):
+        value = getattr(search, column)
+        if value is not None:
+            yield f"{column} = ?", value
+    if search.reason is not None:
+        yield "id IN (SELECT problem_id FROM outcomes WHERE reason = ?)", search.reason
+
+
+def _reasons(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    rows = connection.execute(
+        "SELECT problem_id, list(reason ORDER BY thought) FROM outcomes "
+        "WHERE problem_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY problem_id",
+        [list(ids)],
+    ).fetchall()
+    return {problem_id: tuple(reasons) for problem_id, reasons in rows}
+
+
+def select_exchange(connection: duckdb.DuckDBPyConnection, call_id: str) -> Exchange | None:
+    calls = select(connection, CallRecord, "WHERE id = ?", call_id)
+    if not calls:
+        return None
+    [call] = calls
+    transcripts = select(connection, TranscriptRecord, "WHERE call_id = ?", call_id)
+    problems = select(connection, ProblemRecord, "WHERE id = ?", call.problem_id)
+    return Exchange(
+        call=call,
+        transcript=transcripts[0] if transcripts else None,
+        problem=problems[0] if problems else None,
+        rationales=select(connection, RationaleRecord, "WHERE call_id = ? ORDER BY id", call_id),
+        problems=select(connection, ProblemRecord, "WHERE call_id = ? ORDER BY id", call_id),
+    )
+
+
+def span_facets(connection: duckdb.DuckDBPyConnection) -> SpanFacets:
+    columns = ", ".join(f"list(DISTINCT {name} ORDER BY {name})" for name in _SPAN_FACETS)
+    row = connection.execute(
+        f"SELECT {columns} FROM (SELECT {', '.join(_SPAN_FACETS)} FROM spans "
+        f"UNION ALL SELECT {', '.join(_SPAN_FACETS)} FROM stages)"
+    ).fetchone()
+    rounds, *texts = row or ([], [], [], [])
+    phases, agents, statuses = ([text for text in values if text] for values in texts)
+    return SpanFacets(
+        rounds=[round for round in rounds if round >= 0], phases=phases, agents=agents, statuses=statuses
+    )
