@@ -25,11 +25,11 @@ def report(given: Namespace) -> int:
     from storage.folder import open_store
 
     summary = open_store(given.run_dir).summary()
-    page = write_report(given.run_dir, given.figures)
     if given.json:
         print_json(summary)
     else:
         show_result(terminal(), given.run_dir, summary)
+    page = write_report(given.run_dir, given.figures)
     console = terminal(stderr=given.json)
     console.print(shown(f"page      {page}"))
     if given.figures:

@@ -35,6 +35,8 @@ LINES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"), (PURPLE, 
 ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE}
 OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": VERMILLION, "call failed": MUTED, "kept out": PURPLE}
 BAND_COLOURS = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
+STEPS = (1, 2, 5, 10)
+"""Between ticks, times powers of ten."""
 MOST_TICKS = 6
 """With percentages beside each other."""
 WIDEST_BAR = 0.12
@@ -115,8 +117,8 @@ def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
     axes.set_xlim(0, 1.05 * max(1, *lefts))
     axes.set_yticks(range(len(rows)), rows)
     axes.invert_yaxis()
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("problems; of those kept out, questions")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=STEPS))
+    axes.set_xlabel("problems (kept out: questions)")
     _legend(figure, axes, 3 if len(counts) <= 3 else 2)
     return figure
 
@@ -220,7 +222,7 @@ def _stack(
         if total:
             axes.text(place, total + 0.02 * longest, str(total), ha="center", in_layout=False)
     axes.set_ylim(0, 1.15 * max(1, longest))
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, steps=STEPS))
 
 
 def _write_in(axes: Axes, x: float, y: float, size: int) -> None:

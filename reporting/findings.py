@@ -210,7 +210,7 @@ def _histogram(rates: Iterable[Rate], shares: Sequence[float]) -> dict[str, list
 def band_flows(evidence: Evidence) -> Picture | None:
     """Parents against children by operator, and problems that were probed again."""
     panels: dict[str, Counter[tuple[Band, Band]]] = {}
-    for flow in evidence.flows:
+    for flow in sorted(evidence.flows, key=lambda flow: _place(flow.operator)):
         title = f"parent → {flow.operator} child" if flow.operator else "the same problem again"
         panels.setdefault(title, Counter())[flow.before, flow.after] += flow.problems
     if not panels:
@@ -234,6 +234,11 @@ def band_flows(evidence: Evidence) -> Picture | None:
             ),
         ),
     )
+
+
+def _place(operator: str | None) -> int:
+    """Of an operator among the panels; problems that were probed again come last."""
+    return ORIGINS.index(operator) if operator else len(ORIGINS)
 
 
 def _flow_words(counts: Counter[tuple[Band, Band]]) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import UsageError
-from graph.lock import cannot_write
+from errors import StoreError, UsageError
 from graph.nodes.report import delivered, write_whole
 from graph.run import is_finished
 from graph.state import UNTAUGHT
@@ -70,7 +69,7 @@ def write_report(folder: Path, figures: Path | None = None) -> Path:
     """Write the page of the run in this folder, and its pictures as SVG and PNG into another one.
 
     Gives the page's path. Raises `UsageError` where there is no run or the pictures have no folder, and
-    `StoreError` where the run folder cannot be written.
+    `StoreError` where the page cannot be written.
     """
     report = read_report(open_store(folder))
     page = (
@@ -90,7 +89,10 @@ def write_report(folder: Path, figures: Path | None = None) -> Path:
     try:
         write_whole(folder / PAGE, page.encode("utf-8"))
     except OSError as error:
-        raise cannot_write(folder, error) from None
+        raise StoreError(
+            f"cannot write the page {str(folder / PAGE)!r}: {error.strerror}; mend that, or copy the run "
+            "elsewhere"
+        ) from None
     return folder / PAGE
 
 

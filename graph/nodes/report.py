@@ -87,5 +87,8 @@ def _link(link: Path, target: Path) -> None:
 def write_whole(file: Path, data: bytes) -> None:
     """Write a file that appears under its name only when it is complete."""
     draft = file.with_name(f".{file.name}.new")
-    draft.write_bytes(data)
-    draft.replace(file)
+    try:
+        draft.write_bytes(data)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -47,7 +47,18 @@ def test_pictures_without_a_place_are_refused_in_one_line(
     (tmp_path / "file").write_text("")
     assert main(["report", str(run), "--figures", str(tmp_path / "file")]) == 2
     captured = capsys.readouterr()
-    assert captured.out == ""
     assert captured.err.startswith("error: cannot write pictures into ")
     assert len(captured.err.splitlines()) == 1
     assert not (run / "report.html").exists()
+
+
+def test_where_no_page_can_be_written_the_table_is_shown_all_the_same(run: Path, capsys: Captured) -> None:
+    (run / "report.html").unlink(missing_ok=True)
+    (run / "report.html").mkdir()
+    assert main(["report", str(run)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Accuracy by round")
+    assert captured.err.startswith("error: cannot write the page ")
+    assert len(captured.err.splitlines()) == 1
+    (run / "report.html").rmdir()
+    assert [each.name for each in run.iterdir()] == ["fdd.duckdb"]
