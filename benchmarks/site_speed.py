@@ -3,8 +3,7 @@
     python benchmarks/site_speed.py [--problems 100000] [--spans 1000000] [--repeats 20] [--pairs 5]
 
 A run folder is made up in the run's own tables, and `serve` answers for it in a process of its own, one
-request at a time; times are those of a whole request. Memory is the server's, all of it resident (RSS) and
-with its share of what processes have in common (PSS), looked at after every request.
+request at a time; times are those of a whole request, memory is what the server has resident.
 
 Then tiny runs go on by turns beside a server that nobody asks and beside one with a follower, which asks what
 the script of an open page asks: where the run stands every second, and the whole page whenever the database
@@ -99,7 +98,7 @@ SELECT 's-' || printf('%016x', i), 'round-' || round || '/teach', kind,
        ['teach', 'evaluate', 'probe', 'synthesize'][1 + i % 4],
        'p-' || printf('%016x', (1 + i % {problems}) * 2654435761),
        ['teacher', 'verifier', 'student', 'synthesizer'][1 + i % 4],
-       ['accepted', 'wrong_answer', 'answered', 'no_derivation'][1 + hash(i) % 4], 'r-' || i,
+       ['accepted', 'wrong_answer', 'answered', 'no_derivation'][1 + (hash(i) % 4)::INTEGER], 'r-' || i,
        CASE WHEN kind = 'call' THEN 0.002 ELSE 0 END,
        TIMESTAMP '2026-01-01' + INTERVAL (i * 100) MILLISECOND, (hash(i) % 10000) / 1000,
        'sha256:' || sha256(i::VARCHAR)
@@ -192,24 +191,22 @@ def serving(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def measure_pages(url: str, process: subprocess.Popen[str], paths: dict[str, str], repeats: int) -> None:
     print(f"\n{'page':<20}{'median ms':>10}{'95 % ms':>10}")
     times: dict[str, list[float]] = {name: [] for name in paths}
-    most = {"Rss": 0, "Pss": 0}
+    most = 0
     for _ in range(repeats):
         for name, path in paths.items():
             begun = time.perf_counter()
             get(url + path)
             times[name].append(1000 * (time.perf_counter() - begun))
-            most = {key: max(value, memory(process.pid)[key]) for key, value in most.items()}
+            most = max(most, memory(process.pid, "VmRSS"))
     for name, taken in times.items():
         print(f"{name:<20}{statistics.median(taken):>10.0f}{statistics.quantiles(taken, n=20)[-1]:>10.0f}")
-    peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
-    print(f"server: {most['Rss']:.0f} MB RSS, {most['Pss']:.0f} MB PSS", end="")
-    print(f", at its peak {int(peak[1]) / 1000:.0f} MB RSS" if peak else "")
+    print(f"server: {most} MB between requests, {memory(process.pid, 'VmHWM')} MB at its peak")
 
 
-def memory(pid: int) -> dict[str, int]:
+def memory(pid: int, name: str) -> int:
     """In MB."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return {name: int(kilobytes) // 1000 for name, kilobytes in re.findall(r"(Rss|Pss):\s+(\d+)", text)}
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) // 1000 if found else 0
 
 
 def get(url: str) -> str:

@@ -142,12 +142,14 @@ def trace(site: Site, request: Request) -> Response:
         min_seconds=query.seconds,
     )
     found, facets = site.store.trace(wanted, limit=PER_PAGE, offset=PER_PAGE * (query.page - 1))
+    bars, scale = bars_of(found.spans)
     return _page(
         site,
         "trace.html",
         query=query,
         found=found,
-        bars=bars_of(found.spans),
+        bars=bars,
+        scale=scale,
         facets=facets,
         kinds=get_args(SpanKind),
         reasons=set(Reason),

@@ -25,14 +25,17 @@ class Bar:
     link: str
 
 
-def bars_of(spans: Sequence[SpanRecord]) -> list[Bar]:
-    """The scale is that of the steps; rounds and phases reach beyond it, unless there is nothing else."""
+def bars_of(spans: Sequence[SpanRecord]) -> tuple[list[Bar], float]:
+    """The steps as bars, and the seconds of the scale.
+
+    It is that of the steps: rounds and phases reach beyond it, unless there is nothing else.
+    """
     spans = [
         span for span in spans if span.started is not None
     ]  # of a run before its first event there is none
     steps = [span for span in spans if span.kind not in _STAGES] or spans
     if not steps:
-        return []
+        return [], 0.0
     first = min(span.started for span in steps)
     length = max((_end(span) - first).total_seconds() for span in steps) or 1.0
 
@@ -44,7 +47,7 @@ def bars_of(spans: Sequence[SpanRecord]) -> list[Bar]:
         begin = (span.started - first).total_seconds()
         left = min(place(begin), SCALE - THINNEST)
         bars.append(Bar(span, left, max(THINNEST, place(begin + span.seconds) - left), _link(span)))
-    return bars
+    return bars, length
 
 
 def _end(span: SpanRecord) -> datetime:

@@ -67,7 +67,9 @@ def test_a_transcript_is_read_from_the_rationale_that_came_of_it(page: Page, run
     page.goto(f"/problems/{rationale.problem_id}")
     page.locator(f"#{rationale.id}").get_by_role("link", name="What was asked and answered").click()
     expect(page.locator(".message.answered pre")).to_have_text(transcript.reply or "")
-    expect(page.locator(".message.asked pre").first).not_to_be_empty()
+    expect(page.locator(".message.asked pre").last).to_be_visible()
+    page.get_by_text("First the instructions and examples").click()
+    expect(page.locator(".message.other pre").first).to_be_visible()
     expect(page.get_by_text("✓ accepted")).to_be_visible()
 
 
