@@ -52,7 +52,13 @@ def test_imports_point_one_way(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("package", "room"),
-    [("duckdb", "storage"), ("torch", "training"), ("transformers", "training"), ("langgraph", "graph")],
+    [
+        ("duckdb", "storage"),
+        ("torch", "training"),
+        ("transformers", "training"),
+        ("langgraph", "graph"),
+        ("opentelemetry", "graph"),
+    ],
 )
 def test_each_big_library_has_its_room(package: str, room: str) -> None:
     users = {name for name in ALLOWED for file in sources(name) if package in imported(file)}
