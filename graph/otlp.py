@@ -18,7 +18,7 @@ import requests
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
@@ -49,10 +49,16 @@ Attribute = tuple[str, AttributeValue]
 class Exporter:
     """Sends a run's spans by OTLP over HTTP; headers, time-outs and certificates are settings of the SDK."""
 
+    longest = 256
+    """Spans in one request: with messages a few megabytes, of which collectors take twenty or more."""
+
     def __init__(self, target: Telemetry, run: str) -> None:
-        self._target, self._run = target, run
+        self.server = target.server
+        self._content, self._run = target.content, run
         self._session = _Session()
-        self._exporter = trace_exporter.OTLPSpanExporter(endpoint=target.endpoint, session=self._session)
+        self._exporter: SpanExporter = trace_exporter.OTLPSpanExporter(
+            endpoint=target.endpoint, session=self._session
+        )
         # What it would log, and print where no logging is set up, is said once by whoever calls.
         logging.getLogger(trace_exporter.__name__).disabled = True
         found = Resource.create()
@@ -64,13 +70,16 @@ class Exporter:
 
         Raises `TelemetryError` where they may not all have arrived; to send them again does no harm.
         """
-        if not spans:
-            return
+        for start in range(0, len(spans), self.longest):
+            batch = spans[start : start + self.longest]
+            self._export([self._span(span, exchanges.get(span.subject)) for span in batch])
+
+    def _export(self, spans: Sequence[ReadableSpan]) -> None:
         self._session.outcome = "nothing was sent"
-        result = self._exporter.export([self._span(span, exchanges.get(span.subject)) for span in spans])
+        result = self._exporter.export(spans)
         # The SDK takes a redirection, which it does not follow, for a success.
         if result is not SpanExportResult.SUCCESS or self._session.outcome.startswith("HTTP 3"):
-            raise TelemetryError(f"cannot send spans to {self._target.server} ({self._session.outcome})")
+            raise TelemetryError(f"cannot send spans to {self.server} ({self._session.outcome})")
 
     def close(self) -> None:
         """Give up what another thread is sending."""
@@ -111,7 +120,7 @@ class Exporter:
             yield from _usage(exchange.call)
         if exchange is not None and exchange.transcript is not None:
             yield from _request(exchange.transcript)
-            if self._target.content:
+            if self._content:
                 yield from _messages(exchange.transcript)
 
 

@@ -31,8 +31,8 @@ LONGEST_PAUSE = 60.0
 """Seconds between two tries where nobody takes the spans."""
 FLUSH_SECONDS = 5.0
 """How much longer a run may take, at most, so that the last spans are sent."""
-BATCH = 256
-"""Spans in one request: with messages a few megabytes, of which collectors take twenty or more."""
+PAGE = 4096
+"""Spans read at a time of a stored run; a run that goes on is read in pieces of a request."""
 EVERYTHING = SpanFilter()
 
 
@@ -63,7 +63,7 @@ def send_run(store: Store, target: Telemetry) -> int:
     exporter = open_exporter(target, store.run().id)
     place, sent = Place(), 0
     while True:
-        spans, place = store.news(EVERYTHING, place, limit=BATCH)
+        spans, place = store.news(EVERYTHING, place, limit=PAGE)
         steps = [span for span in spans if span.kind != "phase"]
         if not steps:
             break
@@ -140,7 +140,7 @@ class Sender(threading.Thread):
         self.join(FLUSH_SECONDS)
         if self.is_alive():
             self._exporter.close()
-            self._complain(f"the last spans could not be sent in {FLUSH_SECONDS:g} s")
+            self._complain(f"cannot send the last spans to {self._exporter.server} in {FLUSH_SECONDS:g} s")
 
     def _try(self, *, last: bool = False) -> bool:
         """Send all that is new; False where that failed, and will be tried again."""
@@ -149,16 +149,14 @@ class Sender(threading.Thread):
                 pass
             if last and self._store.is_finished():
                 self._exporter.send([stage for stage in self._store.stages() if stage.kind != "phase"])
-        except TelemetryError as error:
+        except (TelemetryError, StoreError) as error:
             self._complain(str(error))
-            return False
-        except StoreError:
             return False
         return True
 
     def _send_news(self) -> bool:
         """False where there was nothing new; what raises is as if it had not been tried."""
-        news, place = self._store.news(EVERYTHING, self._place, limit=BATCH)
+        news, place = self._store.news(EVERYTHING, self._place, limit=self._exporter.longest)
         if place == self._place:
             return False
         ended = {span.id for span in news if span.kind == "phase" and span.status == "finished"}
@@ -170,8 +168,7 @@ class Sender(threading.Thread):
         ready = [span for span in spans if span.kind != "call" or span.subject in said]
         if ended:
             ready += [stage for stage in self._store.stages() if stage.id in ended]
-        for start in range(0, len(ready), BATCH):
-            self._exporter.send(ready[start : start + BATCH], said)
+        self._exporter.send(ready, said)
         self._place = place
         self._waiting = waiting if ended else self._waiting + waiting
         if not self._waiting:

@@ -23,7 +23,7 @@ _STAGES = f"""
     SELECT {_COLUMNS}, stages.seq, max(seen)
     FROM stages JOIN signs
     ON (kind = 'run' OR signs.round = stages.round) AND (kind <> 'phase' OR signs.phase = stages.phase)
-    GROUP BY ALL ORDER BY stages.seq, stages.id DESC
+    GROUP BY ALL ORDER BY stages.seq, stages.kind DESC
 """
 
 

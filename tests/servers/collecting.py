@@ -117,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != PATH or self.headers["Content-Type"] != "application/x-protobuf":
             self.answer(404)
         elif self.server.requests <= self.server.given.fail:
-            self.answer(500)
+            self.answer(self.server.given.status)
         else:
             self.server.write(body, self.headers.get("Authorization", ""))
             self.answer(200)
@@ -160,7 +160,8 @@ def value_of(value: AnyValue) -> object:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.servers.collecting")
     parser.add_argument("--file", type=Path, required=True)
-    parser.add_argument("--fail", type=int, default=0, metavar="N", help="answer the first so many with 500")
+    parser.add_argument("--fail", type=int, default=0, metavar="N", help="refuse so many requests first")
+    parser.add_argument("--status", type=int, default=500, help="HTTP status of what is refused")
     parser.add_argument("--hang", type=float, default=0, metavar="SECONDS")
     server = Server(parser.parse_args())
     print("http://127.0.0.1:{1}".format(*server.server_address), flush=True)
