@@ -36,7 +36,7 @@ OPENAI = "openai"
 
 PROVIDERS = {"google_genai": "gcp.gemini", "mistralai": "mistral_ai", "xai": "x_ai"}
 """The convention's names of providers, where LangChain has others."""
-FINISHES = {Finish.FILTERED: "content_filter"}
+FINISHES: Mapping[str, str] = {Finish.FILTERED: "content_filter"}
 """The convention's words for why a model stopped, where ours are others."""
 
 VERDICTS = frozenset(Reason)
@@ -255,4 +255,4 @@ def _message(role: Json, text: Json) -> dict[str, Json]:
 
 
 def _finish(transcript: TranscriptRecord) -> str:
-    return FINISHES.get(Finish(transcript.finish), transcript.finish)
+    return FINISHES.get(transcript.finish, transcript.finish)
