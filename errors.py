@@ -93,5 +93,9 @@ class LimitReachedError(RunFailedError):
     """The run has spent what it may."""
 
 
+class TelemetryError(FddError):
+    """Nobody takes the spans that were to be sent."""
+
+
 class StoppedError(FddError):
     """The run ended at a safe point because it was asked to; `resume` continues it."""

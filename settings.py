@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, JsonValue, PositiveInt, TypeAdapter, ValidationError
 
@@ -383,6 +384,44 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Where students are kept between runs."""
     root = environment.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(environment.get("FDD_CACHE") or f"{root}/feedback-driven-distillation").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Where a run's spans are sent, by OTLP over HTTP."""
+
+    endpoint: str
+    """URL with its path."""
+    content: bool = False
+    """Send what models were asked and answered as well."""
+
+    @property
+    def server(self) -> str:
+        """The endpoint as it can be shown: without path and query, user and password."""
+        url = urlsplit(self.endpoint)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
+
+
+def find_telemetry(environment: Mapping[str, str] = os.environ) -> Telemetry | None:
+    """What OpenTelemetry's own variables say; None where they name no endpoint, or switch it off."""
+    endpoint = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
+    if not endpoint and (base := environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
+        endpoint = f"{base.rstrip('/')}/v1/traces"
+    off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if not endpoint or off or environment.get("OTEL_TRACES_EXPORTER") == "none":
+        return None
+    content = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower()
+    found = Telemetry(endpoint, content in ("true", "span_only", "span_and_event"))
+    if not endpoint.startswith(("http://", "https://")) or not _can_be_split(endpoint):
+        raise UsageError("OTEL_EXPORTER_OTLP_ENDPOINT is no URL of a collector: give http://HOST:PORT")
+    return found
+
+
+def _can_be_split(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
 
 
 def _read_toml(file: Path) -> Iterator[tuple[str, object]]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import get_args
 
 from commands.arguments import add_folder, add_json, find_problem, print_json
-from errors import UsageError
+from errors import UsageError, printable
 from storage.records import SpanKind, SpanRecord
 from storage.store import Store
 from storage.tracing import SpanFilter
@@ -29,6 +29,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--min-cost", type=float, metavar="USD", help="steps that cost at least so much")
     parser.add_argument("--limit", type=int, default=200, metavar="N", help="show so many (default: 200)")
     parser.add_argument("--follow", action="store_true", help="go on showing what comes, until the run ends")
+    parser.add_argument(
+        "--otlp", action="store_true", help="send all to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names"
+    )
     add_json(parser)
     parser.set_defaults(command=trace)
 
@@ -51,6 +54,8 @@ def trace(given: Namespace) -> int:
         min_seconds=given.min_seconds,
         min_cost=given.min_cost,
     )
+    if given.otlp:
+        return send(given, store, wanted)
     if given.follow:
         return follow(given, store, wanted)
     page = store.spans(wanted, limit=given.limit)
@@ -77,4 +82,22 @@ def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
             console.print(news_line(news))
         else:
             console.print(progress_line(news))
+    return 0
+
+
+def send(given: Namespace, store: Store, wanted: SpanFilter) -> int:
+    from graph.telemetry import send_run
+    from settings import find_telemetry
+
+    if given.follow or wanted.where()[1]:
+        raise UsageError("--otlp sends the whole run: leave --follow out, and the options that choose")
+    if (target := find_telemetry()) is None:
+        raise UsageError(
+            "--otlp needs to know where to: set OTEL_EXPORTER_OTLP_ENDPOINT, for example to http://localhost:4318"
+        )
+    sent = send_run(store, target)
+    if given.json:
+        print_json({"spans": sent, "server": target.server})
+    else:
+        print(f"{sent} spans sent to {printable(target.server)}")
     return 0

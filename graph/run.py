@@ -24,6 +24,7 @@ from graph.heartbeat import heartbeat
 from graph.lock import cannot_write, held
 from graph.plan import Preview
 from graph.state import Listener, RunContext, RunState
+from graph.telemetry import telemetry
 from problems.split import prepare
 from settings import Settings
 from storage.folder import DATABASE, check_path, find_run, open_store
@@ -146,6 +147,7 @@ def proceed(
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
         heartbeat(listener, folder) as listener,
+        telemetry(store, run.id, folder, listener),
     ):
         context = RunContext(
             settings=settings,

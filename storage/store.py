@@ -52,6 +52,7 @@ from storage.records import (
 )
 from storage.rows import select
 from storage.summary import Summary, summarize
+from storage.telemetry import Exchange, select_exchanges, select_stages
 from storage.tracing import (
     Place,
     SpanFilter,
@@ -321,6 +322,16 @@ class Store:
         """Phases that changed and steps that were stored after that place; and the place to go on from."""
         with self._database.reading() as connection:
             return select_news(connection, wanted, since, limit=limit)
+
+    def stages(self) -> list[SpanRecord]:
+        """The run, its rounds and phases, each with its seconds by the clock until it was last heard of."""
+        with self._database.reading() as connection:
+            return select_stages(connection)
+
+    def exchanges(self, call_ids: Sequence[str]) -> dict[str, Exchange]:
+        """What was said in these calls, as far as they are stored, by id."""
+        with self._database.reading() as connection:
+            return select_exchanges(connection, call_ids)
 
     def life(self, problem_id: str) -> Life | None:
         """Everything about one problem; None where there is no such problem."""

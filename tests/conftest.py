@@ -12,6 +12,8 @@ from training.weights import student_path
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["LANGSMITH_TRACING"] = "false"
+for name in [name for name in os.environ if name.startswith("OTEL_")]:
+    del os.environ[name]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -58,6 +58,7 @@ def test_imports_point_one_way(name: str) -> None:
         ("transformers", "training"),
         ("langgraph", "graph"),
         ("matplotlib", "reporting"),
+        ("opentelemetry", "graph"),
     ],
 )
 def test_each_big_library_has_its_room(package: str, room: str) -> None:

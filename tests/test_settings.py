@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from errors import UsageError
-from settings import OPTIONS, Settings, cache_folder, load_settings
+from settings import OPTIONS, Settings, Telemetry, cache_folder, find_telemetry, load_settings
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
@@ -96,3 +96,35 @@ def test_a_limit_of_a_run_can_be_raised_and_nothing_else_changes() -> None:
 def test_a_limit_that_is_no_number_is_refused() -> None:
     with pytest.raises(UsageError, match="--max-cost 'much'"):
         load_settings({"rounds": "1"}, environment={}).with_limits({"calls.max_cost": "much"})
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318/"}, Telemetry("http://h:4318/v1/traces")),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://t/x"},
+            Telemetry("https://t/x"),
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h", "OTEL_SDK_DISABLED": "True"}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h", "OTEL_TRACES_EXPORTER": "none"}, None),
+    ],
+)
+def test_spans_go_where_the_variables_of_opentelemetry_say(
+    environment: dict[str, str], found: Telemetry | None
+) -> None:
+    assert find_telemetry(environment) == found
+
+
+@pytest.mark.parametrize(("value", "content"), [("true", True), ("SPAN_ONLY", True), ("no_content", False)])
+def test_prompts_are_sent_only_where_the_convention_s_switch_says_so(value: str, content: bool) -> None:
+    switch = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": value}
+    assert find_telemetry({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h", **switch}) == Telemetry(
+        "http://h/v1/traces", content
+    )
+
+
+def test_a_password_in_an_endpoint_is_not_shown() -> None:
+    assert Telemetry("https://user:password@h:4318/v1?key=k").server == "https://h:4318"

@@ -58,6 +58,16 @@ def test_a_run_with_the_embedded_agents_connects_to_nobody(tmp_path: Path) -> No
     assert connections(tmp_path, "main.py", *run) == []
 
 
+def test_without_a_collector_nothing_that_sends_spans_is_imported() -> None:
+    script = (
+        "import sys, threading; from graph.telemetry import telemetry\n"
+        "with telemetry(None, '', None, None): assert threading.active_count() == 1\n"
+        "sys.exit(any(name.startswith('opentelemetry') or name == 'graph.otlp' for name in sys.modules))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment).returncode == 0
+
+
 class Trap:
     """Makes a file when it is unpickled."""
 
