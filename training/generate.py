@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
-from math import ceil
 
 import torch
 from torch import Tensor
@@ -19,12 +18,10 @@ from training.prompts import prompt_ids, rationale_ids
 from training.student import Student, free_memory
 from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
-TAUGHT_ROOM = 5 / 4
-"""Longest answer, as a share of the longest rationale that the student was taught."""
 SHOWN_ROOM = 2
-"""The same for one that is shown worked examples, which are short ones."""
+"""Longest answer, as a share of the longest worked example, which are short ones."""
 UNTAUGHT_TOKENS = 256
-"""Longest answer of a student of which nothing is known."""
+"""Longest answer of a student whose folder sets no limit."""
 COMPACT_BELOW = 7 / 8
 """Ended rows are cut out of the cache once fewer than this share of its rows still write."""
 
@@ -70,8 +67,7 @@ def longest_answer(student: Student, request: Request, config: GenerateConfig) -
     if request.shots:
         shown = [len(rationale_ids(student.tokenizer, shot.rationale)) for shot in request.shots]
         return SHOWN_ROOM * max(shown)
-    taught = student.model.generation_config.max_new_tokens
-    return UNTAUGHT_TOKENS if taught is None else ceil(TAUGHT_ROOM * taught)
+    return student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
 
 
 def make_batches(
