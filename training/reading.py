@@ -3,8 +3,8 @@
 Texts are of unlike length. Packed, each of them lies in the cache without a gap, from the left, and what
 follows it is masked. So its sums run over the same numbers in the same order whoever its mates are, and
 where products do not hang on the number of rows (those in bfloat16 on a CPU, from two rows on), neither does
-its text: it is that which transformers' own `generate` writes with `eager` attention to the same prompt, given
-twice. Padded on the left, as is usual, about every seventh text of a bfloat16 student takes another turn.
+its text: it is that which transformers' own `generate` writes with `eager` attention to the same prompt,
+given twice. Padded on the left, as is usual, every seventh text of a bfloat16 student took another turn.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from training.config import GenerateConfig
-from training.generate import choose, common_start, decode, generate, make_batches
+from training.generate import choose, decode, generate, make_batches
 from training.prompts import prompt_ids, rationale_ids
 from training.student import Student
 from training.tasks import Batch, Completion, Event, Example, Notice, Request
@@ -142,8 +142,3 @@ def test_memory_that_does_not_even_hold_one_question_ends_the_work(
     monkeypatch.setattr(student.model, "forward", full)
     with pytest.raises(torch.OutOfMemoryError):
         generate(student, REQUESTS[:1], SHORT, lambda _: None)
-
-
-def test_rows_share_their_common_start() -> None:
-    assert common_start([[1, 2, 3], [1, 2, 4, 5], [1, 2]]) == [1, 2]
-    assert common_start([[1], [2]]) == []

@@ -1,6 +1,6 @@
 """Writes the problems of a run's evaluation set in GSM8K's format.
 
-    python benchmarks/lm_eval/problems.py RUN build/lm_eval/problems.jsonl [--set in-domain]
+python benchmarks/lm_eval/write_problems.py RUN build/lm_eval/problems.jsonl [--set in-domain]
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument("--set", default="in-domain")
     given = parser.parse_args()
     problems = open_store(given.run).problems(splits=[evaluation_split(given.set)])
-    rows = ({"question": each.question, "answer": f"{each.solution}\n#### {each.answer}"} for each in problems)
+    rows = [
+        {"question": each.question, "answer": f"{each.solution}\n#### {each.answer}"} for each in problems
+    ]
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     print(f"{len(problems)} problems in {given.output}")
