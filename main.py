@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from errors import INTERRUPTED, FddError, StoppedError, UsageError, one_line
 
-COMMANDS = ("resume", "evaluate", "report", "compare", "trace", "why", "serve", "verify", "doctor")
+COMMANDS = ("resume", "evaluate", "report", "compare", "trace", "why", "serve", "export", "verify", "doctor")
 
 
 class Parser(ArgumentParser):

@@ -19,7 +19,7 @@ def is_plain(config: PretrainedConfig) -> bool:
 
 
 def grouped_attention(
-    module: nn.Module,  # noqa: ARG001
+    module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -32,13 +32,17 @@ def grouped_attention(
     At a few hundred positions this takes a third of the time of torch's fused CPU kernel, whose backward pass
     is the slowest part of a training step. Shapes: query (batch, heads, length, size), key and value
     (batch, key heads, positions, size), mask (batch or 1, 1, length, positions), added to the scores.
+
+    When it is not training, its results are those of transformers' `eager` attention to the last bit, and
+    masked positions change nothing: a softmax in bfloat16 would hang on how many of them there are.
     """
     batch, heads, length, size = query.shape
     groups, positions = key.shape[1], key.shape[2]
     stacked = (query * scaling).reshape(batch * groups, -1, size)
     scores = torch.bmm(stacked, key.reshape(batch * groups, positions, size).transpose(1, 2))
     scores = scores.view(batch, heads, length, positions) + attention_mask
-    weights = scores.softmax(-1).view(batch * groups, -1, positions)
+    precision = query.dtype if module.training else torch.float32
+    weights = scores.softmax(-1, dtype=precision).to(query.dtype).view(batch * groups, -1, positions)
     mixed = torch.bmm(weights, value.reshape(batch * groups, positions, size))
     return mixed.view(batch, heads, length, size).transpose(1, 2).contiguous(), None
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import errors
-from training.tasks import ConvertTask, DescribeTask, Event, Failure, FineTuneTask, Outcome, Task
+from training.tasks import ConvertTask, DescribeTask, Event, Failure, FineTuneTask, Outcome, PromptTask, Task
 
 ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -67,6 +67,10 @@ def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
         from training.convert import convert_gguf
 
         return convert_gguf(task.gguf, task.output)
+    if isinstance(task, PromptTask):
+        from training.prompting import how_to_ask
+
+        return how_to_ask(task.student, task.examples, task.config)
     from training.device import choose_runtime, describe
 
     runtime = choose_runtime(task.device)

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from training.tasks import Event, Example, FineTuned, Notice, Step
 
 BETAS = (0.9, 0.95)
 """Of AdamW. A round is some dozens of steps: the usual 0.999 would remember the first ones to the end."""
+ROOM = 5 / 4
+"""Longest answer of the student, as a share of the longest rationale that it is taught."""
 HEAD_ROWS = 128
 """Positions for which odds over the whole vocabulary are held at once."""
 
@@ -50,7 +53,7 @@ def fine_tune(
         on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
     seconds = time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
-    trained.generation_config.max_new_tokens = max(row.labelled for row in rows)
+    trained.generation_config.max_new_tokens = ceil(ROOM * max(row.labelled for row in rows))
     save_student(Student(trained, student.tokenizer, student.runtime), output)
     tail = losses[-max(1, len(losses) // 10) :]
     return FineTuned(

@@ -6,25 +6,25 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
-from math import ceil
+from itertools import islice
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache
 
 from training.config import GenerateConfig
 from training.memory import free_bytes, rows_at_once
 from training.prompts import prompt_ids, rationale_ids
+from training.reading import read_prompts
 from training.student import Student, free_memory
 from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
-TAUGHT_ROOM = 5 / 4
-"""Longest answer, as a share of the longest rationale that the student was taught."""
 SHOWN_ROOM = 2
-"""The same for one that is shown worked examples, which are short ones."""
+"""Longest answer, as a share of the longest worked example, which are short ones."""
 UNTAUGHT_TOKENS = 256
-"""Longest answer of a student of which nothing is known."""
+"""Longest answer of a student whose folder sets no limit."""
+LEAST_ROWS = 2
+"""Rows that are decoded together even where one would do: for a single one other kernels are chosen, which
+round otherwise, and its text would hang on when the others ended."""
 COMPACT_BELOW = 7 / 8
 """Ended rows are cut out of the cache once fewer than this share of its rows still write."""
 
@@ -48,7 +48,8 @@ def generate(
     """Answer the requests batch by batch; each batch arrives as one `Batch` event.
 
     Batches are made from all requests, done or not, and a batch is left out only when all of it is done: so
-    every text has the same batch mates however often the work was interrupted, and comes out the same.
+    every text has the same batch mates however often the work was interrupted, and comes out the same. What
+    `training.reading` packs comes out the same with any mates.
     """
     student.model.train(False)
     began, answered, written = time.monotonic(), 0, 0
@@ -70,8 +71,7 @@ def longest_answer(student: Student, request: Request, config: GenerateConfig) -
     if request.shots:
         shown = [len(rationale_ids(student.tokenizer, shot.rationale)) for shot in request.shots]
         return SHOWN_ROOM * max(shown)
-    taught = student.model.generation_config.max_new_tokens
-    return UNTAUGHT_TOKENS if taught is None else ceil(TAUGHT_ROOM * taught)
+    return student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
 
 
 def make_batches(
@@ -137,6 +137,8 @@ def has_ended(student: Student, request: Request, ids: list[int]) -> bool:
 @torch.inference_mode()
 def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -> list[list[int]]:
     """New token ids of each row, the end mark included where one was written."""
+    if len(batch) < LEAST_ROWS:
+        return decode(student, [*batch, *batch], config)[: len(batch)]
     state = read_prompts(student, [item.ids for item in batch])
     stops = torch.tensor(sorted(student.stop_ids), device=student.runtime.device)
     draws = draw_numbers(batch, config).to(student.runtime.device)
@@ -154,77 +156,12 @@ def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -
         writing &= ~torch.isin(chosen, stops)
         if not writing.any():
             break
-        if writing.sum() < COMPACT_BELOW * len(rows):
-            keep = writing.nonzero()[:, 0]
+        if (left := max(LEAST_ROWS, int(writing.sum()))) < COMPACT_BELOW * len(rows):
+            keep = writing.int().argsort(descending=True, stable=True)[:left]
             state.keep(keep)
             rows, chosen, writing = rows[keep], chosen[keep], writing[keep]
         state.advance(student, chosen)
     return texts
-
-
-@dataclass(slots=True)
-class Reading:
-    """Where the student stands in a batch of texts."""
-
-    cache: DynamicCache
-    mask: Tensor
-    """(rows, positions): 1 where a position holds a token, 0 where it is padding."""
-    positions: Tensor
-    """Index of each row's last token."""
-    logits: Tensor
-    """Of each row's next token."""
-
-    def keep(self, rows: Tensor) -> None:
-        self.cache.batch_select_indices(rows)
-        self.mask, self.positions = self.mask[rows], self.positions[rows]
-
-    def advance(self, student: Student, tokens: Tensor) -> None:
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
-        self.positions = self.positions + 1
-        self.logits = student.model(
-            input_ids=tokens[:, None],
-            attention_mask=self.mask,
-            position_ids=self.positions[:, None],
-            past_key_values=self.cache,
-            use_cache=True,
-        ).logits[:, -1]
-
-
-def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
-    """Run the prompts through the student: what all begin with once, the rest padded on the left."""
-    device = student.runtime.device
-    cache = DynamicCache(config=student.model.config)
-    shared = common_start([ids[:-1] for ids in prompts])
-    if shared and len(prompts) > 1:
-        student.model.base_model(input_ids=torch.tensor([shared], device=device), past_key_values=cache)
-        cache.batch_repeat_interleave(len(prompts))
-    else:
-        shared = []
-    rests = [ids[len(shared) :] for ids in prompts]
-    width = max(map(len, rests))
-    tokens = torch.zeros(len(rests), width, dtype=torch.long)
-    mask = torch.ones(len(rests), len(shared) + width, dtype=torch.long)
-    for row, rest in enumerate(rests):
-        tokens[row, width - len(rest) :] = torch.tensor(rest)
-        mask[row, len(shared) : len(shared) + width - len(rest)] = 0
-    tokens, mask = tokens.to(device), mask.to(device)
-    positions = mask.cumsum(dim=1)[:, len(shared) :] - 1
-    output = student.model(
-        input_ids=tokens,
-        attention_mask=mask,
-        position_ids=positions.clamp(min=0),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    return Reading(cache, mask, positions[:, -1], output.logits[:, -1])
-
-
-def common_start(rows: Sequence[list[int]]) -> list[int]:
-    # The smallest and the greatest row agree on no more than all rows do.
-    low, high = min(rows), max(rows)
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
-    return [token for token, _ in same]
 
 
 def draw_numbers(batch: Sequence[Encoded], config: GenerateConfig) -> Tensor:

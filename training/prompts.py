@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from training.tasks import Example
-
-Turn = dict[str, str]
+from training.tasks import Example, Turn
 
 
 def prompt_ids(
@@ -19,17 +17,31 @@ def prompt_ids(
 
     What looks like a special token in a question or an example is read as the characters it is made of.
     """
-    if not tokenizer.chat_template:
-        return _literal_ids(tokenizer, plain_prompt(question, cue, shots), begin=True)
-    try:
-        return _turn_ids(tokenizer, with_system_turn(question, cue, shots))
-    except TemplateError:
-        return _turn_ids(tokenizer, without_system_turn(question, cue, shots))
+    return _prompt(tokenizer, question, cue, shots)[1]
+
+
+def prompt_turns(tokenizer: PreTrainedTokenizerBase, question: str, cue: str) -> tuple[Turn, ...]:
+    """The turns of the same prompt; of a student whose tokenizer knows no turns, one with all its text."""
+    return tuple(_prompt(tokenizer, question, cue, ())[0])
 
 
 def rationale_ids(tokenizer: PreTrainedTokenizerBase, rationale: str) -> list[int]:
     """Token ids that the student shall write, the end mark included."""
     return [*_literal_ids(tokenizer, rationale, begin=False), tokenizer.eos_token_id]
+
+
+def _prompt(
+    tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example]
+) -> tuple[list[Turn], list[int]]:
+    if not tokenizer.chat_template:
+        text = plain_prompt(question, cue, shots)
+        return [{"role": "user", "content": text}], _literal_ids(tokenizer, text, begin=True)
+    turns = with_system_turn(question, cue, shots)
+    try:
+        return turns, _turn_ids(tokenizer, turns)
+    except TemplateError:
+        turns = without_system_turn(question, cue, shots)
+        return turns, _turn_ids(tokenizer, turns)
 
 
 def _turn_ids(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> list[int]:

@@ -11,12 +11,20 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from errors import RunFailedError, StudentError
 from training.attention import GROUPED, is_plain
 from training.device import Runtime
 from training.weights import check_student, new_folder, seal
+
+LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +38,44 @@ class Student:
     @property
     def stop_ids(self) -> frozenset[int]:
         """Tokens that end a text."""
-        configured = self.model.generation_config.eos_token_id
-        several = configured if isinstance(configured, list) else [configured]
-        return frozenset(i for i in [*several, self.tokenizer.eos_token_id] if i is not None)
+        return stop_ids(self.model.generation_config, self.tokenizer)
 
 
 def load_student(folder: Path, runtime: Runtime) -> Student:
     """Read a student's folder; `StudentError` where its files are damaged or do not belong together."""
     check_student(folder)
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    tokenizer = load_tokenizer(folder)
+    with loading(folder):
         model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=runtime.dtype, use_safetensors=True, **options
+            folder, dtype=runtime.dtype, use_safetensors=True, **LOCAL
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise StudentError(f"cannot load the student in {str(folder)!r}: {reason}") from None
-    if tokenizer.eos_token_id is None:
-        raise StudentError(f"the student in {str(folder)!r} has no end-of-text token, so it could never stop")
     if runtime.device.type == "cpu" and is_plain(model.config):
         model.set_attn_implementation(GROUPED)
     return Student(model.to(runtime.device), tokenizer, runtime)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    with loading(folder):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, **LOCAL)
+    if tokenizer.eos_token_id is None:
+        raise StudentError(f"the student in {str(folder)!r} has no end-of-text token, so it could never stop")
+    return tokenizer
+
+
+@contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    """Says of what libraries raise which student it was about."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StudentError(f"cannot load the student in {str(folder)!r}: {reason}") from None
+
+
+def stop_ids(config: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    configured = config.eos_token_id
+    several = configured if isinstance(configured, list) else [configured]
+    return frozenset(i for i in [*several, tokenizer.eos_token_id] if i is not None)
 
 
 def save_student(student: Student, output: Path) -> None:

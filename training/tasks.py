@@ -10,6 +10,9 @@ from training.config import Device, FineTuneConfig, GenerateConfig
 
 BLANK_LINE = "\n\n"
 
+Turn = dict[str, str]
+"""One message of a chat, by `role` and `content`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
@@ -80,6 +83,15 @@ class DescribeTask:
     """Say what the students will run on."""
 
     device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptTask:
+    """Say how the student in this folder is asked these questions; its weights are not loaded."""
+
+    student: Path
+    examples: tuple[Example, ...]
+    config: GenerateConfig = field(default_factory=GenerateConfig)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,6 +169,21 @@ class DeviceReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Prompting:
+    """Result of a `PromptTask`."""
+
+    chats: tuple[tuple[Turn, ...], ...]
+    """Of each example: the turns that the student reads, and the rationale as the assistant's."""
+    templated: bool
+    """Its tokenizer has a chat template; where it has none, a chat's only user turn is the whole prompt."""
+    max_new_tokens: int
+    """Longest answer."""
+    stop_ids: tuple[int, ...]
+    """Tokens that end its answer."""
+    pad_id: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Converted:
     """Result of a `ConvertTask`."""
 
@@ -170,6 +197,6 @@ class Failure:
     error: FddError
 
 
-Task = FineTuneTask | GenerateTask | DescribeTask | ConvertTask
+Task = FineTuneTask | GenerateTask | DescribeTask | PromptTask | ConvertTask
 Event = Step | Batch | Notice
-Outcome = FineTuned | Generated | DeviceReport | Converted
+Outcome = FineTuned | Generated | DeviceReport | Prompting | Converted

@@ -26,6 +26,8 @@ from training.tasks import (
     Generated,
     GenerateTask,
     Outcome,
+    Prompting,
+    PromptTask,
     Task,
 )
 
@@ -50,6 +52,10 @@ def run_in_child(
 def run_in_child(
     task: DescribeTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
 ) -> DeviceReport: ...
+@overload
+def run_in_child(
+    task: PromptTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
+) -> Prompting: ...
 @overload
 def run_in_child(
     task: ConvertTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never

@@ -6,7 +6,7 @@ They are there after every round, so that a run which is stopped leaves somethin
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from langgraph.runtime import Runtime
@@ -58,8 +58,12 @@ def best(kept: Sequence[RoundRecord], evaluations: Sequence[EvaluationRecord]) -
 
 
 def as_line(lesson: Lesson) -> str:
+    return json_line(as_row(lesson))
+
+
+def as_row(lesson: Lesson) -> dict[str, object]:
     problem, rationale = lesson.problem, lesson.rationale
-    row = {
+    return {
         "id": problem.id,
         "question": problem.question,
         "answer": str(problem.answer),
@@ -71,6 +75,10 @@ def as_line(lesson: Lesson) -> str:
         "parent": problem.parent,
         "operator": problem.operator,
     }
+
+
+def json_line(row: Mapping[str, object]) -> str:
+    """The row as JSON that nobody takes for more than one line."""
     line = json.dumps(row, ensure_ascii=False)
     # Of the rest some readers break lines at U+2028, and terminals obey some.
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)

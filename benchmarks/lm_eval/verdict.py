@@ -1,0 +1,26 @@
+"""The metric of the task `fdd_pot`: our verifier runs the program, in its sandbox."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from agents.verifier import Verifier
+from problems.numbers import parse_number
+
+
+def judge(doc: Mapping[str, str], results: Sequence[str]) -> dict[str, float]:
+    """1 where the program gives exactly the reference answer, else 0."""
+    answer = parse_number(doc["answer"].rpartition("####")[2])
+    assert answer is not None, doc
+    return {"accuracy": float(verifier().judge("pot", results[0], answer).accepted)}
+
+
+@cache
+def verifier() -> Verifier:
+    """Ends with the process."""
+    return Verifier(workers=1).__enter__()

@@ -1,0 +1,51 @@
+"""`main.py export DIR`: the student and the data set that taught it, in a folder of their own."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from pathlib import Path
+
+from commands.arguments import add_folder, add_json, print_json
+from settings import cache_folder
+
+
+def add(parser: ArgumentParser) -> None:
+    """the student and the data set that taught it, for other programs"""
+    add_folder(parser)
+    parser.add_argument("--to", type=Path, metavar="OUT", help="a new folder (default: DIR/export)")
+    parser.add_argument(
+        "--round",
+        type=int,
+        metavar="N",
+        help="the student of this round (default: the best on the dev set of those kept)",
+    )
+    add_json(parser)
+    parser.set_defaults(command=export)
+
+
+def export(given: Namespace) -> int:
+    from console import RunView, shown, terminal
+    from reporting.export import DATA, STUDENT
+    from reporting.export import export as take_out
+
+    console = terminal(stderr=given.json)
+    with RunView(console) as view:
+        done = take_out(
+            given.run_dir,
+            given.to or given.run_dir / "export",
+            view,
+            cache=cache_folder(),
+            round=given.round,
+        )
+    if given.json:
+        print_json({**asdict(done), "folder": str(done.folder)})
+        return 0
+    student = "none: the run has kept no student, so only its data was exported"
+    if done.student is not None:
+        student = f"{done.folder / STUDENT}, of round {done.round}"
+    console.print(shown(f"student   {student}"))
+    console.print(
+        shown(f"data      {done.folder / DATA}, {done.lessons} rationales up to round {done.round}")
+    )
+    return 0

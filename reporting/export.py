@@ -1,0 +1,140 @@
+"""Takes a run's student and data set out of its folder, in forms that need no code of ours."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.thoughts import thought
+from agents.thoughts.decompose import PLAN_CUE
+from errors import FddError, UsageError
+from graph.examples import as_example
+from graph.nodes.report import best
+from graph.run import find_student, open_store
+from graph.state import Listener
+from reporting.cards import PLACE, Subject, data_card, model_card
+from reporting.dataset import rows_of, write_chats, write_rows
+from settings import Settings
+from storage.records import RoundRecord
+from storage.store import Lesson, Store
+from training.tasks import Example, Prompting, PromptTask
+from training.weights import check_student, new_folder
+from training.worker import run_in_child
+
+DATA = "data"
+STUDENT = "student"
+CARD = "README.md"
+GENERATION = "generation_config.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """What an export holds."""
+
+    folder: Path
+    round: int
+    """Whose training set it is."""
+    lessons: int
+    student: str | None
+    """The student's folder in the run; None where only data was exported."""
+
+
+def export(
+    run: Path,
+    output: Path,
+    listener: Listener,
+    *,
+    cache: Path,
+    round: int | None = None,
+) -> Exported:
+    """Write data set, student and their cards into the new folder `output`, whole or not at all.
+
+    They are those of `round`; where it is None, of the kept student that is best on the dev set, and where
+    none was kept only the data of the last round. Raises `UsageError` where there is nothing to export, and
+    `FddError` where it cannot be written.
+    """
+    if output.exists() or output.is_symlink():
+        raise UsageError(f"{str(output)!r} exists: give another folder with --to, or remove it first")
+    store = open_store(run)
+    settings = Settings.from_json(store.run().settings)
+    student = choose_student(store, round)
+    number = last_taught(store) if student is None else student.round
+    lessons = store.training_set(round=number, thoughts=settings.thoughts)
+    if not lessons:
+        raise UsageError(f"the run in {str(run)!r} has no accepted rationale yet: let it go on, then export")
+    source = find_student(settings.student, cache, listener) if student is None else run / student.student
+    check_student(source)
+    prompting = ask(source, lessons, settings)
+    subject = Subject(
+        summary=store.summary(),
+        versions=store.run().versions,
+        round=number,
+        student=student,
+        lessons=lessons,
+        prompting=prompting,
+    )
+    try:
+        with new_folder(output) as folder:
+            write_data(folder / DATA, subject, store)
+            if student is not None:
+                write_student(folder / STUDENT, source, subject)
+    except OSError as error:
+        raise FddError(f"cannot write the export {str(output)!r}: {error.strerror or error}") from None
+    return Exported(
+        folder=output, round=number, lessons=len(lessons), student=student.student if student else None
+    )
+
+
+def choose_student(store: Store, round: int | None) -> RoundRecord | None:
+    """The round that made the student to export; None where no student was kept."""
+    evaluations = store.evaluations()
+    if round is None:
+        kept = store.kept()
+        return best(kept, evaluations) if kept else None
+    evaluated = {record.round for record in evaluations}
+    rounds = {record.round: record for record in store.rounds() if record.round in evaluated}
+    if round not in rounds:
+        known = ", ".join(map(str, rounds)) or "none yet"
+        raise UsageError(f"--round {round}: no student of that round was evaluated; there are: {known}")
+    return rounds[round]
+
+
+def last_taught(store: Store) -> int:
+    """The last round with rationales; 0 where there is none."""
+    return max((rationale.round for rationale in store.rationales()), default=0)
+
+
+def ask(student: Path, lessons: Sequence[Lesson], settings: Settings) -> Prompting:
+    """How the student is asked: the first chat is of `PLACE`, the others are the lessons."""
+    planning = settings.solver is not None
+    taught = tuple(as_example(lesson, planning=planning) for lesson in lessons)
+    cue = PLAN_CUE if planning else thought(settings.thoughts[0]).cue
+    place = Example(question=PLACE, cue=cue, rationale="")
+    task = PromptTask(student=student, examples=(place, *taught), config=settings.generate)
+    return run_in_child(task, lambda _: None)
+
+
+def write_data(folder: Path, subject: Subject, store: Store) -> None:
+    folder.mkdir()
+    write_rows(folder, rows_of(subject.lessons, store))
+    write_chats(folder, subject.prompting.chats[1:])
+    (folder / CARD).write_text(data_card(subject), "utf-8")
+
+
+def write_student(folder: Path, source: Path, subject: Subject) -> None:
+    """A copy that decodes greedily unless it is told otherwise, as in the exams of the run."""
+    folder.mkdir()
+    for file in sorted(path for path in source.iterdir() if path.is_file()):
+        shutil.copyfile(file, folder / file.name)
+    prompting = subject.prompting
+    config = {
+        "do_sample": False,
+        "eos_token_id": list(prompting.stop_ids),
+        "max_new_tokens": prompting.max_new_tokens,
+        "pad_token_id": prompting.pad_id,
+    }
+    (folder / GENERATION).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+    (folder / CARD).write_text(model_card(subject), "utf-8")

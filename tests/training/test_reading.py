@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, DynamicCache
+
+from training.config import GenerateConfig
+from training.device import Runtime
+from training.generate import decode, make_batches
+from training.prompts import prompt_ids
+from training.reading import Reading, common_start, read_packed, read_padded
+from training.student import Student
+from training.tasks import Request
+
+REQUESTS = [
+    Request(key=f"r{i}", question=f"{'Tom has 3 kites. ' * i}How many in {i} days?", cue="Compute.")
+    for i in range(7)
+]
+CONFIG = GenerateConfig(max_new_tokens=40)
+
+
+def test_rows_share_their_common_start() -> None:
+    assert common_start([[1, 2, 3], [1, 2, 4, 5], [1, 2]]) == [1, 2]
+    assert common_start([[1], [2]]) == []
+
+
+def test_a_text_does_not_hang_on_its_batch_mates(student: Student) -> None:
+    (batch,) = make_batches(student, REQUESTS, CONFIG)
+    together = decode(student, batch, CONFIG)
+    assert [decode(student, [item], CONFIG) for item in batch] == [[ids] for ids in together]
+
+
+def test_a_text_is_what_plain_transformers_writes_to_the_prompt_given_twice(
+    student: Student, tiny: Path, runtime: Runtime
+) -> None:
+    plain = AutoModelForCausalLM.from_pretrained(tiny, dtype=runtime.dtype, attn_implementation="eager")
+    (batch,) = make_batches(student, REQUESTS, CONFIG)
+    for item, ids in zip(batch, decode(student, batch, CONFIG), strict=True):
+        twice = torch.tensor([item.ids, item.ids])
+        texts = plain.generate(
+            twice,
+            attention_mask=torch.ones_like(twice),
+            do_sample=False,
+            max_new_tokens=CONFIG.max_new_tokens,
+        )
+        assert texts[0, len(item.ids) :].tolist() == ids
+
+
+def test_padded_and_packed_texts_are_the_same_but_for_rounding(exact: Student) -> None:
+    """Some models keep less than all positions, so that their texts cannot be packed."""
+    prompts = [prompt_ids(exact.tokenizer, request.question, request.cue) for request in REQUESTS]
+    cache = DynamicCache(config=exact.model.config)
+    with torch.inference_mode():
+        readings: list[Reading] = [
+            read_packed(exact, prompts, len(cache.layers)),
+            read_padded(exact, prompts, cache),
+        ]
+        for reading in readings:
+            for token in range(20):
+                reading.advance(exact, torch.full((len(prompts),), token))
+            reading.keep(torch.tensor([5, 0, 2]))
+            for token in range(20):
+                reading.advance(exact, torch.full((3,), token))
+    packed, padded = (reading.logits for reading in readings)
+    assert packed.shape == (3, exact.model.config.vocab_size)
+    assert torch.allclose(packed, padded, atol=1e-5)

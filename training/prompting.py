@@ -1,0 +1,42 @@
+"""How a student is to be asked by whoever has only its folder: turns, end marks, room for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from transformers import AutoConfig, GenerationConfig
+
+from training.config import GenerateConfig
+from training.generate import UNTAUGHT_TOKENS
+from training.prompts import prompt_turns
+from training.student import LOCAL, load_tokenizer, loading, stop_ids
+from training.tasks import Example, Prompting
+
+
+def how_to_ask(folder: Path, examples: Sequence[Example], config: GenerateConfig) -> Prompting:
+    """The examples as chats, and what else `generate` needs to answer as our exams have it answered."""
+    tokenizer = load_tokenizer(folder)
+    with loading(folder):
+        found = generation_config(folder)
+    pad = tokenizer.pad_token_id
+    return Prompting(
+        chats=tuple(
+            (
+                *prompt_turns(tokenizer, example.question, example.cue),
+                {"role": "assistant", "content": example.rationale},
+            )
+            for example in examples
+        ),
+        templated=bool(tokenizer.chat_template),
+        max_new_tokens=config.max_new_tokens or found.max_new_tokens or UNTAUGHT_TOKENS,
+        stop_ids=tuple(sorted(stop_ids(found, tokenizer))),
+        pad_id=tokenizer.eos_token_id if pad is None else pad,
+    )
+
+
+def generation_config(folder: Path) -> GenerationConfig:
+    """As the network would have it that is loaded from the folder."""
+    if (folder / "generation_config.json").is_file():
+        return GenerationConfig.from_pretrained(folder, local_files_only=True)
+    return GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder, **LOCAL))
