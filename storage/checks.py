@@ -68,6 +68,11 @@ _RULES = (
         "SELECT id, problem_id FROM contamination WHERE problem_id NOT IN (SELECT id FROM problems)",
     ),
     (
+        "rejections",
+        "its problem is not in the database",
+        "SELECT problem_id, '' FROM rejections WHERE problem_id NOT IN (SELECT id FROM problems)",
+    ),
+    (
         "problems",
         "its call {} is not in the database",
         "SELECT id, call_id FROM problems ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",

@@ -30,6 +30,7 @@ from storage.records import (
     Purpose,
     RationaleRecord,
     Record,
+    RejectionRecord,
     RoundRecord,
     RunRecord,
 )
@@ -181,6 +182,7 @@ class Store:
     def training_set(self, *, round: int, thoughts: Collection[str] | None = None) -> list[Lesson]:
         """Every accepted rationale of this round and of those kept before it, with its problem, by id.
 
+        Problems that a person had rejected by this round are left out.
         Only those in `thoughts`, where these are given. Several samples in one thought are several lessons.
         """
         with self._database.reading() as connection:
@@ -189,6 +191,7 @@ class Store:
                 RationaleRecord,
                 "WHERE reason = 'accepted' AND (round = $1 OR round < $1 AND round NOT IN "
                 "(SELECT round FROM decisions WHERE NOT kept)) "
+                "AND problem_id NOT IN (SELECT problem_id FROM rejections WHERE round <= $1) "
                 "AND ($2 IS NULL OR list_contains($2, thought)) ORDER BY id",
                 round,
                 None if thoughts is None else list(thoughts),
@@ -240,6 +243,10 @@ class Store:
 
     def decisions(self) -> list[DecisionRecord]:
         return self._select(DecisionRecord, "ORDER BY round")
+
+    def rejections(self) -> list[RejectionRecord]:
+        """The problems that a person does not want taught, by id."""
+        return self._select(RejectionRecord, "ORDER BY problem_id")
 
     def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:
         return self._select(EvaluationRecord, "WHERE $1 IS NULL OR round = $1 ORDER BY round, name", round)

@@ -115,7 +115,10 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int) -> RoundSummary:
     )
     accepted, failed = outcomes.pop("accepted", 0), outcomes.pop("call_failed", 0)
     bands = _counts(connection, "SELECT band, count(*) FROM probes WHERE round = ? GROUP BY band", number)
-    before = "FROM taught WHERE round < $1 AND round NOT IN (SELECT round FROM decisions WHERE NOT kept)"
+    before = (
+        "FROM taught WHERE round < $1 AND round NOT IN (SELECT round FROM decisions WHERE NOT kept) "
+        "AND problem_id NOT IN (SELECT problem_id FROM rejections WHERE round <= $1)"
+    )
     known = _number(connection, f"SELECT count(DISTINCT problem_id) {before}", number)
     added = _number(
         connection,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
+from errors import ProblemSetError
 from graph.examples import as_example
 from graph.state import Progress, RunContext, RunState, RunUpdate
 from settings import Settings
@@ -19,12 +20,17 @@ from training.worker import run_in_child
 def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     name = f"students/round-{state.round}"
+    lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
+    problems = len({lesson.problem.id for lesson in lessons})
+    if not problems:
+        raise ProblemSetError(
+            f"nothing is left to teach in round {state.round}: every problem was rejected; begin a new run"
+        )
     if all(record.round != state.round for record in context.store.rounds()):
-        lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
         examples = choose_examples(state, context.settings, lessons)
         result = _train(name, examples, state, context)
-        context.store.add([_record(name, len(examples), result, state)])
-    return {"student": name}
+        context.store.add([_record(name, problems, len(examples), result, state)])
+    return {"student": name, "problems": problems}
 
 
 def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesson]) -> tuple[Example, ...]:
@@ -64,11 +70,11 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
     return run_in_child(task, on_event, context.should_stop)
 
 
-def _record(name: str, examples: int, result: FineTuned, state: RunState) -> RoundRecord:
+def _record(name: str, problems: int, examples: int, result: FineTuned, state: RunState) -> RoundRecord:
     return RoundRecord(
         round=state.round,
         student=name,
-        problems=state.problems,
+        problems=problems,
         steps=result.steps,
         examples=examples,
         tokens=result.tokens,

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from graph.run import CHECKPOINTS, DATABASE
+from graph.open_run import CHECKPOINTS
+from graph.run import DATABASE
 from storage.database import log_of
 from tests.crash.lives import Nursery, Track
 

@@ -15,7 +15,8 @@ import pytest
 from commands.watching import ASKED_TO_STOP
 from errors import INTERRUPTED
 from graph.lock import LOCK, held
-from graph.run import CHECKPOINTS, DATABASE, open_store
+from graph.open_run import CHECKPOINTS
+from graph.run import DATABASE, open_store
 from storage.database import log_of
 from tests.crash.evidence import Evidence, Figures, compare
 from tests.crash.life import Act
