@@ -15,23 +15,24 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agents.thoughts import thought
 from agents.verifier import Verifier
-from errors import StoreError, UsageError, is_unicode
+from errors import StoreError, UsageError
 from graph import plan
 from graph.build import STEPS_PER_ROUND, build_run
 from graph.crew import Agents, assembled, check_roles, find_models, price_of
+from graph.heartbeat import heartbeat
 from graph.lock import cannot_write, held
 from graph.open_run import CHECKPOINTS, OpenRun
 from graph.plan import Preview
 from graph.state import UNWATCHED, Listener, RunContext, RunState
 from problems.split import prepare
 from settings import Settings
+from storage.folder import DATABASE, check_path, find_run, open_store
 from storage.records import RunRecord
 from storage.store import Store
 from training.tasks import DescribeTask
 from training.weights import EMBEDDED, student_path
 from training.worker import never, run_in_child
 
-DATABASE = "fdd.duckdb"
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
 
 
@@ -179,6 +180,7 @@ def _at_work(
         assembled(settings, agents, run=run.id, cache=cache, paid=store.paid()) as crew,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
+        heartbeat(listener, folder) as listener,
     ):
         context = RunContext(
             settings=settings,
@@ -201,30 +203,11 @@ def _at_work(
         )
 
 
-def check_path(folder: Path) -> None:
-    if not is_unicode(str(folder.absolute())):
-        raise UsageError(f"the run folder {str(folder)!r} has a path that is no UTF-8: take another name")
-
-
 def find_student(name: str, cache: Path, listener: Listener) -> Path:
     """As `student_path`, but it says so before it fetches something big."""
     if name in EMBEDDED and not (cache / name).is_dir():
         listener.noticed(f"Fetching {name} into {cache}, this once")
     return student_path(name, cache)
-
-
-def find_run(folder: Path) -> Path:
-    """The database of the run in this folder."""
-    check_path(folder)
-    if not (folder / DATABASE).is_file():
-        raise UsageError(
-            f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `python main.py --rounds N`"
-        )
-    return folder / DATABASE
-
-
-def open_store(folder: Path) -> Store:
-    return Store.open(find_run(folder))
 
 
 def describe_run(settings: Settings) -> RunRecord:

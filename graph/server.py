@@ -21,11 +21,12 @@ from langgraph.runtime import Runtime
 from langgraph.types import StreamWriter
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
+from domain import Progress
 from errors import FddError, StoppedError, UsageError, brief, one_line
 from graph.build import PHASES, wire
 from graph.journal import Node
 from graph.run import create, opened
-from graph.state import Listener, Progress, RunState, RunUpdate
+from graph.state import Listener, RunState, RunUpdate
 from settings import cache_folder, known_settings, load_settings
 
 T = TypeVar("T")

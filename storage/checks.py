@@ -73,6 +73,17 @@ _RULES = (
         "SELECT problem_id, '' FROM rejections WHERE problem_id NOT IN (SELECT id FROM problems)",
     ),
     (
+        "spans",
+        "what it is a part of, {}, is not in the database",
+        "SELECT id, parent FROM spans WHERE parent NOT IN (SELECT id FROM spans UNION SELECT id FROM stages)",
+    ),
+    (
+        "spans",
+        "its call {} is not in the database",
+        "SELECT spans.id, subject FROM spans ANTI JOIN calls ON subject = calls.id WHERE kind = 'call' "
+        "AND phase <> 'synthesize'",
+    ),
+    (
         "problems",
         "its call {} is not in the database",
         "SELECT id, call_id FROM problems ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",

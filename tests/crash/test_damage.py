@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from graph.open_run import CHECKPOINTS
-from graph.run import DATABASE
 from storage.database import log_of
+from storage.folder import DATABASE
 from tests.crash.lives import Nursery, Track
 
 FLIPS, CUTS = 12, 4

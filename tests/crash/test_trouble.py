@@ -16,8 +16,8 @@ from commands.watching import ASKED_TO_STOP
 from errors import INTERRUPTED
 from graph.lock import LOCK, held
 from graph.open_run import CHECKPOINTS
-from graph.run import DATABASE, open_store
 from storage.database import log_of
+from storage.folder import DATABASE, open_store
 from tests.crash.evidence import Evidence, Figures, compare
 from tests.crash.life import Act
 from tests.crash.lives import SYMBOLIC, Nursery, Track
