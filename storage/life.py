@@ -95,7 +95,7 @@ def _ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemRecord) ->
 
 
 def _taught(connection: duckdb.DuckDBPyConnection, problem_id: str) -> list[int]:
-    """Those since its first accepted rationale, up to its rejection; what an undone round brought, only that."""
+    """From its first accepted rationale to its rejection; what an undone round brought, trained only that."""
     rows = connection.execute(
         """
         SELECT DISTINCT rounds.round FROM rounds, taught LEFT JOIN rejections USING (problem_id)
