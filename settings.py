@@ -385,6 +385,11 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("FDD_CACHE") or f"{root}/feedback-driven-distillation").expanduser()
 
 
+def may_block(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether event loops of ours may be made to wait: `langgraph dev` forbids it, unless it is told not to."""
+    return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
+
+
 def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
     try:
         settings = dict(_flatten(tomllib.loads(file.read_text("utf-8"))))

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agents.thoughts import thought
@@ -87,14 +88,23 @@ def start(
     Raises `UsageError` for what the user can mend, `StoppedError` when `should_stop` said so, else
     `RunFailedError`.
     """
-    with _created(settings, folder, listener, cache):
-        try:
-            with _at_work(folder, listener, cache, agents, {}, should_stop) as run:
-                return run.finish()
-        except UsageError:
-            if not any(folder.glob("students/*")):
-                shutil.rmtree(folder)
-            raise
+    with (
+        _created(settings, folder, listener, cache),
+        discarding(folder),
+        _at_work(folder, listener, cache, agents, {}, should_stop) as run,
+    ):
+        return run.finish()
+
+
+@contextmanager
+def discarding(folder: Path) -> Iterator[None]:
+    """Removes the run folder, which this process holds, when wrong input ends it before any training."""
+    try:
+        yield
+    except UsageError:
+        if not any(folder.glob("students/*")):
+            shutil.rmtree(folder)
+        raise
 
 
 def preview(settings: Settings) -> Preview:
@@ -221,4 +231,4 @@ def describe_run(settings: Settings) -> RunRecord:
 def checkpointer(folder: Path) -> Iterator[SqliteSaver]:
     """The bookmark file of a run."""
     with closing(sqlite3.connect(folder / CHECKPOINTS, check_same_thread=False)) as connection:
-        yield SqliteSaver(connection)
+        yield SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=[RunState]))

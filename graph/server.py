@@ -25,9 +25,9 @@ from domain import Progress
 from errors import FddError, StoppedError, UsageError, brief, one_line
 from graph.build import PHASES, wire
 from graph.journal import Node
-from graph.run import create, opened
+from graph.run import create, discarding, opened
 from graph.state import Listener, RunState, RunUpdate
-from settings import cache_folder, known_settings, load_settings
+from settings import cache_folder, known_settings, load_settings, may_block
 
 T = TypeVar("T")
 
@@ -104,6 +104,11 @@ async def begin(state: Order, runtime: Runtime) -> Beginning:
 
 
 def _begin(order: Order, listener: Listener) -> Beginning:
+    if not may_block():
+        raise UsageError(
+            "start the server with `langgraph dev --allow-blocking`: agents have an event loop of their own, "
+            "in which they wait for files, and the server takes it for its own"
+        )
     try:
         checked = ORDER.validate_python(vars(order))
     except ValidationError as error:
@@ -127,7 +132,10 @@ def served(node: Node) -> ServedNode:
 
 def _work(node: Node, state: ServedState, listener: Listener, stop: Event) -> RunUpdate:
     folder = Path(state.run_dir)
-    with opened(folder, listener, cache=cache_folder(), should_stop=stop.is_set) as run:
+    with (
+        opened(folder, listener, cache=cache_folder(), should_stop=stop.is_set) as run,
+        discarding(folder),
+    ):
         return node(state, Runtime(context=run.context))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from langgraph.runtime import Runtime
 
 from domain import Progress
-from errors import ProblemSetError
+from errors import RunFailedError
 from graph.examples import as_example
 from graph.state import RunContext, RunState, RunUpdate
 from settings import Settings
@@ -24,7 +24,7 @@ def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
     problems = len({lesson.problem.id for lesson in lessons})
     if not problems:
-        raise ProblemSetError(
+        raise RunFailedError(
             f"nothing is left to teach in round {state.round}: every problem was rejected; begin a new run"
         )
     if all(record.round != state.round for record in context.store.rounds()):

@@ -11,7 +11,7 @@ import pytest
 from agents.synthesizer import SymbolicSynthesizer
 from agents.teacher import SymbolicTeacher
 from domain import Operator
-from errors import ProblemSetError, StoreError, UsageError
+from errors import RunFailedError, StoreError, UsageError
 from graph.crew import Agents
 from graph.open_run import CHECKPOINTS
 from graph.run import create, opened, resume
@@ -106,7 +106,7 @@ def test_what_cannot_be_meant_is_refused(folder: Path, cache: Path) -> None:
         for _ in run.stream(interrupt_after=["teach"]):
             pass
         run.reject({lesson.problem.id: "none at all" for lesson in run.store.training_set(round=0)})
-        with pytest.raises(ProblemSetError, match="every problem was rejected"):
+        with pytest.raises(RunFailedError, match="every problem was rejected"):
             run.finish()
 
 

@@ -1,0 +1,86 @@
+"""Runs a notebook in a kernel of this interpreter, in a folder of its own, offline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).parent.parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CELL_SECONDS = 600
+
+
+class ThisInterpreter(AsyncKernelManager):
+    """A kernel that no installed kernel specification can take the place of."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+
+def run(path: Path, folder: Path) -> NotebookNode:
+    """The notebook with new outputs; raises nbclient's `CellExecutionError` for a cell that does.
+
+    Only what cells show is new: no time and no name of the machine is kept.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    before = notebook.metadata
+    notebook.metadata = dict(before)
+    client = NotebookClient(
+        notebook,
+        km=ThisInterpreter(),
+        timeout=CELL_SECONDS,
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with environment(folder):
+        client.execute()
+    notebook.metadata = before
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = joined(cell.outputs)
+    return notebook
+
+
+def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The same, as if everything that was printed in one go had come in one piece."""
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        last = whole[-1] if whole else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            whole.append(output)
+    return whole
+
+
+@contextmanager
+def environment(folder: Path) -> Iterator[None]:
+    """What the kernel finds: our modules, no network, and no settings or history of the user's."""
+    changes = {
+        "PYTHONPATH": str(ROOT),
+        "HF_HUB_OFFLINE": "1",
+        "LANGSMITH_TRACING": "false",
+        "IPYTHONDIR": str(folder / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+    }
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
