@@ -386,7 +386,7 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def may_block(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether event loops of ours may be made to wait: `langgraph dev` forbids it, unless it is told not to."""
+    """Whether event loops of ours may wait for files: `langgraph dev` forbids it unless it is told not to."""
     return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
 
 

@@ -1,11 +1,8 @@
-"""Runs a notebook in a kernel of this interpreter, in a folder of its own, offline."""
+"""Runs a notebook in a kernel of this interpreter."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -43,8 +40,7 @@ def run(path: Path, folder: Path) -> NotebookNode:
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
-    with environment(folder):
-        client.execute()
+    client.execute()
     notebook.metadata = before
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -62,25 +58,3 @@ def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
         else:
             whole.append(output)
     return whole
-
-
-@contextmanager
-def environment(folder: Path) -> Iterator[None]:
-    """What the kernel finds: our modules, no network, and no settings or history of the user's."""
-    changes = {
-        "PYTHONPATH": str(ROOT),
-        "HF_HUB_OFFLINE": "1",
-        "LANGSMITH_TRACING": "false",
-        "IPYTHONDIR": str(folder / "ipython"),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-    }
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.notebooks.running import NOTEBOOKS, run
+from tests.notebooks.running import NOTEBOOKS, ROOT
 
 PLACE = re.compile(r"/(?:home|root|tmp|usr|work|Users|private|var|opt|mnt)/|[A-Za-z]:\\\\|0x[0-9a-f]{6,}")
 """Beginnings of paths of a machine, and addresses in its memory."""
@@ -58,7 +61,10 @@ def test_nothing_in_it_tells_of_a_machine_or_a_time(notebook: NotebookNode) -> N
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_and_shows_what_it_was_committed_with(path: Path, tmp_path: Path, cache: Path) -> None:
     """If what it shows was meant to change: `python -m tests.notebooks`, and look at it."""
-    del cache  # set in the environment, from where the kernel has it
-    committed = nbformat.read(path, as_version=4)
-    for before, after in zip(codes(committed), codes(run(path, tmp_path)), strict=True):
+    command = [sys.executable, "-m", "tests.notebooks", path.stem, "--into", str(tmp_path)]
+    environment = {**os.environ, "FDD_CACHE": str(cache)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    committed, new = (nbformat.read(each, as_version=4) for each in (path, tmp_path / path.name))
+    for before, after in zip(codes(committed), codes(new), strict=True):
         assert after.outputs == before.outputs, before.source
