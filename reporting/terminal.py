@@ -17,6 +17,6 @@ def shown(text: str, style: str = "") -> Text:
     return Text(printable(text), style)
 
 
-def block(text: str, style: str = "") -> Text:
-    """The same for a text of several lines."""
-    return Text("\n").join(shown(line, style) for line in text.splitlines())
+def block(text: str, style: str = "", *, inset: int = 0) -> Text:
+    """The same for a text of several lines, so many columns from the left."""
+    return Text("\n").join(shown(" " * inset + line.rstrip(), style) for line in text.splitlines())

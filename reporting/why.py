@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from reporting.terminal import block, shown
@@ -61,8 +60,8 @@ def _origin(life: Life) -> Iterator[RenderableType]:
         )
         where = f", template {problem.template}" if problem.template else ""
         yield shown(f"{problem.id}  {how}, round {problem.round}{where}")
-        yield _inset(block(problem.question))
-        yield _inset(shown(f"answer {problem.answer}", "bold"))
+        yield block(problem.question, inset=2)
+        yield shown(f"  answer {problem.answer}", "bold")
     for child in life.children:
         yield shown(f"-> {child.id}  {child.operator}, round {child.round}", "dim")
 
@@ -82,7 +81,7 @@ def _rationales(life: Life) -> Iterator[RenderableType]:
     calls = {call.id: call for call in life.calls}
     for rationale in life.rationales:
         yield _verdict(rationale)
-        yield _inset(block(rationale.text or rationale.detail))
+        yield block(rationale.text or rationale.detail, inset=2)
         call = calls.get(rationale.call_id or "")
         if call is not None:
             yield from _call(call, life.transcripts)
@@ -104,19 +103,17 @@ def _call(call: CallRecord, transcripts: dict[str, TranscriptRecord]) -> Iterato
     if transcript is None:
         return
     paid = f"${call.cost_usd:.4f}" if call.paid else "paid by another run"
-    yield _inset(
-        shown(
-            f"{call.model}: {call.status}, {call.prompt_tokens} + {call.completion_tokens} tokens, {paid}, "
-            f"{call.seconds:.3g} s",
-            "dim",
-        )
+    yield shown(
+        f"  {call.model}: {call.status}, {call.prompt_tokens} + {call.completion_tokens} tokens, {paid}, "
+        f"{call.seconds:.3g} s",
+        "dim",
     )
     messages = transcript.request["messages"]
     assert isinstance(messages, list)
     for message in messages:
         assert isinstance(message, dict)
-        yield _inset(block(f"[{message['role']}] {message['content']}", "dim"))
-    yield _inset(block(f"[reply] {transcript.reply}" if transcript.reply is not None else "[no reply]"))
+        yield block(f"[{message['role']}] {message['content']}", "dim", inset=4)
+    yield block("[no reply]" if transcript.reply is None else f"[reply] {transcript.reply}", inset=4)
 
 
 def _students(life: Life) -> Iterator[RenderableType]:
@@ -129,8 +126,8 @@ def _students(life: Life) -> Iterator[RenderableType]:
     for round, attempts in by_round.items():
         yield shown(_rate(round, attempts, probes.get(round)))
         for attempt in attempts:
-            yield _inset(_attempt(attempt))
-            yield _inset(block(attempt.text, "dim"), 4)
+            yield _attempt(attempt)
+            yield block(attempt.text, "dim", inset=4)
 
 
 def _rate(round: int, attempts: Sequence[AttemptRecord], probe: ProbeRecord | None) -> str:
@@ -147,18 +144,12 @@ def _rate(round: int, attempts: Sequence[AttemptRecord], probe: ProbeRecord | No
 
 def _attempt(attempt: AttemptRecord) -> Text:
     value = "" if attempt.value is None else f", its value is {attempt.value}"
-    text = f"{attempt.purpose} {attempt.thought}: {attempt.reason}{value}"
+    text = f"  {attempt.purpose} {attempt.thought}: {attempt.reason}{value}"
     return shown(text, "green" if attempt.reason.accepted else "red")
 
 
 def _taught(life: Life) -> Iterator[RenderableType]:
     rounds = ", ".join(map(str, life.taught))
-    yield shown(
-        f"\nIt trained the student of round {rounds}" if rounds else "\nIt trained no student", "bold"
-    )
+    yield Text(f"\nIt trained the student of round {rounds}" if rounds else "\nIt trained no student", "bold")
     for rejection in life.rejections:
         yield shown(f"A person rejected it before round {rejection.round}: {rejection.detail}", "red")
-
-
-def _inset(content: RenderableType, columns: int = 2) -> Padding:
-    return Padding(content, (0, 0, 0, columns))

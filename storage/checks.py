@@ -75,7 +75,8 @@ _RULES = (
     (
         "spans",
         "what it is a part of, {}, is not in the database",
-        "SELECT id, parent FROM spans WHERE parent NOT IN (SELECT id FROM spans UNION SELECT id FROM stages)",
+        "SELECT id, parent FROM spans WHERE parent <> 'round-' || round || '/' || phase "
+        "AND parent NOT IN (SELECT id FROM spans)",
     ),
     (
         "spans",

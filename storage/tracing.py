@@ -114,7 +114,7 @@ def is_finished(connection: duckdb.DuckDBPyConnection) -> bool:
 def select_news(
     connection: duckdb.DuckDBPyConnection, wanted: SpanFilter, since: Place, *, limit: int
 ) -> tuple[list[SpanRecord], Place]:
-    """What was stored after that place, in the order in which it was: phases that changed, then steps."""
+    """What was stored after that place: phases that changed, then steps in the order in which they began."""
     where, values = wanted.where()
     (event,) = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone() or (0,)
     phases = connection.execute(
@@ -128,5 +128,6 @@ def select_news(
     ).fetchall()
     (newest,) = connection.execute("SELECT coalesce(max(rowid), -1) FROM spans").fetchone() or (-1,)
     last = steps[-1][-1] if len(steps) == limit else newest
-    rows = [*phases, *(step[:-1] for step in steps)]
-    return [decode(SpanRecord, row) for row in rows], Place(event, last)
+    found = [decode(SpanRecord, row[:-1]) for row in steps]
+    found.sort(key=lambda span: (span.started, span.id))  # DuckDB puts the rows of one INSERT in any order
+    return [*(decode(SpanRecord, row) for row in phases), *found], Place(event, last)

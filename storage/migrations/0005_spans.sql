@@ -39,19 +39,19 @@ WITH sittings AS (
     SELECT round, phase, min(time) AS started, min(seq) AS seq,
            CASE last(kind ORDER BY seq) WHEN 'started' THEN 'running' ELSE last(kind ORDER BY seq) END AS status,
            coalesce(sum(epoch(next_time) - epoch(time))
-                    FILTER (kind = 'started' AND next_kind <> 'started'), 0) AS seconds
+                    FILTER (kind = 'started' AND next_kind <> 'started'), 0)::DOUBLE AS seconds
     FROM sittings
     GROUP BY round, phase
 )
 SELECT 'round-' || round || '/' || phase AS id, 'round-' || round AS parent, 'phase' AS kind, phase AS name,
-       round, phase, NULL::VARCHAR AS problem_id, '' AS agent, status, '' AS subject, 0.0 AS cost_usd, started,
+       round, phase, NULL::VARCHAR AS problem_id, '' AS agent, status, '' AS subject, 0::DOUBLE AS cost_usd, started,
        seconds, seq
 FROM phases
 UNION ALL
 SELECT 'round-' || round, 'run', 'round', 'round ' || round, round, '', NULL, '', last(status ORDER BY seq), '',
-       0.0, min(started), sum(seconds), min(seq)
+       0, min(started), sum(seconds), min(seq)
 FROM phases GROUP BY round
 UNION ALL
-SELECT 'run', '', 'run', (SELECT id FROM runs), -1, '', NULL, '', last(status ORDER BY seq), '', 0.0,
+SELECT 'run', '', 'run', (SELECT id FROM runs), -1, '', NULL, '', last(status ORDER BY seq), '', 0,
        min(started), sum(seconds), 0
 FROM phases;
