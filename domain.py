@@ -83,6 +83,8 @@ class Reason(StrEnum):
     """Too few of the independent solutions of a written problem come to the same answer."""
     DISPUTED = "disputed"
     """The independent solutions agree on another answer than the one that was written with the problem."""
+    REJECTED = "rejected"
+    """A person has looked at the problem and does not want it taught."""
 
     @property
     def accepted(self) -> bool:

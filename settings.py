@@ -424,6 +424,11 @@ def _can_be_split(url: str) -> bool:
         return False
 
 
+def may_block(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether event loops of ours may wait for files: `langgraph dev` forbids it unless it is told not to."""
+    return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
+
+
 def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
     try:
         settings = dict(_flatten(tomllib.loads(file.read_text("utf-8"))))
@@ -431,12 +436,15 @@ def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
         raise UsageError(f"cannot read settings file {str(file)!r}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"settings file {str(file)!r} is not TOML that can be read: {error}") from None
+    yield from known_settings(settings, repr(str(file)))
+
+
+def known_settings(table: Mapping[str, object], where: str) -> Iterator[tuple[str, object]]:
+    """Settings by their keys, `problems.limit`, of tables in tables; UsageError for an unknown one."""
     known = {option.key for option in OPTIONS}
-    for key, value in settings.items():
+    for key, value in _flatten(table):
         if key not in known:
-            raise UsageError(
-                f"unknown setting {brief(key)} in {str(file)!r}: known are {', '.join(sorted(known))}"
-            )
+            raise UsageError(f"unknown setting {brief(key)} in {where}: known are {', '.join(sorted(known))}")
         yield key, value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.typing import ContextT, InputT, OutputT, StateT
 
 from graph.journal import logged
 from graph.nodes.evaluate import baseline, evaluate
@@ -16,6 +17,23 @@ from graph.nodes.seed import seed
 from graph.nodes.synthesize import synthesize
 from graph.nodes.teach import teach
 from graph.state import RunContext, RunState
+
+PHASES = {
+    node.__name__: logged(node)
+    for node in (
+        seed,
+        teach,
+        baseline,
+        practise,
+        probe_children,
+        fine_tune,
+        evaluate,
+        probe,
+        synthesize,
+        report,
+    )
+}
+"""The nodes of the outer graph, by name."""
 
 STEPS_PER_ROUND = 7
 """Nodes that one round passes through, for LangGraph's recursion limit."""
@@ -31,27 +49,25 @@ def is_last(state: RunState) -> Literal["again", "done"]:
 
 def build_run() -> StateGraph[RunState, RunContext, RunState, RunState]:
     """The outer graph, not compiled: a checkpointer is the caller's choice."""
-    return (
-        StateGraph(RunState, context_schema=RunContext)
-        .add_node("seed", logged(seed))
-        .add_node("teach", logged(teach))
-        .add_node("baseline", logged(baseline))
-        .add_node("practise", logged(practise))
-        .add_node("probe_children", logged(probe_children))
-        .add_node("fine_tune", logged(fine_tune))
-        .add_node("evaluate", logged(evaluate))
-        .add_node("probe", logged(probe))
-        .add_node("synthesize", logged(synthesize))
-        .add_node("report", logged(report))
-        .add_edge(START, "seed")
-        .add_edge("seed", "teach")
-        .add_conditional_edges("teach", is_first, {"first": "baseline", "later": "practise"})
-        .add_edge("baseline", "fine_tune")
-        .add_edge("practise", "probe_children")
-        .add_edge("probe_children", "fine_tune")
-        .add_edge("fine_tune", "evaluate")
-        .add_conditional_edges("evaluate", is_last, {"again": "probe", "done": "report"})
-        .add_edge("probe", "synthesize")
-        .add_edge("synthesize", "teach")
-        .add_edge("report", END)
-    )
+    graph = StateGraph(RunState, context_schema=RunContext)
+    for name, phase in PHASES.items():
+        graph.add_node(name, phase)
+    wire(graph)
+    return graph.add_edge(START, "seed")
+
+
+def wire(graph: StateGraph[StateT, ContextT, InputT, OutputT]) -> None:
+    """Say which phase follows which; how the first one is come to is left open."""
+    graph.add_conditional_edges("teach", is_first, {"first": "baseline", "later": "practise"})
+    graph.add_conditional_edges("evaluate", is_last, {"again": "probe", "done": "report"})
+    for before, after in (
+        ("seed", "teach"),
+        ("baseline", "fine_tune"),
+        ("practise", "probe_children"),
+        ("probe_children", "fine_tune"),
+        ("fine_tune", "evaluate"),
+        ("probe", "synthesize"),
+        ("synthesize", "teach"),
+        ("report", END),
+    ):
+        graph.add_edge(before, after)

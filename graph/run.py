@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 
-from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agents.thoughts import thought
@@ -22,8 +22,9 @@ from graph.build import STEPS_PER_ROUND, build_run
 from graph.crew import Agents, assembled, check_roles, find_models, price_of
 from graph.heartbeat import heartbeat
 from graph.lock import cannot_write, held
+from graph.open_run import CHECKPOINTS, OpenRun
 from graph.plan import Preview
-from graph.state import Listener, RunContext, RunState
+from graph.state import UNWATCHED, Listener, RunContext, RunState
 from graph.telemetry import telemetry
 from problems.split import prepare
 from settings import Settings
@@ -35,11 +36,43 @@ from training.tasks import DescribeTask
 from training.weights import EMBEDDED, student_path
 from training.worker import never, run_in_child
 
-CHECKPOINTS = "checkpoints.sqlite"
-DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-UNREADABLE = (sqlite3.Error, ValueError, TypeError, LookupError, NotImplementedError)
-"""What a damaged bookmark leads to, in SQLite or when its content is decoded."""
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
+
+
+def create(settings: Settings, folder: Path, listener: Listener = UNWATCHED, *, cache: Path) -> None:
+    """A new folder with a run in it that has not begun: `opened` goes on from there.
+
+    Raises `UsageError` for settings that cannot work, as far as that can be said beforehand, and leaves
+    nothing then.
+    """
+    with _created(settings, folder, listener, cache):
+        pass
+
+
+@contextmanager
+def opened(
+    folder: Path,
+    listener: Listener = UNWATCHED,
+    *,
+    cache: Path,
+    agents: Agents | None = None,
+    limits: Mapping[str, object] = MappingProxyType({}),
+    should_stop: Callable[[], bool] = never,
+) -> Iterator[OpenRun]:
+    """The run in this folder, which no other process may carry on until the block ends.
+
+        create(load_settings({"rounds": 1, "student": "tiny"}), folder, cache=cache_folder())
+        with opened(folder, cache=cache_folder()) as run:
+            for phase, update in run.stream(interrupt_after=["teach"]):
+                print(phase, update)
+
+    `agents` take the place of those that the settings name, and `limits` are settings that are to be
+    different from now on, by their keys: `{"calls.max_cost": 5}`. Everything blocks, and may do so in a
+    running event loop too.
+    """
+    find_run(folder)
+    with held(folder), _at_work(folder, listener, cache, agents, limits, should_stop) as run:
+        yield run
 
 
 def start(
@@ -51,12 +84,44 @@ def start(
     agents: Agents | None = None,
     should_stop: Callable[[], bool] = never,
 ) -> RunState:
-    """Run from the beginning in a new folder, which is removed again when the settings turn out not to work
-    before the first student is trained.
+    """Run from the beginning to the end in a new folder, which is removed again when the settings turn out
+    not to work before the first student is trained.
 
     Raises `UsageError` for what the user can mend, `StoppedError` when `should_stop` said so, else
     `RunFailedError`.
     """
+    with (
+        _created(settings, folder, listener, cache),
+        discarding(folder),
+        _at_work(folder, listener, cache, agents, {}, should_stop) as run,
+    ):
+        return run.finish()
+
+
+@contextmanager
+def discarding(folder: Path) -> Iterator[None]:
+    """Removes the run folder, which this process holds, when wrong input ends it before any training."""
+    try:
+        yield
+    except UsageError:
+        if not any(folder.glob("students/*")):
+            shutil.rmtree(folder)
+        raise
+
+
+def preview(settings: Settings) -> Preview:
+    """What `start` would do with these settings; asks nobody and writes nothing."""
+    for name in settings.thoughts:
+        thought(name)
+    check_roles(settings.roles())
+    device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
+    settings = settings.sized_for(device.kind)
+    return plan.preview(settings, prepare(settings.problems))
+
+
+@contextmanager
+def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) -> Iterator[None]:
+    """Everything that can be found wrong beforehand is; then a folder with an empty run, held."""
     check_path(folder)
     if folder.exists():
         raise UsageError(
@@ -73,22 +138,7 @@ def start(
         find_student(student, cache, listener)
     listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
     with new_run(folder, settings):
-        try:
-            return proceed(folder, listener, cache=cache, agents=agents, limits={}, should_stop=should_stop)
-        except UsageError:
-            if not any(folder.glob("students/*")):
-                shutil.rmtree(folder)
-            raise
-
-
-def preview(settings: Settings) -> Preview:
-    """What `start` would do with these settings; asks nobody and writes nothing."""
-    for name in settings.thoughts:
-        thought(name)
-    check_roles(settings.roles())
-    device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
-    settings = settings.sized_for(device.kind)
-    return plan.preview(settings, prepare(settings.problems))
+        yield
 
 
 @contextmanager
@@ -120,25 +170,21 @@ def resume(
     limits: Mapping[str, object] = MappingProxyType({}),
     should_stop: Callable[[], bool] = never,
 ) -> RunState:
-    """Go on where the run in this folder was interrupted; a finished run is left as it is.
-
-    `limits` are settings that are to be different from now on, by their keys: `{"calls.max_cost": 5}`.
-    """
-    find_run(folder)
-    with held(folder):
-        return proceed(folder, listener, cache=cache, agents=agents, limits=limits, should_stop=should_stop)
+    """Go on to the end where the run in this folder was interrupted; a finished run is left as it is."""
+    with opened(folder, listener, cache=cache, agents=agents, limits=limits, should_stop=should_stop) as run:
+        return run.finish()
 
 
-def proceed(
+@contextmanager
+def _at_work(
     folder: Path,
     listener: Listener,
-    *,
     cache: Path,
     agents: Agents | None,
     limits: Mapping[str, object],
     should_stop: Callable[[], bool],
-) -> RunState:
-    """Run the graph from its bookmark to the end."""
+) -> Iterator[OpenRun]:
+    """The run in a folder that this process holds, with everything that it works with."""
     store = open_store(folder)
     run = store.run()
     settings = Settings.from_json(run.settings).with_limits(limits)
@@ -160,23 +206,14 @@ def proceed(
             listener=listener,
             should_stop=should_stop,
         )
-        graph = build_run().compile(checkpointer=saver)
-        config: RunnableConfig = {
-            "configurable": {"thread_id": run.id},
-            "recursion_limit": STEPS_PER_ROUND * (settings.rounds + 2),
-        }
-        try:
-            bookmark = graph.get_state(config).metadata or {}
-        except UNREADABLE as error:
-            raise explain(error, folder) from error
-        # Before the first step there are bookmarks of the input, from which LangGraph cannot go on.
-        begun = bookmark.get("source") == "loop"
-        state = None if begun else RunState(run=run.id, rounds=settings.rounds)
-        try:
-            result = graph.invoke(state, config, context=context, version="v2", durability="sync")
-        except (OSError, sqlite3.Error) as error:
-            raise explain(error, folder) from error
-    return result.value
+        yield OpenRun(
+            graph=build_run().compile(checkpointer=saver),
+            config={
+                "configurable": {"thread_id": run.id},
+                "recursion_limit": STEPS_PER_ROUND * (settings.rounds + 2),
+            },
+            context=context,
+        )
 
 
 def find_student(name: str, cache: Path, listener: Listener) -> Path:
@@ -184,17 +221,6 @@ def find_student(name: str, cache: Path, listener: Listener) -> Path:
     if name in EMBEDDED and not (cache / name).is_dir():
         listener.noticed(f"Fetching {name} into {cache}, this once")
     return student_path(name, cache)
-
-
-def explain(error: Exception, folder: Path) -> StoreError:
-    """What is wrong with the bookmark or another file of the folder."""
-    name = getattr(error, "sqlite_errorname", "")
-    if isinstance(error, OSError | sqlite3.Error) and not name.startswith(DAMAGED):
-        return cannot_write(folder, error)
-    return StoreError(
-        f"the bookmark {str(folder / CHECKPOINTS)!r} is damaged ({error}): delete it and resume; the run "
-        "finds its way by the database, and nothing is lost"
-    )
 
 
 def is_finished(summary: Summary) -> bool:
@@ -213,4 +239,4 @@ def describe_run(settings: Settings) -> RunRecord:
 def checkpointer(folder: Path) -> Iterator[SqliteSaver]:
     """The bookmark file of a run."""
     with closing(sqlite3.connect(folder / CHECKPOINTS, check_same_thread=False)) as connection:
-        yield SqliteSaver(connection)
+        yield SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=[RunState]))

@@ -70,6 +70,19 @@ class Listener(Protocol):
         ...
 
 
+class Unwatched:
+    """A listener to whom everything is one."""
+
+    def advanced(self, progress: Progress) -> None: ...
+
+    def evaluated(self, round: int) -> None: ...
+
+    def noticed(self, text: str) -> None: ...
+
+
+UNWATCHED = Unwatched()
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunContext:
     """What a run works with: settings, the store and the agents."""

@@ -41,6 +41,7 @@ def as_json(life: Life) -> dict[str, Json]:
         "probes": rows(life.probes),
         "attempts": rows(life.attempts),
         "taught": list(life.taught),
+        "rejections": rows(life.rejections),
     }
 
 
@@ -150,3 +151,5 @@ def _attempt(attempt: AttemptRecord) -> Text:
 def _taught(life: Life) -> Iterator[RenderableType]:
     rounds = ", ".join(map(str, life.taught))
     yield Text(f"\nIt trained the student of round {rounds}" if rounds else "\nIt trained no student", "bold")
+    for rejection in life.rejections:
+        yield shown(f"A person rejected it before round {rejection.round}: {rejection.detail}", "red")

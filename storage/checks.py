@@ -68,6 +68,11 @@ _RULES = (
         "SELECT id, problem_id FROM contamination WHERE problem_id NOT IN (SELECT id FROM problems)",
     ),
     (
+        "rejections",
+        "its problem is not in the database",
+        "SELECT problem_id, '' FROM rejections WHERE problem_id NOT IN (SELECT id FROM problems)",
+    ),
+    (
         "spans",
         "what it is a part of, {}, is not in the database",
         "SELECT id, parent FROM spans WHERE parent <> 'round-' || round || '/' || phase "

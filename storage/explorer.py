@@ -107,7 +107,7 @@ class SpanFacets:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Exchange:
+class CallDetails:
     """A call with what was given to the agent and what came of it."""
 
     call: CallRecord
@@ -251,14 +251,14 @@ def _reasons(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[
     return {problem_id: tuple(reasons) for problem_id, reasons in rows}
 
 
-def select_exchange(connection: duckdb.DuckDBPyConnection, call_id: str) -> Exchange | None:
+def select_exchange(connection: duckdb.DuckDBPyConnection, call_id: str) -> CallDetails | None:
     calls = select(connection, CallRecord, "WHERE id = ?", call_id)
     if not calls:
         return None
     [call] = calls
     transcripts = select(connection, TranscriptRecord, "WHERE call_id = ?", call_id)
     problems = select(connection, ProblemRecord, "WHERE id = ?", call.problem_id)
-    return Exchange(
+    return CallDetails(
         call=call,
         transcript=transcripts[0] if transcripts else None,
         problem=problems[0] if problems else None,

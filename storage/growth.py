@@ -16,8 +16,9 @@ WITH lessons AS (SELECT DISTINCT round, problem_id FROM taught),
      )
 """
 _KEPT = f"""{_LESSONS}
-SELECT first, operator, count(*) FROM firsts LEFT JOIN problems ON id = problem_id
-GROUP BY first, operator
+SELECT first, operator, rejections.round, count(*)
+FROM firsts LEFT JOIN problems ON id = problem_id LEFT JOIN rejections USING (problem_id)
+GROUP BY ALL
 """
 _NEW = f"""{_LESSONS}
 SELECT lessons.round, operator, count(*)
@@ -31,16 +32,17 @@ GROUP BY lessons.round, operator
 class Growth:
     """Problems by the round that first taught them and their operator, which is None for seeds."""
 
-    kept: Counter[tuple[int, str | None]]
-    """Of rounds that were kept alone: what they bring stays in the set."""
+    kept: Counter[tuple[int, str | None, int | None]]
+    """Of rounds that were kept alone: what they bring stays in the set, or until the round that is named last,
+    in which a person rejected it."""
     new: Counter[tuple[int, str | None]]
     """Of every round: what no round kept before it had taught."""
 
     def before(self, round: int) -> Counter[str | None]:
         """What the rounds kept before this one leave to it, by operator."""
         found = Counter[str | None]()
-        for (first, operator), problems in self.kept.items():
-            if first < round:
+        for (first, operator, rejected), problems in self.kept.items():
+            if first < round and (rejected is None or rejected > round):
                 found[operator] += problems
         return found
 
@@ -50,8 +52,6 @@ class Growth:
 
 
 def grow(connection: duckdb.DuckDBPyConnection) -> Growth:
-    kept, new = (
-        Counter({(round, operator): n for round, operator, n in connection.execute(query).fetchall()})
-        for query in (_KEPT, _NEW)
-    )
-    return Growth(kept, new)
+    kept = {tuple(key): n for *key, n in connection.execute(_KEPT).fetchall()}
+    new = {tuple(key): n for *key, n in connection.execute(_NEW).fetchall()}
+    return Growth(Counter(kept), Counter(new))

@@ -12,6 +12,7 @@ from storage.records import (
     ProbeRecord,
     ProblemRecord,
     RationaleRecord,
+    RejectionRecord,
     TranscriptRecord,
 )
 from storage.rows import select
@@ -36,6 +37,8 @@ class Life:
     """By round, purpose, thought and sample."""
     taught: list[int]
     """Rounds whose student was trained on it."""
+    rejections: list[RejectionRecord]
+    """At most one: by a person who does not want it taught."""
 
 
 def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life | None:
@@ -68,6 +71,7 @@ def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life 
             connection, AttemptRecord, f"{by_problem} round, purpose, thought, sample, id", problem_id
         ),
         taught=_taught(connection, problem_id),
+        rejections=select(connection, RejectionRecord, "WHERE problem_id = ?", problem_id),
     )
 
 
@@ -92,11 +96,11 @@ def select_ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemReco
 
 
 def _taught(connection: duckdb.DuckDBPyConnection, problem_id: str) -> list[int]:
-    """Those since its first accepted rationale; what an undone round brought, trained that round only."""
+    """From its first accepted rationale to its rejection; what an undone round brought, trained only that."""
     rows = connection.execute(
         """
-        SELECT DISTINCT rounds.round FROM rounds, taught
-        WHERE problem_id = ? AND (
+        SELECT DISTINCT rounds.round FROM rounds, taught LEFT JOIN rejections USING (problem_id)
+        WHERE problem_id = ? AND coalesce(rounds.round < rejections.round, true) AND (
             taught.round = rounds.round
             OR taught.round < rounds.round
             AND taught.round NOT IN (SELECT round FROM decisions WHERE NOT kept)

@@ -324,6 +324,20 @@ class ContaminationRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RejectionRecord(Record):
+    """A problem that a person does not want taught."""
+
+    table: ClassVar[str] = "rejections"
+    key: ClassVar[tuple[str, ...]] = ("problem_id",)
+
+    problem_id: str
+    round: int
+    """The first round in whose training set it is not."""
+    detail: str
+    """Why, in the person's words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EventRecord(Record):
     """Something that happened, in the order of `seq`; written by `Store.log`."""
 
@@ -352,6 +366,7 @@ HASHED_RECORDS: tuple[type[Record], ...] = (
     SpanRecord,
     TranscriptRecord,
     ContaminationRecord,
+    RejectionRecord,
 )
 """Every record whose table has a content hash: all but events, whose order is their content."""
 

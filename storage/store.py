@@ -19,8 +19,8 @@ from storage.codec import R, Value, columns, encode, row_hash
 from storage.database import LOCK_PATIENCE, Database, log_of
 from storage.evidence import Evidence, gather
 from storage.explorer import (
+    CallDetails,
     EvaluationItems,
-    Exchange,
     ProblemFacets,
     ProblemPage,
     ProblemSearch,
@@ -45,6 +45,7 @@ from storage.records import (
     Purpose,
     RationaleRecord,
     Record,
+    RejectionRecord,
     RoundRecord,
     RunRecord,
     SpanRecord,
@@ -210,6 +211,7 @@ class Store:
     def training_set(self, *, round: int, thoughts: Collection[str] | None = None) -> list[Lesson]:
         """Every accepted rationale of this round and of those kept before it, with its problem, by id.
 
+        Problems that a person had rejected by this round are left out.
         Only those in `thoughts`, where these are given. Several samples in one thought are several lessons.
         """
         with self._database.reading() as connection:
@@ -218,6 +220,7 @@ class Store:
                 RationaleRecord,
                 "WHERE reason = 'accepted' AND (round = $1 OR round < $1 AND round NOT IN "
                 "(SELECT round FROM decisions WHERE NOT kept)) "
+                "AND problem_id NOT IN (SELECT problem_id FROM rejections WHERE round <= $1) "
                 "AND ($2 IS NULL OR list_contains($2, thought)) ORDER BY id",
                 round,
                 None if thoughts is None else list(thoughts),
@@ -269,6 +272,10 @@ class Store:
 
     def decisions(self) -> list[DecisionRecord]:
         return self._select(DecisionRecord, "ORDER BY round")
+
+    def rejections(self) -> list[RejectionRecord]:
+        """The problems that a person does not want taught, by id."""
+        return self._select(RejectionRecord, "ORDER BY problem_id")
 
     def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:
         return self._select(EvaluationRecord, "WHERE $1 IS NULL OR round = $1 ORDER BY round, name", round)
@@ -384,7 +391,7 @@ class Store:
         with self._database.reading() as connection:
             return select_spans(connection, wanted, limit=limit, offset=offset), span_facets(connection)
 
-    def exchange(self, call_id: str) -> Exchange | None:
+    def exchange(self, call_id: str) -> CallDetails | None:
         """A call with all that was given to the agent and all that came of it."""
         with self._database.reading() as connection:
             return select_exchange(connection, call_id)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from langgraph.runtime import Runtime
 
 from domain import Progress
+from errors import RunFailedError
 from graph.examples import as_example
 from graph.state import RunContext, RunState, RunUpdate
 from settings import Settings
@@ -20,12 +21,17 @@ from training.worker import run_in_child
 def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     name = f"students/round-{state.round}"
+    lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
+    problems = len({lesson.problem.id for lesson in lessons})
+    if not problems:
+        raise RunFailedError(
+            f"nothing is left to teach in round {state.round}: every problem was rejected; begin a new run"
+        )
     if all(record.round != state.round for record in context.store.rounds()):
-        lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
         examples = choose_examples(state, context.settings, lessons)
         result = _train(name, examples, state, context)
-        context.store.add([_record(name, len(examples), result, state)])
-    return {"student": name}
+        context.store.add([_record(name, problems, len(examples), result, state)])
+    return {"student": name, "problems": problems}
 
 
 def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesson]) -> tuple[Example, ...]:
@@ -65,11 +71,11 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
     return run_in_child(task, on_event, context.should_stop)
 
 
-def _record(name: str, examples: int, result: FineTuned, state: RunState) -> RoundRecord:
+def _record(name: str, problems: int, examples: int, result: FineTuned, state: RunState) -> RoundRecord:
     return RoundRecord(
         round=state.round,
         student=name,
-        problems=state.problems,
+        problems=problems,
         steps=result.steps,
         examples=examples,
         tokens=result.tokens,

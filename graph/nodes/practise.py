@@ -54,7 +54,9 @@ def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]
     ]
     certain = {lesson.problem.id for lesson in taught}
     explained = {lesson.problem.id for lesson in taught if lesson.rationale.thought == settings.thoughts[0]}
-    left_out = explained if settings.self_samples_where == "missing" else set()
+    left_out = {rejection.problem_id for rejection in store.rejections()}
+    if settings.self_samples_where == "missing":
+        left_out |= explained
     return [
         problem
         for problem in store.problems(splits=TAUGHT_SPLITS)

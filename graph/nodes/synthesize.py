@@ -105,7 +105,11 @@ async def _write_children(
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
-    """What this round's student was probed on, and this round's children, by their latest band."""
+    """What this round's student was probed on, and this round's children, by their latest band.
+
+    What a person rejected is no parent.
+    """
+    rejected = {rejection.problem_id for rejection in context.store.rejections()}
     latest = {
         probe.problem_id: probe
         for round in (state.round - 1, state.round)
@@ -116,7 +120,7 @@ def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[Probl
         held_back = problem.parent is None and problem.round == state.round + 1
         new_child = problem.parent is not None and problem.round == state.round
         again = problem.round <= state.round and probe is not None and probe.round == state.round
-        if probe is not None and (held_back or new_child or again):
+        if probe is not None and problem.id not in rejected and (held_back or new_child or again):
             yield problem, probe.band
 
 

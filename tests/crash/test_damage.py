@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from graph.run import CHECKPOINTS
+from graph.open_run import CHECKPOINTS
 from storage.database import log_of
 from storage.folder import DATABASE
 from tests.crash.lives import Nursery, Track

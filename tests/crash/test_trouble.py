@@ -15,7 +15,7 @@ import pytest
 from commands.watching import ASKED_TO_STOP
 from errors import INTERRUPTED
 from graph.lock import LOCK, held
-from graph.run import CHECKPOINTS
+from graph.open_run import CHECKPOINTS
 from storage.database import log_of
 from storage.folder import DATABASE, open_store
 from tests.crash.evidence import Evidence, Figures, compare
