@@ -16,14 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from domain import Progress as PhaseProgress
 from errors import printable
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
-from graph.run import DATABASE, open_store
 from graph.state import UNTAUGHT
-from graph.state import Progress as PhaseProgress
+from reporting.terminal import shown
 from settings import Settings
+from storage.folder import DATABASE, open_store
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 
@@ -41,15 +42,6 @@ PHASES = {
 }
 LINE_EVERY_SECONDS = 30.0
 """Where the output is no terminal, a phase that takes long says how far it is this often."""
-
-
-def terminal(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
-
-
-def shown(text: str) -> Text:
-    """Text from outside as a line: rich reads no markup in it, the terminal no escapes."""
-    return Text(printable(text))
 
 
 class RunView:

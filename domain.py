@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
+from time import perf_counter
 
 MAX_TEXT = 10_000
 """Characters of a question, and of its worked solution; no word problem needs a tenth of it."""
@@ -138,6 +139,24 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """When something was begun, and how many seconds it took."""
+
+    started: datetime
+    seconds: float
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._started, self._clock = datetime.now(UTC), perf_counter()
+
+    def read(self) -> Timing:
+        return Timing(started=self._started, seconds=perf_counter() - self._clock)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What the verifier found in one text."""
 
@@ -146,6 +165,8 @@ class Verdict:
     """The value computed from the text; None where there is none."""
     detail: str = ""
     """What went wrong, in one line."""
+    timing: Timing | None = field(default=None, compare=False)
+    """Of the judging; None where nothing was read or run."""
 
     @property
     def accepted(self) -> bool:
@@ -245,3 +266,15 @@ def shares_templates(template: str, evaluation: str) -> bool:
     Only exact copies of such a problem are kept out of the training set.
     """
     return bool(template) and evaluation in ("dev", "in-domain")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """A phase has come so far."""
+
+    round: int
+    phase: str
+    done: int
+    total: int
+    note: str = ""
+    """What the count cannot say: a loss, an accuracy so far."""

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from errors import INTERRUPTED, FddError, StoppedError, UsageError, one_line
 
-COMMANDS = ("resume", "evaluate", "report", "export", "verify", "doctor")
+COMMANDS = ("resume", "evaluate", "report", "trace", "why", "export", "verify", "doctor")
 
 
 class Parser(ArgumentParser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
@@ -15,7 +15,7 @@ from agents.sandbox import LimitedSandbox
 from agents.symbolic.numbers import write_plain
 from agents.thoughts.base import Outcome
 from agents.values import MAX_DIGITS
-from domain import Problem, Reason, Verdict
+from domain import Problem, Reason, Stopwatch, Verdict
 
 MAX_TEXT = 20_000
 """Characters; longer texts are refused unread."""
@@ -82,11 +82,12 @@ class Verifier:
             return UNFINISHED
         if len(text) > MAX_TEXT or LONG_NUMBER.search(text):
             return TOO_LONG
+        watch = Stopwatch()
         try:
-            outcome = thoughts.thought(thought).outcome(text, self._sandbox)
+            verdict = compare(thoughts.thought(thought).outcome(text, self._sandbox), answer)
         except RecursionError:
-            return TOO_DEEP
-        return compare(outcome, answer)
+            verdict = TOO_DEEP
+        return replace(verdict, timing=watch.read())
 
     def judge_many(self, submissions: Iterable[Submission]) -> list[Verdict]:
         """A verdict for each, in the same order; several workers share the work."""

@@ -24,12 +24,13 @@ from agents.evaluator import wilson
 from agents.symbolic.derivation import Derivation
 from agents.symbolic.parse import derive
 from agents.thoughts import thought
-from console import RunView, terminal
+from console import RunView
 from domain import Interval
 from graph.score import score
 from problems.config import ProblemSettings
 from problems.contamination import GSM_SYMBOLIC
 from problems.split import prepare
+from reporting.terminal import terminal
 from settings import PolicyName, cache_folder
 from training.config import FineTuneConfig
 from training.tasks import Event, Example, FineTuneTask

@@ -6,6 +6,9 @@ import json
 from argparse import ArgumentParser
 from pathlib import Path
 
+from errors import UsageError
+from storage.store import Store
+
 
 def add_folder(parser: ArgumentParser) -> None:
     parser.add_argument("run_dir", type=Path, metavar="DIR", help="folder of the run")
@@ -17,3 +20,16 @@ def add_json(parser: ArgumentParser) -> None:
 
 def print_json(value: object) -> None:
     print(json.dumps(value, indent=2))
+
+
+def find_problem(store: Store, beginning: str) -> str:
+    """The id of the one problem whose id begins so."""
+    found = store.find_problems(beginning)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{beginning!r} is the beginning of several ids: give more of {', '.join(found)}")
+    raise UsageError(
+        f"no problem of this run has an id that begins with {beginning!r}: see the column `id` of the table "
+        "`problems`, or `python main.py trace DIR --kind problem`"
+    )

@@ -17,8 +17,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def doctor(given: Namespace) -> int:
-    from console import show_checks, terminal
+    from console import show_checks
     from graph.doctor import examine
+    from reporting.terminal import terminal
 
     checks = examine(cache_folder(), Path.cwd())
     if given.json:

@@ -34,8 +34,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def evaluate(given: Namespace) -> int:
-    from console import RunView, show_evaluations, terminal
+    from console import RunView, show_evaluations
     from graph.score import score
+    from reporting.terminal import terminal
 
     console = terminal(stderr=given.json)
     policy = {key: value for key, value in vars(given).items() if key in POLICY}

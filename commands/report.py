@@ -15,8 +15,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def report(given: Namespace) -> int:
-    from console import show_result, terminal
-    from graph.run import open_store
+    from console import show_result
+    from reporting.terminal import terminal
+    from storage.folder import open_store
 
     summary = open_store(given.run_dir).summary()
     if given.json:

@@ -35,8 +35,9 @@ def run(given: Namespace) -> int:
 
 
 def preview(settings: Settings) -> int:
-    from console import show_plan, terminal
+    from console import show_plan
     from graph import run as runs
+    from reporting.terminal import terminal
 
     show_plan(terminal(), runs.preview(settings))
     return 0

@@ -17,7 +17,7 @@ def add(parser: ArgumentParser) -> None:
 
 
 def verify(given: Namespace) -> int:
-    from graph.run import open_store
+    from storage.folder import open_store
 
     findings = open_store(given.run_dir).verify()
     if given.json:

@@ -23,8 +23,9 @@ ASKED_TO_STOP = "Stopping at the next safe point; press Ctrl-C again to stop at 
 
 def watch(folder: Path, work: Callable[..., RunState]) -> int:
     """Do a run's work while a person watches, who may press Ctrl-C."""
-    from console import RunView, show_result, terminal
-    from graph.run import open_store
+    from console import RunView, show_result
+    from reporting.terminal import terminal
+    from storage.folder import open_store
 
     console = terminal()
     stopped = f"Stopped; nothing is lost. Go on with: python main.py resume {folder}"

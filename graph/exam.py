@@ -13,11 +13,12 @@ from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, sample
 from agents.thoughts import thought
 from agents.thoughts.decompose import PLAN_CUE
 from agents.verifier import Verifier
-from domain import Interval
+from domain import Interval, Progress, Stopwatch, Timing, Verdict
+from graph import spans
 from graph.examples import choose_shots
-from graph.state import Listener, Progress, RunContext
+from graph.state import Listener, RunContext
 from settings import PolicyName
-from storage.records import AttemptRecord, ProblemRecord, Purpose, attempt_id
+from storage.records import AttemptRecord, ProblemRecord, Purpose, Record, SpanRecord, attempt_id
 from training.config import Device, GenerateConfig
 from training.tasks import Batch, Completion, Event, Example, GenerateTask, Notice, Request
 from training.worker import run_in_child
@@ -61,8 +62,8 @@ class Room:
     listener: Listener
     device: Device
     should_stop: Callable[[], bool]
-    keep: Callable[[Sequence[AttemptRecord]], object]
-    """Takes the attempts of each batch as soon as they are judged."""
+    keep: Callable[[Sequence[Record]], object]
+    """Takes the attempts of each batch, and the spans of how they came about, as soon as they are judged."""
 
 
 Stage = Mapping[str, tuple[Question, Ask]]
@@ -187,14 +188,27 @@ def _ask(
 ) -> dict[str, AttemptRecord]:
     """The attempts of one stage, which follows on as many attempts as `earlier` says."""
     answered = {key: before[key] for key in stage if key in before}
+    watch = Stopwatch()
 
     def on_event(event: Event) -> None:
+        nonlocal watch
         if isinstance(event, Notice):
             room.listener.noticed(event.text)
         if not isinstance(event, Batch):
             return
-        attempts = _judge(exam, event.completions, stage, room.verifier)
-        room.keep(attempts)
+        writing = watch.read()
+        verdicts = _judge(event.completions, stage, room.verifier)
+        attempts = [
+            _attempt(exam, completion, stage[completion.key], verdict)
+            for completion, verdict in zip(event.completions, verdicts, strict=True)
+        ]
+        steps = [
+            span
+            for attempt, verdict in zip(attempts, verdicts, strict=True)
+            for span in _spans(exam, attempt, verdict, writing)
+        ]
+        room.keep([*attempts, *steps])
+        watch = Stopwatch()
         answered.update({attempt.id: attempt for attempt in attempts})
         room.listener.advanced(_progress(exam, answered, earlier, len(stage)))
 
@@ -235,35 +249,54 @@ def _key(exam: Exam, question: Question, ask: Ask) -> str:
     )
 
 
-def _judge(
-    exam: Exam, completions: Sequence[Completion], stage: Stage, verifier: Verifier
-) -> list[AttemptRecord]:
+def _judge(completions: Sequence[Completion], stage: Stage, verifier: Verifier) -> list[Verdict]:
     asked = [stage[completion.key] for completion in completions]
-    verdicts = verifier.judge_many(
+    return verifier.judge_many(
         [
             (ask.thought, completion.text, question.problem.answer, completion.finished)
             for completion, (question, ask) in zip(completions, asked, strict=True)
         ]
     )
-    return [
-        AttemptRecord(
-            id=completion.key,
-            problem_id=question.problem.id,
-            round=exam.round,
-            purpose=exam.purpose,
-            evaluation=question.evaluation,
-            thought=ask.thought,
-            sample=ask.sample,
-            text=completion.text,
-            reason=verdict.reason,
-            value=verdict.value,
-            new_tokens=completion.new_tokens,
-            finished=completion.finished,
-            model=exam.model,
-            seed=exam.config.seed,
-        )
-        for completion, (question, ask), verdict in zip(completions, asked, verdicts, strict=True)
-    ]
+
+
+def _attempt(
+    exam: Exam, completion: Completion, asked: tuple[Question, Ask], verdict: Verdict
+) -> AttemptRecord:
+    question, ask = asked
+    return AttemptRecord(
+        id=completion.key,
+        problem_id=question.problem.id,
+        round=exam.round,
+        purpose=exam.purpose,
+        evaluation=question.evaluation,
+        thought=ask.thought,
+        sample=ask.sample,
+        text=completion.text,
+        reason=verdict.reason,
+        value=verdict.value,
+        new_tokens=completion.new_tokens,
+        finished=completion.finished,
+        model=exam.model,
+        seed=exam.config.seed,
+    )
+
+
+def _spans(exam: Exam, attempt: AttemptRecord, verdict: Verdict, writing: Timing) -> list[SpanRecord]:
+    """Of one answer, which took as long as its whole batch, and of its judging."""
+    phase = spans.Stage(exam.during, exam.phase)
+    answer = phase.span(
+        "agent",
+        f"answer {attempt.thought}",
+        writing,
+        status="finished" if attempt.finished else "cut off",
+        problem=attempt.problem_id,
+        agent="student",
+        subject=attempt.id,
+    )
+    judged = phase.judged(
+        verdict, attempt.thought, parent=answer.id, problem=attempt.problem_id, subject=attempt.id
+    )
+    return [answer, *judged]
 
 
 def _progress(exam: Exam, answered: Mapping[str, AttemptRecord], earlier: int, asked: int) -> Progress:

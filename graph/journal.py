@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import wraps
 from typing import Protocol, cast
 
 from langgraph.runtime import Runtime
 
 from agents.calling.request import Call, CallStatus
-from domain import short_id
+from domain import Timing, short_id
 from errors import StoppedError
 from graph.state import RunContext, RunState, RunUpdate
 from problems.contamination import Leak
-from storage.records import CallRecord, ContaminationRecord, Json, call_id, contamination_id
+from storage.records import (
+    CallRecord,
+    ContaminationRecord,
+    Json,
+    TranscriptRecord,
+    call_id,
+    contamination_id,
+)
 
 
 class Node(Protocol):
@@ -70,6 +76,25 @@ def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> li
     ]
 
 
+def transcripts(calls: Sequence[Call], rows: Sequence[CallRecord]) -> list[TranscriptRecord]:
+    """What was asked and answered word by word, in the calls of which these are the rows."""
+    return [
+        TranscriptRecord(
+            call_id=row.id,
+            request={
+                "messages": [
+                    {"role": message.role, "content": message.content} for message in call.request.messages
+                ],
+                "temperature": call.request.temperature,
+                "max_tokens": call.request.max_tokens,
+            },
+            reply=call.reply.text if call.reply else None,
+            finish=call.reply.finish if call.reply else "",
+        )
+        for call, row in zip(calls, rows, strict=True)
+    ]
+
+
 def call_without_model(
     agent: str,
     name: str,
@@ -79,8 +104,7 @@ def call_without_model(
     seed: int,
     sample: int,
     answered: bool,
-    started: datetime,
-    seconds: float,
+    timing: Timing,
     problem_id: str,
 ) -> CallRecord:
     """A request to an agent that needs no tokens and no money."""
@@ -99,8 +123,8 @@ def call_without_model(
         prompt_tokens=0,
         completion_tokens=0,
         cost_usd=0.0,
-        seconds=seconds,
-        started=started,
+        seconds=timing.seconds,
+        started=timing.started,
         problem_id=problem_id,
     )
 

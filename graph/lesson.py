@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from fractions import Fraction
-from time import perf_counter
 from typing import Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -21,7 +19,7 @@ from agents.agreement import Vote, agreed
 from agents.calling.request import Call
 from agents.teacher import Solver, Teacher, Written
 from agents.verifier import Verifier
-from domain import Problem, Reason, Refusal, Verdict
+from domain import Problem, Reason, Refusal, Stopwatch, Timing, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +41,7 @@ class Reply:
     content: str | Refusal
     calls: tuple[Call, ...]
     """Requests to a model that it took."""
-    started: datetime
-    seconds: float
+    timing: Timing
 
     @property
     def text(self) -> str:
@@ -217,15 +214,9 @@ async def _gather(tasks: Iterable[tuple[Task, Awaitable[Written]]]) -> tuple[Rep
 
 
 async def _timed(task: Task, written: Awaitable[Written]) -> Reply:
-    started, clock = datetime.now(UTC), perf_counter()
+    watch = Stopwatch()
     answer = await written
-    return Reply(
-        task=task,
-        content=answer.content,
-        calls=answer.calls,
-        started=started,
-        seconds=perf_counter() - clock,
-    )
+    return Reply(task=task, content=answer.content, calls=answer.calls, timing=watch.read())
 
 
 def build_lesson() -> StateGraph[LessonState, LessonContext, LessonState, LessonState]:

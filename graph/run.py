@@ -16,22 +16,23 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agents.thoughts import thought
 from agents.verifier import Verifier
-from errors import StoreError, UsageError, is_unicode
+from errors import StoreError, UsageError
 from graph import plan
 from graph.build import STEPS_PER_ROUND, build_run
 from graph.crew import Agents, assembled, check_roles, find_models, price_of
+from graph.heartbeat import heartbeat
 from graph.lock import cannot_write, held
 from graph.plan import Preview
 from graph.state import Listener, RunContext, RunState
 from problems.split import prepare
 from settings import Settings
+from storage.folder import DATABASE, check_path, find_run, open_store
 from storage.records import RunRecord
 from storage.store import Store
 from training.tasks import DescribeTask
 from training.weights import EMBEDDED, student_path
 from training.worker import never, run_in_child
 
-DATABASE = "fdd.duckdb"
 CHECKPOINTS = "checkpoints.sqlite"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 UNREADABLE = (sqlite3.Error, ValueError, TypeError, LookupError, NotImplementedError)
@@ -143,6 +144,7 @@ def proceed(
         assembled(settings, agents, run=run.id, cache=cache, paid=store.paid()) as crew,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
+        heartbeat(listener, folder) as listener,
     ):
         context = RunContext(
             settings=settings,
@@ -174,11 +176,6 @@ def proceed(
     return result.value
 
 
-def check_path(folder: Path) -> None:
-    if not is_unicode(str(folder.absolute())):
-        raise UsageError(f"the run folder {str(folder)!r} has a path that is no UTF-8: take another name")
-
-
 def find_student(name: str, cache: Path, listener: Listener) -> Path:
     """As `student_path`, but it says so before it fetches something big."""
     if name in EMBEDDED and not (cache / name).is_dir():
@@ -195,20 +192,6 @@ def explain(error: Exception, folder: Path) -> StoreError:
         f"the bookmark {str(folder / CHECKPOINTS)!r} is damaged ({error}): delete it and resume; the run "
         "finds its way by the database, and nothing is lost"
     )
-
-
-def find_run(folder: Path) -> Path:
-    """The database of the run in this folder."""
-    check_path(folder)
-    if not (folder / DATABASE).is_file():
-        raise UsageError(
-            f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `python main.py --rounds N`"
-        )
-    return folder / DATABASE
-
-
-def open_store(folder: Path) -> Store:
-    return Store.open(find_run(folder))
 
 
 def describe_run(settings: Settings) -> RunRecord:

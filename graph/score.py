@@ -12,7 +12,7 @@ from graph.exam import Exam, Question, Room, config_of, grade, hold, policy_of
 from graph.state import UNTAUGHT, Listener
 from problems.split import test_sets
 from settings import PolicyName
-from storage.records import AttemptRecord, ProblemRecord, evaluation_split
+from storage.records import ProblemRecord, Record, evaluation_split
 from storage.summary import EvaluationSummary
 from training.config import Device, GenerateConfig
 from training.weights import student_path
@@ -62,7 +62,7 @@ def score(
     return [_summary(name, accuracy) for name, accuracy in accuracies.items()]
 
 
-def _forget(attempts: Sequence[AttemptRecord]) -> None:
+def _forget(rows: Sequence[Record]) -> None:
     """Outside a run nothing is kept."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypedDict
 
 from agents.verifier import Verifier
-from domain import Problem
+from domain import Problem, Progress
 from graph.crew import Crew
 from settings import Settings
 from storage.store import Store
@@ -52,18 +52,6 @@ class RunUpdate(TypedDict, total=False):
     added: int
     removed: dict[str, int]
     student: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """A phase has come so far."""
-
-    round: int
-    phase: str
-    done: int
-    total: int
-    note: str = ""
-    """What the count cannot say: a loss, an accuracy so far."""
 
 
 class Listener(Protocol):

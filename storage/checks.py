@@ -68,6 +68,18 @@ _RULES = (
         "SELECT id, problem_id FROM contamination WHERE problem_id NOT IN (SELECT id FROM problems)",
     ),
     (
+        "spans",
+        "what it is a part of, {}, is not in the database",
+        "SELECT id, parent FROM spans WHERE parent <> 'round-' || round || '/' || phase "
+        "AND parent NOT IN (SELECT id FROM spans)",
+    ),
+    (
+        "spans",
+        "its call {} is not in the database",
+        "SELECT spans.id, subject FROM spans ANTI JOIN calls ON subject = calls.id WHERE kind = 'call' "
+        "AND phase <> 'synthesize'",
+    ),
+    (
         "problems",
         "its call {} is not in the database",
         "SELECT id, call_id FROM problems ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",

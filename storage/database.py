@@ -21,7 +21,7 @@ _FIRST_WAIT = 0.005
 _LONGEST_WAIT = 0.1
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False}
 """A table of a file from elsewhere may be a query over other files, or over the network."""
-_SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration")
+_SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration", "Unique file handle conflict")
 _DAMAGED = ("Corrupt", "not a valid DuckDB", "not read enough bytes", "deserialize", "INTERNAL Error")
 _ADVICE = (
     "; the file is damaged: put a copy of it back, or begin the run anew: replies of models that were paid "

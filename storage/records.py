@@ -256,6 +256,53 @@ class CallRecord(Record):
     """What went wrong, in one line."""
 
 
+SpanKind = Literal["run", "round", "phase", "problem", "agent", "call", "program"]
+"""From the whole run down to one program that the verifier ran or one text that it read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpanRecord(Record):
+    """One step: who did what, for how long, and what came of it."""
+
+    table: ClassVar[str] = "spans"
+    unhashed: ClassVar[frozenset[str]] = frozenset({"cost_usd", "started", "seconds"})
+
+    id: str
+    parent: str
+    """Id of the span that it is a part of; empty for the run."""
+    kind: SpanKind
+    name: str
+    round: int
+    """The round that was going on; -1 for the run."""
+    phase: str
+    problem_id: str | None = None
+    agent: str = ""
+    status: str
+    """Verdict, status of the call, or what else became of it; `running` for what has not ended."""
+    subject: str = ""
+    """Id of the row that came of it: a call, rationale or attempt; of a draft, the id it has as a problem."""
+    cost_usd: float = 0.0
+    """What this run paid."""
+    started: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranscriptRecord(Record):
+    """What a model was asked and what it answered, word by word."""
+
+    table: ClassVar[str] = "transcripts"
+    key: ClassVar[tuple[str, ...]] = ("call_id",)
+
+    call_id: str
+    request: Mapping[str, Json]
+    """`messages`, each with `role` and `content`; `temperature` and `max_tokens`."""
+    reply: str | None
+    """None where none came."""
+    finish: str
+    """Why the model stopped writing; empty where no reply came."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContaminationRecord(Record):
     """A question that was proposed for teaching and kept out, and the evaluation problem that it copies."""
@@ -302,6 +349,8 @@ HASHED_RECORDS: tuple[type[Record], ...] = (
     EvaluationRecord,
     DecisionRecord,
     CallRecord,
+    SpanRecord,
+    TranscriptRecord,
     ContaminationRecord,
 )
 """Every record whose table has a content hash: all but events, whose order is their content."""
@@ -340,3 +389,12 @@ def call_id(
 
 def contamination_id(*, round: int, question: str, parent: str | None = None) -> str:
     return short_id("x", str(round), parent or "", question)
+
+
+def phase_id(round: int, phase: str) -> str:
+    """Id of the span of a phase."""
+    return f"round-{round}/{phase}"
+
+
+def span_id(parent: str, name: str, subject: str = "") -> str:
+    return short_id("s", parent, name, subject)

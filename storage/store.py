@@ -15,8 +15,9 @@ import duckdb
 from domain import Usage
 from errors import StoreError
 from storage.checks import Finding, check
-from storage.codec import R, Value, columns, decode, encode, row_hash
+from storage.codec import R, Value, columns, encode, row_hash
 from storage.database import LOCK_PATIENCE, Database, log_of
+from storage.life import Life, find_problems, select_life
 from storage.records import (
     TAUGHT_SPLITS,
     AttemptRecord,
@@ -32,8 +33,21 @@ from storage.records import (
     Record,
     RoundRecord,
     RunRecord,
+    SpanRecord,
+    TranscriptRecord,
 )
+from storage.rows import select
 from storage.summary import Summary, summarize
+from storage.tracing import (
+    Place,
+    SpanFilter,
+    SpanPage,
+    is_finished,
+    newest,
+    select_enclosing,
+    select_news,
+    select_spans,
+)
 from storage.usage import AgentUsage, usage_by_agent
 
 _BATCH = 5_000
@@ -184,7 +198,7 @@ class Store:
         Only those in `thoughts`, where these are given. Several samples in one thought are several lessons.
         """
         with self._database.reading() as connection:
-            rationales = _select(
+            rationales = select(
                 connection,
                 RationaleRecord,
                 "WHERE reason = 'accepted' AND (round = $1 OR round < $1 AND round NOT IN "
@@ -193,7 +207,7 @@ class Store:
                 round,
                 None if thoughts is None else list(thoughts),
             )
-            problems = _select(
+            problems = select(
                 connection, ProblemRecord, "WHERE list_contains($1, split)", list(TAUGHT_SPLITS)
             )
         by_id = {problem.id: problem for problem in problems}
@@ -269,6 +283,50 @@ class Store:
     def events(self) -> list[EventRecord]:
         return self._select(EventRecord, "ORDER BY seq")
 
+    def spans(self, wanted: SpanFilter, *, limit: int = 1_000, offset: int = 0) -> SpanPage:
+        """Steps in the order in which they began, at most `limit` of them."""
+        with self._database.reading() as connection:
+            return select_spans(connection, wanted, limit=limit, offset=offset)
+
+    def enclosing(self, spans: Sequence[SpanRecord]) -> dict[str, SpanRecord]:
+        """Every span that these are a part of, at any height, by id."""
+        with self._database.reading() as connection:
+            return select_enclosing(connection, spans)
+
+    def newest(self) -> Place:
+        """Where a follower begins who wants to see how each phase stands and, of the steps, those to come."""
+        with self._database.reading() as connection:
+            return newest(connection)
+
+    def is_finished(self) -> bool:
+        """Whether the run has come to its end."""
+        with self._database.reading() as connection:
+            return is_finished(connection)
+
+    def news(self, wanted: SpanFilter, since: Place, *, limit: int = 1_000) -> tuple[list[SpanRecord], Place]:
+        """Phases that changed and steps that were stored after that place; and the place to go on from."""
+        with self._database.reading() as connection:
+            return select_news(connection, wanted, since, limit=limit)
+
+    def life(self, problem_id: str) -> Life | None:
+        """Everything about one problem; None where there is no such problem."""
+        with self._database.reading() as connection:
+            return select_life(connection, problem_id)
+
+    def find_problems(self, beginning: str) -> list[str]:
+        """Ids of problems that begin so, at most ten; where one is just this, it alone."""
+        with self._database.reading() as connection:
+            return find_problems(connection, beginning)
+
+    def transcript(self, call_id: str) -> TranscriptRecord | None:
+        """What a model was asked and answered; None for a call without a model, or of an older schema."""
+        found = self._select(TranscriptRecord, "WHERE call_id = $1", call_id)
+        return found[0] if found else None
+
+    def call(self, call_id: str) -> CallRecord | None:
+        found = self._select(CallRecord, "WHERE id = $1", call_id)
+        return found[0] if found else None
+
     def summary(self) -> Summary:
         """What `report --json` prints."""
         with self._database.reading() as connection:
@@ -281,13 +339,7 @@ class Store:
 
     def _select(self, record: type[R], where: str = "", *values: object) -> list[R]:
         with self._database.reading() as connection:
-            return _select(connection, record, where, *values)
-
-
-def _select(connection: duckdb.DuckDBPyConnection, record: type[R], where: str, *values: object) -> list[R]:
-    names = ", ".join(columns(record))
-    rows = connection.execute(f"SELECT {names} FROM {record.table} {where}", list(values)).fetchall()
-    return [decode(record, row) for row in rows]
+            return select(connection, record, where, *values)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, kind: type[Record], records: Sequence[Record]) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from graph.run import open_store
 from settings import OPTIONS
+from storage.folder import open_store
 from tests.problems.made_up import made_up
 
 ROOT = Path(__file__).parent.parent

@@ -9,13 +9,15 @@ from langgraph.runtime import Runtime
 
 from agents.evaluator import is_harm, mcnemar
 from agents.policy import Policy
+from domain import Stopwatch, Timing
 from graph.exam import Exam, Question, config_of, grade, mark, policy_of, sit
 from graph.examples import choose_shots
 from graph.nodes.report import deliver
+from graph.spans import Stage
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
 from problems.contamination import DEV
 from settings import Settings
-from storage.records import DecisionRecord, EvaluationRecord, evaluation_name, is_asked
+from storage.records import DecisionRecord, EvaluationRecord, SpanRecord, evaluation_name, is_asked
 from storage.store import Store
 
 
@@ -52,7 +54,9 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         config=config_of(settings.policy, settings.generate, settings.policy_temperature),
     )
     _evaluate(exam, context)
-    context.store.add([decide(state.round, context)])
+    watch = Stopwatch()
+    decision = decide(state.round, context)
+    context.store.add([decision, *_steps(decision, watch.read())])
     context.listener.evaluated(state.round)
     deliver(context)
     kept = context.store.kept()
@@ -73,6 +77,11 @@ def decide(round: int, context: RunContext) -> DecisionRecord:
         p=mcnemar(gained, lost),
         kept=not is_harm(gained, lost),
     )
+
+
+def _steps(decision: DecisionRecord, timing: Timing) -> list[SpanRecord]:
+    status = "kept" if decision.kept else "undone"
+    return Stage(decision.round, "evaluate").step("evaluator", "decide on the round", timing, status=status)
 
 
 def _right(round: int, settings: Settings, store: Store) -> set[str]:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
+from domain import Progress
 from graph.examples import as_example
-from graph.state import Progress, RunContext, RunState, RunUpdate
+from graph.state import RunContext, RunState, RunUpdate
 from settings import Settings
 from storage.records import RoundRecord
 from storage.store import Lesson

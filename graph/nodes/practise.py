@@ -11,8 +11,9 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from agents.policy import Majority, samples_of
+from domain import Progress
 from graph.exam import Exam, Question, sit
-from graph.state import Progress, RunContext, RunState, RunUpdate
+from graph.state import RunContext, RunState, RunUpdate
 from storage.records import TAUGHT_SPLITS, AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
 
 TEMPERATURE = 0.7

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from langgraph.runtime import Runtime
 
-from graph.state import Progress, RunContext, RunState, RunUpdate
+from domain import Progress
+from graph.state import RunContext, RunState, RunUpdate
 from problems.contamination import DEV
 from storage.records import EvaluationRecord, RoundRecord
 from storage.store import Lesson

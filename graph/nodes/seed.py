@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from domain import Problem
+from domain import Problem, Progress
 from errors import ProblemSetError
 from graph.journal import kept_out
 from graph.plan import share
-from graph.state import Progress, RunContext, RunState, RunUpdate
+from graph.state import RunContext, RunState, RunUpdate
 from problems.split import prepare
 from storage.records import ProblemRecord, Record, evaluation_split
 

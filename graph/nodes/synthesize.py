@@ -6,23 +6,42 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from time import perf_counter
 
 from langgraph.runtime import Runtime
 
 from agents.synthesizer import operator_for
-from domain import Band, Draft, Operator, Problem, Reason, Refusal, content_hash, problem_id
+from domain import (
+    Band,
+    Draft,
+    Operator,
+    Problem,
+    Progress,
+    Reason,
+    Refusal,
+    Stopwatch,
+    content_hash,
+    problem_id,
+)
 from graph.flow import finished
-from graph.journal import call_without_model, calls_to_models, kept_out
+from graph.journal import call_without_model, calls_to_models, kept_out, transcripts
 from graph.plan import announce
-from graph.state import Progress, RunContext, RunState, RunUpdate
+from graph.spans import Ledger, Stage
+from graph.state import RunContext, RunState, RunUpdate
 from matching import exact_form
 from problems.contamination import Decontaminator, Leak
-from storage.records import TAUGHT_SPLITS, CallRecord, ContaminationRecord, ProblemRecord, evaluation_name
+from storage.records import (
+    TAUGHT_SPLITS,
+    CallRecord,
+    ContaminationRecord,
+    ProblemRecord,
+    Record,
+    evaluation_name,
+)
 
 DRAFTS = 3
 """Drafts asked for before a parent is left without a child, when they repeat what is there."""
+STEPS_AT_ONCE = 500
+"""Drafts whose steps are stored in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +60,12 @@ class Delivery:
     order: Order
     content: Draft | Refusal
     calls: Sequence[CallRecord]
+    steps: Sequence[Record]
+    """Spans and transcripts of it."""
 
 
 def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    """Write the next round's problems, all of them in one transaction.
+    """Write the next round's problems, in one transaction; only spans and transcripts are stored before.
 
     What is written depends on the store as it stood before, on the seed and on the replies of models, which
     are kept, so that a second pass after a crash writes the same.
@@ -66,17 +87,20 @@ async def _write_children(
     Drafts are looked at in the parents' order, so that it does not matter which of them came first.
     """
     orders = [Order(parent, operator_for(band)) for parent, band in parents]
+    ledger = Ledger(context.store, STEPS_AT_ONCE)
     while orders:
         delivered: dict[Order, Delivery] = {}
         settled = len(parents) - len(orders)
         _report(state, context, settled, len(parents), shelf)
         async for delivery in finished(orders, shelf.ask, context.crew, context.should_stop):
             delivered[delivery.order] = delivery
+            ledger.add(delivery.steps)
             # The last one is not reported here: none is settled before all are looked at.
             if len(delivered) < len(orders):
                 _report(state, context, settled + len(delivered), len(parents), shelf)
         again = (shelf.take(delivered[order]) for order in orders)
         orders = [order for order in again if order is not None]
+    ledger.flush()
     _report(state, context, len(parents), len(parents), shelf)
 
 
@@ -112,6 +136,7 @@ class Shelf:
         self.others = [p for p in known if p.split == "seed" and p.round <= state.round + 1]
         self.seen = {exact_form(problem.question) for problem in known}
         self.decontaminator = Decontaminator(evaluations)
+        self.stage = Stage(state.round, "synthesize")
         self.round = state.round + 1
         self.context = context
         self.written: list[ProblemRecord] = []
@@ -123,8 +148,9 @@ class Shelf:
         synthesizer, seed = self.context.crew.synthesizer, self.context.settings.seed
         parent, operator, number = order.parent, order.operator, order.number
         rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {number}")
-        started, clock = datetime.now(UTC), perf_counter()
+        watch = Stopwatch()
         draft = await synthesizer.write(parent, operator, self.others, rng)
+        timing = watch.read()
         calls = calls_to_models(draft.calls, round=self.round, problem_id=parent.id) or [
             call_without_model(
                 "synthesizer",
@@ -134,12 +160,23 @@ class Shelf:
                 seed=seed,
                 sample=number,
                 answered=isinstance(draft.content, Draft),
-                started=started,
-                seconds=perf_counter() - clock,
+                timing=timing,
                 problem_id=parent.id,
             )
         ]
-        return Delivery(order, draft.content, calls)
+        steps = [
+            *self.stage.step(
+                "synthesizer",
+                f"{operator}, draft {number + 1}",
+                timing,
+                calls,
+                status=calls[-1].status,
+                problem=parent.id,
+                subject=_id_of(draft.content) or parent.id,
+            ),
+            *transcripts(draft.calls, calls[: len(draft.calls)]),
+        ]
+        return Delivery(order, draft.content, calls, steps)
 
     def take(self, delivery: Delivery) -> Order | None:
         """Keep the draft, or count why there is none; or say what to order instead of a draft at fault."""
@@ -164,7 +201,7 @@ class Shelf:
     def _keep(self, draft: Draft, order: Order, call: CallRecord) -> None:
         parent = order.parent
         problem = Problem(
-            id=problem_id(draft.question, draft.answer),
+            id=_id_of(draft),
             question=draft.question,
             answer=draft.answer,
             solution=draft.solution,
@@ -177,6 +214,11 @@ class Shelf:
         self.seen.add(exact_form(draft.question))
         agent = self.context.crew.synthesizer.name
         self.written.append(ProblemRecord.of(problem, split="generated", agent=agent, call_id=call.id))
+
+
+def _id_of(content: Draft | Refusal) -> str:
+    """The id that a draft has as a problem; empty where there is none."""
+    return problem_id(content.question, content.answer) if isinstance(content, Draft) else ""
 
 
 def _report(state: RunState, context: RunContext, done: int, total: int, shelf: Shelf) -> None:

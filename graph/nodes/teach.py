@@ -7,17 +7,29 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from domain import Reason, Verdict, content_hash
+from domain import Progress, Reason, Verdict, content_hash
 from errors import ProblemSetError
 from graph.flow import finished
-from graph.journal import call_without_model, calls_to_models
+from graph.journal import call_without_model, calls_to_models, transcripts
 from graph.lesson import LessonContext, LessonState, Try, build_lesson
 from graph.plan import announce, explaining_tasks, solving_tasks
-from graph.state import Progress, RunContext, RunState, RunUpdate
-from storage.records import CallRecord, ProblemRecord, RationaleRecord, Record, rationale_id
+from graph.spans import Ledger, Stage, enclosing
+from graph.state import RunContext, RunState, RunUpdate
+from storage.records import (
+    CallRecord,
+    ProblemRecord,
+    RationaleRecord,
+    Record,
+    SpanRecord,
+    phase_id,
+    rationale_id,
+    span_id,
+)
 
 LESSONS_AT_ONCE = 32
 """Lessons stored in one transaction: what a crash can make the teacher write again."""
+LESSON = "lesson"
+"""Name of the span of a lesson."""
 
 
 def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -47,30 +59,73 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
             ),
             version="v2",
         )
-        given = result.value
-        return [
-            row
-            for taken in given.tries
-            for row in _rows(taken, given.verdict(taken), problem, state, context)
-        ]
+        return _rows(result.value, problem, state, context)
 
-    done, unstored = 0, list[Record]()
+    done, ledger = 0, Ledger(context.store, LESSONS_AT_ONCE)
     _report(state, context, done, len(pending))
     try:
         async for rows in finished(pending, give, context.crew, context.should_stop):
-            unstored += rows
             done += 1
-            if done % LESSONS_AT_ONCE == 0:
-                context.store.add(unstored)
-                unstored = []
+            ledger.add(rows)
             _report(state, context, done, len(pending))
     finally:
-        context.store.add(unstored)
+        ledger.flush()
 
 
-def _rows(
+def _rows(given: LessonState, problem: ProblemRecord, state: RunState, context: RunContext) -> list[Record]:
+    """What came of a lesson, as stored."""
+    stage = Stage(state.round, "teach")
+    lesson = span_id(phase_id(state.round, stage.phase), LESSON, problem.id)
+    rows: list[Record] = []
+    spans: list[SpanRecord] = []
+    for taken in given.tries:
+        calls, rationale = _written(taken, given.verdict(taken), problem, state, context)
+        rows += [*calls, *transcripts(taken.reply.calls, calls[: len(taken.reply.calls)]), rationale]
+        spans += _spans(taken, calls, rationale, stage, lesson)
+    if spans:
+        rows += spans
+        rows.append(
+            stage.span(
+                "problem",
+                LESSON,
+                enclosing(spans),
+                status=given.outcome,
+                problem=problem.id,
+                subject=problem.id,
+            )
+        )
+    return rows
+
+
+def _spans(
+    taken: Try, calls: Sequence[CallRecord], rationale: RationaleRecord, stage: Stage, lesson: str
+) -> list[SpanRecord]:
+    reply = taken.reply
+    verb = "repair" if taken.repair else "explain" if calls[-1].agent == "teacher" else "solve"
+    return [
+        *stage.step(
+            calls[-1].agent,
+            f"{verb} {taken.thought}",
+            reply.timing,
+            calls,
+            status=calls[-1].status,
+            parent=lesson,
+            problem=rationale.problem_id,
+            subject=rationale.id,
+        ),
+        *stage.judged(
+            taken.verdict,
+            taken.thought,
+            parent=lesson,
+            problem=rationale.problem_id,
+            subject=rationale.id,
+        ),
+    ]
+
+
+def _written(
     taken: Try, verdict: Verdict, problem: ProblemRecord, state: RunState, context: RunContext
-) -> list[Record]:
+) -> tuple[list[CallRecord], RationaleRecord]:
     """The requests to the teacher and the text it gave, as stored."""
     crew, reply = context.crew, taken.reply
     author = crew.judge if context.is_doubtful(problem) and crew.judge else crew.teacher
@@ -100,7 +155,7 @@ def _rows(
         prompt_hash=prompt_hash,
         call_id=calls[-1].id,
     )
-    return [*calls, rationale]
+    return calls, rationale
 
 
 def _call(
@@ -120,8 +175,7 @@ def _call(
         seed=context.settings.seed,
         sample=sample,
         answered=bool(taken.reply.text),
-        started=taken.reply.started,
-        seconds=taken.reply.seconds,
+        timing=taken.reply.timing,
         problem_id=problem.id,
     )
 

@@ -15,7 +15,7 @@ import duckdb
 
 from graph.crew import CALLS
 from graph.nodes.report import DATASET, STUDENT
-from graph.run import DATABASE, open_store
+from storage.folder import DATABASE, open_store
 from storage.records import HASHED_RECORDS, RunRecord
 from tests.crash.lives import Track
 from tests.servers.completions import Entry

@@ -9,8 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from graph.run import CHECKPOINTS, DATABASE
+from graph.run import CHECKPOINTS
 from storage.database import log_of
+from storage.folder import DATABASE
 from tests.crash.lives import Nursery, Track
 
 FLIPS, CUTS = 12, 4

@@ -11,7 +11,7 @@ import pytest
 
 from commands.watching import ASKED_TO_STOP
 from errors import INTERRUPTED
-from graph.run import DATABASE
+from storage.folder import DATABASE
 from tests.crash.campaign import SERVER, on_the_way
 from tests.crash.evidence import Evidence, Figures, compare, evidence
 from tests.crash.life import Act

@@ -15,8 +15,9 @@ import pytest
 from commands.watching import ASKED_TO_STOP
 from errors import INTERRUPTED
 from graph.lock import LOCK, held
-from graph.run import CHECKPOINTS, DATABASE, open_store
+from graph.run import CHECKPOINTS
 from storage.database import log_of
+from storage.folder import DATABASE, open_store
 from tests.crash.evidence import Evidence, Figures, compare
 from tests.crash.life import Act
 from tests.crash.lives import SYMBOLIC, Nursery, Track

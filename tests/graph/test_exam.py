@@ -8,11 +8,10 @@ import pytest
 
 from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
 from agents.verifier import Verifier
-from domain import Reason
+from domain import Progress, Reason
 from errors import StoppedError
 from graph.exam import Exam, Question, Room, config_of, grade, hold, policy_of
-from graph.state import Progress
-from storage.records import AttemptRecord, attempt_id
+from storage.records import AttemptRecord, Record, SpanRecord, attempt_id
 from tests.storage.samples import problem
 from training.config import GenerateConfig
 from training.weights import student_path
@@ -30,6 +29,7 @@ class Proctor:
     def __init__(self, verifier: Verifier, stop_at: int | None = None) -> None:
         self.stop_at = stop_at
         self.kept: list[AttemptRecord] = []
+        self.spans: list[SpanRecord] = []
         self.totals: list[int] = []
         self.notices: list[str] = []
         self.room = Room(
@@ -37,8 +37,12 @@ class Proctor:
             listener=self,
             device="cpu",
             should_stop=self.should_stop,
-            keep=self.kept.extend,
+            keep=self.keep,
         )
+
+    def keep(self, rows: Sequence[Record]) -> None:
+        self.kept += [row for row in rows if isinstance(row, AttemptRecord)]
+        self.spans += [row for row in rows if isinstance(row, SpanRecord)]
 
     def should_stop(self) -> bool:
         return self.stop_at is not None and len(self.kept) >= self.stop_at

@@ -13,8 +13,9 @@ from agents.synthesizer import SymbolicSynthesizer
 from agents.teacher import Written
 from domain import Problem, Reason, Refusal, Verdict
 from graph.crew import Agents
-from graph.run import open_store, resume, start
+from graph.run import resume, start
 from settings import load_settings
+from storage.folder import open_store
 from storage.store import Store
 from tests.graph.test_run import Recorder, rows
 

@@ -14,10 +14,11 @@ from agents.calling.limiter import FIRST
 from domain import Reason
 from errors import LimitReachedError, UsageError
 from graph.crew import CALLS
-from graph.run import open_store, preview, resume, start
+from graph.run import preview, resume, start
 from graph.state import RunState
 from problems.jsonl import read_jsonl
 from storage.call_cache import CallCache
+from storage.folder import open_store
 from storage.store import Store
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder, rows

@@ -6,11 +6,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from domain import Operator
+from domain import Operator, Progress
 from errors import ProblemSetError, StoppedError, StudentError, UsageError
-from graph.run import DATABASE, open_store, resume, start
-from graph.state import Progress, RunState
+from graph.run import resume, start
+from graph.state import RunState
 from settings import load_settings
+from storage.folder import DATABASE, open_store
 from tests.graph.settings import tiny_settings
 
 SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "decisions", "probes", "contamination")

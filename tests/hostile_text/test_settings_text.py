@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from errors import StoreError, UsageError
-from graph.run import open_store, start
+from graph.run import start
 from main import main
 from settings import Settings, load_settings
+from storage.folder import open_store
 from storage.store import Store
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from console import RunView, show_evaluations, show_plan, show_result
+from domain import Progress
 from errors import LONGEST_LINE, one_line, printable
 from graph.plan import Expense, Preview
-from graph.state import Progress
 from main import main
 from storage.records import EvaluationRecord
 from storage.store import Store

@@ -1,0 +1,30 @@
+"""`main.py why DIR PROBLEM`: the life of one problem."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from commands.arguments import add_folder, add_json, find_problem, print_json
+
+
+def add(parser: ArgumentParser) -> None:
+    """where a problem came from, what was said about it, and what students made of it"""
+    add_folder(parser)
+    parser.add_argument("problem", metavar="PROBLEM", help="the problem's id, or its beginning")
+    add_json(parser)
+    parser.set_defaults(command=why)
+
+
+def why(given: Namespace) -> int:
+    from reporting.terminal import terminal
+    from reporting.why import as_json, as_text
+    from storage.folder import open_store
+
+    store = open_store(given.run_dir)
+    life = store.life(find_problem(store, given.problem))
+    assert life is not None
+    if given.json:
+        print_json(as_json(life))
+    else:
+        terminal().print(as_text(life))
+    return 0

@@ -1,0 +1,145 @@
+"""Spans of what agents did: built from what they gave back, stored together with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import fsum
+from time import monotonic
+
+from domain import Timing, Verdict
+from storage.records import CallRecord, Record, SpanKind, SpanRecord, phase_id, span_id
+from storage.store import Store
+
+LONGEST_WAIT = 1.0
+"""Seconds that finished work waits to be stored, so that whoever follows the run sees it soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The phase of a round, of which the spans are a part."""
+
+    round: int
+    phase: str
+
+    def span(
+        self,
+        kind: SpanKind,
+        name: str,
+        timing: Timing,
+        *,
+        status: str,
+        parent: str = "",
+        problem: str | None = None,
+        agent: str = "",
+        subject: str = "",
+        cost_usd: float = 0.0,
+    ) -> SpanRecord:
+        """A span below `parent`, or right below the phase; its name and subject tell it from its siblings."""
+        parent = parent or phase_id(self.round, self.phase)
+        return SpanRecord(
+            id=span_id(parent, name, subject),
+            parent=parent,
+            kind=kind,
+            name=name,
+            round=self.round,
+            phase=self.phase,
+            problem_id=problem,
+            agent=agent,
+            status=status,
+            subject=subject,
+            cost_usd=cost_usd,
+            started=timing.started,
+            seconds=timing.seconds,
+        )
+
+    def step(
+        self,
+        agent: str,
+        name: str,
+        timing: Timing,
+        calls: Sequence[CallRecord] = (),
+        *,
+        status: str,
+        parent: str = "",
+        problem: str | None = None,
+        subject: str = "",
+    ) -> list[SpanRecord]:
+        """What an agent did, at the cost of its calls, and below it the calls that asked a model."""
+        span = self.span(
+            "agent",
+            name,
+            timing,
+            status=status,
+            parent=parent,
+            problem=problem,
+            agent=agent,
+            subject=subject,
+            cost_usd=fsum(call.cost_usd for call in calls),
+        )
+        return [span, *(self._call(call, span) for call in calls if call.tries)]
+
+    def _call(self, call: CallRecord, step: SpanRecord) -> SpanRecord:
+        return self.span(
+            "call",
+            call.model,
+            Timing(started=call.started, seconds=call.seconds),
+            status=call.status,
+            parent=step.id,
+            problem=call.problem_id,
+            agent=call.agent,
+            subject=call.id,
+            cost_usd=call.cost_usd,
+        )
+
+    def judged(
+        self, verdict: Verdict, thought: str, *, parent: str, problem: str, subject: str
+    ) -> list[SpanRecord]:
+        """What the verifier ran or read to come to a verdict; nothing where there was nothing to judge."""
+        if verdict.timing is None:
+            return []
+        return [
+            self.span(
+                "program",
+                thought,
+                verdict.timing,
+                status=verdict.reason,
+                parent=parent,
+                problem=problem,
+                agent="verifier",
+                subject=subject,
+            )
+        ]
+
+
+def enclosing(spans: Iterable[SpanRecord]) -> Timing:
+    """From the first beginning to the last end; there must be at least one."""
+    every = list(spans)
+    started = min(span.started for span in every)
+    ended = max(span.started + timedelta(seconds=span.seconds) for span in every)
+    return Timing(started=started, seconds=(ended - started).total_seconds())
+
+
+@dataclass
+class Ledger:
+    """Finished work on its way to the store, in transactions of many pieces but never late."""
+
+    store: Store
+    pieces: int
+    """Most pieces of work in one transaction: what a crash can cost."""
+    _rows: list[Record] = field(default_factory=list)
+    _waiting: int = 0
+    _stored: float = field(default_factory=monotonic)
+
+    def add(self, rows: Iterable[Record]) -> None:
+        """Take the rows of one piece of work."""
+        self._rows += rows
+        self._waiting += 1
+        if self._waiting >= self.pieces or monotonic() - self._stored >= LONGEST_WAIT:
+            self.flush()
+
+    def flush(self) -> None:
+        rows, self._rows, self._waiting = self._rows, [], 0
+        self.store.add(rows)
+        self._stored = monotonic()

@@ -1,0 +1,32 @@
+"""A run as it goes on, watched from another process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from domain import Progress
+from graph.heartbeat import latest
+from storage.records import SpanRecord
+from storage.store import Store
+from storage.tracing import SpanFilter
+
+EVERY_SECONDS = 0.5
+
+
+def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecord | Progress]:
+    """How each phase stands, then wanted steps and the progress as they come, until the run ends."""
+    place = store.newest()
+    known: Progress | None = None
+    while True:
+        finished = store.is_finished()
+        spans, place = store.news(wanted, place)
+        yield from spans
+        progress = latest(folder)
+        if progress is not None and progress != known:
+            yield progress
+        known = progress
+        if finished and not spans:
+            return
+        time.sleep(EVERY_SECONDS)

@@ -1,0 +1,60 @@
+"""The steps of a run as a tree and as lines for the terminal, and as plain values for a script."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from rich.text import Text
+from rich.tree import Tree
+
+from domain import Progress
+from reporting.terminal import shown
+from storage.records import Json, SpanRecord
+
+ROOT = "run"
+
+
+def as_tree(spans: Sequence[SpanRecord], enclosing: Mapping[str, SpanRecord]) -> Tree:
+    """The spans below those that they are a part of, which stand dimmed where they were not asked for."""
+    wanted = {span.id for span in spans}
+    every = {**enclosing, **{span.id: span for span in spans}}
+    below: defaultdict[str, list[SpanRecord]] = defaultdict(list)
+    for span in sorted(every.values(), key=lambda span: (span.started, span.id)):
+        below[span.parent if span.parent in every else ""].append(span)
+    tree = Tree("", hide_root=True)
+    branches = [(tree, span) for span in below[""]]
+    while branches:
+        branch, span = branches.pop(0)
+        twig = branch.add(line(span, style="" if span.id in wanted else "dim"))
+        branches += [(twig, part) for part in below[span.id]]
+    return tree
+
+
+def line(span: SpanRecord, *, style: str = "") -> Text:
+    """Name, who, what came of it, how long and how dear it was, what it was about."""
+    who = span.agent if span.kind in ("agent", "program") else span.kind if span.kind == "call" else ""
+    parts = (
+        f"{who}: {span.name}" if who else span.name,
+        span.status,
+        f"{span.seconds:.3g} s",
+        f"${span.cost_usd:.4f}" if span.cost_usd else "",
+        span.problem_id or "",
+    )
+    return shown("  ".join(part for part in parts if part), style)
+
+
+def news_line(span: SpanRecord) -> Text:
+    """The same outside of a tree, with its round and phase."""
+    where = f"round {span.round}  {span.phase}  " if span.kind != "phase" else f"round {span.round}  "
+    return Text(where, "dim") + line(span)
+
+
+def progress_line(progress: Progress) -> Text:
+    so_far = f"{progress.done} of {progress.total}" if progress.total else "begins"
+    return shown(f"round {progress.round}  {progress.phase}  {so_far}  {progress.note}".rstrip(), "dim")
+
+
+def as_json(span: SpanRecord) -> dict[str, Json]:
+    return {**asdict(span), "started": span.started.isoformat()}

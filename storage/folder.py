@@ -1,0 +1,29 @@
+"""Where a run keeps its database, and what is said when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from errors import UsageError, is_unicode
+from storage.store import Store
+
+DATABASE = "fdd.duckdb"
+
+
+def check_path(folder: Path) -> None:
+    if not is_unicode(str(folder.absolute())):
+        raise UsageError(f"the run folder {str(folder)!r} has a path that is no UTF-8: take another name")
+
+
+def find_run(folder: Path) -> Path:
+    """The database of the run in this folder."""
+    check_path(folder)
+    if not (folder / DATABASE).is_file():
+        raise UsageError(
+            f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `python main.py --rounds N`"
+        )
+    return folder / DATABASE
+
+
+def open_store(folder: Path) -> Store:
+    return Store.open(find_run(folder))

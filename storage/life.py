@@ -1,0 +1,107 @@
+"""The life of one problem: where it came from, what was written and said about it, what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from storage.records import (
+    AttemptRecord,
+    CallRecord,
+    ProbeRecord,
+    ProblemRecord,
+    RationaleRecord,
+    TranscriptRecord,
+)
+from storage.rows import select
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Life:
+    """Everything that a run knows of one problem."""
+
+    problem: ProblemRecord
+    ancestors: list[ProblemRecord]
+    """The seed first, the parent last."""
+    children: list[ProblemRecord]
+    rationales: list[RationaleRecord]
+    """By round and thought, the repair after what it repairs."""
+    calls: list[CallRecord]
+    """That were made for it, for what was made from it, and the one that wrote it; in their order in time."""
+    transcripts: dict[str, TranscriptRecord]
+    """By the call's id; agents without a model have none."""
+    probes: list[ProbeRecord]
+    attempts: list[AttemptRecord]
+    """By round, purpose, thought and sample."""
+    taught: list[int]
+    """Rounds whose student was trained on it."""
+
+
+def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life | None:
+    found = select(connection, ProblemRecord, "WHERE id = ?", problem_id)
+    if not found:
+        return None
+    problem = found[0]
+    calls = select(
+        connection,
+        CallRecord,
+        "WHERE problem_id = ? OR id = ? ORDER BY started, id",
+        problem_id,
+        problem.call_id,
+    )
+    transcripts = select(
+        connection, TranscriptRecord, "WHERE list_contains(?, call_id)", [call.id for call in calls]
+    )
+    by_problem = "WHERE problem_id = ? ORDER BY"
+    return Life(
+        problem=problem,
+        ancestors=_ancestors(connection, problem),
+        children=select(connection, ProblemRecord, "WHERE parent = ? ORDER BY round, id", problem_id),
+        rationales=select(
+            connection, RationaleRecord, f"{by_problem} round, thought, repaired, id", problem_id
+        ),
+        calls=calls,
+        transcripts={transcript.call_id: transcript for transcript in transcripts},
+        probes=select(connection, ProbeRecord, f"{by_problem} round", problem_id),
+        attempts=select(
+            connection, AttemptRecord, f"{by_problem} round, purpose, thought, sample, id", problem_id
+        ),
+        taught=_taught(connection, problem_id),
+    )
+
+
+def find_problems(connection: duckdb.DuckDBPyConnection, beginning: str) -> list[str]:
+    """Ids that begin so, at most ten; where one is just this, it alone."""
+    rows = connection.execute(
+        "SELECT id FROM problems WHERE starts_with(id, ?) ORDER BY id LIMIT 10", [beginning]
+    ).fetchall()
+    ids = [str(name) for (name,) in rows]
+    return [beginning] if beginning in ids else ids
+
+
+def _ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemRecord) -> list[ProblemRecord]:
+    chain: list[ProblemRecord] = []
+    parent = problem.parent
+    while parent is not None and all(parent != known.id for known in chain):
+        above = select(connection, ProblemRecord, "WHERE id = ?", parent)
+        chain = [*above, *chain]
+        parent = above[0].parent if above else None
+    return chain
+
+
+def _taught(connection: duckdb.DuckDBPyConnection, problem_id: str) -> list[int]:
+    """Those since its first accepted rationale; what an undone round brought, trained that round only."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT rounds.round FROM rounds, taught
+        WHERE problem_id = ? AND (
+            taught.round = rounds.round
+            OR taught.round < rounds.round
+            AND taught.round NOT IN (SELECT round FROM decisions WHERE NOT kept)
+        )
+        ORDER BY rounds.round
+        """,
+        [problem_id],
+    ).fetchall()
+    return [int(round) for (round,) in rows]
