@@ -33,7 +33,7 @@ class Growth:
     """Problems by the round that first taught them and their operator, which is None for seeds."""
 
     kept: Counter[tuple[int, str | None, int | None]]
-    """Of rounds that were kept alone: what they bring stays in the set, or until the round that is named last,
+    """Of rounds that were kept alone: what they bring stays in the set, or until the round named last,
     in which a person rejected it."""
     new: Counter[tuple[int, str | None]]
     """Of every round: what no round kept before it had taught."""

@@ -302,7 +302,7 @@ def test_damaged_weights_are_not_exported(
     copy = tmp_path / "run"
     shutil.copytree(run, copy, symlinks=True, ignore=shutil.ignore_patterns("export"))
     for file in copy.glob("students/*/model.safetensors"):
-        file.write_bytes(file.read_bytes()[:-1] + b"?")
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
     assert main(["export", str(copy), "--to", str(tmp_path / "out")]) == 2
     assert "weights file corrupted" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
