@@ -71,7 +71,7 @@ def trace(given: Namespace) -> int:
 
 def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
     from reporting.follow import follow
-    from reporting.terminal import terminal
+    from reporting.terminal import shown, terminal
     from reporting.trace import as_json, news_line, progress_line
 
     console = terminal()
@@ -82,6 +82,9 @@ def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
             console.print(news_line(news))
         else:
             console.print(progress_line(news))
+    if not store.is_finished():
+        where = terminal(stderr=True)
+        where.print(shown(f"nobody is at work on it; go on with: python main.py resume {given.run_dir}"))
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from domain import Progress
 from graph.heartbeat import latest
+from graph.lock import is_held
 from storage.records import SpanRecord
 from storage.store import Store
 from storage.tracing import SpanFilter
@@ -16,17 +17,20 @@ EVERY_SECONDS = 0.5
 
 
 def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecord | Progress]:
-    """How each phase stands, then wanted steps and the progress as they come, until the run ends."""
+    """How each phase stands, then wanted steps and the progress as they come.
+
+    Ends with the run, and when no process is at work on it.
+    """
     place = store.newest()
     known: Progress | None = None
     while True:
-        finished = store.is_finished()
+        ended = store.is_finished() or not is_held(folder)
         spans, place = store.news(wanted, place)
         yield from spans
         progress = latest(folder)
         if progress is not None and progress != known:
             yield progress
         known = progress
-        if finished and not spans:
+        if ended and not spans:
             return
         time.sleep(EVERY_SECONDS)

@@ -16,6 +16,7 @@ from main import main
 from reporting.follow import follow
 from storage.folder import open_store
 from storage.records import SpanRecord
+from storage.store import Store
 from storage.tracing import SpanFilter
 
 ROOT = Path(__file__).parent.parent.parent
@@ -143,3 +144,14 @@ def test_following_a_finished_run_shows_its_phases_and_ends(
     lines = trace(finished, "--follow", capsys=capsys).splitlines()
     assert len(lines) == len(spans(finished, kinds=["phase"]))
     assert json.loads(trace(finished, "--follow", "--json", capsys=capsys).splitlines()[0])["name"] == "seed"
+
+
+def test_following_ends_when_nobody_is_at_work(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.create(tmp_path / "fdd.duckdb", open_store(finished).run())
+    store.log(round=0, phase="teach", kind="started")
+    assert main(["trace", str(tmp_path), "--follow"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "round 0  teach  running  0 s\n"
+    assert said.err == f"nobody is at work on it; go on with: python main.py resume {tmp_path}\n"
