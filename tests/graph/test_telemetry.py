@@ -279,9 +279,10 @@ def test_nobody_there_costs_a_notice(copy: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
     monkeypatch.setenv(ENDPOINT, NOBODY)
     recorder = follow(copy, until=lambda recorder: recorder.notices)
-    assert [notice.partition(";")[0] for notice in recorder.notices] == [
+    assert [notice.partition(": ")[0] for notice in recorder.notices] == [
         f"cannot send spans to {NOBODY} (ConnectionError)"
     ]
+    assert main(["trace", str(copy), "--otlp"]) == 1
 
 
 def test_a_collector_that_hangs_is_waited_for_only_so_long(
