@@ -79,7 +79,10 @@ class Exporter:
         result = self._exporter.export(spans)
         # The SDK takes a redirection, which it does not follow, for a success.
         if result is not SpanExportResult.SUCCESS or self._session.outcome.startswith("HTTP 3"):
-            raise TelemetryError(f"cannot send spans to {self.server} ({self._session.outcome})")
+            raise TelemetryError(
+                f"cannot send spans to {self.server} ({self._session.outcome}): "
+                "see whether a collector for OTLP over HTTP answers there"
+            )
 
     def close(self) -> None:
         """Give up what another thread is sending."""
