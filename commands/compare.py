@@ -78,13 +78,12 @@ def _differences(what: str, differences: Sequence[Difference]) -> Iterator[str]:
         yield f"{what}: the same"
         return
     yield f"{what} that differ:"
+    from reporting.comparison import worded
+
     width = max(len(each["key"]) for each in differences)
     for each in differences:
-        yield f"  {each['key']:<{width}}  {_value(each['first'])}  ->  {_value(each['second'])}"
-
-
-def _value(value: object) -> str:
-    return "none" if value is None else one_line(str(value))
+        first, second = (one_line(worded(value)) for value in (each["first"], each["second"]))
+        yield f"  {each['key']:<{width}}  {first}  ->  {second}"
 
 
 def _set(each: SetComparison) -> Iterator[str]:
@@ -115,7 +114,7 @@ def _flip(flip: Flip) -> str:
     if len(question) > LONGEST_QUESTION:
         question = f"{question[: LONGEST_QUESTION - 4]} ..."
     return (
-        f"  {'+' if flip['gained'] else '-'} {_value(flip['first'])} -> {_value(flip['second'])} "
+        f"  {'+' if flip['gained'] else '-'} {flip['first'] or 'none'} -> {flip['second'] or 'none'} "
         f"(answer {flip['answer']})  {flip['problem']}  {question}"
     )
 

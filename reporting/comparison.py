@@ -161,6 +161,13 @@ def flat(values: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, Js
             yield prefix + key, value
 
 
+def worded(value: Json) -> str:
+    """A setting as a person writes it."""
+    if value is None:
+        return "none"
+    return ",".join(map(worded, value)) if isinstance(value, list) else str(value)
+
+
 def _sitting(folder: Path, store: Store, settings: Settings, round: int | None) -> Sitting | None:
     if round is None:
         made = delivered(store)

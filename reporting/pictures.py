@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
 from errors import printable
+from reporting.tables import Table
 
 BLUE: Final = "#0072B2"
 VERMILLION: Final = "#D55E00"
@@ -72,16 +73,6 @@ _STYLE: dict[RcKeyType, object] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    """The numbers of a picture, or numbers that have none."""
-
-    caption: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    """The first cell of each names the row."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Picture:
     """A picture with everything that somebody needs who cannot see it."""
 
@@ -124,7 +115,7 @@ def inline(picture: Picture) -> Markup:
     return Markup(
         f'<svg viewBox="{box}" role="img" aria-labelledby="{picture.name}-title {picture.name}-desc">'
         f'<title id="{picture.name}-title">{escape(picture.title)}</title>'
-        f'<desc id="{picture.name}-desc">{escape(picture.alt)}</desc>{inside}</svg>'
+        f'<desc id="{picture.name}-desc">{escape(printable(picture.alt))}</desc>{inside}</svg>'
     )
 
 

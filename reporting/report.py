@@ -11,9 +11,10 @@ from graph.nodes.report import delivered, write_whole
 from graph.run import is_finished
 from graph.state import UNTAUGHT
 from problems.contamination import DEV
-from reporting import findings
-from reporting.comparison import SetComparison, Sitting, compare_sittings, flat
-from reporting.pictures import Picture, Table, inline, save
+from reporting import findings, tables
+from reporting.comparison import SetComparison, Sitting, compare_sittings, flat, worded
+from reporting.pictures import Picture, inline, save
+from reporting.tables import Table
 from reporting.templating import environment
 from settings import Settings
 from storage.evidence import Evidence
@@ -44,19 +45,19 @@ class Report:
     def changed(self) -> list[tuple[str, str]]:
         """Settings that are not their defaults."""
         default = dict(flat(Settings(rounds=1).to_json()))
-        return [pair for pair in self.all_settings if str(default.get(pair[0])) != pair[1]]
+        return [pair for pair in self.all_settings if worded(default.get(pair[0])) != pair[1]]
 
     @property
     def all_settings(self) -> list[tuple[str, str]]:
-        return [(key, str(value)) for key, value in flat(self.settings.to_json())]
+        return [(key, worded(value)) for key, value in flat(self.settings.to_json())]
 
     @property
     def tables(self) -> dict[str, Table | None]:
         summary = self.evidence.summary
         return {
-            "costs": findings.costs(summary),
-            "decisions": findings.decisions(summary),
-            "removals": findings.removals(summary),
+            "costs": tables.costs(summary),
+            "decisions": tables.decisions(summary),
+            "removals": tables.removals(summary),
         }
 
     @property
@@ -79,9 +80,9 @@ def write_report(folder: Path, figures: Path | None = None) -> Path:
             report=report,
             pictures={name: inline(picture) for name, picture in report.pictures.items()},
             shorten=shorten,
-            percent=findings.percent,
-            interval=findings.interval,
-            p_value=findings.p_value,
+            percent=tables.percent,
+            interval=tables.interval,
+            p_value=tables.p_value,
         )
     )
     if figures is not None:

@@ -17,7 +17,7 @@ def runs(tmp_path: Path) -> list[str]:
     """Of twenty problems the second student gains twelve; in the other set no problem is shared."""
     folders = [tmp_path / "first", tmp_path / "second"]
     for number, folder in enumerate(folders):
-        store = new_run(folder, seed=number)
+        store = new_run(folder, seed=number, thoughts="pot,cot" if number else "pot")
         right = range(100, 120) if number else range(100, 108)
         dev = [value if value in right else None for value in range(100, 120)]
         add_evaluation(store, 0, {"dev": dev})
@@ -29,6 +29,7 @@ def test_compare_shows_what_differs(runs: list[str], capsys: Captured) -> None:
     assert main(["compare", *runs]) == 0
     printed = capsys.readouterr().out
     assert "  problems.seed   0  ->  1\n" in printed
+    assert "  thoughts        pot  ->  pot,cot\n" in printed
     assert "dev: 40.0 % [21.9, 61.3] of 20  ->  100.0 % [83.9, 100.0] of 20" in printed
     assert "of 20 problems 8 right both times, 12 gained, 0 lost; p = 0.00049" in printed
     assert f"{HOSTILE[:9]}: 50.0 %" in printed

@@ -32,6 +32,8 @@ HOSTILE = (
     "{{ 7 * 7 }} \u202eback\u202c \u200fright\x1b[31m\0 ]]> </svg></div>"
 )
 """What must stay text in every page and picture."""
+SET = f"\u202e\0{HOSTILE[:40]}"
+"""Name of an evaluation set."""
 Answers = Mapping[str, Sequence[int | None]]
 """By evaluation set, what a student gave to its problems 0, 1, ..., whose answers are 100, 101, ..."""
 
@@ -152,10 +154,10 @@ def full_run(folder: Path) -> Store:
     store.add([probed(later[0], round=1, correct=4)])
     store.add([explained(each) for each in (*later, *children[1:])])
     store.add([explained(children[0], Reason.CALL_FAILED)])
-    right: Answers = {"dev": [100, 101, None], HOSTILE[:40]: [100, 5]}
-    add_evaluation(store, -1, {"dev": [None, 5, 5], HOSTILE[:40]: [None, None]})
+    right: Answers = {"dev": [100, 101, None], SET: [100, 5]}
+    add_evaluation(store, -1, {"dev": [None, 5, 5], SET: [None, None]})
     add_evaluation(store, 0, right)
-    add_evaluation(store, 1, {"dev": [None, None, None], HOSTILE[:40]: [None, 101]})
+    add_evaluation(store, 1, {"dev": [None, None, None], SET: [None, 101]})
     exam = evaluation_problem("dev", 0)
     store.add(
         [

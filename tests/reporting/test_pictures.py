@@ -56,7 +56,7 @@ def test_inside_a_page_colours_are_those_of_the_page(pictures: dict[str, Picture
 def test_a_hostile_name_is_text_in_a_picture_and_no_formula(pictures: dict[str, Picture]) -> None:
     root = ElementTree.fromstring(inline(pictures["accuracy"]).replace("xlink:href", "href"))
     texts = ["".join(each.itertext()) for each in root.iter() if each.tag.endswith("text")]
-    assert any(text.startswith(HOSTILE[:20]) for text in texts)
+    assert any(HOSTILE[:20] in text for text in texts)
     assert {each.tag for each in root.iter()} <= {
         *("svg", "title", "desc", "defs", "style", "g", "path", "use", "text", "clipPath", "rect"),
     }

@@ -1,0 +1,106 @@
+"""The tables of a report, and how its numbers are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.summary import EvaluationSummary, RoundSummary, Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The numbers of a picture, or numbers that have none."""
+
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """The first cell of each names the row."""
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def interval(entry: EvaluationSummary) -> str:
+    return f"{100 * entry['low']:.1f}–{100 * entry['high']:.1f} %"
+
+
+def p_value(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+def costs(summary: Summary) -> Table | None:
+    """None where nobody asked a model."""
+    rows = summary["cost"]["by_agent"]
+    if not rows:
+        return None
+    total = summary["cost"]["total"]
+    counted = ("calls", "paid", "prompt_tokens", "completion_tokens")
+    return Table(
+        caption="Calls to models",
+        headings=("round: agent", "calls", "paid by this run", "prompt tokens", "reply tokens", "USD"),
+        rows=(
+            *(
+                (
+                    f"{row['round']}: {row['agent']}",
+                    *(str(row[name]) for name in counted),  # type: ignore[literal-required]
+                    f"{row['cost_usd']:.4f}",
+                )
+                for row in rows
+            ),
+            ("all", *(str(total[name]) for name in counted), f"{total['cost_usd']:.4f}"),  # type: ignore[literal-required]
+        ),
+    )
+
+
+def decisions(summary: Summary) -> Table | None:
+    """None where none was recorded."""
+    rows = [(row["round"], row["decision"]) for row in summary["rounds"]]
+    found = [(round, decision) for round, decision in rows if decision]
+    if not found:
+        return None
+    return Table(
+        caption="Each round's student against the one kept before it, on the dev set",
+        headings=("round", "against", "n", "gained", "lost", "p", "decision"),
+        rows=tuple(
+            (
+                str(round),
+                "untaught" if decision["against"] < 0 else str(decision["against"]),
+                str(decision["n"]),
+                str(decision["gained"]),
+                str(decision["lost"]),
+                p_value(decision["p"]),
+                "kept" if decision["kept"] else "undone: it did harm",
+            )
+            for round, decision in found
+        ),
+    )
+
+
+def removals(summary: Summary) -> Table | None:
+    """What was proposed and not taken, and what was quarantined, by reason; None where there was neither."""
+    counts = {
+        "not taken": {
+            (row["round"], why): n for row in summary["rounds"] for why, n in row["removed"].items()
+        },
+        "quarantined": {
+            (row["round"], why): n
+            for row in summary["rounds"]
+            for why, n in row["quarantine_reasons"].items()
+        },
+    }
+    rows = [
+        (f"{round}: {what}, {why}", str(n))
+        for what, found in counts.items()
+        for (round, why), n in sorted(found.items())
+    ]
+    headings = ("round: what, reason", "number")
+    return (
+        Table(caption="Problems and rationales not taught", headings=headings, rows=tuple(rows))
+        if rows
+        else None
+    )
+
+
+def is_undone(row: RoundSummary) -> bool:
+    return row["decision"] is not None and not row["decision"]["kept"]
