@@ -13,6 +13,7 @@ import uvicorn
 from errors import UsageError
 from reporting.site.app import build_app
 from reporting.site.site import PATIENCE, Site
+from storage.database import Database
 from storage.folder import find_run
 from storage.store import Store
 
@@ -27,8 +28,8 @@ def serve(folder: Path, port: int | None, ready: Callable[[str], None]) -> None:
 
     Port 0 is any free one. Raises `UsageError` where there is no run, or where the port cannot be had.
     """
-    store = Store.open(find_run(folder))
-    site = Site(folder, Store.open(store.path, patience=PATIENCE))
+    path = Store.open(find_run(folder)).path
+    site = Site(folder, Store(Database(path, patience=PATIENCE)))
     with closing(listen(port)) as listener:
         config = uvicorn.Config(
             build_app(site),

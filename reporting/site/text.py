@@ -25,8 +25,12 @@ def _is_seen(character: str) -> bool:
 def shown(value: object) -> object:
     """What a template writes for a value; escaping follows."""
     if type(value) is str:
-        return visible(value[:LARGEST_BLOCK])
+        return visible(value) if len(value) <= LARGEST_BLOCK else _beginning(value)
     return "–" if value is None else value
+
+
+def _beginning(text: str) -> str:
+    return f"{visible(text[:LARGEST_BLOCK])} ⟨and {count(len(text) - LARGEST_BLOCK)} more characters⟩"
 
 
 def percent(share: float) -> str:

@@ -231,7 +231,7 @@ def test_a_long_list_comes_in_pages_that_keep_the_filter(tmp_path: Path) -> None
         assert len({question for page in pages for question in page}) == 120
         links = {a.get("rel"): a["href"] for a in shown(site, "/problems?q=number&page=2").found("a")}
         assert links["next"] == "?q=number&page=3"
-        assert links["prev"] == "?q=number&page=1"
+        assert links["prev"] == "?q=number"
         assert "120 problems found" in " ".join(shown(site, "/problems?page=9").text.split())
 
 
