@@ -16,7 +16,14 @@ README = (ROOT / "README.md").read_text()
 
 def test_every_option_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
-    known = {option.flag for option in OPTIONS} | {"--run-dir", "--config", "--dry-run", "--json", "--help"}
+    known = {option.flag for option in OPTIONS} | {
+        "--run-dir",
+        "--config",
+        "--dry-run",
+        "--json",
+        "--help",
+        "--allow-blocking",
+    }
     assert named <= known
 
 
