@@ -3,9 +3,9 @@
     python main.py export RUN --to EXPORT
     python benchmarks/exported_accuracy.py RUN EXPORT [--set in-domain] [--limit 200] [--round N]
 
-The code of the export's model card is run as it stands, question by question; the verifier judges what it
-writes as it judged the stored answers. For runs whose policy is `single`. On a machine that computes in
-another number format than the run's did, a few texts may differ.
+The code of the export's model card is run as it stands, on prompts of one length at a time, so that nothing
+is padded; the verifier judges what it writes as it judged the stored answers. For runs whose policy is
+`single`. On a machine that computes in another number format than the run's did, a few texts may differ.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import os
 import re
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -23,10 +25,12 @@ from training.child import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT)
 
+import torch
+
 from agents.verifier import Verifier
-from graph.run import open_store
 from reporting.export import CARD, STUDENT, choose_student
 from settings import Settings
+from storage.folder import open_store
 
 SHOWN = 10
 """Texts that differ, at most."""
@@ -46,12 +50,8 @@ def main() -> None:
     assert student is not None and settings.policy == "single" and settings.solver is None
     stored = store.attempts(round=student.round, purpose="evaluation", evaluation=given.set)[: given.limit]
     problems = {problem.id: problem for problem in store.problems()}
-    answer = from_card(given.export)
-    texts = []
-    for attempt in stored:
-        texts.append(answer(problems[attempt.problem_id].question))
-        if len(texts) % 20 == 0:
-            print(f"{len(texts)} of {len(stored)} answered", file=sys.stderr, flush=True)
+    written = answers(given.export, {each.problem_id: problems[each.problem_id].question for each in stored})
+    texts = [written[attempt.problem_id] for attempt in stored]
     with Verifier() as verifier:
         verdicts = verifier.judge_many(
             (attempt.thought, text, problems[attempt.problem_id].answer, bool(text))
@@ -65,21 +65,30 @@ def main() -> None:
         if text != (attempt.text if attempt.finished else "")
     ]
     print(f"round {student.round}, {given.set}, n = {len(stored)}")
-    print(f"right as stored            {ours}")
-    print(f"right by plain transformers {plain}")
-    print(f"texts equal                {len(stored) - len(differing)} of {len(stored)}")
+    print(f"right as stored              {ours}")
+    print(f"right by plain transformers  {plain}")
+    print(f"texts equal                  {len(stored) - len(differing)} of {len(stored)}")
     for attempt, text in differing[:SHOWN]:
         print(f"- {attempt.problem_id}, stored ({attempt.reason}):\n{attempt.text}\n  now:\n{text}")
 
 
-def from_card(export: Path) -> Callable[[str], str]:
-    """The function `answer` of the model card's code."""
+def answers(export: Path, questions: Mapping[str, str]) -> dict[str, str]:
+    """What the code of the model card writes to each question."""
     card = (export / STUDENT / CARD).read_text("utf-8")
     (code,) = re.findall(r"^```python\n(.*?)^```", card, re.DOTALL | re.MULTILINE)
-    found: dict[str, Callable[[str], str]] = {}
+    found: dict[str, Any] = {}
     os.chdir(export)
     exec(compile(code, CARD, "exec"), found)
-    return found["answer"]
+    by_length: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for key, question in questions.items():
+        prompt = found["read"](question)
+        by_length[prompt.shape[1]][key] = prompt
+    texts: dict[str, str] = {}
+    for group in by_length.values():
+        rows = [*group.values()] * (2 if len(group) == 1 else 1)
+        texts |= zip(group, found["write"](torch.cat(rows)), strict=False)
+        print(f"{len(texts)} of {len(questions)} answered", file=sys.stderr, flush=True)
+    return texts
 
 
 if __name__ == "__main__":

@@ -25,9 +25,10 @@ def add(parser: ArgumentParser) -> None:
 
 
 def export(given: Namespace) -> int:
-    from console import RunView, shown, terminal
+    from console import RunView
     from reporting.export import DATA, STUDENT
     from reporting.export import export as take_out
+    from reporting.terminal import shown, terminal
 
     console = terminal(stderr=given.json)
     with RunView(console) as view:

@@ -13,11 +13,12 @@ from agents.thoughts.decompose import PLAN_CUE
 from errors import FddError, UsageError
 from graph.examples import as_example
 from graph.nodes.report import best
-from graph.run import find_student, open_store
+from graph.run import find_student
 from graph.state import Listener
 from reporting.cards import PLACE, Subject, data_card, model_card
 from reporting.dataset import rows_of, write_chats, write_rows
 from settings import Settings
+from storage.folder import open_store
 from storage.records import RoundRecord
 from storage.store import Lesson, Store
 from training.tasks import Example, Prompting, PromptTask

@@ -56,11 +56,11 @@ class Ends:
     longest: int = 0
 
 
-class PackedLayer(DynamicLayer):
+class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # of a hook that the base defines
     """Keys and values of one layer, each new one behind the end of its own row."""
 
     def __init__(self, ends: Ends) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.ends = ends
 
     def get_seq_length(self) -> int:
@@ -71,6 +71,7 @@ class PackedLayer(DynamicLayer):
     ) -> tuple[Tensor, Tensor]:
         if self.ends.lengths is None:
             return super().update(key_states, value_states, *args, **kwargs)
+        assert self.keys is not None and self.values is not None
         self.keys = put(self.keys, key_states, self.ends)
         self.values = put(self.values, value_states, self.ends)
         used = self.ends.longest + 1

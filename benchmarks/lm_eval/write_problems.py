@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from graph.run import open_store
+from storage.folder import open_store
 from storage.records import evaluation_split
 
 

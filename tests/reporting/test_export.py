@@ -19,13 +19,14 @@ from markdown_it import MarkdownIt
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from domain import Progress
 from errors import StoppedError
-from graph.run import open_store, start
-from graph.state import Progress
+from graph.run import start
 from main import main
 from reporting.dataset import CHATS, JSONL, PARQUET, SCHEMA
 from reporting.export import CARD, DATA, STUDENT
 from settings import load_settings
+from storage.folder import open_store
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 from tests.problems.made_up import made_up
@@ -50,15 +51,8 @@ def exported(run: Path, output: Path, *options: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    start(tiny_settings(), folder, Recorder(), cache=cache)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(run: Path) -> Path:
-    return exported(run, run / "export")
+def whole(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(finished, tmp_path_factory.mktemp("exported") / "whole")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +79,8 @@ def low_rank(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
         "device": "cpu",
     }
     start(load_settings(given, environment={}), folder / "run", Recorder(), cache=cache)
-    return exported(folder / "run", folder / "run" / "export")
+    assert main(["export", str(folder / "run")]) == 0
+    return folder / "run" / "export"
 
 
 def rows_in(export: Path) -> list[dict[str, Any]]:
@@ -98,16 +93,18 @@ def html(card: Path) -> str:
     return str(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
 
 
-def test_every_rationale_of_the_round_is_in_the_set(run: Path, whole: Path) -> None:
-    store = open_store(run)
-    student = (run / "student").readlink().name
+def test_every_rationale_of_the_round_is_in_the_set(finished: Path, whole: Path) -> None:
+    store = open_store(finished)
+    student = (finished / "student").readlink().name
     lessons = store.training_set(round=int(student.removeprefix("round-")), thoughts=("pot", "cot"))
     found = [(row["id"], row["thought"], row["rationale"]) for row in rows_in(whole)]
     assert found == [(each.problem.id, each.rationale.thought, each.rationale.text) for each in lessons]
 
 
-def test_a_row_knows_its_ancestors_and_how_it_was_solved_before_it_was_taught(run: Path, whole: Path) -> None:
-    store, rows = open_store(run), rows_in(whole)
+def test_a_row_knows_its_ancestors_and_how_it_was_solved_before_it_was_taught(
+    finished: Path, whole: Path
+) -> None:
+    store, rows = open_store(finished), rows_in(whole)
     children = [row for row in rows if row["parent"] is not None]
     assert children
     for row in rows:
@@ -148,7 +145,7 @@ def test_the_data_folder_is_a_data_set_of_the_hub(whole: Path, tmp_path: Path) -
 
 
 def from_card(export: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """The function `answer` of the model card, in float32: free of rounding that hangs on a batch's shape."""
+    """What the code of the model card answers, in float32: free of rounding that hangs on a batch's shape."""
     (code,) = re.findall(
         r"^```python\n(.*?)^```", (export / STUDENT / CARD).read_text(), re.DOTALL | re.MULTILINE
     )
@@ -156,8 +153,7 @@ def from_card(export: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     found: dict[str, Any] = {}
     monkeypatch.chdir(export)
     exec(compile(code.replace('dtype="auto"', 'dtype="float32"'), CARD, "exec"), found)
-    answer: Callable[[str], str] = found["answer"]
-    return answer
+    return lambda question: str(found["write"](found["read"](question).repeat(2, 1))[0])
 
 
 @pytest.mark.parametrize("kind", ["whole", "low_rank"])
@@ -189,12 +185,12 @@ def test_low_rank_additions_are_merged(low_rank: Path, cache: Path) -> None:
 
 
 def test_the_model_card_holds_the_numbers_of_the_report(
-    run: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+    finished: Path, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["report", str(run), "--json"]) == 0
+    assert main(["report", str(finished), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     card = ModelCard.load(whole / STUDENT / CARD)
-    number = int((run / "student").readlink().name.removeprefix("round-"))
+    number = int((finished / "student").readlink().name.removeprefix("round-"))
     evaluations = summary["rounds"][number]["evaluations"]
     stated = {each.dataset_name: each.metric_value for each in card.data.eval_results}
     assert stated == {each["name"]: each["accuracy"] for each in evaluations}
@@ -206,11 +202,11 @@ def test_the_model_card_holds_the_numbers_of_the_report(
     )
 
 
-def test_the_data_card_counts_what_is_in_the_set_and_what_was_removed(run: Path, whole: Path) -> None:
+def test_the_data_card_counts_what_is_in_the_set_and_what_was_removed(finished: Path, whole: Path) -> None:
     card, rows = (whole / DATA / CARD).read_text(), rows_in(whole)
     counts = [sum(row["operator"] == operator for row in rows) for operator in (None, "similar", "harder")]
     assert "| all | " + " | ".join(map(str, [*counts, len(rows)])) + " |" in card
-    for row in open_store(run).summary()["rounds"]:
+    for row in open_store(finished).summary()["rounds"]:
         for reason, count in row["removed"].items():
             assert (
                 f"| {row['round']} | problem not taken | {reason.replace('_', chr(92) + '_')} | {count} |"
@@ -229,10 +225,10 @@ def test_hostile_names_stay_plain_text_in_both_cards(low_rank: Path) -> None:
     assert DatasetCard.load(low_rank / DATA / CARD).data.license == "unknown"
 
 
-def test_another_round_is_exported_with_the_set_that_taught_it(run: Path, tmp_path: Path) -> None:
-    first = exported(run, tmp_path / "first", "--round", "0")
+def test_another_round_is_exported_with_the_set_that_taught_it(finished: Path, tmp_path: Path) -> None:
+    first = exported(finished, tmp_path / "first", "--round", "0")
     assert {row["taught_round"] for row in rows_in(first)} == {0}
-    weights = [(run / "students" / "round-0"), first / STUDENT]
+    weights = [(finished / "students" / "round-0"), first / STUDENT]
     assert len({(folder / "model.safetensors").read_bytes() for folder in weights}) == 1
 
 
@@ -244,20 +240,20 @@ def test_another_round_is_exported_with_the_set_that_taught_it(run: Path, tmp_pa
     ],
 )
 def test_wrong_input_gives_one_line_and_exports_nothing(
-    options: list[str], message: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str], message: str, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [option.format(run=run) for option in options]
+    given = [option.format(run=finished) for option in options]
     to = [] if "--to" in given else ["--to", str(tmp_path / "out")]
-    assert main(["export", str(run), *given, *to]) == 2
+    assert main(["export", str(finished), *given, *to]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_export_is_never_overwritten(run: Path, whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {file: file.stat().st_mtime_ns for file in whole.rglob("*")}
-    assert main(["export", str(run)]) == 2
+def test_an_export_is_never_overwritten(low_rank: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {file: file.stat().st_mtime_ns for file in low_rank.rglob("*")}
+    assert main(["export", str(low_rank.parent)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    assert {file: file.stat().st_mtime_ns for file in whole.rglob("*")} == before
+    assert {file: file.stat().st_mtime_ns for file in low_rank.rglob("*")} == before
 
 
 def test_a_run_without_a_student_exports_its_data_and_says_so(
@@ -281,7 +277,7 @@ def test_a_run_without_a_student_exports_its_data_and_says_so(
 
 
 def test_an_export_that_cannot_be_finished_leaves_nothing(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A limit on the size of files stands in for a full disk."""
     ruin = tmp_path / ".out-killed"
@@ -289,7 +285,7 @@ def test_an_export_that_cannot_be_finished_leaves_nothing(
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**17, before[1]))
     try:
-        assert main(["export", str(run), "--to", str(tmp_path / "out")]) == 1
+        assert main(["export", str(finished), "--to", str(tmp_path / "out")]) == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert re.fullmatch(r"error: cannot write the export .*: File too large\n", capsys.readouterr().err)
@@ -297,10 +293,10 @@ def test_an_export_that_cannot_be_finished_leaves_nothing(
 
 
 def test_damaged_weights_are_not_exported(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = tmp_path / "run"
-    shutil.copytree(run, copy, symlinks=True, ignore=shutil.ignore_patterns("export"))
+    shutil.copytree(finished, copy, symlinks=True, ignore=shutil.ignore_patterns("export"))
     for file in copy.glob("students/*/model.safetensors"):
         file.write_bytes(file.read_bytes()[:-1] + b"!")
     assert main(["export", str(copy), "--to", str(tmp_path / "out")]) == 2

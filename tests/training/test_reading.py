@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache
@@ -32,7 +33,7 @@ def test_a_text_does_not_hang_on_its_batch_mates(student: Student) -> None:
 def test_a_text_is_what_plain_transformers_writes_to_the_prompt_given_twice(
     student: Student, tiny: Path, runtime: Runtime
 ) -> None:
-    plain = AutoModelForCausalLM.from_pretrained(tiny, dtype=runtime.dtype, attn_implementation="eager")
+    plain: Any = AutoModelForCausalLM.from_pretrained(tiny, dtype=runtime.dtype, attn_implementation="eager")
     (batch,) = make_batches(student, REQUESTS, CONFIG)
     for item, ids in zip(batch, decode(student, batch, CONFIG), strict=True):
         twice = torch.tensor([item.ids, item.ids])
