@@ -2,7 +2,7 @@ PYTHON ?= python3
 ARGS ?=
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 SECONDS ?= 120
-.PHONY: run test test-crash test-hostile fuzz check bench audit clean
+.PHONY: run test test-browser test-notebooks test-crash test-hostile fuzz check bench audit clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
@@ -24,6 +24,14 @@ test: .venv/installed-dev check
 	.venv/bin/python -m coverage erase
 	.venv/bin/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
 
+# The page of a run in a real browser: Debian's `chromium`, or the one of `.venv/bin/playwright install chromium`.
+test-browser: .venv/installed-dev
+	.venv/bin/python -m pytest -q tests/browser $(ARGS)
+
+# Every notebook from its first cell to its last.
+test-notebooks: .venv/installed-dev
+	.venv/bin/python -m pytest -q tests/notebooks $(ARGS)
+
 # Kills runs at every point and at random moments; half an hour on two idle cores.
 test-crash: .venv/installed-dev
 	.venv/bin/python -m tests.crash.campaign $(ARGS)
@@ -42,6 +50,7 @@ bench: .venv/installed-dev
 	.venv/bin/python benchmarks/generate_speed.py
 	.venv/bin/python benchmarks/train_speed.py
 	.venv/bin/python benchmarks/call_speed.py
+	.venv/bin/python benchmarks/looking_speed.py
 
 # The parsers on texts that a search guided by coverage makes up. `make fuzz SECONDS=3600` for an hour.
 fuzz: .venv/installed-fuzz

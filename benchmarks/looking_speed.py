@@ -1,13 +1,14 @@
-"""How fast the pages of a big run are, and how much a page that follows a run slows it down.
+"""How fast a big run can be looked at, and how much looking at a run slows it down.
 
-    python benchmarks/site_speed.py [--problems 100000] [--spans 1000000] [--repeats 20] [--pairs 5]
+    python benchmarks/looking_speed.py [--problems 100000] [--spans 1000000] [--repeats 20] [--pairs 5]
 
-A run folder is made up in the run's own tables, and `serve` answers for it in a process of its own, one
-request at a time; times are those of a whole request, memory is what the server has resident.
+A run folder is made up in the run's own tables. `serve` answers for it in a process of its own, one request
+at a time; times are those of a whole request, memory is what the server has resident. `trace` is timed as a
+whole process, with each of its filters.
 
-Then tiny runs go on by turns beside a server that nobody asks and beside one with a follower, which asks what
-the script of an open page asks: where the run stands every second, and the whole page whenever the database
-has changed. Browser and drawing are left out: they need no part of the run.
+Then tiny runs go on by turns beside a server that nobody asks; beside one with a follower, which asks what the
+script of an open page asks: where the run stands every second, and the whole page whenever the database has
+changed; and beside `trace --follow`. Browser and drawing are left out: they need no part of the run.
 """
 
 from __future__ import annotations
@@ -39,6 +40,17 @@ from storage.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ["--rounds", "1", "--student", "tiny"]
+WATCHED = ("alone", "a page", "trace --follow")
+FILTERS = (
+    "",
+    "--round 1 --kind program",
+    "--phase teach --limit 1000",
+    "--agent verifier",
+    "--verdict wrong_answer",
+    "--problem {problem}",
+    "--min-seconds 1",
+    "--min-cost 0.001",
+)
 ROUNDS = 5
 EVALUATED = 1319
 """Items of the evaluation set: as many as GSM8K's test set has."""
@@ -140,6 +152,7 @@ def main() -> None:
         print(f"{given.problems} problems, {given.spans} spans, {size:.0f} MB")
         with serving(big) as (url, process):
             measure_pages(url, process, addresses(big), given.repeats)
+        measure_trace(big, given.repeats)
         compare_runs(Path(folder), given.pairs)
 
 
@@ -214,22 +227,37 @@ def get(url: str) -> str:
         return str(answer.read().decode())
 
 
+def measure_trace(folder: Path, repeats: int) -> None:
+    print(f"\n{'trace':<32}{'median s':>10}{'most s':>10}")
+    with duckdb.connect(folder / DATABASE, read_only=True) as connection:
+        [problem] = connection.execute("SELECT min(problem_id) FROM spans").fetchone() or [""]
+    for options in (options.format(problem=problem) for options in FILTERS):
+        taken = []
+        for _ in range(max(3, repeats // 4)):
+            begun = time.perf_counter()
+            command = [sys.executable, "main.py", "trace", str(folder), *options.split()]
+            subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+            taken.append(time.perf_counter() - begun)
+        print(f"{options or '(no filter)':<32}{statistics.median(taken):>10.2f}{max(taken):>10.2f}")
+
+
 def compare_runs(folder: Path, pairs: int) -> None:
-    """By turns, so that whatever else the machine does hits both alike."""
-    taken: dict[bool, list[float]] = {False: [], True: []}
+    """By turns, so that whatever else the machine does hits all alike."""
+    taken: dict[str, list[float]] = {watched: [] for watched in WATCHED}
     for pair in range(pairs):
-        for followed in (False, True) if pair % 2 else (True, False):
-            taken[followed].append(run(folder / f"{pair}-{followed}", followed=followed))
-    alone, followed_by = (statistics.median(taken[key]) for key in (False, True))
-    shares = [with_page / without for without, with_page in zip(taken[False], taken[True], strict=True)]
-    slower = 100 * (followed_by / alone - 1)
-    in_pairs = 100 * (statistics.median(shares) - 1)
-    print(f"\ntiny run, median of {pairs}: alone {alone:.1f} s, followed {followed_by:.1f} s")
-    print(f"slower by {slower:.1f} %; in the median pair by {in_pairs:.1f} %")
+        for watched in WATCHED if pair % 2 else reversed(WATCHED):
+            taken[watched].append(run(folder / f"{pair}-{watched}", watched))
+    print(f"\ntiny run, median of {pairs}: {statistics.median(taken['alone']):.1f} s alone")
+    for watched in WATCHED[1:]:
+        shares = [slow / alone for slow, alone in zip(taken[watched], taken["alone"], strict=True)]
+        median = statistics.median(taken[watched])
+        slower = 100 * (median / statistics.median(taken["alone"]) - 1)
+        in_pairs = 100 * (statistics.median(shares) - 1)
+        print(f"beside {watched}: {median:.1f} s, {slower:+.1f} %; in the median pair {in_pairs:+.1f} %")
 
 
-def run(folder: Path, *, followed: bool) -> float:
-    """Seconds of a run beside a server, which nobody asks anything where it is not followed."""
+def run(folder: Path, watched: str) -> float:
+    """Seconds of a run, which is watched in this way from when it has a folder."""
     command = [sys.executable, "main.py", *RUN, "--run-dir", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         while not (folder / DATABASE).is_file():
@@ -237,13 +265,19 @@ def run(folder: Path, *, followed: bool) -> float:
         begun, ended = time.perf_counter(), threading.Event()
         with serving(folder) as (url, _):
             follower = threading.Thread(target=follow, args=(url, ended))
-            if followed:
+            tracing = None
+            if watched == "a page":
                 follower.start()
+            if watched == "trace --follow":
+                trace = [sys.executable, "main.py", "trace", str(folder), "--follow"]
+                tracing = subprocess.Popen(trace, cwd=ROOT, stdout=subprocess.DEVNULL)
             process.wait()
             seconds = time.perf_counter() - begun
             ended.set()
-            if followed:
+            if watched == "a page":
                 follower.join()
+            if tracing is not None:
+                tracing.wait()
     assert process.returncode == 0
     return seconds
 
