@@ -6,7 +6,7 @@ A run folder is made up in the run's own tables. `serve` answers for it in a pro
 at a time; times are those of a whole request, memory is what the server has resident. `trace` is timed as a
 whole process, with each of its filters.
 
-Then tiny runs go on by turns beside a server that nobody asks; beside one with a follower, which asks what the
+Then tiny runs go on by turns: beside a server that nobody asks; beside one with a follower that asks what the
 script of an open page asks: where the run stands every second, and the whole page whenever the database has
 changed; and beside `trace --follow`. Browser and drawing are left out: they need no part of the run.
 """
