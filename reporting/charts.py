@@ -16,10 +16,10 @@ from domain import Band
 from reporting.pictures import (
     BLUE,
     GREEN,
-    GRID,
     INK,
     MUTED,
     ORANGE,
+    PANEL,
     PAPER,
     PURPLE,
     SKY,
@@ -62,7 +62,7 @@ def accuracy(series: Mapping[str, Sequence[Point]], students: Sequence[str], del
     for number, (name, points) in enumerate(series.items()):
         _line(axes, name, points, number, len(series))
     if delivered is not None:
-        axes.axvspan(delivered - 0.35, delivered + 0.35, color=GRID, linewidth=0, zorder=0)
+        axes.axvspan(delivered - 0.35, delivered + 0.35, color=PANEL, linewidth=0, zorder=0)
     axes.set_xticks(range(len(students)), students)
     axes.set_xlim(-0.4, len(students) - 0.6)
     axes.set_ylim(bottom=0)

@@ -34,10 +34,18 @@ INK: Final = "#1A1A1B"
 MUTED: Final = "#9A9B9C"
 """Data that is the background of other data."""
 GRID: Final = "#DDDEDF"
+PANEL: Final = "#EFF0F1"
+"""Behind what is marked."""
 PAPER: Final = "#FFFFFE"
 
-PAGE_COLOURS = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)"}
-"""What changes with the page; no other thing in a picture may have these four colours."""
+PAGE_COLOURS = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    PANEL: "var(--panel)",
+    PAPER: "var(--paper)",
+}
+"""What changes with the page; no other thing in a picture may have these colours."""
 
 WIDTH = 5.0
 """Inches; with text of 10 points it can be read on a phone and in a column of a paper."""
