@@ -23,6 +23,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -214,28 +215,39 @@ def get(url: str) -> str:
         return str(answer.read().decode())
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A tiny run, and the time in seconds that the processors gave to the server beside it."""
+
+    seconds: float
+    server: float
+
+
 def compare_runs(folder: Path, pairs: int) -> None:
     """By turns, so that whatever else the machine does hits both alike."""
-    taken: dict[bool, list[float]] = {False: [], True: []}
+    runs: dict[bool, list[Run]] = {False: [], True: []}
     for pair in range(pairs):
         for followed in (False, True) if pair % 2 else (True, False):
-            taken[followed].append(run(folder / f"{pair}-{followed}", followed=followed))
-    alone, followed_by = (statistics.median(taken[key]) for key in (False, True))
-    shares = [with_page / without for without, with_page in zip(taken[False], taken[True], strict=True)]
+            runs[followed].append(run(folder / f"{pair}-{followed}", followed=followed))
+    alone, followed_by = (statistics.median(each.seconds for each in runs[key]) for key in (False, True))
+    shares = [after.seconds / before.seconds for before, after in zip(runs[False], runs[True], strict=True)]
+    idle, busy = (statistics.median(each.server for each in runs[key]) for key in (False, True))
     slower = 100 * (followed_by / alone - 1)
     in_pairs = 100 * (statistics.median(shares) - 1)
     print(f"\ntiny run, median of {pairs}: alone {alone:.1f} s, followed {followed_by:.1f} s")
     print(f"slower by {slower:.1f} %; in the median pair by {in_pairs:.1f} %")
+    print(f"the server's processor time beside it: {idle:.2f} s alone, {busy:.2f} s followed")
 
 
-def run(folder: Path, *, followed: bool) -> float:
-    """Seconds of a run beside a server, which nobody asks anything where it is not followed."""
+def run(folder: Path, *, followed: bool) -> Run:
+    """Beside a server, which nobody asks anything where it is not followed."""
     command = [sys.executable, "main.py", *RUN, "--run-dir", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         while not (folder / DATABASE).is_file():
             time.sleep(0.01)
         begun, ended = time.perf_counter(), threading.Event()
-        with serving(folder) as (url, _):
+        with serving(folder) as (url, server):
+            used = processor_time(server.pid)
             follower = threading.Thread(target=follow, args=(url, ended))
             if followed:
                 follower.start()
@@ -244,8 +256,15 @@ def run(folder: Path, *, followed: bool) -> float:
             ended.set()
             if followed:
                 follower.join()
+            used = processor_time(server.pid) - used
     assert process.returncode == 0
-    return seconds
+    return Run(seconds, used)
+
+
+def processor_time(pid: int) -> float:
+    """In seconds, of user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def follow(url: str, ended: threading.Event) -> None:
