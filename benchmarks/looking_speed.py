@@ -24,6 +24,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -241,12 +242,21 @@ def measure_trace(folder: Path, repeats: int) -> None:
         print(f"{options or '(no filter)':<32}{statistics.median(taken):>10.2f}{max(taken):>10.2f}")
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A tiny run, and the time in seconds that the processors gave to the server beside it."""
+
+    seconds: float
+    server: float
+
+
 def compare_runs(folder: Path, pairs: int) -> None:
     """By turns, so that whatever else the machine does hits all alike."""
-    taken: dict[str, list[float]] = {watched: [] for watched in WATCHED}
+    runs: dict[str, list[Run]] = {watched: [] for watched in WATCHED}
     for pair in range(pairs):
         for watched in WATCHED if pair % 2 else reversed(WATCHED):
-            taken[watched].append(run(folder / f"{pair}-{watched}", watched))
+            runs[watched].append(run(folder / f"{pair}-{watched}", watched))
+    taken = {watched: [run.seconds for run in runs[watched]] for watched in WATCHED}
     print(f"\ntiny run, median of {pairs}: {statistics.median(taken['alone']):.1f} s alone")
     for watched in WATCHED[1:]:
         shares = [slow / alone for slow, alone in zip(taken[watched], taken["alone"], strict=True)]
@@ -254,16 +264,19 @@ def compare_runs(folder: Path, pairs: int) -> None:
         slower = 100 * (median / statistics.median(taken["alone"]) - 1)
         in_pairs = 100 * (statistics.median(shares) - 1)
         print(f"beside {watched}: {median:.1f} s, {slower:+.1f} %; in the median pair {in_pairs:+.1f} %")
+    idle, busy = (statistics.median(run.server for run in runs[key]) for key in ("alone", "a page"))
+    print(f"the server's processor time beside it: {idle:.2f} s unasked, {busy:.2f} s with a page")
 
 
-def run(folder: Path, watched: str) -> float:
-    """Seconds of a run, which is watched in this way from when it has a folder."""
+def run(folder: Path, watched: str) -> Run:
+    """A run that is watched in this way from when it has a folder."""
     command = [sys.executable, "main.py", *RUN, "--run-dir", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         while not (folder / DATABASE).is_file():
             time.sleep(0.01)
         begun, ended = time.perf_counter(), threading.Event()
-        with serving(folder) as (url, _):
+        with serving(folder) as (url, server):
+            used = processor_time(server.pid)
             follower = threading.Thread(target=follow, args=(url, ended))
             tracing = None
             if watched == "a page":
@@ -278,8 +291,15 @@ def run(folder: Path, watched: str) -> float:
                 follower.join()
             if tracing is not None:
                 tracing.wait()
+            used = processor_time(server.pid) - used
     assert process.returncode == 0
-    return seconds
+    return Run(seconds, used)
+
+
+def processor_time(pid: int) -> float:
+    """In seconds, of user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def follow(url: str, ended: threading.Event) -> None:

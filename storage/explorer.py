@@ -153,19 +153,21 @@ def search_problems(connection: duckdb.DuckDBPyConnection, search: ProblemSearch
     conditions = list(_conditions(search))
     where = " AND ".join(condition for condition, _ in conditions) or "true"
     values = [value for _, value in conditions]
-    probed = f"LEFT JOIN {_LATEST_PROBES} AS probed ON problem_id = id"
-    counted = f"problems {probed if search.band else ''}"
-    (total,) = connection.execute(f"SELECT count(*) FROM {counted} WHERE {where}", values).fetchone() or (0,)
+    source = "problems"
+    if search.band is not None or search.sort == "rate":
+        source += f" LEFT JOIN {_LATEST_PROBES} AS probed ON problem_id = id"
+    (total,) = connection.execute(f"SELECT count(*) FROM {source} WHERE {where}", values).fetchone() or (0,)
     direction = "DESC" if search.descending else "ASC"
     rows = connection.execute(
         f"""
-        SELECT id, left(question, 400), answer, split, round, operator, template, band, mean
-        FROM problems {probed} WHERE {where}
+        SELECT id, left(question, 400), answer, split, round, operator, template
+        FROM {source} WHERE {where}
         ORDER BY {_SORTS[search.sort]} {direction} NULLS LAST, id LIMIT ? OFFSET ?
         """,
         [*values, search.limit, search.offset],
     ).fetchall()
-    reasons = _reasons(connection, [row[0] for row in rows])
+    ids = [row[0] for row in rows]
+    probes, reasons = _probes(connection, ids), _reasons(connection, ids)
     found = [
         ProblemRow(
             id=row[0],
@@ -175,8 +177,8 @@ def search_problems(connection: duckdb.DuckDBPyConnection, search: ProblemSearch
             round=row[4],
             operator=row[5],
             template=row[6],
-            band=row[7],
-            rate=row[8],
+            band=probes.get(row[0], (None, None))[0],
+            rate=probes.get(row[0], (None, None))[1],
             reasons=reasons.get(row[0], ()),
         )
         for row in rows
@@ -242,13 +244,28 @@ def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
         yield "id IN (SELECT problem_id FROM outcomes WHERE reason = ?)", search.reason
 
 
+def _probes(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, tuple[str, float]]:
+    """Band and solve rate by the latest probe."""
+    rows = connection.execute(
+        "SELECT problem_id, arg_max(band, round), arg_max(mean, round) FROM probes "
+        f"WHERE problem_id IN {_holes(ids)} GROUP BY problem_id",
+        list(ids),
+    ).fetchall()
+    return {problem_id: (band, mean) for problem_id, band, mean in rows}
+
+
 def _reasons(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     rows = connection.execute(
         "SELECT problem_id, list(reason ORDER BY thought) FROM outcomes "
-        "WHERE problem_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY problem_id",
-        [list(ids)],
+        f"WHERE problem_id IN {_holes(ids)} GROUP BY problem_id",
+        list(ids),
     ).fetchall()
     return {problem_id: tuple(reasons) for problem_id, reasons in rows}
+
+
+def _holes(values: Sequence[str]) -> str:
+    """For as many parameters: DuckDB finds few rows by them sooner than by one list."""
+    return f"({', '.join('?' for _ in values) or 'NULL'})"
 
 
 def select_exchange(connection: duckdb.DuckDBPyConnection, call_id: str) -> CallDetails | None:

@@ -112,13 +112,11 @@ def problem(site: Site, request: Request) -> Response:
     return _page(
         site,
         "problem.html",
-        query=query,
         life=life,
         rounds=rounds,
         before=before,
         after=after,
         pairs=list(_pairs(life, before, after)),
-        agents={call.id: call.agent for call in life.calls},
     )
 
 

@@ -11,6 +11,7 @@ from time import monotonic
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from errors import StoreBusyError
+from graph.heartbeat import latest
 from reporting.site import text
 from settings import Settings
 from storage.records import EventRecord, RunRecord
@@ -21,6 +22,8 @@ PATIENCE = 2.0
 """Seconds that a page waits for a writer to let go of the database."""
 FRESH = 0.5
 """Seconds for which the overview is not read again, however often it is asked for."""
+WITHIN_PHASE = 2.0
+"""The same while a phase goes on: how far it is, the overview does not say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +48,7 @@ class Site:
         self._turn = threading.Lock()
         self._overview: Overview | None = None
         self._read = 0.0
+        self._phase: tuple[int, str] | None = None
 
     def version(self) -> str:
         """Of the database, without opening it."""
@@ -55,11 +59,13 @@ class Site:
         """The latest, read anew when the database has changed and is not in use."""
         with self._turn:
             known, version = self._overview, self.version()
-            is_due = known is None or (known.version != version and monotonic() - self._read >= FRESH)
-            if known is None or is_due:
+            progress = latest(self.folder)
+            phase = (progress.round, progress.phase) if progress else None
+            pause = WITHIN_PHASE if phase and phase == self._phase else FRESH
+            if known is None or (known.version != version and monotonic() - self._read >= pause):
                 try:
                     known = self._overview = self._look(version)
-                    self._read = monotonic()
+                    self._read, self._phase = monotonic(), phase
                 except StoreBusyError:
                     if known is None:
                         raise
