@@ -28,6 +28,7 @@ from graph.journal import Node
 from graph.run import create, discarding, opened
 from graph.state import Listener, RunState, RunUpdate
 from settings import cache_folder, known_settings, load_settings, may_block
+from storage.folder import open_store
 
 T = TypeVar("T")
 
@@ -118,8 +119,7 @@ def _begin(order: Order, listener: Listener) -> Beginning:
     settings = load_settings(dict(known_settings(checked.settings, "the settings")))
     folder = Path(checked.run_dir).absolute()
     create(settings, folder, listener, cache=cache_folder())
-    with opened(folder, cache=cache_folder()) as run:
-        return {"run": run.store.run().id, "rounds": settings.rounds, "run_dir": str(folder)}
+    return {"run": open_store(folder).run().id, "rounds": settings.rounds, "run_dir": str(folder)}
 
 
 def served(node: Node) -> ServedNode:
