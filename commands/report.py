@@ -9,7 +9,7 @@ from commands.arguments import add_folder, add_json, print_json
 
 
 def add(parser: ArgumentParser) -> None:
-    """a run's accuracy and counts by round; writes DIR/report.html with pictures and examples"""
+    """a run's accuracy and counts by round; writes DIR/report.html with pictures, but not with --json"""
     add_folder(parser)
     parser.add_argument(
         "--figures", type=Path, metavar="FOLDER", help="write the pictures there as well, as SVG and PNG"
@@ -27,6 +27,8 @@ def report(given: Namespace) -> int:
     summary = open_store(given.run_dir).summary()
     if given.json:
         print_json(summary)
+        if not given.figures:
+            return 0
     else:
         show_result(terminal(), given.run_dir, summary)
     page = write_report(given.run_dir, given.figures)

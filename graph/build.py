@@ -7,7 +7,7 @@ from typing import Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
-from graph.journal import logged
+from graph.journal import Node, logged
 from graph.nodes.evaluate import baseline, evaluate
 from graph.nodes.fine_tune import fine_tune
 from graph.nodes.practise import practise
@@ -17,23 +17,6 @@ from graph.nodes.seed import seed
 from graph.nodes.synthesize import synthesize
 from graph.nodes.teach import teach
 from graph.state import RunContext, RunState
-
-PHASES = {
-    node.__name__: logged(node)
-    for node in (
-        seed,
-        teach,
-        baseline,
-        practise,
-        probe_children,
-        fine_tune,
-        evaluate,
-        probe,
-        synthesize,
-        report,
-    )
-}
-"""The nodes of the outer graph, by name."""
 
 STEPS_PER_ROUND = 7
 """Nodes that one round passes through, for LangGraph's recursion limit."""
@@ -47,10 +30,19 @@ def is_last(state: RunState) -> Literal["again", "done"]:
     return "again" if state.round < state.rounds else "done"
 
 
+def phases() -> dict[str, Node]:
+    """The nodes of the outer graph, by name."""
+    nodes: tuple[Node, ...] = (
+        *(seed, teach, baseline, practise, probe_children),
+        *(fine_tune, evaluate, probe, synthesize, report),
+    )
+    return {node.__name__: logged(node) for node in nodes}
+
+
 def build_run() -> StateGraph[RunState, RunContext, RunState, RunState]:
     """The outer graph, not compiled: a checkpointer is the caller's choice."""
     graph = StateGraph(RunState, context_schema=RunContext)
-    for name, phase in PHASES.items():
+    for name, phase in phases().items():
         graph.add_node(name, phase)
     wire(graph)
     return graph.add_edge(START, "seed")

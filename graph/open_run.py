@@ -12,8 +12,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
+from domain import PHASES
 from errors import StoreError, UsageError, brief
-from graph.build import PHASES
 from graph.lock import cannot_write
 from graph.state import RunContext, RunState, RunUpdate
 from storage.records import RejectionRecord

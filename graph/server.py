@@ -23,7 +23,7 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from domain import Progress
 from errors import FddError, StoppedError, UsageError, brief, one_line
-from graph.build import PHASES, wire
+from graph.build import phases, wire
 from graph.journal import Node
 from graph.run import create, discarding, opened
 from graph.state import Listener, RunState, RunUpdate
@@ -92,7 +92,7 @@ def build_served() -> StateGraph[ServedState, None, Order, ServedState]:
     """The factory that `langgraph.json` names; the server brings its own checkpointer."""
     graph = StateGraph(ServedState, input_schema=Order, output_schema=ServedState)
     graph.add_node("begin", begin)
-    for name, phase in PHASES.items():
+    for name, phase in phases().items():
         graph.add_node(name, served(phase))
     wire(graph)
     return graph.add_edge(START, "begin").add_edge("begin", "seed")

@@ -173,7 +173,7 @@ def shake_clock(patch: pytest.MonkeyPatch, seconds: float) -> None:
 
     patch.setattr(time, "time", lambda: now() + next(jumps))
     patch.setattr(time, "time_ns", lambda: now_ns() + round(next(jumps) * 1e9))
-    for module in ("agents.calling.caller", "storage.store", "storage.records", "graph.lesson"):
+    for module in ("agents.calling.caller", "domain", "storage.store", "storage.records"):
         patch.setattr(f"{module}.datetime", Jumping)
 
 

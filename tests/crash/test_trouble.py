@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line_and_can_be_read(
         path.chmod(0o555)
     assert track.live(ordinary=True).code == 1
     assert f"cannot write into '{track.run}': Permission denied" in complaint(track)
-    assert track.live(("report", str(track.run)), ordinary=True).code == 0
+    assert track.live(("report", str(track.run), "--json"), ordinary=True).code == 0
     assert track.live(("verify", str(track.run)), ordinary=True).code == 0
     for path, mode in modes.items():
         path.chmod(mode)
@@ -82,7 +82,7 @@ def test_a_run_can_be_read_while_a_process_works_on_it(track: Track) -> None:
     with held(track.run):
         assert track.live().code == 2
         assert f"process {os.getpid()} is at work" in complaint(track)
-        assert track.live(("report", str(track.run))).code == 0
+        assert track.live(("report", str(track.run), "--json")).code == 0
         assert track.live(("verify", str(track.run))).code == 0
     track.said()
 
