@@ -2,11 +2,13 @@
 
 import json
 import re
+from argparse import ArgumentParser
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from settings import OPTIONS
+from main import COMMANDS
 from storage.folder import open_store
 from tests.problems.made_up import made_up
 
@@ -14,23 +16,27 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+def options(name: str) -> set[str]:
+    parser = ArgumentParser()
+    import_module(f"commands.{name}").add(parser)
+    return set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
+
+
 def test_every_option_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
-    known = {option.flag for option in OPTIONS} | {
-        "--run-dir",
-        "--config",
-        "--dry-run",
-        "--json",
-        "--help",
-        "--allow-blocking",
-    }
-    assert named <= known
+    known = set[str]().union(*(options(name) for name in ("run", *COMMANDS)))
+    assert named <= {*known, "--allow-blocking"}  # of `langgraph dev`
+
+
+def test_the_readme_names_every_command() -> None:
+    assert {name for name in COMMANDS if f"python main.py {name} " not in README} - {"doctor"} == set()
+    assert "python main.py doctor" in README
 
 
 def test_the_commands_of_the_readme_are_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    assert set(re.findall(r"make ([a-z]+)", README)) <= targets
+    assert set(re.findall(r"make ([a-z-]+)", README)) <= targets
 
 
 def test_every_file_and_folder_that_the_readme_links_exists() -> None:
