@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from argparse import ArgumentParser, Namespace
 
 from commands.arguments import add_folder
@@ -28,5 +29,6 @@ def serve(given: Namespace) -> int:
     def ready(url: str) -> None:
         console.print(shown(f"{given.run_dir} is at {url} (Ctrl-C ends it)"))
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what runs beside them without one
     server.serve(given.run_dir, given.port, ready)
     return 0
