@@ -10,6 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from domain import Progress
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 FILE = "progress.json"
 """There while a process works in the folder, and after one was killed."""
 EVERY_SECONDS = 0.5
+_PROGRESS = TypeAdapter(Progress)
 
 
 class Heartbeat:
@@ -63,6 +66,6 @@ def heartbeat(listener: Listener, folder: Path) -> Iterator[Heartbeat]:
 def latest(folder: Path) -> Progress | None:
     """What was last written down, by whoever works or worked in this folder."""
     try:
-        return Progress(**json.loads((folder / FILE).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        return _PROGRESS.validate_json((folder / FILE).read_bytes(), strict=True)
+    except (OSError, ValueError):
         return None
