@@ -179,10 +179,6 @@ class Store:
         found = self._select(ProblemRecord, "WHERE id = $1", problem_id)
         return found[0] if found else None
 
-    def children(self, problem_id: str) -> list[ProblemRecord]:
-        """The problems made from this one."""
-        return self._select(ProblemRecord, "WHERE parent = $1 ORDER BY round, id", problem_id)
-
     def pending(self, *, round: int) -> list[ProblemRecord]:
         """The problems of this round's teaching that have no rationale, accepted or not, in any thought."""
         return self._select(
@@ -353,10 +349,6 @@ class Store:
     def transcript(self, call_id: str) -> TranscriptRecord | None:
         """What a model was asked and answered; None for a call without a model, or of an older schema."""
         found = self._select(TranscriptRecord, "WHERE call_id = $1", call_id)
-        return found[0] if found else None
-
-    def call(self, call_id: str) -> CallRecord | None:
-        found = self._select(CallRecord, "WHERE id = $1", call_id)
         return found[0] if found else None
 
     def summary(self) -> Summary:

@@ -41,7 +41,9 @@ def test_every_record_comes_back_as_it_was_stored(store: Store) -> None:
     assert store.problems(splits=["seed"]) == [parent]
     assert store.problem(child.id) == child
     assert store.problem("p-none") is None
-    assert store.children(parent.id) == [child]
+    life = store.life(parent.id)
+    assert life is not None
+    assert life.children == [child]
     assert store.rationales(problem_id=parent.id) == store.rationales(round=0) == [rationale(parent)]
     assert store.attempts(round=0) == [attempt(parent)]
     assert store.probes(round=1) == store.probes(problem_id=child.id) == [probed]
