@@ -1,6 +1,7 @@
 PYTHON ?= python3
 ARGS ?=
-PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+# Not compiled: of torch, sympy and transformers most is never imported, and what is, Python compiles then.
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
 SECONDS ?= 120
 .PHONY: run test test-browser test-notebooks test-crash test-hostile fuzz check bench audit clean
 

@@ -23,7 +23,7 @@ from problems.config import ProblemSettings
 from training.config import Device, FineTuneConfig, GenerateConfig
 
 ENVIRONMENT_PREFIX = "FDD_"
-SEEDS_BY_DEVICE = {"cpu": 120, "mps": 480, "cuda": 2000}
+SEEDS_BY_DEVICE = {"cpu": 100, "mps": 480, "cuda": 2000}
 """Seed problems where nobody says how many: what the device teaches within some minutes."""
 
 STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
