@@ -40,6 +40,7 @@ def test_a_run_killed_again_and_again_ends_as_one_that_was_not(
     assert compare(track, whole) == Figures(kills=kills, survived=kills)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_model_that_is_killed_again_and_again_pays_for_nothing_twice(
     raised: Nursery, tmp_path: Path
 ) -> None:

@@ -23,6 +23,8 @@ from graph.server import Order, build_served, in_thread
 from storage.folder import open_store
 from tests.graph.test_run import Recorder, rows
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 SMALL = {
     "rounds": 1,

@@ -3,9 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from training.config import FineTuneConfig, GenerateConfig
 from training.tasks import Batch, Completion, Event, Example, FineTuneTask, GenerateTask, Request, Step
 from training.worker import run_in_child
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = Example(
     question="A crate holds 12 jars. How many jars do 7 crates hold?",
