@@ -22,7 +22,6 @@ from errors import printable
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
-from graph.run import is_finished
 from graph.state import UNTAUGHT
 from reporting.terminal import shown
 from storage.folder import DATABASE, open_store
@@ -206,7 +205,7 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         console.print(shown(cost_line(summary["cost"]["total"])))
     for line in kept_out_lines(summary):
         console.print(shown(line))
-    if not is_finished(summary):
+    if not summary["finished"]:
         console.print(shown(f"not finished; go on with: python main.py resume {folder}"))
     if not (folder / STUDENT).exists():
         kept = [row["decision"]["kept"] for row in summary["rounds"] if row["decision"]]

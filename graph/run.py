@@ -31,7 +31,6 @@ from settings import Settings
 from storage.folder import DATABASE, check_path, find_run, open_store
 from storage.records import RunRecord
 from storage.store import Store
-from storage.summary import Summary
 from training.tasks import DescribeTask
 from training.weights import EMBEDDED, student_path
 from training.worker import never, run_in_child
@@ -221,11 +220,6 @@ def find_student(name: str, cache: Path, listener: Listener) -> Path:
     if name in EMBEDDED and not (cache / name).is_dir():
         listener.noticed(f"Fetching {name} into {cache}, this once")
     return student_path(name, cache)
-
-
-def is_finished(summary: Summary) -> bool:
-    last = Settings.from_json(summary["settings"]).rounds
-    return any(row["round"] == last and row["evaluations"] for row in summary["rounds"])
 
 
 def describe_run(settings: Settings) -> RunRecord:

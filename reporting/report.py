@@ -8,7 +8,6 @@ from pathlib import Path
 
 from errors import StoreError, UsageError
 from graph.nodes.report import delivered, write_whole
-from graph.run import is_finished
 from graph.state import UNTAUGHT
 from problems.contamination import DEV
 from reporting import findings, tables
@@ -114,7 +113,7 @@ def read_report(store: Store) -> Report:
         run=run,
         settings=settings,
         evidence=evidence,
-        finished=is_finished(summary),
+        finished=summary["finished"],
         delivered=made,
         headline=[] if made is None else _headline(store, settings, made),
         pictures={picture.name: picture for picture in drawn if picture},

@@ -12,6 +12,7 @@ from domain import shares_templates
 from errors import StoreError, brief
 from storage.growth import Growth, grow
 from storage.records import TAUGHT_SPLITS, Json, evaluation_name
+from storage.tracing import is_finished
 from storage.usage import CostSummary, summarize_cost
 
 BASELINE_ROUND = -1
@@ -79,6 +80,8 @@ class Summary(TypedDict):
     """The whole run."""
 
     run: str
+    finished: bool
+    """Whether it has come to its end."""
     settings: Mapping[str, Json]
     exact_only: list[str]
     """Evaluation sets that share their templates with what is taught: only exact copies are kept out."""
@@ -101,6 +104,7 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
     growth = grow(connection)
     return {
         "run": run,
+        "finished": is_finished(connection),
         "settings": _read(settings),
         "exact_only": _exact_only(connection),
         "baseline": {"evaluations": _evaluations(connection, BASELINE_ROUND)},

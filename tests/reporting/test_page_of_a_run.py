@@ -139,6 +139,7 @@ def test_the_limits_are_those_of_this_run(read: Reading, tmp_path: Path) -> None
     store.add([problem("Of a template?", split="dev", template="t")])
     for round in (-1, 0, 1):
         add_evaluation(store, round, {"dev": [100]})
+    store.log(round=1, phase="report", kind="finished")
     finished = written(tmp_path / "run").text
     assert "not finished" not in finished
     assert "A model wrote" not in finished
@@ -167,6 +168,7 @@ def test_a_run_whose_every_round_did_harm_delivers_nobody(tmp_path: Path) -> Non
     for round in (0, 1):
         add_evaluation(store, round, {"dev": [None]})
         store.add([DecisionRecord(round=round, against=-1, n=1, gained=0, lost=9, p=0.004, kept=False)])
+    store.log(round=1, phase="report", kind="finished")
     assert "No student is delivered: on the dev set every round did harm" in written(tmp_path / "run").text
 
 
