@@ -1,12 +1,20 @@
-"""Every test works offline, in strict mode, with a cache folder of its own."""
+"""Tests work offline, in strict mode, with a cache folder of their own; some look at runs that have ended."""
+
+from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from graph.run import start
 from settings import cache_folder
+from tests.graph.settings import model_settings, tiny_settings
+from tests.graph.test_run import Recorder
+from tests.servers.teaching import teaching
 from training.weights import student_path
 
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
@@ -34,3 +42,46 @@ def embedded() -> Path:
     """The real student of a default run, in the user's own cache folder, where the installation put it."""
     ordinary = {name: value for name, value in os.environ.items() if name != "FDD_CACHE"}
     return student_path("smollm2-135m", cache_folder(ordinary))
+
+
+Make = Callable[[Path], object]
+MakeOnce = Callable[[str, Make], Path]
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MakeOnce:
+    """What fills a folder is called once, however many processes share the tests; each has its own copy."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+
+    def once(name: str, make: Make) -> Path:
+        made = shared / f"{name} for all"
+        with FileLock(shared / f"{name}.lock"):
+            if not made.exists():
+                draft = tmp_path_factory.mktemp(name)
+                make(draft)
+                draft.rename(made)
+        return shutil.copytree(made, tmp_path_factory.mktemp(name) / "copy", symlinks=True)
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def finished(make_once: MakeOnce, cache: Path) -> Path:
+    """A finished run of embedded agents."""
+    return (
+        make_once("finished", lambda folder: start(tiny_settings(), folder / "run", Recorder(), cache=cache))
+        / "run"
+    )
+
+
+@pytest.fixture(scope="session")
+def taught_by_model(make_once: MakeOnce) -> Path:
+    """A finished run whose agents asked a model, one that is wrong at times."""
+
+    def make(folder: Path) -> None:
+        (folder / "cache").mkdir()
+        with teaching(folder, "--gsm-symbolic", "0", "--wrong", "0.3") as server:
+            start(model_settings(server.url), folder / "run", Recorder(), cache=folder / "cache")
+
+    return make_once("taught", make) / "run"

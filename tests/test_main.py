@@ -12,20 +12,10 @@ from pathlib import Path
 import pytest
 
 from errors import one_line
-from graph.run import start
 from main import main
-from tests.graph.settings import tiny_settings
-from tests.graph.test_run import Recorder
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["--rounds", "1", "--student", "tiny", "--limit", "8", "--test-size", "4", "--held-out-size", "2"]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "one"
-    start(tiny_settings(), folder, Recorder(), cache=cache)
-    return folder
 
 
 def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -91,13 +81,13 @@ def test_a_test_set_that_is_taught_as_well_is_refused(
 
 
 def test_an_existing_run_folder_is_offered_for_resuming(
-    run: Path, capsys: pytest.CaptureFixture[str]
+    finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert f"main.py resume {run}" in complaint([*SMALL, "--run-dir", str(run)], capsys)
+    assert f"main.py resume {finished}" in complaint([*SMALL, "--run-dir", str(finished)], capsys)
 
 
-def test_report_prints_the_promised_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(run), "--json"]) == 0
+def test_report_prints_the_promised_json(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(finished), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert {"run", "baseline", "rounds"} <= set(summary)
     first = summary["rounds"][0]
@@ -105,23 +95,25 @@ def test_report_prints_the_promised_json(run: Path, capsys: pytest.CaptureFixtur
     assert set(first["evaluations"][0]) == {"name", "n", "correct", "accuracy", "low", "high"}
 
 
-def test_report_shows_where_everything_is(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(run)]) == 0
+def test_report_shows_where_everything_is(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(finished)]) == 0
     printed = capsys.readouterr().out
     assert "untaught" in printed
-    assert str(run / "student") in printed
+    assert str(finished / "student") in printed
 
 
-def test_report_writes_a_page_of_a_finished_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(run)]) == 0
-    assert f"page      {run / 'report.html'}\n" in capsys.readouterr().out
-    page = (run / "report.html").read_text("utf-8")
+def test_report_writes_a_page_of_a_finished_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(finished)]) == 0
+    assert f"page      {finished / 'report.html'}\n" in capsys.readouterr().out
+    page = (finished / "report.html").read_text("utf-8")
     assert "not finished" not in page
     assert page.count("<figure>") == 5
 
 
-def test_a_run_compared_with_itself_differs_in_nothing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", str(run), str(run), "--json"]) == 0
+def test_a_run_compared_with_itself_differs_in_nothing(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(finished), str(finished), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["settings"] == found["versions"] == found["first_only"] == []
     assert {each["name"] for each in found["evaluations"]} == {"dev", "held-out", "in-domain"}
@@ -129,13 +121,13 @@ def test_a_run_compared_with_itself_differs_in_nothing(run: Path, capsys: pytest
     assert all(each["shared"] == each["first"]["n"] for each in found["evaluations"])
 
 
-def test_verify_finds_a_sound_run_sound(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", str(run)]) == 0
+def test_verify_finds_a_sound_run_sound(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(finished)]) == 0
     assert capsys.readouterr().out == "0 findings\n"
 
 
-def test_evaluate_scores_the_student_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["evaluate", str(run / "student"), "--limit", "4", "--max-new-tokens", "8", "--json"]
+def test_evaluate_scores_the_student_of_a_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", str(finished / "student"), "--limit", "4", "--max-new-tokens", "8", "--json"]
     assert main(arguments) == 0
     evaluations = json.loads(capsys.readouterr().out)["evaluations"]
     assert [(entry["name"], entry["n"]) for entry in evaluations] == [("held-out", 4), ("in-domain", 4)]
@@ -180,10 +172,10 @@ def test_a_full_disk_ends_the_run_with_one_line_and_loses_nothing(size: int, tmp
 
 
 def test_damaged_weights_are_named_with_what_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], run: Path
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], finished: Path
 ) -> None:
     student = tmp_path / "student"
-    shutil.copytree(run / "student", student)
+    shutil.copytree(finished / "student", student)
     weights = bytearray((student / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (student / "model.safetensors").write_bytes(weights)

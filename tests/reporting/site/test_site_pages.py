@@ -16,13 +16,10 @@ from starlette.testclient import TestClient
 from domain import Band, Operator, Reason
 from graph.build import build_run
 from graph.lock import held
-from graph.run import start
 from reporting.site.app import HEADERS, PAGES, build_app
 from reporting.site.site import Site
 from storage.folder import DATABASE, open_store
 from storage.store import Store
-from tests.graph.settings import tiny_settings
-from tests.graph.test_run import Recorder
 from tests.reporting.site.made_up import (
     HOSTILE,
     attempt,
@@ -47,15 +44,8 @@ sys.stdin.read()
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "one"
-    start(tiny_settings(), folder, Recorder(), cache=cache)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def site(run: Path) -> Iterator[TestClient]:
-    with client(run) as site:
+def site(finished: Path) -> Iterator[TestClient]:
+    with client(finished) as site:
         yield site
 
 
@@ -139,9 +129,9 @@ def test_the_graph_on_the_page_is_the_graph_that_runs(site: TestClient) -> None:
     assert sorted(labels) == sorted(re.findall(r'class="when"[^>]*>(\w+)<', site.get("/").text))
 
 
-def test_the_first_page_tells_what_the_report_tells(run: Path, site: TestClient) -> None:
+def test_the_first_page_tells_what_the_report_tells(finished: Path, site: TestClient) -> None:
     text = " ".join(shown(site, "/").text.split())
-    summary = open_store(run).summary()
+    summary = open_store(finished).summary()
     [first, second] = summary["rounds"]
     assert "✓ finished 2 students trained in" in text
     assert "solves 0.0 % of the 6 in-domain problems" in text
@@ -279,9 +269,9 @@ def test_two_students_stand_side_by_side_with_what_differs_marked(tmp_path: Path
 
 
 def test_a_problem_leads_to_its_parent_its_children_and_the_call_that_wrote_it(
-    site: TestClient, run: Path
+    site: TestClient, finished: Path
 ) -> None:
-    child = open_store(run).problems(splits=["generated"])[0]
+    child = open_store(finished).problems(splits=["generated"])[0]
     assert f"/problems/{child.parent}" in linked(site, f"/problems/{child.id}", "/problems/p-")
     assert f"/problems/{child.id}" in linked(site, f"/problems/{child.parent}", "/problems/p-")
     assert f"/calls/{child.call_id}" in linked(site, f"/problems/{child.id}", "/calls/")
