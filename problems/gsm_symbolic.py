@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import warnings
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -100,7 +101,9 @@ class GsmSymbolic:
         )
 
     def _lay_out(self) -> None:
-        import reasoning_gym
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of a package it needs, when that is compiled
+            import reasoning_gym
 
         dataset = reasoning_gym.create_dataset("gsm_symbolic", seed=self._next_seed, size=_CHUNK)
         self._next_seed += _CHUNK
