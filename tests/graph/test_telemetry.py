@@ -34,6 +34,8 @@ from tests.servers.talking import KEY
 from tests.servers.teaching import teaching
 from tests.storage.samples import RUN, call
 
+pytestmark = pytest.mark.slow
+
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 HEADERS = "authorization=Bearer another-key-that-was-planted"
 NOBODY = "http://127.0.0.1:9"
