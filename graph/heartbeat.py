@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -19,27 +19,22 @@ if TYPE_CHECKING:
 
 FILE = "progress.json"
 """There while a process works in the folder, and after one was killed."""
+DRAFT = f".{FILE}.new"
 EVERY_SECONDS = 0.5
 _PROGRESS = TypeAdapter(Progress)
 
 
 class Heartbeat:
-    """Hands on to a listener what it hears, and writes down the latest progress of it.
-
-    That it cannot be written, on a full disk for example, is no reason to end a run.
-    """
+    """Hands on to a listener what it hears, and keeps the latest progress of it."""
 
     def __init__(self, listener: Listener, folder: Path) -> None:
-        self._listener, self._file = listener, folder / FILE
-        self._phase = ("", 0)
-        self._written = 0.0
+        self._listener, self._folder = listener, folder
+        self._latest: Progress | None = None
+        self._written: Progress | None = None
 
     def advanced(self, progress: Progress) -> None:
         self._listener.advanced(progress)
-        phase, now = (progress.phase, progress.round), monotonic()
-        if phase != self._phase or now - self._written >= EVERY_SECONDS:
-            self._phase, self._written = phase, now
-            self._write(progress)
+        self._latest = progress
 
     def evaluated(self, round: int) -> None:
         self._listener.evaluated(round)
@@ -47,20 +42,40 @@ class Heartbeat:
     def noticed(self, text: str) -> None:
         self._listener.noticed(text)
 
-    def _write(self, progress: Progress) -> None:
-        draft = self._file.with_name(f".{FILE}.new")
+    def beat(self) -> None:
+        """Write down the latest progress, if it is not yet.
+
+        That it cannot be written, on a full disk for example, is no reason to end a run.
+        """
+        latest = self._latest
+        if latest is None or latest is self._written:
+            return
+        draft = self._folder / DRAFT
         with suppress(OSError):
-            draft.write_text(json.dumps(asdict(progress)), "utf-8")
-            draft.replace(self._file)
+            draft.write_text(json.dumps(asdict(latest)), "utf-8")
+            draft.replace(self._folder / FILE)
+            self._written = latest
 
 
 @contextmanager
 def heartbeat(listener: Listener, folder: Path) -> Iterator[Heartbeat]:
+    """A thread writes, so that the last step before a long wait is seen as well."""
+    heart, ended = Heartbeat(listener, folder), Event()
+
+    def go_on() -> None:
+        while not ended.wait(EVERY_SECONDS):
+            heart.beat()
+
+    thread = Thread(target=go_on, name="heartbeat", daemon=True)
+    thread.start()
     try:
-        yield Heartbeat(listener, folder)
+        yield heart
     finally:
+        ended.set()
+        thread.join()
         with suppress(OSError):
-            (folder / FILE).unlink(missing_ok=True)
+            for name in (FILE, DRAFT):
+                (folder / name).unlink(missing_ok=True)
 
 
 def latest(folder: Path) -> Progress | None:
