@@ -1,4 +1,4 @@
-"""Tests work offline, in strict mode, with a cache folder of their own; some look at runs that have ended."""
+"""A cache folder of the tests' own, and runs to look at that have ended."""
 
 from __future__ import annotations
 
@@ -16,12 +16,6 @@ from tests.graph.settings import model_settings, tiny_settings
 from tests.graph.test_run import Recorder
 from tests.servers.teaching import teaching
 from training.weights import student_path
-
-os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["LANGSMITH_TRACING"] = "false"
-for name in [name for name in os.environ if name.startswith("OTEL_")]:
-    del os.environ[name]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,7 +38,7 @@ def embedded() -> Path:
     return student_path("smollm2-135m", cache_folder(ordinary))
 
 
-Make = Callable[[Path], object]
+Make = Callable[[Path], None]
 MakeOnce = Callable[[str, Make], Path]
 
 
@@ -69,10 +63,11 @@ def make_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MakeO
 @pytest.fixture(scope="session")
 def finished(make_once: MakeOnce, cache: Path) -> Path:
     """A finished run of embedded agents."""
-    return (
-        make_once("finished", lambda folder: start(tiny_settings(), folder / "run", Recorder(), cache=cache))
-        / "run"
-    )
+
+    def make(folder: Path) -> None:
+        start(tiny_settings(), folder / "run", Recorder(), cache=cache)
+
+    return make_once("finished", make) / "run"
 
 
 @pytest.fixture(scope="session")
