@@ -8,7 +8,9 @@ whole process, with each of its filters.
 
 Then tiny runs go on by turns: beside a server that nobody asks; beside one with a follower that asks what the
 script of an open page asks: where the run stands every second, and the whole page whenever the database has
-changed; and beside `trace --follow`. Browser and drawing are left out: they need no part of the run.
+changed; and beside `trace --follow`. Browser and drawing are left out: they need no part of the run. Printed
+are how much longer the runs took, each against the one alone of its turn, with an interval, and what share of
+the processors' time the looking took, which is all that it can take away but for making the run wait.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import comb
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.error import URLError
@@ -244,10 +247,10 @@ def measure_trace(folder: Path, repeats: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A tiny run, and the time in seconds that the processors gave to the server beside it."""
+    """A tiny run, and the time in seconds that the processors gave to those who looked on."""
 
     seconds: float
-    server: float
+    looking: float
 
 
 def compare_runs(folder: Path, pairs: int) -> None:
@@ -256,16 +259,28 @@ def compare_runs(folder: Path, pairs: int) -> None:
     for pair in range(pairs):
         for watched in WATCHED if pair % 2 else reversed(WATCHED):
             runs[watched].append(run(folder / f"{pair}-{watched}", watched))
-    taken = {watched: [run.seconds for run in runs[watched]] for watched in WATCHED}
-    print(f"\ntiny run, median of {pairs}: {statistics.median(taken['alone']):.1f} s alone")
+    alone, cores = runs["alone"], os.cpu_count() or 1
+    print(f"\ntiny run, median of {pairs}: {statistics.median(run.seconds for run in alone):.1f} s alone")
     for watched in WATCHED[1:]:
-        shares = [slow / alone for slow, alone in zip(taken[watched], taken["alone"], strict=True)]
-        median = statistics.median(taken[watched])
-        slower = 100 * (median / statistics.median(taken["alone"]) - 1)
-        in_pairs = 100 * (statistics.median(shares) - 1)
-        print(f"beside {watched}: {median:.1f} s, {slower:+.1f} %; in the median pair {in_pairs:+.1f} %")
-    idle, busy = (statistics.median(run.server for run in runs[key]) for key in ("alone", "a page"))
-    print(f"the server's processor time beside it: {idle:.2f} s unasked, {busy:.2f} s with a page")
+        slower = sorted(
+            100 * (run.seconds / other.seconds - 1) for run, other in zip(runs[watched], alone, strict=True)
+        )
+        low, high = median_interval(slower)
+        looking = statistics.median(run.looking for run in runs[watched])
+        share = statistics.median(100 * run.looking / run.seconds / cores for run in runs[watched])
+        print(
+            f"beside {watched}: {statistics.median(slower):+.1f} % [{low:+.1f}, {high:+.1f}] in pairs; "
+            f"looking took {looking:.2f} s, {share:.1f} % of the processors' time"
+        )
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of sorted values' median, by their order alone; of five or fewer, their range."""
+    chance, outside = 0.0, 0
+    while (chance := chance + comb(len(values), outside) / 2 ** len(values)) <= 0.025:
+        outside += 1
+    lowest = max(outside - 1, 0)
+    return values[lowest], values[-1 - lowest]
 
 
 def run(folder: Path, watched: str) -> Run:
@@ -289,9 +304,11 @@ def run(folder: Path, watched: str) -> Run:
             ended.set()
             if watched == "a page":
                 follower.join()
-            if tracing is not None:
-                tracing.wait()
             used = processor_time(server.pid) - used
+            if tracing is not None:
+                _, status, spent = os.wait4(tracing.pid, 0)
+                tracing.returncode = os.waitstatus_to_exitcode(status)
+                used += spent.ru_utime + spent.ru_stime
     assert process.returncode == 0
     return Run(seconds, used)
 
