@@ -50,10 +50,16 @@ def logged(node: Node) -> Node:
 
 
 def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> list[CallRecord]:
-    """The requests to models that one piece of work took; the last of them gave its result."""
+    """The requests to models that one piece of work took; the last of them gave its result.
+
+    One that failed has another id than the same request when it is answered after an interruption.
+    """
     return [
         CallRecord(
-            id=short_id("c", call.key, call.request.agent, str(round), problem_id),
+            id=short_id(
+                *("c", call.key, call.request.agent, str(round), problem_id),
+                *([call.status] if call.status is CallStatus.FAILED else []),
+            ),
             round=round,
             agent=call.request.agent,
             model=call.model,

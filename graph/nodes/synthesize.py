@@ -62,6 +62,8 @@ class Delivery:
     calls: Sequence[CallRecord]
     steps: Sequence[Record]
     """Spans and transcripts of it."""
+    final: bool
+    """Whether it would be the same after an interruption; a model that did not answer may answer then."""
 
 
 def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -75,7 +77,7 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     shelf = Shelf(state, context)
     announce(state.round + 1, context)
     context.crew.run(_write_children, parents, shelf, state, context)
-    context.store.add([*shelf.calls, *shelf.written, *shelf.kept_out])
+    context.store.add([*shelf.calls, *shelf.steps, *shelf.written, *shelf.kept_out])
     return {"round": state.round + 1, "added": len(shelf.written), "removed": dict(shelf.refused)}
 
 
@@ -94,7 +96,7 @@ async def _write_children(
         _report(state, context, settled, len(parents), shelf)
         async for delivery in finished(orders, shelf.ask, context.crew, context.should_stop):
             delivered[delivery.order] = delivery
-            ledger.add(delivery.steps)
+            ledger.add(delivery.steps if delivery.final else ())
             # The last one is not reported here: none is settled before all are looked at.
             if len(delivered) < len(orders):
                 _report(state, context, settled + len(delivered), len(parents), shelf)
@@ -145,6 +147,8 @@ class Shelf:
         self.context = context
         self.written: list[ProblemRecord] = []
         self.calls: list[CallRecord] = []
+        self.steps: list[Record] = []
+        """Of those drafts whose steps must not be stored before the end."""
         self.kept_out: list[ContaminationRecord] = []
         self.refused: Counter[str] = Counter()
 
@@ -176,16 +180,19 @@ class Shelf:
                 calls,
                 status=calls[-1].status,
                 problem=parent.id,
-                subject=_id_of(draft.content) or parent.id,
+                subject=_id_of(draft.content) or calls[-1].id,
             ),
             *transcripts(draft.calls, calls[: len(draft.calls)]),
         ]
-        return Delivery(order, draft.content, calls, steps)
+        final = all(call.reply is not None for call in draft.calls)
+        return Delivery(order, draft.content, calls, steps, final)
 
     def take(self, delivery: Delivery) -> Order | None:
         """Keep the draft, or count why there is none; or say what to order instead of a draft at fault."""
         order, content = delivery.order, delivery.content
         self.calls += delivery.calls
+        if not delivery.final:
+            self.steps += delivery.steps
         fault = content.reason if isinstance(content, Refusal) else self._fault(content, order)
         if isinstance(content, Draft) and fault is None:
             self._keep(content, order, delivery.calls[-1])

@@ -86,7 +86,8 @@ class Figures:
 
     @property
     def harmless(self) -> bool:
-        return not any((self.lost, self.duplicates, self.paid_twice, self.stray, self.findings, self.left))
+        harm = (self.lost, self.duplicates, self.paid_twice, self.stray, self.findings, self.left)
+        return not any((*harm, self.unfinished))
 
     def __str__(self) -> str:
         return (

@@ -1,0 +1,97 @@
+"""A model that did not answer while problems were written may answer when the run goes on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from langgraph.runtime import Runtime
+
+from agents.calling.request import Answer, Call, CallStatus, Message, ModelReply, ModelRequest
+from domain import Band, Draft, Operator, Problem, Reason, Refusal
+from errors import StoppedError
+from graph.nodes.synthesize import synthesize
+from graph.state import RunContext, RunState
+from settings import load_settings
+from storage.store import Store
+from tests.graph.contexts import opened
+from tests.storage.samples import RUN, probe, problem
+
+STATE = RunState(run=RUN.id, rounds=1)
+PARENTS = [problem(f"Ann has {n} nuts and eats 2. How many are left?", round=1) for n in (7, 8, 9)]
+
+
+class Moody:
+    """A synthesizer that asks a model, which answers or does not."""
+
+    name = "moody"
+    proven = True
+    answers = False
+
+    async def write(
+        self, parent: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+    ) -> Answer[Draft | Refusal]:
+        del operator, others, rng
+        request = ModelRequest(
+            agent="synthesizer",
+            messages=(Message(role="user", content=parent.question),),
+            temperature=0.0,
+            max_tokens=100,
+            prompt_hash="version 1",
+        )
+        reply = ModelReply(text="2 + 2", prompt_tokens=3, completion_tokens=3, finish="stop")
+        call = Call(
+            key=parent.question,
+            request=request,
+            model="moody",
+            status=CallStatus.ANSWERED if self.answers else CallStatus.FAILED,
+            reply=reply if self.answers else None,
+            tries=1,
+            paid=self.answers,
+            cost_usd=0.0,
+            seconds=0.1,
+            started=datetime.now(UTC),
+        )
+        if not self.answers:
+            return Answer(content=Refusal(reason=Reason.CALL_FAILED), calls=(call,))
+        question = f"Bob had what Ann has. {parent.question}"
+        return Answer(content=Draft(question=question, solution="1 + 1 = 2", answer=parent.answer), calls=(call,))
+
+
+@pytest.fixture
+def moody() -> Moody:
+    return Moody()
+
+
+@pytest.fixture
+def context(tmp_path: Path, moody: Moody) -> Iterator[RunContext]:
+    store = Store.create(tmp_path / "fdd.duckdb", RUN)
+    store.add([*PARENTS, *(probe(parent, band=Band.HARD) for parent in PARENTS)])
+    settings = load_settings({"rounds": "1", "student": "tiny"}, environment={})
+    with opened(tmp_path, store, settings, base=tmp_path / "nowhere", synthesizer=moody) as context:
+        yield context
+
+
+def test_after_an_interruption_it_may_answer(
+    context: RunContext, moody: Moody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.nodes.synthesize.STEPS_AT_ONCE", 1)
+    looks = iter([False, *[True] * 100])
+    with pytest.raises(StoppedError):
+        synthesize(STATE, Runtime(context=replace(context, should_stop=lambda: next(looks))))
+    moody.answers = True
+    assert synthesize(STATE, Runtime(context=context))["added"] == len(PARENTS)
+    assert {call.status for call in context.store.calls()} == {"answered"}
+    assert context.store.verify() == []
+
+
+def test_after_a_crash_behind_the_last_row_it_may_answer(context: RunContext, moody: Moody) -> None:
+    assert synthesize(STATE, Runtime(context=context))["added"] == 0
+    moody.answers = True
+    assert synthesize(STATE, Runtime(context=context))["added"] == len(PARENTS)
+    assert sorted(call.status for call in context.store.calls()) == ["answered"] * 3 + ["failed"] * 3
+    assert context.store.verify() == []
