@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import fsum
 from pathlib import Path
 from time import monotonic
@@ -25,6 +27,7 @@ from graph.plan import Expense, Preview
 from graph.state import UNTAUGHT
 from reporting.terminal import shown
 from storage.folder import DATABASE, open_store
+from storage.records import Json
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 
@@ -212,16 +215,33 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         if kept and not any(kept):
             console.print(Text("student   none: on the dev set every round did harm to the untaught one"))
         return
-    lines = (
-        f"student   {folder / STUDENT} -> {(folder / STUDENT).readlink()} (best on the dev set)",
+    link = folder / STUDENT
+    target = f" -> {link.readlink()}" if link.is_symlink() else ""
+    lines = [
+        f"student   {link}{target} (best on the dev set)",
         f"data set  {folder / DATASET}",
         f"database  {folder / DATABASE}",
-        "next      " + f"python main.py evaluate {folder / STUDENT}",
-        "          " + f"python main.py report {folder} --json",
-        "          " + f"python main.py verify {folder}",
-    )
+        f"next      python main.py report {folder} --json",
+        f"          python main.py verify {folder}",
+    ]
+    if summary["settings"]["solver"] is None:  # what a student only plans, `evaluate` cannot judge
+        lines.append(f"          {evaluation_command(link, summary['settings'])}")
     for line in lines:
         console.print(shown(line))
+
+
+def evaluation_command(student: Path, settings: Mapping[str, Json]) -> str:
+    """Asks the student as its run did, on the run's own test set where it has one."""
+    problems, thoughts = settings["problems"], settings["thoughts"]
+    assert isinstance(problems, dict)
+    assert isinstance(thoughts, list)
+    options = {
+        "--problems": (problems["test"], None),
+        "--thoughts": (",".join(map(str, thoughts)), "pot"),
+        "--policy": (settings["policy"], "single"),
+    }
+    given = [(name, str(value)) for name, (value, usual) in options.items() if value != usual]
+    return f"python main.py evaluate {shlex.join([str(student), *chain.from_iterable(given)])}"
 
 
 def show_plan(console: Console, preview: Preview) -> None:

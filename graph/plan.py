@@ -149,9 +149,12 @@ def foresee(
 
 
 def _count_calls(round: int, settings: Settings, seeds: Sequence[Problem]) -> dict[str, int]:
-    known = sum(problem.round == round for problem in seeds)
-    # Every seed of this round has a child, and so has every child of the round before.
-    children = sum(0 < problem.round <= round for problem in seeds)
+    taught = Counter(problem.round for problem in seeds)
+    known, children, total = taught[round], 0, taught[0]
+    for each in range(1, round + 1):
+        # Every seed of a round has a child, and every child of the round before, or all that was taught.
+        children = taught[each] + (total if settings.reprobe else children)
+        total += taught[each] + children
     explaining, solving = len(explaining_tasks(settings)), len(solving_tasks(settings))
     if settings.roles()["synthesizer"].is_model:
         return {"synthesizer": children, "judge": children * solving, "teacher": known * explaining}

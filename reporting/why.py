@@ -119,10 +119,10 @@ def _call(call: CallRecord, transcripts: dict[str, TranscriptRecord]) -> Iterato
 def _students(life: Life) -> Iterator[RenderableType]:
     if life.attempts:
         yield Text("\nWhat students answered", "bold")
-    probes = {probe.round: probe for probe in life.probes}
+    probes = {life.latest(probe.round): probe for probe in life.probes}
     by_round: defaultdict[int, list[AttemptRecord]] = defaultdict(list)
     for attempt in life.attempts:
-        by_round[attempt.round].append(attempt)
+        by_round[life.student_of(attempt)].append(attempt)
     for round, attempts in by_round.items():
         yield shown(_rate(round, attempts, probes.get(round)))
         for attempt in attempts:
@@ -133,8 +133,9 @@ def _students(life: Life) -> Iterator[RenderableType]:
 def _rate(round: int, attempts: Sequence[AttemptRecord], probe: ProbeRecord | None) -> str:
     who = "the untaught student" if round < 0 else f"student of round {round}"
     if probe is None:
-        right = sum(attempt.reason.accepted for attempt in attempts)
-        return f"{who}: {right} of {len(attempts)} right"
+        answers = [attempt for attempt in attempts if attempt.purpose != "plan"]
+        right = sum(attempt.reason.accepted for attempt in answers)
+        return f"{who}: {right} of {len(answers)} right"
     change = "" if probe.change is None else f", {probe.change:+.2f} against its parent"
     return (
         f"{who}: {probe.correct} of {probe.n} right in the probe, solve rate {probe.mean:.2f} "
@@ -150,6 +151,7 @@ def _attempt(attempt: AttemptRecord) -> Text:
 
 def _taught(life: Life) -> Iterator[RenderableType]:
     rounds = ", ".join(map(str, life.taught))
-    yield Text(f"\nIt trained the student of round {rounds}" if rounds else "\nIt trained no student", "bold")
+    sets = f"the training set of round {rounds}" if rounds else "no training set"
+    yield Text(f"\nIt was in {sets}", "bold")
     for rejection in life.rejections:
         yield shown(f"A person rejected it before round {rejection.round}: {rejection.detail}", "red")

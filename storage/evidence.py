@@ -166,27 +166,45 @@ FROM contamination LEFT JOIN latest USING (id)
 GROUP BY ALL ORDER BY ALL
 """
 
-_RATES = """
-SELECT probes.round, operator, n, correct, count(*)
-FROM probes JOIN problems ON problems.id = problem_id
-GROUP BY ALL ORDER BY probes.round, operator NULLS FIRST, n, correct
+_ANSWERED = """
+WITH undone AS (
+    SELECT coalesce(list(round), []) AS rounds FROM decisions WHERE NOT kept
+), answered AS (
+    SELECT probes.*,
+           coalesce(list_max([each FOR each IN range(round + 1) IF each NOT IN rounds]), -1) AS student
+    FROM probes, undone
+)
 """
+"""Probes with the round of the student that answered: after a round that was undone, of one before it."""
 
-_CHILDREN = """
-SELECT child.round, operator, parent.band, child.band, count(*),
-       count(*) FILTER (parent.round = child.round)
-FROM probes child
+_RATES = f"""
+{_ANSWERED}
+SELECT student, operator, n, correct, count(*)
+FROM answered JOIN problems ON problems.id = problem_id AND answered.round < problems.round
+GROUP BY ALL ORDER BY student, operator NULLS FIRST, n, correct
+"""
+"""Of problems before they were taught."""
+
+_CHILDREN = f"""
+{_ANSWERED}
+SELECT child.student, operator, parent.band, child.band, count(*),
+       count(*) FILTER (parent.student = child.student)
+FROM answered child
 JOIN problems ON problems.id = child.problem_id AND problems.round = child.round + 1
-JOIN probes parent ON parent.problem_id = problems.parent AND parent.round = child.parent_round
-GROUP BY child.round, operator, parent.band, child.band ORDER BY ALL
+JOIN answered parent ON parent.problem_id = problems.parent AND parent.round = child.parent_round
+GROUP BY ALL ORDER BY ALL
 """
 """Children as they were probed before they were taught."""
 
-_AGAIN = """
-SELECT round, NULL, before, band, count(*), 0
-FROM (SELECT round, band, lag(band) OVER (PARTITION BY problem_id ORDER BY round) AS before FROM probes)
+_AGAIN = f"""
+{_ANSWERED}
+SELECT student, NULL, before, band, count(*), count(*) FILTER (student_before = student)
+FROM (
+    SELECT student, band, lag(band) OVER last AS before, lag(student) OVER last AS student_before
+    FROM answered WINDOW last AS (PARTITION BY problem_id ORDER BY round)
+)
 WHERE before IS NOT NULL
-GROUP BY round, before, band ORDER BY round, before, band
+GROUP BY student, before, band ORDER BY student, before, band
 """
 
 _PAIRS = """

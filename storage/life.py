@@ -16,6 +16,7 @@ from storage.records import (
     TranscriptRecord,
 )
 from storage.rows import select
+from storage.summary import BASELINE_ROUND
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,9 +37,19 @@ class Life:
     attempts: list[AttemptRecord]
     """By round, purpose, thought and sample."""
     taught: list[int]
-    """Rounds whose student was trained on it."""
+    """Rounds whose training set it was in."""
+    undone: list[int]
+    """Rounds of the run after which the student before them went on."""
     rejections: list[RejectionRecord]
     """At most one: by a person who does not want it taught."""
+
+    def latest(self, round: int) -> int:
+        """The round of the student that went on after this round; -1 for the untaught one."""
+        return max((each for each in range(round + 1) if each not in self.undone), default=BASELINE_ROUND)
+
+    def student_of(self, attempt: AttemptRecord) -> int:
+        """The round of the student that answered: the round's own in an evaluation, else the latest."""
+        return attempt.round if attempt.evaluation else self.latest(attempt.round)
 
 
 def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life | None:
@@ -71,6 +82,10 @@ def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life 
             connection, AttemptRecord, f"{by_problem} round, purpose, thought, sample, id", problem_id
         ),
         taught=_taught(connection, problem_id),
+        undone=[
+            int(round)
+            for (round,) in connection.execute("SELECT round FROM decisions WHERE NOT kept").fetchall()
+        ],
         rejections=select(connection, RejectionRecord, "WHERE problem_id = ?", problem_id),
     )
 

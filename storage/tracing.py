@@ -77,6 +77,7 @@ def select_spans(
     connection: duckdb.DuckDBPyConnection, wanted: SpanFilter, *, limit: int, offset: int = 0
 ) -> SpanPage:
     where, values = wanted.where()
+    where += " AND started IS NOT NULL"  # the run itself, before its first phase has begun
     (total,) = connection.execute(f"SELECT count(*) FROM {_ALL} WHERE {where}", values).fetchone() or (0,)
     # Only ids are sorted: a page far behind among a million spans takes half the time.
     rows = connection.execute(

@@ -17,18 +17,14 @@ from agents.policy import Majority, samples_of
 from domain import Band
 from graph.exam import Exam, Question, sit
 from graph.state import RunContext, RunState, RunUpdate
-from storage.records import TAUGHT_SPLITS, AttemptRecord, ProbeRecord, ProblemRecord
+from storage.records import AttemptRecord, ProbeRecord, ProblemRecord
 
 
 def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     problems = context.store.problems(splits=["seed"], round=state.round + 1)
     if context.settings.reprobe:
-        problems += [
-            problem
-            for problem in context.store.problems(splits=TAUGHT_SPLITS)
-            if problem.round <= state.round
-        ]
+        problems += [lesson.problem for lesson in context.store.training_set(round=state.round)]
     bands = Counter(_probe("probe", state.round, problems, state, context))
     return {"easy": bands[Band.EASY], "hard": bands[Band.HARD]}
 

@@ -1,4 +1,4 @@
-"""Report: the student that did best on the dev set and the data set of the rounds kept, under plain names.
+"""Report: the student that did best on the dev set and the data set that taught it, under plain names.
 
 They are there after every round, so that a run which is stopped leaves something to use.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shutil import rmtree
 
 from langgraph.runtime import Runtime
 
@@ -37,12 +38,12 @@ def deliver(context: RunContext) -> str:
     kept = context.store.kept()
     if not kept:
         return ""
-    student = best(kept, context.store.evaluations()).student
-    _link(context.folder / STUDENT, Path(student))
-    lessons = context.store.training_set(round=kept[-1].round, thoughts=context.settings.thoughts)
+    record = best(kept, context.store.evaluations())
+    _link(context.folder / STUDENT, Path(record.student))
+    lessons = context.store.training_set(round=record.round, thoughts=context.settings.thoughts)
     text = "".join(f"{as_line(lesson)}\n" for lesson in lessons)
     write_whole(context.folder / DATASET, text.encode("utf-8"))
-    return student
+    return record.student
 
 
 def delivered(store: Store) -> RoundRecord | None:
@@ -85,7 +86,12 @@ def json_line(row: Mapping[str, object]) -> str:
 
 
 def _link(link: Path, target: Path) -> None:
-    """Point the link at the target in one step, so that it is never missing."""
+    """Point the link at the target in one step, so that it is never missing.
+
+    A run that was copied with its links followed has a folder there.
+    """
+    if link.is_dir() and not link.is_symlink():
+        rmtree(link)
     draft = link.with_name(f".{link.name}.new")
     draft.unlink(missing_ok=True)
     draft.symlink_to(target, target_is_directory=True)

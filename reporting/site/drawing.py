@@ -130,13 +130,16 @@ class Chart:
     line: str
     """Through the students that were kept, as SVG writes its points."""
     first: EvaluationSummary
-    last: EvaluationSummary
-    """Of the latest student that was kept."""
-    last_round: int
+    best: EvaluationSummary
+    """Of the student that the run delivers."""
+    best_round: int
 
 
-def accuracy_charts(summary: Summary) -> list[Chart]:
-    """One an evaluation set, those of tests before `dev`; all with the same scale."""
+def accuracy_charts(summary: Summary, delivered: int) -> list[Chart]:
+    """One an evaluation set, those of tests before `dev`; all with the same scale.
+
+    `delivered` is the round of the student that the run delivers, -1 for the untaught one.
+    """
     results: dict[str, list[tuple[int, EvaluationSummary, bool]]] = {}
     for entry in summary["baseline"]["evaluations"]:
         results.setdefault(entry["name"], []).append((BASELINE_ROUND, entry, True))
@@ -147,10 +150,12 @@ def accuracy_charts(summary: Summary) -> list[Chart]:
     top = max((entry["high"] for rows in results.values() for _, entry, _ in rows), default=1.0)
     scale = next(step for step in _SCALES if top <= step)
     names = sorted(results, key=lambda name: (name == "dev", name != "in-domain", name))
-    return [_chart(name, results[name], scale) for name in names]
+    return [_chart(name, results[name], scale, delivered) for name in names]
 
 
-def _chart(name: str, rows: Sequence[tuple[int, EvaluationSummary, bool]], scale: float) -> Chart:
+def _chart(
+    name: str, rows: Sequence[tuple[int, EvaluationSummary, bool]], scale: float, delivered: int
+) -> Chart:
     left, top, right, bottom = _PLOT
 
     def height(share: float) -> float:
@@ -169,8 +174,7 @@ def _chart(name: str, rows: Sequence[tuple[int, EvaluationSummary, bool]], scale
         )
         for place, (round, entry, kept) in enumerate(rows)
     ]
-    kept_rows = [(round, entry) for round, entry, kept in rows if kept]
-    last_round, last = kept_rows[-1] if kept_rows else rows[-1][:2]
+    best_round, best = next(((round, entry) for round, entry, _ in rows if round == delivered), rows[-1][:2])
     return Chart(
         name=name,
         n=rows[-1][1]["n"],
@@ -178,6 +182,6 @@ def _chart(name: str, rows: Sequence[tuple[int, EvaluationSummary, bool]], scale
         points=points,
         line=" ".join(f"{point.x:.1f},{point.y:.1f}" for point in points if point.kept),
         first=rows[0][1],
-        last=last,
-        last_round=last_round,
+        best=best,
+        best_round=best_round,
     )

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from agents.policy import Ask, Policy
-from graph.exam import policy_of
+from agents.policy import Ask
+from graph.marks import policy_at
 from settings import Settings
 from storage.explorer import EvaluationItems, Item
-from storage.summary import BASELINE_ROUND
 
 Show = Literal["all", "flipped", "gained", "lost"]
 
@@ -39,15 +38,21 @@ class Marked:
 
 
 def mark_items(found: EvaluationItems, settings: Settings) -> list[Marked]:
-    """Every item, judged as the evaluation itself does: by the value that the run's policy chooses."""
+    """Every item, judged as the evaluation itself does: by the value that the run's policy chooses.
+
+    While a student is asked, items that its policy would ask again have no mark yet.
+    """
     values: defaultdict[str, defaultdict[int, dict[Ask, Fraction | None]]]
     values = defaultdict(lambda: defaultdict(dict))
     for answer in found.answers:
         values[answer.problem_id][answer.round][Ask(answer.thought, answer.sample)] = answer.value
     marked = []
     for item in found.items:
+        policies = {round: policy_at(round, settings) for round in sorted(values[item.id])}
         chosen = {
-            round: _policy(round, settings).choose(given) for round, given in sorted(values[item.id].items())
+            round: policy.choose(values[item.id][round])
+            for round, policy in policies.items()
+            if not policy.next(values[item.id][round])
         }
         right = {round: value == item.answer for round, value in chosen.items()}
         marked.append(Marked(item, right, chosen))
@@ -59,13 +64,13 @@ def rounds_of(marked: Sequence[Marked]) -> list[int]:
     return sorted({round for each in marked for round in each.right})
 
 
+def whole_rounds(marked: Sequence[Marked]) -> list[int]:
+    """Rounds whose student has answered all of these items."""
+    return [round for round in rounds_of(marked) if all(round in each.right for each in marked)]
+
+
 def select(marked: Sequence[Marked], show: Show, before: int, after: int) -> list[Marked]:
     if show == "all":
         return list(marked)
     wanted = ("gained", "lost") if show == "flipped" else (show,)
     return [each for each in marked if each.change(before, after) in wanted]
-
-
-def _policy(round: int, settings: Settings) -> Policy:
-    name = "single" if round == BASELINE_ROUND else settings.policy
-    return policy_of(name, settings.thoughts, settings.policy_samples)

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from domain import PHASES, Reason
 from reporting.site import asked, drawing
 from reporting.site.differences import Piece, compare
-from reporting.site.exams import mark_items, rounds_of, select
+from reporting.site.exams import mark_items, rounds_of, select, whole_rounds
 from reporting.site.site import Site
 from reporting.site.status import status_of
 from reporting.site.waterfall import bars_of
@@ -68,7 +68,7 @@ def run(site: Site, request: Request) -> Response:  # noqa: ARG001
         "run.html",
         run=overview.run,
         summary=overview.summary,
-        charts=drawing.accuracy_charts(overview.summary),
+        charts=drawing.accuracy_charts(overview.summary, overview.delivered),
         drawing=drawing,
         events=list(islice(reversed(overview.events), LATEST_EVENTS)),
         settings=json.dumps(overview.run.settings, indent=2, ensure_ascii=False),
@@ -107,7 +107,7 @@ def problem(site: Site, request: Request) -> Response:
     life = site.store.life(name)
     if life is None:
         raise HTTPException(404, f"This run has no problem {name}.")
-    rounds = sorted({attempt.round for attempt in life.attempts})
+    rounds = sorted({life.student_of(attempt) for attempt in life.attempts})
     before, after = _two(rounds, query.before, query.after)
     return _page(
         site,
@@ -158,13 +158,13 @@ def trace(site: Site, request: Request) -> Response:
 def evaluations(site: Site, request: Request) -> Response:
     query = asked.read(asked.AskedItems, request.query_params)
     overview = site.overview()
-    names = [chart.name for chart in drawing.accuracy_charts(overview.summary)]
+    names = [chart.name for chart in drawing.accuracy_charts(overview.summary, overview.delivered)]
     name = query.name or (names[0] if names else "")
     if name not in names and names:
         raise HTTPException(404, f"This run has no evaluation set {name}.")
     marked = mark_items(site.store.items(name), overview.settings)
     rounds = rounds_of(marked)
-    before, after = _two(rounds, query.before, query.after)
+    before, after = _two(whole_rounds(marked) or rounds, query.before, query.after)
     chosen = select(marked, query.show, before, after)
     pages = Pages(len(chosen), query.page)
     return _page(
@@ -213,8 +213,8 @@ def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
     """What both students were asked, in an exam of the same kind and in the same way."""
     found: defaultdict[tuple[str, str, int], dict[int, AttemptRecord]] = defaultdict(dict)
     for attempt in life.attempts:
-        exam = attempt.evaluation or attempt.purpose
-        found[exam, attempt.thought, attempt.sample][attempt.round] = attempt
+        exam = "plan" if attempt.purpose == "plan" else attempt.evaluation or attempt.purpose
+        found[exam, attempt.thought, attempt.sample][life.student_of(attempt)] = attempt
     for (exam, thought, sample), by_round in sorted(found.items()):
         old, new = by_round.get(before), by_round.get(after)
         if old or new:

@@ -12,11 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from errors import StoreBusyError
 from graph.heartbeat import latest
+from graph.nodes.report import delivered
 from reporting.site import text
 from settings import Settings
 from storage.records import EventRecord, RunRecord
 from storage.store import Store
-from storage.summary import Summary
+from storage.summary import BASELINE_ROUND, Summary
 
 PATIENCE = 2.0
 """Seconds that a page waits for a writer to let go of the database."""
@@ -36,6 +37,8 @@ class Overview:
     summary: Summary
     settings: Settings
     events: list[EventRecord]
+    delivered: int
+    """Round of the student that the run delivers; -1 for the untaught one."""
 
 
 class Site:
@@ -76,12 +79,14 @@ class Site:
 
     def _look(self, version: str) -> Overview:
         run, summary, events = self.store.overview()
+        best = delivered(self.store)
         return Overview(
             version=version,
             run=run,
             summary=summary,
             settings=Settings.from_json(run.settings),
             events=events,
+            delivered=best.round if best else BASELINE_ROUND,
         )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import pairwise
+from math import fsum
 from pathlib import Path
 from typing import Literal
 
@@ -38,8 +40,8 @@ class Status:
     """How far that phase is; None where nothing says so."""
     began: datetime | None
     """When that phase did."""
-    took: timedelta | None
-    """From the first event to the last one."""
+    worked: float
+    """Seconds that its phases took, without the pauses between them."""
     sittings: dict[str, Sitting] = field(default_factory=dict)
     """By phase."""
 
@@ -58,7 +60,7 @@ def status_of(folder: Path, events: Sequence[EventRecord]) -> Status:
         phase=phase,
         progress=progress,
         began=sittings[phase].started if phase in sittings else None,
-        took=last.time - events[0].time if last else None,
+        worked=_worked(events),
         sittings=sittings,
     )
 
@@ -68,6 +70,12 @@ def _condition(folder: Path, last: EventRecord | None) -> RunCondition:
         return "running"
     done = last is not None and (last.phase, last.kind) == ("report", "finished")
     return "finished" if done else "interrupted"
+
+
+def _worked(events: Sequence[EventRecord]) -> float:
+    borders = [event for event in events if event.kind in ("started", "finished", "interrupted")]
+    pairs = [(a, b) for a, b in pairwise(borders) if a.kind == "started" and b.kind != "started"]
+    return fsum((ended.time - begun.time).total_seconds() for begun, ended in pairs)
 
 
 def _sittings(events: Sequence[EventRecord]) -> dict[str, Sitting]:

@@ -30,9 +30,6 @@ def bars_of(spans: Sequence[SpanRecord]) -> tuple[list[Bar], float]:
 
     It is that of the steps: rounds and phases reach beyond it, unless there is nothing else.
     """
-    spans = [
-        span for span in spans if span.started is not None
-    ]  # of a run before its first event there is none
     steps = [span for span in spans if span.kind not in _STAGES] or spans
     if not steps:
         return [], 0.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from langgraph.runtime import Runtime
 
-from agents.calling.request import Answer, Call, CallStatus, Message, ModelReply, ModelRequest
+from agents.calling.request import Answer, Call, CallStatus, Finish, Message, ModelReply, ModelRequest
 from domain import Band, Draft, Operator, Problem, Reason, Refusal
 from errors import StoppedError
 from graph.nodes.synthesize import synthesize
@@ -43,7 +43,7 @@ class Moody:
             max_tokens=100,
             prompt_hash="version 1",
         )
-        reply = ModelReply(text="2 + 2", prompt_tokens=3, completion_tokens=3, finish="stop")
+        reply = ModelReply(text="2 + 2", prompt_tokens=3, completion_tokens=3, finish=Finish.STOP)
         call = Call(
             key=parent.question,
             request=request,
@@ -59,7 +59,9 @@ class Moody:
         if not self.answers:
             return Answer(content=Refusal(reason=Reason.CALL_FAILED), calls=(call,))
         question = f"Bob had what Ann has. {parent.question}"
-        return Answer(content=Draft(question=question, solution="1 + 1 = 2", answer=parent.answer), calls=(call,))
+        return Answer(
+            content=Draft(question=question, solution="1 + 1 = 2", answer=parent.answer), calls=(call,)
+        )
 
 
 @pytest.fixture

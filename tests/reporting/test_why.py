@@ -34,7 +34,7 @@ def test_it_tells_where_a_problem_came_from_and_what_became_of_it(
     assert f"{child.operator} by symbolic, round 1" in told
     assert f"pot by symbolic: accepted, its value is {child.answer}" in told
     assert "student of round 0: 0 of 1 right in the probe, solve rate 0.33" in told
-    assert "It trained the student of round 1" in told
+    assert "It was in the training set of round 1" in told
 
 
 def test_it_shows_what_the_model_was_asked_that_wrote_the_problem_and_explained_it(

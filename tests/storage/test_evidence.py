@@ -59,22 +59,23 @@ def test_the_set_of_a_round_leaves_out_what_an_undone_round_before_it_brought(ev
     assert [row["problems"] for row in evidence.summary["rounds"]] == [2, 3, 3]
 
 
-def test_solve_rates_are_counted_by_student_and_origin(evidence: Evidence) -> None:
-    assert set(evidence.rates) == {
-        Rate(round=0, operator=None, n=4, correct=0, problems=1),
-        Rate(round=0, operator=None, n=4, correct=4, problems=1),
+def test_solve_rates_before_teaching_are_counted_by_student_and_origin(store: Store) -> None:
+    """After the round that was undone it is the student before that answers."""
+    held_back = problem("Held back?", round=1)
+    store.add([held_back, probed(held_back, round=0, correct=3)])
+    assert set(store.evidence().rates) == {
+        Rate(round=0, operator=None, n=4, correct=3, problems=1),
         Rate(round=0, operator="similar", n=4, correct=0, problems=1),
-        Rate(round=1, operator=None, n=4, correct=4, problems=1),
-        Rate(round=1, operator="similar", n=4, correct=4, problems=1),
+        Rate(round=0, operator="similar", n=4, correct=4, problems=1),
     }
 
 
 def test_bands_flow_from_parent_to_child_and_from_probe_to_probe(evidence: Evidence) -> None:
     hard, easy = Band.HARD, Band.EASY
     assert evidence.flows == (
+        Flow(round=0, operator="similar", before=hard, after=easy, problems=1, same_student=1),
         Flow(round=0, operator="similar", before=hard, after=hard, problems=1, same_student=1),
-        Flow(round=1, operator="similar", before=hard, after=easy, problems=1, same_student=0),
-        Flow(round=1, operator=None, before=hard, after=easy, problems=1, same_student=0),
+        Flow(round=0, operator=None, before=hard, after=easy, problems=1, same_student=1),
     )
 
 
