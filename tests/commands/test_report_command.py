@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from console import evaluation_command
 from main import main
+from settings import load_settings
 from tests.reporting.runs import full_run
 
 Captured = pytest.CaptureFixture[str]
@@ -64,3 +66,17 @@ def test_where_no_page_can_be_written_the_table_is_shown_all_the_same(run: Path,
     assert len(captured.err.splitlines()) == 1
     (run / "report.html").rmdir()
     assert [each.name for each in run.iterdir()] == ["fdd.duckdb"]
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ({}, ""),
+        ({"thoughts": "pot,eot", "policy": "fallback"}, " --thoughts pot,eot --policy fallback"),
+        ({"problems.name": "mine.jsonl", "problems.test": "my exam.jsonl"}, " --problems 'my exam.jsonl'"),
+    ],
+)
+def test_the_student_is_to_be_asked_as_it_was_taught(given: dict[str, str], options: str) -> None:
+    settings = load_settings({"rounds": "1", **given}, environment={})
+    expected = f"python main.py evaluate runs/mine/student{options}"
+    assert evaluation_command(Path("runs/mine/student"), settings.to_json()) == expected

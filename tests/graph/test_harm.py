@@ -98,6 +98,14 @@ def test_the_student_before_goes_on(store: Store) -> None:
     assert all(attempt.reason.accepted for attempt in probed)
 
 
+def test_what_it_answers_is_put_down_to_it(store: Store) -> None:
+    assert {rate.round for rate in store.evidence().rates} == {0}
+    probed = store.attempts(round=POISONED, purpose="probe")[0]
+    life = store.life(probed.problem_id)
+    assert life is not None
+    assert life.student_of(probed) == 0
+
+
 def test_nothing_of_an_undone_round_is_taught_again(store: Store, poisoned: Path) -> None:
     assert {lesson.rationale.round for lesson in store.training_set(round=2)} == {0, 2}
     lines = [json.loads(line) for line in (poisoned / "dataset.jsonl").read_text().splitlines()]

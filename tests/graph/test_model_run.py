@@ -85,6 +85,14 @@ def test_a_dry_run_foresees_the_calls_and_asks_nobody(server: TeachingServer) ->
     assert server.log() == []
 
 
+def test_a_dry_run_foresees_that_all_that_was_taught_is_probed_again(server: TeachingServer) -> None:
+    plan = preview(model_settings(server.url, rounds="2", reprobe="true", initial_share="1"))
+    assert [(row.round, row.calls) for row in plan.expenses if row.agent == "synthesizer"] == [
+        (1, 16),
+        (2, 32),
+    ]
+
+
 def test_a_key_is_written_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Not even when a careless server quotes it in its errors."""
     for name in ("cache", "server"):

@@ -14,10 +14,11 @@ import pytest
 from domain import Progress
 from main import main
 from reporting.follow import follow
-from storage.folder import open_store
+from storage.folder import DATABASE, open_store
 from storage.records import SpanRecord
 from storage.store import Store
 from storage.tracing import SpanFilter
+from tests.storage.samples import RUN
 
 ROOT = Path(__file__).parent.parent.parent
 EVERYTHING = 1_000_000
@@ -43,6 +44,15 @@ def test_every_text_that_was_judged_has_the_span_of_its_writing_and_of_its_judgi
     assert judged == {name: reason for name, reason in texts.items() if name in judged}
     attempts = {each.id for number in (-1, 0, 1) for each in store.attempts(round=number)}
     assert {each.subject for each in spans(finished, agents=["student"])} == attempts
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_run_in_which_nothing_has_happened_has_no_steps(
+    options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Store.create(tmp_path / DATABASE, RUN)
+    assert "Traceback" not in trace(tmp_path, *options, capsys=capsys)
+    assert spans(tmp_path) == []
 
 
 def test_every_phase_that_ran_is_a_span_and_has_ended(finished: Path) -> None:

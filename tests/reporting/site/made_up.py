@@ -46,8 +46,8 @@ HOSTILE = (
 """Texts for everywhere that a text comes from outside."""
 
 
-def make_run(folder: Path, *records: Record, rounds: int = 1) -> Store:
-    settings = load_settings({"rounds": rounds, "student": "tiny"}, environment={})
+def make_run(folder: Path, *records: Record, rounds: int = 1, **more: str) -> Store:
+    settings = load_settings({"rounds": rounds, "student": "tiny", **more}, environment={})
     run = RunRecord(id="run-1", settings=settings.to_json(), versions={"duckdb": "2"}, seed=0, created=BEGUN)
     store = Store.create(folder / DATABASE, run)
     store.add(records)

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -18,9 +20,12 @@ from graph.build import build_run
 from graph.lock import held
 from reporting.site.app import HEADERS, PAGES, build_app
 from reporting.site.site import Site
+from reporting.site.status import status_of
 from storage.folder import DATABASE, open_store
+from storage.records import EventRecord
 from storage.store import Store
 from tests.reporting.site.made_up import (
+    BEGUN,
     HOSTILE,
     attempt,
     call,
@@ -34,6 +39,7 @@ from tests.reporting.site.made_up import (
     span,
     transcript,
 )
+from tests.storage.samples import ROUND
 
 HOLD = """
 import sys, duckdb
@@ -251,6 +257,37 @@ def test_flipped_items_are_those_right_in_one_round_only(tmp_path: Path) -> None
     assert "From untaught to round 0, of 4 items 1 gained and 1 lost." in text
 
 
+def test_items_that_a_student_is_still_asked_are_neither_right_nor_lost(tmp_path: Path) -> None:
+    items = [problem(text, split="dev") for text in ("Q first", "Q second")]
+    answered = [attempt(each, -1, right=True) for each in items]
+    pending = replace(attempt(items[0], 0, right=False), value=None)
+    make_run(tmp_path, *items, *answered, pending, evaluation(-1, 2), policy="fallback", thoughts="pot,cot")
+    with client(tmp_path) as site:
+        text = " ".join(shown(site, "/evaluations?before=-1&after=0").text.split())
+    assert "of 2 items 0 gained and 0 lost." in text
+
+
+def test_the_headline_is_about_the_student_that_is_delivered(tmp_path: Path) -> None:
+    students = [replace(ROUND, round=round, student=f"students/round-{round}") for round in (0, 1)]
+    make_run(tmp_path, *students, evaluation(-1, 0), evaluation(0, 3), evaluation(1, 2))
+    with client(tmp_path) as site:
+        text = " ".join(shown(site, "/").text.split())
+    assert "After 1 round of teaching, tiny solves 75.0 % of the 4 dev problems" in text
+
+
+def test_what_a_student_only_planned_stands_beside_its_answer(tmp_path: Path) -> None:
+    item = problem("Q what", split="dev")
+    answer = attempt(item, 0, right=True, text="answer = 2")
+    plan = replace(
+        answer, id="a-plan", purpose="plan", text="What is asked?", reason=Reason.NO_ANSWER, value=None
+    )
+    make_run(tmp_path, item, answer, plan, evaluation(0, 1))
+    with client(tmp_path) as site:
+        text = site.get(f"/problems/{item.id}").text
+    assert "<h3>dev, pot</h3>" in text
+    assert "<h3>plan, pot</h3>" in text
+
+
 def test_two_students_stand_side_by_side_with_what_differs_marked(tmp_path: Path) -> None:
     item = problem("Q what", split="dev")
     attempts = [
@@ -411,3 +448,17 @@ def test_a_run_at_work_is_told_from_one_that_was_left(tmp_path: Path) -> None:
             text = " ".join(shown(site, "/").text.split())
         assert "▶ running round 0 of 1: teaching" in text
         assert "▶ teach at work" in text
+
+
+def test_pauses_are_no_part_of_the_time_that_a_run_took() -> None:
+    def event(minute: int, phase: str, kind: str) -> EventRecord:
+        time = BEGUN + timedelta(minutes=minute)
+        return EventRecord(seq=minute, time=time, round=0, phase=phase, kind=kind, detail={})
+
+    events = [event(0, "teach", "started"), event(2, "teach", "interrupted"), event(600, "teach", "started")]
+    events += [
+        event(603, "teach", "finished"),
+        event(603, "report", "started"),
+        event(604, "report", "finished"),
+    ]
+    assert status_of(Path("nowhere"), events).worked == 6 * 60
