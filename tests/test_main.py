@@ -38,7 +38,14 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--rounds", "1", "--student", "nobody"], "unknown student 'nobody'"),
         (["--rounds", "1", "--thoughts", "pot,tot"], "choose from cot, decompose, eot, kp_cot, kp_pot, pot"),
         (["--rounds", "1", "--problems", "none.jsonl", "--student", "tiny"], "none.jsonl"),
-        (["--rounds", "1", "--limit", "0", "--student", "tiny"], "limit"),
+        (
+            ["--rounds", "1", "--limit", "0", "--student", "tiny"],
+            "--limit '0': input should be greater than 0",
+        ),
+        (["--rounds", "1", "--epochs", "0", "--student", "tiny"], "--epochs '0': input should be greater"),
+        (["evaluate", "tiny", "--limit", "-5"], "--limit -5: input should be greater than 0"),
+        (["evaluate", "tiny", "--max-new-tokens", "0"], "--max-new-tokens 0: input should be greater than 0"),
+        (["evaluate", "tiny", "--seed", "9" * 30], "--seed 9999"),
         (
             ["--rounds", "1", "--student", "tiny", "--run-dir", "/proc/run"],
             "cannot make the run folder '/proc/run'",

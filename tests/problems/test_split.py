@@ -17,6 +17,7 @@ from matching import exact_form, masked
 from problems.config import ProblemSettings
 from problems.gsm_symbolic import HELD_OUT_TEMPLATES
 from problems.split import ProblemSets, prepare
+from problems.split import test_sets as sets_to_ask
 from tests.problems.made_up import made_up
 
 SYMBOLIC = ProblemSettings(limit=300, seed=3)
@@ -129,6 +130,12 @@ def test_gsm_symbolic_is_its_own_test_set() -> None:
 def test_sizes_are_at_least_one(settings: ProblemSettings, name: str) -> None:
     with pytest.raises(ProblemSetError, match=f"{name} is 0; it must be at least 1"):
         prepare(settings)
+
+
+@pytest.mark.parametrize("name", ["gsm-symbolic", "gsm8k", "set.jsonl"])
+def test_nothing_less_than_one_problem_is_asked(name: str) -> None:
+    with pytest.raises(ProblemSetError, match="test size is -5; it must be at least 1"):
+        sets_to_ask(name, limit=-5, seed=0)
 
 
 def test_a_file_is_split_into_disjoint_sets(tmp_path: Path) -> None:
