@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ from domain import Problem
 from errors import ProblemSetError
 from matching import exact_form, masked
 from problems.config import ProblemSettings
-from problems.gsm_symbolic import HELD_OUT_TEMPLATES
+from problems.gsm_symbolic import HELD_OUT_TEMPLATES, GsmSymbolic
 from problems.split import ProblemSets, prepare
 from problems.split import test_sets as sets_to_ask
 from tests.problems.made_up import made_up
@@ -106,6 +107,18 @@ def test_templates_with_few_instances_run_dry_and_the_others_fill_up() -> None:
     assert sets.removed["duplicate"] > 100
     assert sets.removed["exact:in-domain"] > 0
     assert not forms(sets.seeds) & forms(sets.tests["in-domain"])
+
+
+def test_a_template_that_gives_nothing_is_replaced_by_one_that_was_not_tried() -> None:
+    tried: list[str] = []
+
+    def refuse_the_first(problem: Problem) -> str | None:
+        tried.append(problem.template)
+        return "unwanted" if problem.template == tried[0] else None
+
+    source = GsmSymbolic(0)
+    drawn = source.draw(source.taught[:6], 5, refuse=refuse_the_first, chance=random.Random(0))
+    assert {problem.template for problem in drawn} == {*source.taught[:6]} - {tried[0]}
 
 
 def test_gsm_symbolic_needs_a_limit() -> None:
