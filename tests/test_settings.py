@@ -43,6 +43,15 @@ def test_settings_survive_the_store() -> None:
             {"rounds": "1", "initial_share": "1.5"},
             "--initial-share '1.5': input should be less than or equal",
         ),
+        (
+            {"rounds": "1", "judge_url": "http://x/v1"},
+            "--judge-url 'http://x/v1' needs a model: give --judge openai:MODEL",
+        ),
+        (
+            {"rounds": "1", "synthesizer": "", "synthesizer_url": "http://x/v1"},
+            "--synthesizer-url 'http://x/v1' needs a model: give --synthesizer openai:MODEL",
+        ),
+        ({"rounds": "1", "initial_share": "1"}, "--initial-share 1 keeps no seeds back to probe"),
         ({}, "--rounds N"),
     ],
 )
@@ -59,6 +68,13 @@ def numeric_keys(group: type = Settings, prefix: str = "") -> Iterator[str]:
             yield from numeric_keys(kind, f"{prefix}{name}.")
         elif {int, float} & {kind, *get_args(kind)} and name != "seed":
             yield prefix + name
+
+
+@pytest.mark.parametrize("more", [{"reprobe": "true"}, {"self_samples": "2"}])
+def test_all_seeds_may_be_taught_at_once_where_later_rounds_still_learn_from_something(
+    more: dict[str, object],
+) -> None:
+    assert load_settings({"rounds": "1", "initial_share": "1", **more}, environment={}).initial_share == 1
 
 
 MAY_BE_NOTHING = {
