@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from graph.open_run import CHECKPOINTS
 from graph.run import create, opened, resume
 from settings import load_settings
 from storage.folder import open_store
+from tests.graph.contexts import IdleJudge
 from tests.graph.test_run import Recorder
 
 SETTINGS = load_settings(
@@ -82,6 +84,23 @@ def test_agents_may_be_swapped_at_any_stop(folder: Path, cache: Path) -> None:
     with opened(folder, cache=cache, agents=agents) as run:
         assert [phase for phase, _ in run.stream(interrupt_before=["baseline"])] == ["seed", "teach"]
         assert {rationale.agent for rationale in run.store.rationales()} == {"namesake"}
+
+
+class Guesser(SymbolicSynthesizer):
+    name = "guesser"
+    proven = False
+
+
+def test_answers_that_are_not_proven_need_a_judge(folder: Path, cache: Path) -> None:
+    agents = Agents(teacher=SymbolicTeacher(), synthesizer=Guesser())
+    with (
+        pytest.raises(UsageError, match="'guesser' are not proven, and nobody would judge them"),
+        opened(folder, cache=cache, agents=agents),
+    ):
+        pass
+    judged = replace(agents, judge=IdleJudge())
+    with opened(folder, cache=cache, agents=judged) as run:
+        assert run.state is None
 
 
 def test_it_works_in_a_running_event_loop(folder: Path, cache: Path) -> None:
