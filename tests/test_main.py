@@ -200,5 +200,29 @@ def test_help_answers_in_under_a_second_without_heavy_imports() -> None:
     assert heavy.isdisjoint(line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines())
 
 
+@pytest.mark.parametrize("command", ["trace", "report"])
+def test_whoever_reads_only_the_beginning_of_the_output_is_told_of_no_error(
+    command: str, finished: Path
+) -> None:
+    arguments = [sys.executable, "main.py", command, str(finished), "--json"]
+    with subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+def test_a_pipe_that_breaks_elsewhere_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("storage.folder.open_store", broken)
+    with pytest.raises(BrokenPipeError):
+        main(["verify", "nowhere"])
+
+
 def test_text_from_outside_cannot_steer_the_terminal() -> None:
     assert one_line("a\x1b[31mb\nc\u202ed") == "a [31mb c d"
