@@ -10,6 +10,9 @@ _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxlong, _BRIEF.maxother = 2, 100, 100
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
+UNREAD = 141
+"""Exit code where nobody reads on what is printed, as shells have it."""
+
 LONGEST_LINE = 2000
 """Characters; what is left out of a longer line stands in its middle."""
 

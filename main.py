@@ -7,6 +7,7 @@ when it is named; heavy imports stay inside the functions that need them.
 from __future__ import annotations
 
 import os
+import select
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
@@ -15,8 +16,9 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import NoReturn
 
-from errors import INTERRUPTED, FddError, StoppedError, UsageError, one_line
+from errors import INTERRUPTED, UNREAD, FddError, StoppedError, UsageError, one_line
 
+STANDARD_OUTPUT = 1
 COMMANDS = ("resume", "evaluate", "report", "compare", "trace", "why", "serve", "export", "verify", "doctor")
 
 
@@ -28,22 +30,38 @@ class Parser(ArgumentParser):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 done, 1 a failure on the way or a finding of `verify`, 2 wrong input, 130 interrupted."""
+    """Exit code: 0 done, 1 a failure on the way or a finding of `verify`, 2 wrong input, 130 interrupted,
+    141 nobody read on.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the hub's client is imported
     try:
         given = build_parser(arguments).parse_args(arguments)
         command: Callable[[Namespace], int] = given.command
-        return command(given)
+        code = command(given)
+        sys.stdout.flush()
+        return code
     except (StoppedError, KeyboardInterrupt):
         return INTERRUPTED
     except FddError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        if not output_is_unread():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_OUTPUT)  # Python flushes what is left at exit
+        return UNREAD
     except OSError as error:
         if error.errno != ENAMETOOLONG:
             raise
         print(f"error: {one_line(str(error))}; give a shorter name", file=sys.stderr)
         return 2
+
+
+def output_is_unread() -> bool:
+    """Whether standard output is a pipe that was closed at its other end, as `head` does it."""
+    poll = select.poll()
+    poll.register(STANDARD_OUTPUT, 0)
+    return bool(poll.poll(0))
 
 
 def build_parser(arguments: Sequence[str]) -> ArgumentParser:

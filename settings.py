@@ -343,6 +343,8 @@ def load_settings(
         table[name] = value
     settings = _read(nested)
     _check_solver(settings)
+    _check_urls(settings)
+    _check_share(settings)
     return settings
 
 
@@ -377,6 +379,27 @@ def _check_solver(settings: Settings) -> None:
     if settings.solver is not None and settings.self_samples:
         raise UsageError(
             f"--self-samples {settings.self_samples} needs a student that answers by itself: drop --solver"
+        )
+
+
+def _check_urls(settings: Settings) -> None:
+    parts = {
+        "synthesizer": (settings.synthesizer, settings.synthesizer_url),
+        "judge": (settings.judge, settings.judge_url),
+    }
+    for part, (name, url) in parts.items():
+        if url and not name:
+            raise UsageError(
+                f"--{part}-url {url!r} needs a model: give --{part} openai:MODEL with the name that the "
+                "server knows"
+            )
+
+
+def _check_share(settings: Settings) -> None:
+    if settings.initial_share == 1 and not (settings.reprobe or settings.self_samples):
+        raise UsageError(
+            "--initial-share 1 keeps no seeds back to probe, so every round would train on the same set: "
+            "give less than 1, or add --reprobe"
         )
 
 

@@ -39,8 +39,15 @@ def evaluate(given: Namespace) -> int:
     from reporting.terminal import terminal
 
     console = terminal(stderr=given.json)
-    policy = {key: value for key, value in vars(given).items() if key in POLICY}
-    asked = load_settings({"rounds": 1, **policy})
+    asked = load_settings(
+        {
+            "rounds": 1,
+            "seed": given.seed,
+            "problems.limit": given.limit,
+            "generate.max_new_tokens": given.max_new_tokens,
+            **{key: value for key, value in vars(given).items() if key in POLICY},
+        }
+    )
     with RunView(console) as view, stop_on_signals(view, "Stopped.") as stop:
         scores = score(
             given.student,
@@ -49,9 +56,9 @@ def evaluate(given: Namespace) -> int:
             policy=asked.policy,
             policy_samples=asked.policy_samples,
             policy_temperature=asked.policy_temperature,
-            limit=given.limit,
-            seed=given.seed,
-            max_new_tokens=given.max_new_tokens,
+            limit=asked.problems.limit,
+            seed=asked.seed,
+            max_new_tokens=asked.generate.max_new_tokens,
             device=given.device,
             cache=cache_folder(),
             listener=view,

@@ -87,11 +87,16 @@ def assembled(
 
     `run` is the id under which calls to models are paid for, and `paid` what it is known to have paid: more
     than the cache knows, where the run was begun with another. Raises `UsageError` for a model that cannot
-    be asked as the settings say.
+    be asked as the settings say, and for answers that are not proven where nobody judges them.
     """
     with ExitStack() as resources:
         desk = Desk() if agents else resources.enter_context(open_desk(settings, run, paid, cache))
         agents = agents or hire(settings, desk)
+        if agents.judge is None and not agents.synthesizer.proven:
+            raise UsageError(
+                f"the answers of synthesizer {agents.synthesizer.name!r} are not proven, and nobody would "
+                "judge them: give Agents a judge as well"
+            )
         yield Crew(
             teacher=agents.teacher,
             synthesizer=agents.synthesizer,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -26,13 +27,13 @@ from graph.open_run import CHECKPOINTS, OpenRun
 from graph.plan import Preview
 from graph.state import UNWATCHED, Listener, RunContext, RunState
 from graph.telemetry import telemetry
-from problems.split import prepare
+from problems.split import NAMES, prepare
 from settings import Settings
 from storage.folder import DATABASE, check_path, find_run, open_store
 from storage.records import RunRecord
 from storage.store import Store
 from training.tasks import DescribeTask
-from training.weights import EMBEDDED, student_path
+from training.weights import EMBEDDED, TINY, student_path
 from training.worker import never, run_in_child
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
@@ -136,8 +137,29 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
     for student in filter(None, (settings.student, settings.solver)):
         find_student(student, cache, listener)
     listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
-    with new_run(folder, settings):
+    with new_run(folder, anchored(settings)):
         yield
+
+
+def anchored(settings: Settings) -> Settings:
+    """The settings with absolute paths for what there is, so that any working folder will do to go on in."""
+    students, calls, problems = (*EMBEDDED, TINY), settings.calls, settings.problems
+    return replace(
+        settings,
+        student=_absolute(settings.student, students),
+        solver=settings.solver and _absolute(settings.solver, students),
+        calls=replace(calls, prices=calls.prices and _absolute(calls.prices)),
+        problems=replace(
+            problems,
+            name=_absolute(problems.name, NAMES),
+            test=problems.test and _absolute(problems.test, NAMES),
+        ),
+    )
+
+
+def _absolute(name: str, known: Collection[str] = ()) -> str:
+    path = Path(name)
+    return str(path.absolute()) if name not in known and path.exists() else name
 
 
 @contextmanager

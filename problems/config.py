@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import PositiveInt
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemSettings:
@@ -13,12 +15,12 @@ class ProblemSettings:
     """`gsm-symbolic`, `gsm8k`, or a JSONL file in GSM8K's format."""
     test: str | None = None
     """One more test set: a name as above, or a JSONL file."""
-    limit: int | None = None
+    limit: PositiveInt | None = None
     """Number of seed problems; None takes all that a file has, and `gsm-symbolic` needs a number."""
-    test_size: int = 200
+    test_size: PositiveInt = 200
     """Problems in each test set, where there are so many."""
-    held_out_size: int = 60
+    held_out_size: PositiveInt = 60
     """Problems of the templates that are never taught (`gsm-symbolic` only)."""
-    dev_size: int = 40
+    dev_size: PositiveInt = 40
     """Problems for choosing between students."""
     seed: int = 0

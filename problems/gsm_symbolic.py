@@ -63,12 +63,14 @@ class GsmSymbolic:
         drawn: list[Problem] = []
         turn = chance.sample(templates, len(templates))
         while turn and len(drawn) < size:
+            wanted = size - len(drawn)
+            now, waiting = turn[:wanted], turn[wanted:]
             productive = []
-            for template in turn[: size - len(drawn)]:
+            for template in now:
                 if problem := self._accepted(template, refuse):
                     drawn.append(problem)
                     productive.append(template)
-            turn = productive
+            turn = [*waiting, *productive]
         return drawn
 
     def _accepted(self, template: str, refuse: Callable[[Problem], str | None]) -> Problem | None:

@@ -71,6 +71,7 @@ def test_sets(name: str, *, limit: int | None, seed: int) -> dict[str, tuple[Pro
     settings = ProblemSettings(name=name, seed=seed)
     if limit is not None:
         settings = replace(settings, test_size=limit, held_out_size=min(limit, settings.held_out_size))
+    _check_sizes(settings)
     if name == GSM_SYMBOLIC:
         return prepare(replace(settings, limit=1)).tests
     if name == GSM8K:
@@ -80,14 +81,18 @@ def test_sets(name: str, *, limit: int | None, seed: int) -> dict[str, tuple[Pro
 
 
 def _check(settings: ProblemSettings) -> None:
-    for name in ("limit", "test_size", "held_out_size", "dev_size"):
-        value = getattr(settings, name)
-        if value is not None and value < 1:
-            raise ProblemSetError(f"{name.replace('_', ' ')} is {value}; it must be at least 1")
+    _check_sizes(settings)
     if settings.name == GSM_SYMBOLIC and settings.limit is None:
         raise ProblemSetError(f"`{GSM_SYMBOLIC}` has no end; say how many problems to take with a limit")
     if settings.test == settings.name and settings.name in NAMES:
         raise ProblemSetError(f"`{settings.name}` comes with its own test set; leave the test set out")
+
+
+def _check_sizes(settings: ProblemSettings) -> None:
+    for name in ("limit", "test_size", "held_out_size", "dev_size"):
+        value = getattr(settings, name)
+        if value is not None and value < 1:
+            raise ProblemSetError(f"{name.replace('_', ' ')} is {value}; it must be at least 1")
 
 
 def _from_templates(settings: ProblemSettings) -> ProblemSets:

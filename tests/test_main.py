@@ -38,7 +38,14 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--rounds", "1", "--student", "nobody"], "unknown student 'nobody'"),
         (["--rounds", "1", "--thoughts", "pot,tot"], "choose from cot, decompose, eot, kp_cot, kp_pot, pot"),
         (["--rounds", "1", "--problems", "none.jsonl", "--student", "tiny"], "none.jsonl"),
-        (["--rounds", "1", "--limit", "0", "--student", "tiny"], "limit"),
+        (
+            ["--rounds", "1", "--limit", "0", "--student", "tiny"],
+            "--limit '0': input should be greater than 0",
+        ),
+        (["--rounds", "1", "--epochs", "0", "--student", "tiny"], "--epochs '0': input should be greater"),
+        (["evaluate", "tiny", "--limit", "-5"], "--limit -5: input should be greater than 0"),
+        (["evaluate", "tiny", "--max-new-tokens", "0"], "--max-new-tokens 0: input should be greater than 0"),
+        (["evaluate", "tiny", "--seed", "9" * 30], "--seed 9999"),
         (
             ["--rounds", "1", "--student", "tiny", "--run-dir", "/proc/run"],
             "cannot make the run folder '/proc/run'",
@@ -191,6 +198,30 @@ def test_help_answers_in_under_a_second_without_heavy_imports() -> None:
     assert "--rounds N" in done.stdout
     heavy = {"torch", "transformers", "langgraph", "duckdb", "sympy"}
     assert heavy.isdisjoint(line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("command", ["trace", "report"])
+def test_whoever_reads_only_the_beginning_of_the_output_is_told_of_no_error(
+    command: str, finished: Path
+) -> None:
+    arguments = [sys.executable, "main.py", command, str(finished), "--json"]
+    with subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+def test_a_pipe_that_breaks_elsewhere_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("storage.folder.open_store", broken)
+    with pytest.raises(BrokenPipeError):
+        main(["verify", "nowhere"])
 
 
 def test_text_from_outside_cannot_steer_the_terminal() -> None:

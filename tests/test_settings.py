@@ -1,4 +1,8 @@
+import re
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -39,6 +43,15 @@ def test_settings_survive_the_store() -> None:
             {"rounds": "1", "initial_share": "1.5"},
             "--initial-share '1.5': input should be less than or equal",
         ),
+        (
+            {"rounds": "1", "judge_url": "http://x/v1"},
+            "--judge-url 'http://x/v1' needs a model: give --judge openai:MODEL",
+        ),
+        (
+            {"rounds": "1", "synthesizer": "", "synthesizer_url": "http://x/v1"},
+            "--synthesizer-url 'http://x/v1' needs a model: give --synthesizer openai:MODEL",
+        ),
+        ({"rounds": "1", "initial_share": "1"}, "--initial-share 1 keeps no seeds back to probe"),
         ({}, "--rounds N"),
     ],
 )
@@ -46,6 +59,50 @@ def test_a_wrong_value_is_named_with_its_option(given: dict[str, object], messag
     with pytest.raises(UsageError) as caught:
         load_settings(given, environment={})
     assert message in str(caught.value)
+
+
+def numeric_keys(group: type = Settings, prefix: str = "") -> Iterator[str]:
+    """Every setting that is a number, by its key; but seeds, which may be any."""
+    for name, kind in get_type_hints(group).items():
+        if isinstance(kind, type) and is_dataclass(kind):
+            yield from numeric_keys(kind, f"{prefix}{name}.")
+        elif {int, float} & {kind, *get_args(kind)} and name != "seed":
+            yield prefix + name
+
+
+@pytest.mark.parametrize("more", [{"reprobe": "true"}, {"self_samples": "2"}])
+def test_all_seeds_may_be_taught_at_once_where_later_rounds_still_learn_from_something(
+    more: dict[str, object],
+) -> None:
+    assert load_settings({"rounds": "1", "initial_share": "1", **more}, environment={}).initial_share == 1
+
+
+MAY_BE_NOTHING = {
+    "self_samples",
+    "shots",
+    "calls.temperature",
+    "calls.max_cost",
+    "calls.max_tokens",
+    "calls.max_calls",
+    "fine_tune.replay_share",
+    "fine_tune.warmup_share",
+    "fine_tune.weight_decay",
+    "fine_tune.max_truncated_share",
+    "generate.temperature",
+}
+
+
+@pytest.mark.parametrize("key", list(numeric_keys()))
+def test_a_number_below_its_limit_is_named_with_its_option(key: str) -> None:
+    flag = next((option.flag for option in OPTIONS if option.key == key), key)
+    value = "-1" if key in MAY_BE_NOTHING else "0"
+    with pytest.raises(UsageError, match=f"^{re.escape(f'{flag} {value!r}: input should be greater')}"):
+        load_settings({"rounds": 1, key: value}, environment={})
+
+
+@pytest.mark.parametrize("key", sorted(MAY_BE_NOTHING))
+def test_some_numbers_may_be_nothing(key: str) -> None:
+    load_settings({"rounds": 1, key: 0}, environment={})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 Method = Literal["full", "lora"]
 Start = Literal["base", "continue"]
@@ -18,25 +20,25 @@ class FineTuneConfig:
     """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
     start: Start = "base"
     """`base` trains the untaught student on the whole set each round; `continue` the latest one."""
-    replay_share: float = 0.5
+    replay_share: NonNegativeFloat = 0.5
     """With `continue`: examples of earlier rounds mixed in, as a share of the new ones."""
-    epochs: int = 3
-    learning_rate: float = 5e-4
+    epochs: PositiveInt = 3
+    learning_rate: PositiveFloat = 5e-4
     """Highest rate, reached after the warm-up; it falls linearly to zero from there."""
-    warmup_share: float = 0.05
+    warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of the steps over which the rate rises."""
-    weight_decay: float = 0.0
-    max_gradient_norm: float = 1.0
-    batch_size: int = 16
+    weight_decay: NonNegativeFloat = 0.0
+    max_gradient_norm: PositiveFloat = 1.0
+    batch_size: PositiveInt = 16
     """Examples to one optimizer step."""
-    micro_batch_tokens: int = 512
+    micro_batch_tokens: PositiveInt = 512
     """Tokens, padding included, that go through the model at once; more where a GPU has the memory."""
-    max_length: int = 768
+    max_length: PositiveInt = 768
     """Tokens of prompt and rationale together; longer examples are left out."""
-    max_truncated_share: float = 0.02
+    max_truncated_share: Annotated[float, Field(ge=0, le=1)] = 0.02
     """Fine-tuning refuses when more than this share of the examples is longer than `max_length`."""
-    lora_rank: int = 32
-    lora_alpha: int = 64
+    lora_rank: PositiveInt = 32
+    lora_alpha: PositiveInt = 64
     seed: int = 0
 
 
@@ -44,10 +46,10 @@ class FineTuneConfig:
 class GenerateConfig:
     """How a student answers."""
 
-    max_new_tokens: int | None = None
+    max_new_tokens: PositiveInt | None = None
     """Longest answer; where it is None, a little more than the student was taught or shown."""
-    temperature: float = 0.0
+    temperature: NonNegativeFloat = 0.0
     """0 is greedy."""
-    batch_size: int = 64
+    batch_size: PositiveInt = 64
     """Requests decoded together; on a GPU its free memory decides."""
     seed: int = 0

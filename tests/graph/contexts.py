@@ -7,13 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agents.synthesizer import SymbolicSynthesizer, Synthesizer
-from agents.teacher import SymbolicTeacher
+from agents.teacher import SymbolicTeacher, Written
 from agents.verifier import Verifier
+from domain import Problem
 from graph.crew import Agents, assembled
 from graph.state import RunContext
 from settings import Settings
 from storage.store import Store
 from tests.graph.test_run import Recorder
+
+
+class IdleJudge(SymbolicTeacher):
+    """A judge whom nobody asks."""
+
+    async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
+        raise AssertionError(f"nobody asked for {problem.id} to be solved: {thought}, {sample}")
 
 
 @contextmanager
@@ -26,7 +34,9 @@ def opened(
     synthesizer: Synthesizer | None = None,
     solver: Path | None = None,
 ) -> Iterator[RunContext]:
-    agents = Agents(teacher=SymbolicTeacher(), synthesizer=synthesizer or SymbolicSynthesizer())
+    agents = Agents(
+        teacher=SymbolicTeacher(), synthesizer=synthesizer or SymbolicSynthesizer(), judge=IdleJudge()
+    )
     run = store.run().id
     with assembled(settings, agents, run=run, cache=folder) as crew, Verifier(workers=1) as verifier:
         yield RunContext(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ from errors import RunFailedError, StoreError, UsageError
 from graph.crew import Agents
 from graph.open_run import CHECKPOINTS
 from graph.run import create, opened, resume
-from settings import load_settings
+from settings import OPTIONS, Settings, load_settings
 from storage.folder import open_store
+from tests.graph.contexts import IdleJudge
 from tests.graph.test_run import Recorder
+from training.weights import student_path
 
 SETTINGS = load_settings(
     {
@@ -45,6 +49,42 @@ def folder(tmp_path: Path, cache: Path) -> Path:
 
 class Namesake(SymbolicTeacher):
     name = "namesake"
+
+
+def test_files_that_the_settings_name_are_found_from_any_working_folder(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(student_path("tiny", cache), tmp_path / "models" / "base")
+    (tmp_path / "prices.toml").touch()
+    (tmp_path / "set.jsonl").touch()
+    monkeypatch.chdir(tmp_path)
+    named = {
+        "student": "models/base",
+        "thoughts": "decompose",
+        "solver": "models/base",
+        "calls.prices": "prices.toml",
+        "problems.name": "set.jsonl",
+        "problems.test": "set.jsonl",
+    }
+    create(load_settings({"rounds": 1, **named}, environment={}), tmp_path / "run", cache=cache)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with opened(tmp_path / "run", cache=cache) as run:
+        settings = run.context.settings
+        found = {option.key: option.of(settings) for option in OPTIONS if option.key in named}
+        assert found == named | {key: str(tmp_path / named[key]) for key in named.keys() - {"thoughts"}}
+        assert (run.context.base, run.context.solver) == (tmp_path / "models" / "base",) * 2
+
+
+def test_a_folder_of_the_same_name_is_not_taken_for_what_comes_with_the_project(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "gsm-symbolic").mkdir()
+    monkeypatch.chdir(tmp_path)
+    create(SETTINGS, tmp_path / "run", cache=cache)
+    settings = Settings.from_json(open_store(tmp_path / "run").run().settings)
+    assert (settings.student, settings.problems.name) == ("tiny", "gsm-symbolic")
 
 
 def test_a_person_rejects_problems_at_a_stop_and_they_are_never_taught(folder: Path, cache: Path) -> None:
@@ -82,6 +122,23 @@ def test_agents_may_be_swapped_at_any_stop(folder: Path, cache: Path) -> None:
     with opened(folder, cache=cache, agents=agents) as run:
         assert [phase for phase, _ in run.stream(interrupt_before=["baseline"])] == ["seed", "teach"]
         assert {rationale.agent for rationale in run.store.rationales()} == {"namesake"}
+
+
+class Guesser(SymbolicSynthesizer):
+    name = "guesser"
+    proven = False
+
+
+def test_answers_that_are_not_proven_need_a_judge(folder: Path, cache: Path) -> None:
+    agents = Agents(teacher=SymbolicTeacher(), synthesizer=Guesser())
+    with (
+        pytest.raises(UsageError, match="'guesser' are not proven, and nobody would judge them"),
+        opened(folder, cache=cache, agents=agents),
+    ):
+        pass
+    judged = replace(agents, judge=IdleJudge())
+    with opened(folder, cache=cache, agents=judged) as run:
+        assert run.state is None
 
 
 def test_it_works_in_a_running_event_loop(folder: Path, cache: Path) -> None:

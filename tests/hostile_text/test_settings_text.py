@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_used_is_named(
 
 
 def test_a_run_that_has_a_limit_keeps_one() -> None:
-    with pytest.raises(UsageError, match="--max-cost nan: give a finite number"):
+    with pytest.raises(UsageError, match="--max-cost 'nan': input should be greater than or equal to 0"):
         Settings(rounds=1).with_limits({"calls.max_cost": "nan"})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -15,8 +16,9 @@ from domain import Problem
 from errors import ProblemSetError
 from matching import exact_form, masked
 from problems.config import ProblemSettings
-from problems.gsm_symbolic import HELD_OUT_TEMPLATES
+from problems.gsm_symbolic import HELD_OUT_TEMPLATES, GsmSymbolic
 from problems.split import ProblemSets, prepare
+from problems.split import test_sets as sets_to_ask
 from tests.problems.made_up import made_up
 
 SYMBOLIC = ProblemSettings(limit=300, seed=3)
@@ -107,6 +109,18 @@ def test_templates_with_few_instances_run_dry_and_the_others_fill_up() -> None:
     assert not forms(sets.seeds) & forms(sets.tests["in-domain"])
 
 
+def test_a_template_that_gives_nothing_is_replaced_by_one_that_was_not_tried() -> None:
+    tried: list[str] = []
+
+    def refuse_the_first(problem: Problem) -> str | None:
+        tried.append(problem.template)
+        return "unwanted" if problem.template == tried[0] else None
+
+    source = GsmSymbolic(0)
+    drawn = source.draw(source.taught[:6], 5, refuse=refuse_the_first, chance=random.Random(0))
+    assert {problem.template for problem in drawn} == {*source.taught[:6]} - {tried[0]}
+
+
 def test_gsm_symbolic_needs_a_limit() -> None:
     with pytest.raises(ProblemSetError, match="has no end"):
         prepare(ProblemSettings())
@@ -129,6 +143,12 @@ def test_gsm_symbolic_is_its_own_test_set() -> None:
 def test_sizes_are_at_least_one(settings: ProblemSettings, name: str) -> None:
     with pytest.raises(ProblemSetError, match=f"{name} is 0; it must be at least 1"):
         prepare(settings)
+
+
+@pytest.mark.parametrize("name", ["gsm-symbolic", "gsm8k", "set.jsonl"])
+def test_nothing_less_than_one_problem_is_asked(name: str) -> None:
+    with pytest.raises(ProblemSetError, match="test size is -5; it must be at least 1"):
+        sets_to_ask(name, limit=-5, seed=0)
 
 
 def test_a_file_is_split_into_disjoint_sets(tmp_path: Path) -> None:
