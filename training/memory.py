@@ -9,6 +9,8 @@ import torch
 
 from training.device import Runtime
 
+ROWS = 64
+"""Decoded together where neither the settings nor the free memory say."""
 USABLE = 0.6
 """Share of the free memory that is planned with; what still does not fit is halved when it fails."""
 ACTIVATION_BYTES = 68
@@ -21,16 +23,20 @@ def free_bytes(runtime: Runtime) -> int | None:
     return torch.cuda.mem_get_info(runtime.device)[0] if runtime.device.type == "cuda" else None
 
 
-def rows_at_once(model_config: Any, lengths: Sequence[int], set_rows: int, free: int | None) -> int:
-    """Rows to decode together; `lengths` are tokens of prompt and answer, `free` is in bytes."""
+def rows_at_once(model_config: Any, lengths: Sequence[int], most: int | None, free: int | None) -> int:
+    """Rows to decode together, as set with `most` or fewer; `lengths` are tokens of prompt and answer.
+
+    `free` is in bytes. It is never the same twice, so the rows may differ after an interruption where it is
+    given.
+    """
     if free is None or not lengths:
-        return set_rows
+        return most or ROWS
     heads = getattr(model_config, "num_key_value_heads", None) or model_config.num_attention_heads
     width = model_config.hidden_size // model_config.num_attention_heads
     keys_and_values: int = 2 * 2 * model_config.num_hidden_layers * heads * width
     logits: int = 2 * 4 * model_config.vocab_size
     fitting = int(USABLE * free) // (max(lengths) * keys_and_values + logits)
-    return max(1, min(fitting, len(lengths)))
+    return max(1, min(fitting, most or len(lengths)))
 
 
 def tokens_at_once(model_config: Any, set_tokens: int, free: int | None) -> int:

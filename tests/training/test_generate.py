@@ -88,12 +88,17 @@ def test_an_answer_may_be_as_long_as_the_student_says_or_twice_what_was_shown(st
     assert longest(SHORT, "answer = 1") == 12
 
 
-def test_a_resumed_run_writes_the_same_texts_and_skips_finished_batches(student: Student) -> None:
+def test_a_resumed_run_writes_the_same_texts_and_none_that_is_there(student: Student) -> None:
     whole = answers(student, SHORT)
-    first_batch = list(whole)[:2]
-    resumed = answers(student, SHORT, done=frozenset([*first_batch, "r0"]))
-    assert list(resumed) == [key for key in whole if key not in first_batch]
-    assert all(whole[key] == completion for key, completion in resumed.items())
+    first_batch, (third, *rest) = list(whole)[:2], list(whole)[2:]
+    resumed = answers(student, SHORT, done=frozenset([*first_batch, third]))
+    assert resumed == {key: whole[key] for key in rest}
+
+
+def test_no_text_is_written_again_after_the_batches_have_moved(student: Student) -> None:
+    done = frozenset(list(answers(student, SHORT))[:2])
+    resumed = answers(student, replace(SHORT, batch_size=3), done=done)
+    assert resumed.keys() == {request.key for request in REQUESTS} - done
 
 
 def test_a_sampled_text_hangs_on_its_own_key_seed_and_sample(exact: Student) -> None:
