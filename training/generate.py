@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from training.config import GenerateConfig
-from training.memory import free_bytes, rows_at_once
+from training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
 from training.prompts import prompt_ids, rationale_ids
 from training.reading import read_prompts
-from training.student import Student, free_memory
+from training.student import Student
 from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
 SHOWN_ROOM = 2
@@ -90,7 +90,8 @@ def make_batches(
     ]
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
-    size = rows_at_once(student.model.config, lengths, config.batch_size, free_bytes(student.runtime))
+    free = free_bytes(student.runtime)
+    size = rows_at_once(student.model.config, student.runtime.dtype, lengths, config.batch_size, free)
     items = iter(encoded)
     return list(iter(lambda: list(islice(items, size)), []))
 
@@ -101,8 +102,8 @@ def answer_batch(
     """The batch's completions; on a device without the memory for it, half of the batch at a time."""
     try:
         texts = decode(student, batch, config)
-    except torch.OutOfMemoryError:
-        if len(batch) == 1:
+    except RuntimeError as error:
+        if len(batch) == 1 or not is_out_of_memory(error):
             raise
         texts = []
     if texts:

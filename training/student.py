@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
@@ -108,9 +107,3 @@ def replaced_folder(output: Path) -> Iterator[Path]:
     with new_folder(output) as folder:
         yield folder
         shutil.rmtree(output, ignore_errors=True)
-
-
-def free_memory(runtime: Runtime) -> None:
-    """Hand cached blocks back after the device ran out of memory."""
-    if runtime.device.type == "cuda":
-        torch.cuda.empty_cache()

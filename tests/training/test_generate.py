@@ -117,15 +117,19 @@ def test_sampling_follows_the_odds() -> None:
     assert counts.tolist() == pytest.approx(logits[0].softmax(-1).tolist(), abs=0.03)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("no room"), RuntimeError("MPS backend out of memory (MPS allocated: 5.56 GB)")],
+)
 def test_a_batch_that_needs_too_much_memory_is_halved(
-    student: Student, monkeypatch: pytest.MonkeyPatch
+    student: Student, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
     expected = answers(student, replace(SHORT, batch_size=5))
     forward = student.model.forward
 
     def cramped(*, input_ids: torch.Tensor, **options: object) -> object:
         if len(input_ids) > 2:
-            raise torch.OutOfMemoryError("no room")
+            raise error
         return forward(input_ids=input_ids, **options)
 
     monkeypatch.setattr(student.model, "forward", cramped)
@@ -136,6 +140,17 @@ def test_a_batch_that_needs_too_much_memory_is_halved(
         "out of memory with 3 questions at once: going on with 1",
     ]
     assert {c.key for e in events if isinstance(e, Batch) for c in e.completions} == set(expected)
+
+
+def test_another_error_ends_the_work_at_once(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: object) -> object:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(student.model, "forward", broken)
+    events: list[Event] = []
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        generate(student, REQUESTS, SHORT, events.append)
+    assert events == []
 
 
 def test_memory_that_does_not_even_hold_one_question_ends_the_work(
