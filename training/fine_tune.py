@@ -40,6 +40,11 @@ def fine_tune(
     """Train the student and save it in the folder `output`; `PreflightError` comes before any step."""
     encoded = [encode(student.tokenizer, example) for example in examples]
     rows = fitting_rows(examples, encoded, student.tokenizer, config)
+    if truncated := len(encoded) - len(rows):
+        told = (
+            f"left out {truncated} of {len(encoded)} examples: longer than --max-length {config.max_length}"
+        )
+        on_event(Notice(text=told))
     torch.manual_seed(config.seed)  # LoRA's first matrices are drawn from it
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
     trainer = Trainer(student, model, config, on_event)
@@ -62,7 +67,7 @@ def fine_tune(
         loss=sum(tail) / len(tail),
         tokens=tokens,
         seconds=seconds,
-        truncated=len(encoded) - len(rows),
+        truncated=truncated,
     )
 
 
