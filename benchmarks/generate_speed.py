@@ -36,7 +36,9 @@ from training.student import Student, load_student
 from training.tasks import Event, Example, Request
 from training.weights import student_path
 
-CONFIG = GenerateConfig(max_new_tokens=64, batch_size=32)
+ROWS = 32
+"""Decoded together."""
+CONFIG = GenerateConfig(max_new_tokens=64, batch_size=ROWS)
 SHOTS = 4
 
 
@@ -52,8 +54,8 @@ def ours(student: Student, requests: Sequence[Request]) -> float:
 def plain(student: Student, requests: Sequence[Request]) -> float:
     """Prompts are built while the clock runs, as ours are."""
     began, written = time.monotonic(), 0
-    for start in range(0, len(requests), CONFIG.batch_size):
-        part = requests[start : start + CONFIG.batch_size]
+    for start in range(0, len(requests), ROWS):
+        part = requests[start : start + ROWS]
         prompts = [prompt_ids(student.tokenizer, r.question, r.cue, r.shots) for r in part]
         written += generate_plainly(student, prompts)
     return written / (time.monotonic() - began)

@@ -137,7 +137,7 @@ def hold(
     """Ask stage by stage: of each question what the policy wants to know next, until all are decided.
 
     Stages that were answered `before` are gone through again without asking, so that a stage that was
-    interrupted has the same requests, and its texts the same batch mates, as if it had not been.
+    interrupted has the same requests as if it had not been, of which only the unanswered are answered.
     """
     attempts: dict[str, AttemptRecord] = {}
     values: dict[Question, dict[Ask, Fraction | None]] = {question: {} for question in questions}

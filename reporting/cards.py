@@ -107,6 +107,7 @@ def model_card(subject: Subject) -> str:
         **subject.common(),
         front=Markdown(_model_front(subject)),
         base=subject.base,
+        solver=weights_from(settings.solver).name if settings.solver else "",
         student=subject.student,
         loss=None if subject.student.loss is None else f"{subject.student.loss:.3f}",
         decision=subject.rounds[-1]["decision"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from problems.contamination import GSM_SYMBOLIC
 from problems.gsm8k import GSM8K, HUB_NAME
@@ -62,11 +63,13 @@ _WEIGHTS = {
 
 def problems_from(name: str) -> Source:
     """The problem set of this name; of a file nothing is known but its name."""
-    return _PROBLEMS.get(name, Source(name=name, origin=Markdown("a file of the user's, in GSM8K's format")))
+    origin = Markdown("a file of the user's, in GSM8K's format")
+    return _PROBLEMS.get(name, Source(name=Path(name).name, origin=origin))
 
 
 def weights_from(student: str) -> Source:
     """The untaught student of this name, as `training.weights.student_path` takes it."""
     on_hub = bool(HUB_ID.fullmatch(student))
     origin = Markdown("a repository of the model hub" if on_hub else "a folder of the user's")
-    return _WEIGHTS.get(student, Source(name=student, hub=student if on_hub else "", origin=origin))
+    name, hub = (student, student) if on_hub else (Path(student).name, "")
+    return _WEIGHTS.get(student, Source(name=name, hub=hub, origin=origin))

@@ -50,6 +50,6 @@ class GenerateConfig:
     """Longest answer; where it is None, a little more than the student was taught or shown."""
     temperature: NonNegativeFloat = 0.0
     """0 is greedy."""
-    batch_size: PositiveInt = 64
-    """Requests decoded together; on a GPU its free memory decides."""
+    batch_size: PositiveInt | None = None
+    """Most requests decoded together; where it is None, 64, or what the free memory of a CUDA GPU holds."""
     seed: int = 0

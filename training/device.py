@@ -19,7 +19,7 @@ class Runtime:
 
     device: torch.device
     dtype: torch.dtype
-    """Of weights and activations; bfloat16 where the processor multiplies it in hardware."""
+    """Of weights and activations; bfloat16 where the CPU or the CUDA GPU multiplies it in hardware."""
 
 
 def choose_runtime(device: Device) -> Runtime:
@@ -31,7 +31,7 @@ def choose_runtime(device: Device) -> Runtime:
         raise StudentError("device 'mps' is not there: torch sees no Apple GPU; give --device cpu or auto")
     if kind == "cpu":
         torch.set_num_threads(usable_cores())
-    fast = kind == "cuda" or (kind == "cpu" and cpu_has_bfloat16())
+    fast = (kind == "cuda" and cuda_has_bfloat16()) or (kind == "cpu" and cpu_has_bfloat16())
     return Runtime(torch.device(kind), torch.bfloat16 if fast else torch.float32)
 
 
@@ -39,6 +39,11 @@ def best_kind() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def cuda_has_bfloat16() -> bool:
+    """Whether it does so in hardware: GPUs before compute capability 8.0 emulate it."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def cpu_has_bfloat16() -> bool:

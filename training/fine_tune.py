@@ -17,9 +17,9 @@ from torch.nn.functional import cross_entropy
 from training.attention import is_plain
 from training.config import FineTuneConfig
 from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
-from training.memory import free_bytes, tokens_at_once
+from training.memory import free_bytes, free_memory, is_out_of_memory, tokens_at_once
 from training.preflight import fitting_rows
-from training.student import Student, free_memory, save_student
+from training.student import Student, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
 
 BETAS = (0.9, 0.95)
@@ -40,6 +40,11 @@ def fine_tune(
     """Train the student and save it in the folder `output`; `PreflightError` comes before any step."""
     encoded = [encode(student.tokenizer, example) for example in examples]
     rows = fitting_rows(examples, encoded, student.tokenizer, config)
+    if truncated := len(encoded) - len(rows):
+        told = (
+            f"left out {truncated} of {len(encoded)} examples: longer than --max-length {config.max_length}"
+        )
+        on_event(Notice(text=told))
     torch.manual_seed(config.seed)  # LoRA's first matrices are drawn from it
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
     trainer = Trainer(student, model, config, on_event)
@@ -62,7 +67,7 @@ def fine_tune(
         loss=sum(tail) / len(tail),
         tokens=tokens,
         seconds=seconds,
-        truncated=len(encoded) - len(rows),
+        truncated=truncated,
     )
 
 
@@ -120,8 +125,8 @@ class Trainer:
         self.student, self.model, self.config, self.on_event = student, model, config, on_event
         self.weights = [new_weight(p, config) for p in model.parameters() if p.requires_grad]
         self.body, self.head = network.base_model, network.get_output_embeddings()
-        free = free_bytes(student.runtime)
-        self.micro_batch_tokens = tokens_at_once(network.config, config.micro_batch_tokens, free)
+        free, dtype = free_bytes(student.runtime), student.runtime.dtype
+        self.micro_batch_tokens = tokens_at_once(network.config, dtype, config.micro_batch_tokens, free)
         model.train()
 
     def step(self, batch: Sequence[Row], rate: float) -> float:
@@ -138,8 +143,8 @@ class Trainer:
         while True:
             try:
                 return self.accumulate(batch)
-            except torch.OutOfMemoryError:
-                if self.micro_batch_tokens < max(map(len, batch)):
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or self.micro_batch_tokens < max(map(len, batch)):
                     raise
             self.micro_batch_tokens //= 2
             for weight in self.weights:

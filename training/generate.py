@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from training.config import GenerateConfig
-from training.memory import free_bytes, rows_at_once
+from training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
 from training.prompts import prompt_ids, rationale_ids
 from training.reading import read_prompts
-from training.student import Student, free_memory
+from training.student import Student
 from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
 SHOWN_ROOM = 2
@@ -45,11 +45,12 @@ def generate(
     on_event: Callable[[Event], None],
     done: frozenset[str] = frozenset(),
 ) -> Generated:
-    """Answer the requests batch by batch; each batch arrives as one `Batch` event.
+    """Answer the requests that are not done; each batch arrives as one `Batch` event.
 
-    Batches are made from all requests, done or not, and a batch is left out only when all of it is done: so
-    every text has the same batch mates however often the work was interrupted, and comes out the same. What
-    `training.reading` packs comes out the same with any mates.
+    Batches are made from all requests, done or not, and a batch is left out only when all of it is done. So
+    on a CPU every text has the same batch mates however often the work was interrupted, and comes out the
+    same. On a CUDA GPU its free memory makes the batches anew: what is done stays as it is, but the rest may
+    come out otherwise than in one go, save where `training.reading` says that mates change nothing.
     """
     student.model.train(False)
     began, answered, written = time.monotonic(), 0, 0
@@ -57,7 +58,8 @@ def generate(
     for number, batch in enumerate(batches, start=1):
         if all(item.request.key in done for item in batch):
             continue
-        completions = tuple(answer_batch(student, batch, config, on_event))
+        texts = answer_batch(student, batch, config, on_event)
+        completions = tuple(completion for completion in texts if completion.key not in done)
         answered += len(completions)
         written += sum(completion.new_tokens for completion in completions)
         on_event(Batch(completions=completions, batch=number, batches=len(batches)))
@@ -88,7 +90,8 @@ def make_batches(
     ]
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
-    size = rows_at_once(student.model.config, lengths, config.batch_size, free_bytes(student.runtime))
+    free = free_bytes(student.runtime)
+    size = rows_at_once(student.model.config, student.runtime.dtype, lengths, config.batch_size, free)
     items = iter(encoded)
     return list(iter(lambda: list(islice(items, size)), []))
 
@@ -99,8 +102,8 @@ def answer_batch(
     """The batch's completions; on a device without the memory for it, half of the batch at a time."""
     try:
         texts = decode(student, batch, config)
-    except torch.OutOfMemoryError:
-        if len(batch) == 1:
+    except RuntimeError as error:
+        if len(batch) == 1 or not is_out_of_memory(error):
             raise
         texts = []
     if texts:

@@ -1,4 +1,4 @@
-"""How much goes through a student at once: as set on a CPU, by the free memory on a GPU."""
+"""How much goes through a student at once: as set on a CPU, by the free memory on a CUDA GPU."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import torch
 
 from training.device import Runtime
 
+ROWS = 64
+"""Decoded together where neither the settings nor the free memory say."""
 USABLE = 0.6
 """Share of the free memory that is planned with; what still does not fit is halved when it fails."""
-ACTIVATION_BYTES = 68
-"""Kept for the backward pass per token, layer and hidden unit: twice the 34 that Korthikanti et al. (arXiv
-2205.05198, equation 1) count in 16 bits without attention scores, as gated layers keep more."""
+ACTIVATIONS = 34
+"""Numbers kept for the backward pass per token, layer and hidden unit: in 16 bits twice the 34 bytes that
+Korthikanti et al. (arXiv 2205.05198, equation 1) count without attention scores: gated layers keep more."""
 
 
 def free_bytes(runtime: Runtime) -> int | None:
@@ -21,21 +23,40 @@ def free_bytes(runtime: Runtime) -> int | None:
     return torch.cuda.mem_get_info(runtime.device)[0] if runtime.device.type == "cuda" else None
 
 
-def rows_at_once(model_config: Any, lengths: Sequence[int], set_rows: int, free: int | None) -> int:
-    """Rows to decode together; `lengths` are tokens of prompt and answer, `free` is in bytes."""
+def rows_at_once(
+    model_config: Any, dtype: torch.dtype, lengths: Sequence[int], most: int | None, free: int | None
+) -> int:
+    """Rows to decode together, as set with `most` or fewer; `lengths` are tokens of prompt and answer.
+
+    `free` is in bytes. It is never the same twice, so the rows may differ after an interruption where it is
+    given.
+    """
     if free is None or not lengths:
-        return set_rows
+        return most or ROWS
     heads = getattr(model_config, "num_key_value_heads", None) or model_config.num_attention_heads
     width = model_config.hidden_size // model_config.num_attention_heads
-    keys_and_values: int = 2 * 2 * model_config.num_hidden_layers * heads * width
+    keys_and_values: int = 2 * dtype.itemsize * model_config.num_hidden_layers * heads * width
     logits: int = 2 * 4 * model_config.vocab_size
     fitting = int(USABLE * free) // (max(lengths) * keys_and_values + logits)
-    return max(1, min(fitting, len(lengths)))
+    return max(1, min(fitting, most or len(lengths)))
 
 
-def tokens_at_once(model_config: Any, set_tokens: int, free: int | None) -> int:
+def tokens_at_once(model_config: Any, dtype: torch.dtype, set_tokens: int, free: int | None) -> int:
     """Tokens to train on together."""
     if free is None:
         return set_tokens
-    per_token: int = ACTIVATION_BYTES * model_config.num_hidden_layers * model_config.hidden_size
+    per_token: int = ACTIVATIONS * dtype.itemsize * model_config.num_hidden_layers * model_config.hidden_size
     return max(set_tokens, int(USABLE * free) // per_token)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device had not the memory; of MPS only the text of a plain RuntimeError says so."""
+    return isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
+
+
+def free_memory(runtime: Runtime) -> None:
+    """Hand cached blocks back after the device ran out of memory."""
+    if runtime.device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif runtime.device.type == "mps":
+        torch.mps.empty_cache()

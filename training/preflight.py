@@ -21,7 +21,7 @@ def fitting_rows(
 ) -> list[Row]:
     """The rows that fit into `max_length`; `PreflightError` with the reason of the first check that fails."""
     if not rows:
-        raise PreflightError("empty_set", "there is no example to train on: no rationale was accepted")
+        raise PreflightError("empty_set", "there is no example to train on")
     for example, row in zip(examples, rows, strict=True):
         check_labels(example, row, tokenizer)
         check_prompt(example, row, tokenizer)

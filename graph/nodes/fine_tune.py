@@ -1,4 +1,4 @@
-"""Fine-tune: the whole training set so far becomes this round's student."""
+"""Fine-tune: the training set so far becomes this round's student, or with `continue` what is new in it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ from training.worker import run_in_child
 
 def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
-    name = f"students/round-{state.round}"
     lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
     problems = len({lesson.problem.id for lesson in lessons})
     if not problems:
         raise RunFailedError(
             f"nothing is left to teach in round {state.round}: every problem was rejected; begin a new run"
         )
-    if all(record.round != state.round for record in context.store.rounds()):
+    record = next((each for each in context.store.rounds() if each.round == state.round), None)
+    if record is None:
         examples = choose_examples(state, context.settings, lessons)
-        result = _train(name, examples, state, context)
-        context.store.add([_record(name, problems, len(examples), result, state)])
-    return {"student": name, "problems": problems}
+        record = _teach(problems, examples, state, context)
+        context.store.add([record])
+    return {"student": record.student, "problems": problems}
 
 
 def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesson]) -> tuple[Example, ...]:
-    """The whole set; when going on from the last student, the new part and a draw from the rest as replay."""
+    """The whole set; when going on from the last student, the new part and a draw from the rest as replay.
+
+    There is none where that student would go on with nothing new.
+    """
     planning = settings.solver is not None
     if settings.fine_tune.start == "base" or state.round == 0:
         return tuple(as_example(lesson, planning=planning) for lesson in lessons)
@@ -44,6 +47,27 @@ def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesso
     rng = random.Random(f"replay {settings.seed} {state.round}")
     replayed = rng.sample(old, min(len(old), round(settings.fine_tune.replay_share * len(new))))
     return tuple(as_example(lesson, planning=planning) for lesson in [*new, *replayed])
+
+
+def _teach(problems: int, examples: tuple[Example, ...], state: RunState, context: RunContext) -> RoundRecord:
+    """The student that comes of the examples; without any, the last one as it is."""
+    context.listener.advanced(Progress(round=state.round, phase="fine_tune", done=0, total=0))
+    if examples:
+        name = f"students/round-{state.round}"
+        return _record(name, problems, len(examples), _train(name, examples, state, context), state)
+    assert state.student  # lessons that are not new are those of rounds that were kept
+    context.listener.noticed(f"round {state.round} has nothing new to teach: the student before it goes on")
+    return RoundRecord(
+        round=state.round,
+        student=state.student,
+        problems=problems,
+        steps=0,
+        examples=0,
+        tokens=0,
+        loss=None,
+        seconds=0.0,
+        removed=state.removed,
+    )
 
 
 def _train(name: str, examples: tuple[Example, ...], state: RunState, context: RunContext) -> FineTuned:
@@ -60,7 +84,6 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
         elif isinstance(event, Notice):
             context.listener.noticed(event.text)
 
-    context.listener.advanced(Progress(round=state.round, phase="fine_tune", done=0, total=0))
     task = FineTuneTask(
         student=start,
         examples=examples,
@@ -77,7 +100,7 @@ def _record(name: str, problems: int, examples: int, result: FineTuned, state: R
         student=name,
         problems=problems,
         steps=result.steps,
-        examples=examples,
+        examples=examples - result.truncated,
         tokens=result.tokens,
         loss=result.loss,
         seconds=result.seconds,

@@ -1,6 +1,7 @@
 """How an exam goes through the stages of a policy; the tiny student answers, and never gives a value."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -160,6 +161,17 @@ def test_an_exam_interrupted_in_any_stage_ends_with_the_same_attempts_and_asks_n
         hold(asked, QUESTIONS, first.room, before={})
     assert hold(asked, QUESTIONS, second.room, by_id(first.kept)) == whole
     assert len(first.kept) + len(second.kept) == len(whole) == 9
+
+
+def test_an_exam_that_goes_on_in_other_batches_stores_no_answer_twice(verifier: Verifier, tiny: Path) -> None:
+    asked = exam(tiny, Majority((Ask("pot"),)))
+    first, second = Proctor(verifier, stop_at=2), Proctor(verifier)
+    with pytest.raises(StoppedError):
+        hold(asked, QUESTIONS, first.room, before={})
+    wider = replace(asked, config=replace(asked.config, batch_size=3))
+    attempts = hold(wider, QUESTIONS, second.room, by_id(first.kept))
+    assert by_id(first.kept).keys().isdisjoint(by_id(second.kept))
+    assert by_id(attempts) == by_id([*first.kept, *second.kept])
 
 
 def test_a_problem_counts_as_right_by_the_value_that_was_chosen() -> None:

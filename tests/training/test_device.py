@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -13,11 +15,18 @@ def test_a_device_that_is_not_there_is_named(device: str, monkeypatch: pytest.Mo
         choose_runtime("cuda" if device == "cuda" else "mps")
 
 
-def test_auto_takes_the_best_device(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("generation", "dtype"), [(7, torch.float32), (8, torch.bfloat16)])
+def test_auto_takes_the_best_device_in_the_format_that_it_multiplies(
+    generation: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of NVIDIA's GPUs, those before the eighth generation only emulate bfloat16."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    properties = SimpleNamespace(major=generation)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
     chosen = choose_runtime("auto")
     assert chosen.device.type == "cuda"
-    assert chosen.dtype == torch.bfloat16
+    assert chosen.dtype == dtype
 
 
 @pytest.mark.parametrize(("flag", "dtype"), [("avx512_bf16", torch.bfloat16), ("avx2", torch.float32)])

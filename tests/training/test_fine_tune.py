@@ -1,3 +1,5 @@
+import json
+import shutil
 from math import ceil
 from pathlib import Path
 
@@ -90,8 +92,12 @@ def test_pieces_of_a_batch_add_up_to_its_gradient(
     assert torch.allclose(weight.grad, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("no room"), RuntimeError("MPS backend out of memory (MPS allocated: 5.56 GB)")],
+)
 def test_when_memory_runs_out_the_batch_goes_on_in_smaller_pieces(
-    student: Student, monkeypatch: pytest.MonkeyPatch
+    student: Student, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
     events: list[Event] = []
     trainer = Trainer(student, student.model, QUICK, events.append)
@@ -101,7 +107,7 @@ def test_when_memory_runs_out_the_batch_goes_on_in_smaller_pieces(
 
     def cramped(piece: list[object], labelled: int) -> float:
         if len(piece) > 4:
-            raise torch.OutOfMemoryError("no room")
+            raise error
         return backward(piece, labelled)  # type: ignore[arg-type]
 
     monkeypatch.setattr(trainer, "backward", cramped)
@@ -129,6 +135,30 @@ def test_a_student_saved_twice_is_the_later_one_and_leaves_no_rest(student: Stud
     train(student, tmp_path / "taught")
     assert [path.name for path in tmp_path.iterdir()] == ["taught"]
     assert not (tmp_path / "taught" / "old").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "values"),
+    [
+        ("generation_config.json", {"temperature": 0.6, "top_p": 0.9, "top_k": 20}),
+        ("generation_config.json", {"pad_token_id": -1, "output_scores": True}),
+        ("config.json", {"pad_token_id": -1}),
+    ],
+)
+def test_a_student_of_a_hub_is_saved_whatever_flags_it_came_with(
+    tiny: Path, runtime: Runtime, tmp_path: Path, file: str, values: dict[str, object]
+) -> None:
+    folder = shutil.copytree(tiny, tmp_path / "fetched")
+    known = (
+        json.loads((folder / file).read_text()) if (folder / file).exists() else {"eos_token_id": [3, 256]}
+    )
+    (folder / file).write_text(json.dumps({**known, **values}))
+    fetched = load_student(folder, runtime)
+    stop_ids = fetched.stop_ids
+    train(fetched, tmp_path / "taught")
+    taught = load_student(tmp_path / "taught", runtime)
+    assert taught.stop_ids == stop_ids
+    assert taught.model.generation_config.max_new_tokens > 0
 
 
 def test_a_full_disk_ends_in_one_line_and_nothing_half_written(

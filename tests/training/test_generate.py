@@ -88,12 +88,17 @@ def test_an_answer_may_be_as_long_as_the_student_says_or_twice_what_was_shown(st
     assert longest(SHORT, "answer = 1") == 12
 
 
-def test_a_resumed_run_writes_the_same_texts_and_skips_finished_batches(student: Student) -> None:
+def test_a_resumed_run_writes_the_same_texts_and_none_that_is_there(student: Student) -> None:
     whole = answers(student, SHORT)
-    first_batch = list(whole)[:2]
-    resumed = answers(student, SHORT, done=frozenset([*first_batch, "r0"]))
-    assert list(resumed) == [key for key in whole if key not in first_batch]
-    assert all(whole[key] == completion for key, completion in resumed.items())
+    first_batch, (third, *rest) = list(whole)[:2], list(whole)[2:]
+    resumed = answers(student, SHORT, done=frozenset([*first_batch, third]))
+    assert resumed == {key: whole[key] for key in rest}
+
+
+def test_no_text_is_written_again_after_the_batches_have_moved(student: Student) -> None:
+    done = frozenset(list(answers(student, SHORT))[:2])
+    resumed = answers(student, replace(SHORT, batch_size=3), done=done)
+    assert resumed.keys() == {request.key for request in REQUESTS} - done
 
 
 def test_a_sampled_text_hangs_on_its_own_key_seed_and_sample(exact: Student) -> None:
@@ -112,15 +117,19 @@ def test_sampling_follows_the_odds() -> None:
     assert counts.tolist() == pytest.approx(logits[0].softmax(-1).tolist(), abs=0.03)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("no room"), RuntimeError("MPS backend out of memory (MPS allocated: 5.56 GB)")],
+)
 def test_a_batch_that_needs_too_much_memory_is_halved(
-    student: Student, monkeypatch: pytest.MonkeyPatch
+    student: Student, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
     expected = answers(student, replace(SHORT, batch_size=5))
     forward = student.model.forward
 
     def cramped(*, input_ids: torch.Tensor, **options: object) -> object:
         if len(input_ids) > 2:
-            raise torch.OutOfMemoryError("no room")
+            raise error
         return forward(input_ids=input_ids, **options)
 
     monkeypatch.setattr(student.model, "forward", cramped)
@@ -131,6 +140,17 @@ def test_a_batch_that_needs_too_much_memory_is_halved(
         "out of memory with 3 questions at once: going on with 1",
     ]
     assert {c.key for e in events if isinstance(e, Batch) for c in e.completions} == set(expected)
+
+
+def test_another_error_ends_the_work_at_once(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: object) -> object:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(student.model, "forward", broken)
+    events: list[Event] = []
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        generate(student, REQUESTS, SHORT, events.append)
+    assert events == []
 
 
 def test_memory_that_does_not_even_hold_one_question_ends_the_work(

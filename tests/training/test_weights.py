@@ -2,16 +2,18 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+import httpx2
 import numpy as np
 import pytest
 from gguf import GGUFWriter
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 from tokenizers.pre_tokenizers import ByteLevel
 
 from errors import StudentError
 from training import weights
 from training.device import Runtime
 from training.student import load_student
-from training.tiny import HEADS, HIDDEN, INNER, LAYERS, random_weights
+from training.tiny import HEADS, HIDDEN, INNER, LAYERS, build_tiny, random_weights
 from training.weights import EmbeddedStudent, embedded_path, new_folder, student_path
 
 MEMBER = "small_student/small.gguf"
@@ -144,6 +146,30 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_makes_is_no
     assert list(tmp_path.iterdir()) == [tmp_path / "tiny"]
 
 
+def test_of_two_first_runs_at_once_the_slower_takes_the_student_of_the_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(folder: Path) -> None:
+        build_tiny(folder)
+        with monkeypatch.context() as faster:
+            faster.setattr(weights, "build_tiny", build_tiny)
+            student_path("tiny", tmp_path)
+
+    monkeypatch.setattr(weights, "build_tiny", slow)
+    assert student_path("tiny", tmp_path) == tmp_path / "tiny"
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_a_cache_folder_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(weights, "build_tiny", full)
+    with pytest.raises(StudentError, match=r"cannot write into .*: No space left"):
+        student_path("tiny", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path) -> None:
     file = student_path("tiny", tmp_path) / "model.safetensors"
     data = bytearray(file.read_bytes())
@@ -162,6 +188,37 @@ def test_a_missing_weights_file_is_named_too(tmp_path: Path) -> None:
 def test_an_unknown_student_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(StudentError, match="unknown student 'huge': give one of smollm2-135m, tiny"):
         student_path("huge", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["./nope", "../nope", "/nope", "~no-such-user/nope"])
+def test_what_begins_like_a_path_is_a_folder_and_no_name_of_the_hub(name: str, tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match=f"there is no folder '{name}'"):
+        student_path(name, tmp_path)
+
+
+def test_a_name_that_the_hub_does_not_allow_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match=r"unknown student 'a--b/c': .* hub allows no such name"):
+        student_path("a--b/c", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (GatedRepoError, "accept its licence on its page of the hub, and set HF_TOKEN"),
+        (RepositoryNotFoundError, "no such repository: check the name, or set HF_TOKEN if it is private"),
+    ],
+)
+def test_a_student_that_the_hub_withholds_is_named_with_what_to_do(
+    error: type[HfHubHTTPError], advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = httpx2.Response(401, request=httpx2.Request("GET", "https://hub.example"))
+
+    def withhold(*_: object, **__: object) -> None:
+        raise error("401 Client Error", response=response)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", withhold)
+    with pytest.raises(StudentError, match=f"'an/llm'.*{advice}"):
+        student_path("an/llm", tmp_path)
 
 
 def test_a_folder_without_weights_is_no_student(tmp_path: Path) -> None:
