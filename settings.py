@@ -292,7 +292,12 @@ OPTIONS = (
             "N",
             "longest answer of the student (default: what it was taught decides)",
         ),
-        ("--generate-batch-size", "generate.batch_size", "N", "questions answered together"),
+        (
+            "--generate-batch-size",
+            "generate.batch_size",
+            "N",
+            "most questions answered together (default: 64, or what a CUDA GPU holds)",
+        ),
     ),
 )
 

@@ -200,11 +200,13 @@ def test_help_answers_in_under_a_second_without_heavy_imports() -> None:
     assert heavy.isdisjoint(line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines())
 
 
-@pytest.mark.parametrize("command", ["trace", "report"])
+@pytest.mark.parametrize(
+    ("command", "options"), [("trace", ["--json"]), ("report", ["--json"]), ("trace", []), ("report", [])]
+)
 def test_whoever_reads_only_the_beginning_of_the_output_is_told_of_no_error(
-    command: str, finished: Path
+    command: str, options: list[str], finished: Path
 ) -> None:
-    arguments = [sys.executable, "main.py", command, str(finished), "--json"]
+    arguments = [sys.executable, "main.py", command, str(finished), *options]
     with subprocess.Popen(
         arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
