@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Protocol
@@ -12,8 +11,7 @@ from agents.calling.asker import Asker
 from agents.calling.request import Answer
 from agents.prompting import Conversation, Turn, examples, prompt
 from agents.symbolic.harder import harder
-from agents.symbolic.numbers import read_digits
-from agents.symbolic.parse import derive
+from agents.symbolic.parse import derive_whole
 from agents.symbolic.similar import similar
 from agents.thoughts.cot import read_answer
 from domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
@@ -60,20 +58,12 @@ class SymbolicSynthesizer:
 def _vary(
     problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
 ) -> Draft | Refusal:
-    derivation = derive(problem.question, problem.solution, problem.answer)
+    derivation = derive_whole(problem)
     if isinstance(derivation, Refusal):
         return derivation
-    if not _ends_in_answer(problem):
-        return Refusal(reason=Reason.NO_DERIVATION, detail="the solution goes on after its answer")
     if operator is Operator.SIMILAR:
         return similar(problem, derivation, rng)
     return harder(problem, derivation, others, rng)
-
-
-def _ends_in_answer(problem: Problem) -> bool:
-    """Whether the last result that it writes is the answer; else the answer was met by chance on the way."""
-    results = re.findall(r"=\s*[$€£]?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", problem.solution)
-    return not results or read_digits(results[-1].rstrip(",")) in (problem.answer, problem.answer / 100)
 
 
 class ModelSynthesizer:

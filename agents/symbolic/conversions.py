@@ -35,11 +35,16 @@ _SMALLER = {
     "liters": ("milliliters", 1000),
     "gallons": ("quarts", 4),
 }
+_STERLING = re.compile(r"£|\b(?:pence|sterling|costs?|spen[dt]|pays?|paid|earns?|price)\b")
 _UNIT_ASKED = re.compile(rf"\b([Hh]ow many (?:more |total |additional )?)({'|'.join(_SMALLER)})\b(?! and)")
 _RATE_ASKED = re.compile(
     r"\b([Hh]ow (?:many|much)\b[^.?!]*?),? (?:in total )?"
     r"(?:per|each|every|a|(?:with)?in (?:a|one|1)) (day|week|month|year)\?$"
 )
+_BOUND = re.compile(
+    r"\b(?:average|per|each|every|more|less|fewer|first|last|if|must|should|needs?|have to|has to)\b"
+)
+"""Words with which a rate holds no longer than what is told."""
 _AGE_ASKED = re.compile(
     r"\b([Hh])ow old is ((?:his|her|their|the|[A-Z][a-z]+'s) [a-z]+|[A-Z][a-z]+|he|she)"
     r"(?: now| today| currently| right now)?\?$"
@@ -62,13 +67,18 @@ def _in_smaller_units(question: str, answer: Fraction, _: random.Random) -> Conv
     smaller, factor = _SMALLER[match[2]]
     if re.search(rf"\b{smaller}\b", question) or "?" not in question[match.end() :]:
         return None
+    if match[2] == "pounds" and _STERLING.search(question):
+        return None
     text = question[: match.start(2)] + smaller + question[match.end(2) :]
     return Conversion(text, *_product(f"In {smaller} that is", answer, factor, smaller))
 
 
 def _over_time(question: str, answer: Fraction, rng: random.Random) -> Conversion | None:
     match = _RATE_ASKED.search(question)
-    if match is None or re.search(r"\b(?:average|per|each|every|more|less|fewer|first|last|if)\b", match[1]):
+    if match is None or _BOUND.search(match[1]):
+        return None
+    story = question[: match.start()]
+    if re.search(rf"\b{match[2]}s\b", story):  # it has a span of its own, which the answer goes with
         return None
     unit, count = match[2], _unused(range(2, 10), question, rng)
     text = f"{question[: match.start()]}{match[1]} in {count} {unit}s?"

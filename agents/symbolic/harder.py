@@ -15,7 +15,7 @@ from agents.symbolic.derivation import Derivation
 from agents.symbolic.extension import Extension, Setting
 from agents.symbolic.extensions import extend
 from agents.symbolic.names import rename
-from agents.symbolic.parse import derive
+from agents.symbolic.parse import derive, derive_whole
 from agents.symbolic.reckoner import Reckoner
 from agents.symbolic.renumbering import find_relations, renumber
 from agents.symbolic.retelling import Renewal
@@ -108,7 +108,7 @@ def _ask(asked: Asked, extension: Extension) -> str:
 
 @lru_cache(maxsize=1024)
 def _derive_partner(problem: Problem) -> Derivation | Refusal:
-    return derive(problem.question, problem.solution, problem.answer)
+    return derive_whole(problem)
 
 
 def _chained(

@@ -21,7 +21,7 @@ from agents.symbolic.ledger import Claim
 from agents.symbolic.linking import Linker
 from agents.symbolic.naming import Namer
 from agents.symbolic.numbers import DIGITS, find_quantities, read_digits
-from domain import MAX_TEXT, Reason, Refusal
+from domain import MAX_TEXT, Problem, Reason, Refusal
 
 MAX_NUMBERS = 200
 """In the question, and operations in the solution: to tie them to each other takes quadratic time."""
@@ -49,6 +49,20 @@ def derive(question: str, solution: str, answer: Fraction, *, repair: bool = Fal
     if isinstance(found, Refusal) and repair and "<<" in solution:
         found = _assemble(question, solution, answer, repair=True, plain=True)
     return found
+
+
+def derive_whole(problem: Problem) -> Derivation | Refusal:
+    """The derivation of a problem that is to be varied: its worked solution must end in the answer."""
+    found = derive(problem.question, problem.solution, problem.answer)
+    if not isinstance(found, Refusal) and not _ends_in_answer(problem):
+        return Refusal(reason=Reason.NO_DERIVATION, detail="the solution goes on after its answer")
+    return found
+
+
+def _ends_in_answer(problem: Problem) -> bool:
+    """Whether the last result that it writes is the answer; else the answer was met by chance on the way."""
+    results = re.findall(r"=\s*[$€£]?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", problem.solution)
+    return not results or read_digits(results[-1].rstrip(",")) in (problem.answer, problem.answer / 100)
 
 
 def read_claims(solution: str, *, plain: bool) -> Iterator[Claim]:

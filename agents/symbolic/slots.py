@@ -104,6 +104,7 @@ def slots(derivation: Derivation) -> tuple[Slot, ...]:
         return ()
     if (
         _divides_by_itself(derivation)
+        or _is_too_short(derivation, uses)
         or _has_idle_factor(derivation, uses)
         or _DELICATE.search(derivation.question)
     ):

@@ -139,7 +139,12 @@ class Shelf:
         for problem in known:
             if problem.split not in TAUGHT_SPLITS:
                 evaluations[evaluation_name(problem.split)].append(problem)
-        self.others = [p for p in known if p.split == "seed" and p.round <= state.round + 1]
+        rejected = {rejection.problem_id for rejection in context.store.rejections()}
+        self.others = [
+            problem
+            for problem in known
+            if problem.split == "seed" and problem.round <= state.round + 1 and problem.id not in rejected
+        ]
         self.seen = {exact_form(problem.question) for problem in known}
         self.decontaminator = Decontaminator(evaluations)
         self.stage = Stage(state.round, "synthesize")

@@ -14,9 +14,10 @@ from langgraph.runtime import Runtime
 from agents.calling.request import Answer, Call, CallStatus, Finish, Message, ModelReply, ModelRequest
 from domain import Band, Draft, Operator, Problem, Reason, Refusal
 from errors import StoppedError
-from graph.nodes.synthesize import synthesize
+from graph.nodes.synthesize import Shelf, synthesize
 from graph.state import RunContext, RunState
 from settings import load_settings
+from storage.records import RejectionRecord
 from storage.store import Store
 from tests.graph.contexts import opened
 from tests.storage.samples import RUN, probe, problem
@@ -97,3 +98,8 @@ def test_after_a_crash_behind_the_last_row_it_may_answer(context: RunContext, mo
     assert synthesize(STATE, Runtime(context=context))["added"] == len(PARENTS)
     assert sorted(call.status for call in context.store.calls()) == ["answered"] * 3 + ["failed"] * 3
     assert context.store.verify() == []
+
+
+def test_what_a_person_rejected_is_chained_to_nothing(context: RunContext) -> None:
+    context.store.add([RejectionRecord(problem_id=PARENTS[0].id, round=1, detail="ambiguous")])
+    assert {problem.id for problem in Shelf(STATE, context).others} == {each.id for each in PARENTS[1:]}

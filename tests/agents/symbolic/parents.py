@@ -37,6 +37,12 @@ BREAD = problem(
     "He has 160-32 = $<<160-32=128>>128 left.",
     128,
 )
+CHEAPER = problem(
+    "Stall A sells 9 mugs at $8 each. Stall B sells 20 plates at $5 each. "
+    "How many dollars does the cheaper order cost?",
+    "The plates cost 20*5 = <<20*5=100>>100 dollars.\nThe mugs cost 9*8 = <<9*8=72>>72 dollars.",
+    72,
+)
 TANK = problem(
     "A tank holds 240 liters. Pump A brings 12 liters a minute and pump B brings 8 liters a minute. "
     "How many minutes does it take both pumps to fill the tank?",

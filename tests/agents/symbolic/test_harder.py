@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -109,6 +110,42 @@ def test_a_rate_is_asked_for_over_more_time() -> None:
     )
     draft = extend(parent, 0)
     assert re.search(r"How much money does \w+ make in \d days\?$", draft.question)
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "words"),
+    [
+        (
+            "Tom must finish a 100-page book in 5 days. How many pages must he read each day?",
+            "He must read 100/5 = <<100/5=20>>20 pages.",
+            "read in",
+        ),
+        (
+            "Tom earns £50. He spends £12 on a book and £8 on lunch. How many pounds does he have left?",
+            "He spends 12+8 = <<12+8=20>>20. He has 50-20 = <<50-20=30>>30 left.",
+            "ounces",
+        ),
+    ],
+)
+def test_a_rate_that_is_needed_and_pounds_of_money_stay_what_they_are(
+    question: str, solution: str, words: str
+) -> None:
+    parent = problem(question, solution, solution.rpartition(">>")[2].split()[0])
+    for seed in SEEDS:
+        draft = harder(parent, read(parent), (), random.Random(seed))
+        assert not isinstance(draft, Draft) or words not in draft.question
+
+
+def test_no_chain_leads_to_a_problem_whose_answer_was_met_on_the_way() -> None:
+    """As a parent it is refused, and so it is as a partner."""
+    going_on = replace(TANK, solution=f"{TANK.solution}\nThat is 60-12 = <<60-12=48>>48 minutes early.")
+    assert read(going_on)
+
+    def is_chained(partner: Problem) -> bool:
+        return any("Let x be" in extend(BUSES, seed, (partner,)).question for seed in SEEDS)
+
+    assert is_chained(TANK)
+    assert not is_chained(going_on)
 
 
 def test_another_person_has_more_or_fewer() -> None:

@@ -9,7 +9,7 @@ from agents.symbolic.derivation import Form
 from agents.symbolic.fixed import is_fixed, units_of
 from agents.symbolic.numbers import find_quantities
 from agents.symbolic.slots import slots
-from tests.agents.symbolic.parents import BEADS, BREAD, problem, read
+from tests.agents.symbolic.parents import BEADS, BREAD, CHEAPER, problem, read
 
 
 def options(text: str) -> list[str]:
@@ -125,6 +125,11 @@ def test_a_multiplier_that_no_step_uses_leaves_no_slots() -> None:
         20,
     )
     assert slots(read(parent)) == ()
+
+
+def test_a_choice_whose_other_side_was_reckoned_out_of_sight_leaves_no_slots() -> None:
+    """With other numbers the other order might be the cheaper one."""
+    assert slots(read(CHEAPER)) == ()
 
 
 def test_a_number_divided_by_itself_leaves_no_slots() -> None:
