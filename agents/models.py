@@ -41,6 +41,8 @@ KEYS = {
 }
 """Where providers keep their key, one of these; some would only miss it in the first request."""
 
+SERVER_KEY = "FDD_SERVER_KEY"
+"""Where the key of servers named by their URL is: a provider's own key is sent to nobody else."""
 NO_KEY = "none"
 """Sent to servers of one's own that need no key: the client insists on one."""
 
@@ -83,7 +85,8 @@ def open_model(name: str, *, address: str = "", seconds: float) -> LangChainMode
 
     `name` is `provider:model`, for any provider that LangChain knows. With the address of a server that
     speaks OpenAI's protocol (vLLM, Ollama, llama.cpp, `transformers serve`) the model's own name is enough.
-    Keys come from the environment. A request is given up after `seconds`.
+    Keys come from the environment, that of a server with an address from `FDD_SERVER_KEY`. A request is given
+    up after `seconds`.
     """
     if address:
         provider, model = OPENAI, name.removeprefix(f"{OPENAI}:")
@@ -180,7 +183,7 @@ class LangChainModel:
         if not self.address:
             return {**options, "max_tokens": max_tokens}
         # LangChain would send `max_completion_tokens`, which some servers ignore.
-        key = os.environ.get(KEYS[OPENAI][0]) or NO_KEY
+        key = os.environ.get(SERVER_KEY) or NO_KEY
         return {**options, "api_key": key, "extra_body": {"max_tokens": max_tokens}}
 
 
