@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from agents.calling.limiter import FIRST
-from errors import LimitReachedError, UsageError
+from errors import LimitReachedError, ProviderError, UsageError
 from graph.crew import CALLS
 from graph.run import preview, resume, start
 from storage.call_cache import CallCache
@@ -62,6 +63,21 @@ def test_what_a_run_has_paid_counts_with_another_cache_as_well(
     with pytest.raises(LimitReachedError, match=r"--max-cost 6 is reached"):
         resume(folder, Recorder(), cache=other)
     assert len(server.log()) - before <= FIRST
+
+
+def test_a_run_that_was_put_off_for_hours_loses_no_problem_and_goes_on_later(tmp_path: Path) -> None:
+    for name in ("busy", "free"):
+        (tmp_path / name).mkdir()
+    given, folder = ("--gsm-symbolic", "0"), tmp_path / "run"
+    with teaching(tmp_path / "busy", *given, "--fault", "retry_after=1", "--retry-after", "7200") as server:
+        url = server.url
+        with pytest.raises(ProviderError, match=r"openai:teaching: the server asks to wait 7200 s"):
+            start(model_settings(url), folder, Recorder(), cache=tmp_path)
+    assert open_store(folder).calls() == []
+    port = str(urlsplit(url).port)
+    with teaching(tmp_path / "free", *given, "--port", port):
+        resume(folder, Recorder(), cache=tmp_path)
+    assert {call.status for call in open_store(folder).calls() if call.agent == "teacher"} == {"answered"}
 
 
 def test_a_limit_of_money_without_a_price_is_refused_before_anything_is_asked(tmp_path: Path) -> None:

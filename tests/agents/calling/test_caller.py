@@ -219,9 +219,25 @@ def test_a_request_is_not_sent_again_before_the_server_wants_it(fault: Fault) ->
     assert 100 <= model.sent[1] <= 101
 
 
-def test_a_request_that_is_put_off_for_too_long_has_failed() -> None:
+@pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.OVERLOADED])
+def test_a_server_that_asks_to_wait_for_too_long_ends_everything_at_once(fault: Fault) -> None:
+    later = CallError(fault, "tomorrow", retry_after=86400)
+    model, ended, seconds = outage(later, calls=100)
+    said = f"openai:scripted: the server asks to wait 86400 s ({fault}: tomorrow); go on later with `resume`"
+    assert {(type(end), str(end)) for end in ended} == {(ProviderError, said)}
+    assert seconds < 1
+    assert len(model.sent) < 100
+
+
+def test_a_server_is_waited_for_as_long_as_a_run_waits_at_most() -> None:
+    script: list[Outcome] = [CallError(Fault.RATE_LIMITED, "later", retry_after=LONGEST_RETRY_AFTER), REPLY]
+    assert ask(caller(ScriptedModel(script))).status is CallStatus.ANSWERED
+
+
+def test_a_last_try_that_is_put_off_for_too_long_is_not_given_up_either() -> None:
     later = CallError(Fault.RATE_LIMITED, "tomorrow", retry_after=LONGEST_RETRY_AFTER + 1)
-    assert ask(caller(ScriptedModel([later]))).status is CallStatus.FAILED
+    with pytest.raises(ProviderError, match="asks to wait 301 s"):
+        ask(caller(ScriptedModel([later]), tries=1))
 
 
 def test_while_a_server_is_asked_too_much_nobody_takes_the_place_of_who_waits() -> None:
