@@ -80,6 +80,11 @@ CHARACTERS_A_TOKEN = 4
 """For servers that do not count: about right for English, so that limits hold."""
 
 
+def full_name(name: str, address: str) -> str:
+    """`provider:model`, as records and prices have it; a server with an address speaks OpenAI's protocol."""
+    return f"{OPENAI}:{name.removeprefix(f'{OPENAI}:')}" if address else name
+
+
 def open_model(name: str, *, address: str = "", seconds: float) -> LangChainModel:
     """The model of this name; raises `UsageError` where it is clear before any request that none can be sent.
 
@@ -88,10 +93,7 @@ def open_model(name: str, *, address: str = "", seconds: float) -> LangChainMode
     Keys come from the environment, that of a server with an address from `FDD_SERVER_KEY`. A request is given
     up after `seconds`.
     """
-    if address:
-        provider, model = OPENAI, name.removeprefix(f"{OPENAI}:")
-    else:
-        provider, _, model = name.partition(":")
+    provider, _, model = full_name(name, address).partition(":")
     if not provider or not model:
         example = "provider:model, for example openai:gpt-4o-mini, or give the URL of its server as well"
         raise UsageError(f"unknown model {name!r}: write {example}")

@@ -89,6 +89,30 @@ def test_a_limit_of_money_without_a_price_is_refused_before_anything_is_asked(tm
     assert not (tmp_path / "run").exists()
 
 
+PUBLIC = {"teacher": "deepseek-chat", "teacher_url": "https://api.deepseek.com/v1"}
+
+
+def test_a_limit_of_money_needs_a_price_at_a_server_that_may_send_a_bill(tmp_path: Path) -> None:
+    settings = model_settings("", **PUBLIC, **{"calls.max_cost": 5})
+    for begin in (preview, lambda s: start(s, tmp_path / "run", Recorder(), cache=tmp_path)):
+        with pytest.raises(UsageError, match="--max-cost needs the price of 'openai:deepseek-chat' at"):
+            begin(settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_knows_no_cost_of_a_server_that_may_send_a_bill() -> None:
+    assert {row.cost_usd for row in preview(model_settings("", **PUBLIC)).expenses} == {None}
+
+
+@pytest.mark.parametrize("name", ["teaching", "openai:teaching"])
+def test_a_dry_run_finds_the_price_that_the_run_pays(name: str, tmp_path: Path) -> None:
+    (tmp_path / "prices.toml").write_text(PRICES)
+    given = {"teacher": name, "calls.prices": str(tmp_path / "prices.toml")}
+    expenses = preview(model_settings("http://127.0.0.1:9/v1", **given)).expenses
+    assert {row.model for row in expenses} == {"openai:teaching"}
+    assert all(row.cost_usd for row in expenses)
+
+
 def test_a_dry_run_foresees_the_calls_and_asks_nobody(server: TeachingServer) -> None:
     plan = preview(model_settings(server.url))
     assert plan.problems["seeds of round 1"] == 8
