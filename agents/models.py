@@ -41,6 +41,8 @@ KEYS = {
 }
 """Where providers keep their key, one of these; some would only miss it in the first request."""
 
+SERVER_KEY = "FDD_SERVER_KEY"
+"""Where the key of servers named by their URL is: a provider's own key is sent to nobody else."""
 NO_KEY = "none"
 """Sent to servers of one's own that need no key: the client insists on one."""
 
@@ -78,17 +80,20 @@ CHARACTERS_A_TOKEN = 4
 """For servers that do not count: about right for English, so that limits hold."""
 
 
+def full_name(name: str, address: str) -> str:
+    """`provider:model`, as records and prices have it; a server with an address speaks OpenAI's protocol."""
+    return f"{OPENAI}:{name.removeprefix(f'{OPENAI}:')}" if address else name
+
+
 def open_model(name: str, *, address: str = "", seconds: float) -> LangChainModel:
     """The model of this name; raises `UsageError` where it is clear before any request that none can be sent.
 
     `name` is `provider:model`, for any provider that LangChain knows. With the address of a server that
     speaks OpenAI's protocol (vLLM, Ollama, llama.cpp, `transformers serve`) the model's own name is enough.
-    Keys come from the environment. A request is given up after `seconds`.
+    Keys come from the environment, that of a server with an address from `FDD_SERVER_KEY`. A request is given
+    up after `seconds`.
     """
-    if address:
-        provider, model = OPENAI, name.removeprefix(f"{OPENAI}:")
-    else:
-        provider, _, model = name.partition(":")
+    provider, _, model = full_name(name, address).partition(":")
     if not provider or not model:
         example = "provider:model, for example openai:gpt-4o-mini, or give the URL of its server as well"
         raise UsageError(f"unknown model {name!r}: write {example}")
@@ -180,7 +185,7 @@ class LangChainModel:
         if not self.address:
             return {**options, "max_tokens": max_tokens}
         # LangChain would send `max_completion_tokens`, which some servers ignore.
-        key = os.environ.get(KEYS[OPENAI][0]) or NO_KEY
+        key = os.environ.get(SERVER_KEY) or NO_KEY
         return {**options, "api_key": key, "extra_body": {"max_tokens": max_tokens}}
 
 

@@ -61,6 +61,12 @@ class Solver(Teacher, Protocol):
         """Work the problem out from its question alone; samples are independent of each other."""
         ...
 
+    async def repair(
+        self, problem: Problem, thought: str, rationale: str, verdict: Verdict, sample: int = 0
+    ) -> Written:
+        """As any teacher; the repairs of independent samples are as independent, of equal texts as well."""
+        ...
+
 
 class SymbolicTeacher:
     """Reads the worked solution into a derivation and writes that in any thought; needs no model.
@@ -108,9 +114,11 @@ class ModelTeacher:
     async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
         return await self._write(conversation("solve", problem, thought), sample)
 
-    async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:
+    async def repair(
+        self, problem: Problem, thought: str, rationale: str, verdict: Verdict, sample: int = 0
+    ) -> Written:
         failed = {"rationale": rationale, "verdict": finding(verdict)}
-        return await self._write(conversation("repair", problem, thought, failed))
+        return await self._write(conversation("repair", problem, thought, failed), sample)
 
     def prompt_hash(self, thought: str) -> str:
         hashes = (prompt(task).hash(_told(thought), _lessons(task, thought)) for task in TASKS)

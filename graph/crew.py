@@ -17,7 +17,7 @@ from agents.calling.config import CallConfig
 from agents.calling.prices import Price, find_price, load_prices, required_price
 from agents.calling.purse import Purse
 from agents.calling.request import ChatModel
-from agents.models import open_model
+from agents.models import full_name, open_model
 from agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
 from agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
 from domain import Usage
@@ -114,7 +114,7 @@ def open_desk(settings: Settings, run: str, paid: Usage, cache: Path) -> Iterato
     if not models:
         yield Desk()
         return
-    prices = {role: price_of(model, config) for role, model in models.items()}
+    prices = {role: price_of(role, config) for role in models}
     with CallCache(cache / CALLS) as replies:
         purse = Purse(
             max_cost=config.max_cost,
@@ -156,10 +156,11 @@ def find_models(settings: Settings) -> dict[Role, ChatModel]:
     return {role: open_model(role.name, address=role.url, seconds=settings.calls.seconds) for role in roles}
 
 
-def price_of(model: ChatModel, config: CallConfig) -> Price | None:
+def price_of(role: Role, config: CallConfig) -> Price | None:
+    """None where it is unknown, which is a `UsageError` where money is limited."""
     prices = load_prices(config.prices_file)
     find = find_price if config.max_cost is None else required_price
-    return find(prices, model.name, model.address)
+    return find(prices, full_name(role.name, role.url), role.url)
 
 
 def check_roles(roles: Mapping[str, Role]) -> None:

@@ -135,11 +135,14 @@ async def verify(state: LessonState, runtime: Runtime[LessonContext]) -> LessonU
 
 
 async def repair(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    teacher = runtime.context.solver or runtime.context.teacher
+    context, problem = runtime.context, state.problem
 
     def write(task: Task) -> Awaitable[Written]:
         assert task.failed is not None
-        return teacher.repair(state.problem, task.thought, task.failed.reply.text, task.failed.verdict)
+        text, verdict = task.failed.reply.text, task.failed.verdict
+        if context.solver is not None:
+            return context.solver.repair(problem, task.thought, text, verdict, task.sample)
+        return context.teacher.repair(problem, task.thought, text, verdict)
 
     return {"replies": await _gather((task, write(task)) for task in state.tasks)}
 

@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agents.agreement import LEAST_THOUGHTS
-from agents.calling.prices import find_price, load_prices
+from agents.models import full_name
 from agents.prompting import Conversation
 from agents.synthesizer import conversation as writing
 from agents.teacher import conversation as teaching
 from domain import Operator, Problem
+from graph.crew import price_of
 from graph.lesson import Task
 from graph.state import RunContext
 from problems.split import ProblemSets
@@ -125,20 +126,19 @@ def foresee(
     Calls of an agent that has not been measured are taken to be as long as those for some of the seeds, and
     replies as long as the examples in the prompts. Agents that ask no model are left out.
     """
-    roles, prices = settings.roles(), load_prices(settings.calls.prices_file)
-    rows = []
+    roles, rows = settings.roles(), []
     for part, calls in _count_calls(round, settings, seeds).items():
         role, agent = roles[part], AGENTS[part]
         if not (role.is_model and calls):
             continue
         each = measured.get(agent) or _estimate(_specimens(part, settings, seeds[:SPECIMENS]))
         prompt_tokens, completion_tokens = (math.ceil(calls * tokens) for tokens in each)
-        price = find_price(prices, role.name, role.url)
+        price = price_of(role, settings.calls)
         rows.append(
             Expense(
                 round=round,
                 agent=agent,
-                model=role.name,
+                model=full_name(role.name, role.url),
                 calls=calls,
                 prompt_tokens=prompt_tokens,
                 completion_tokens=completion_tokens,

@@ -130,8 +130,8 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         )
     for name in settings.thoughts:
         thought(name)
-    for model in find_models(settings).values():
-        price_of(model, settings.calls)
+    for role in find_models(settings):
+        price_of(role, settings.calls)
     device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
     settings = settings.sized_for(device.kind)
     for student in filter(None, (settings.student, settings.solver)):

@@ -34,7 +34,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 20.0
 
 LONGEST_RETRY_AFTER = 300.0
-"""Seconds; a call that is put off for longer has failed."""
+"""Seconds; a server that wants to be left alone for longer ends the run, which a person resumes in time."""
 
 TURNED_AWAY = (Fault.RATE_LIMITED, Fault.OVERLOADED)
 """The server says that it is asked too much."""
@@ -178,6 +178,8 @@ class Caller:
     def _take(self, error: CallError) -> None:
         """End everything where no request has a chance any more."""
         reason = self._breaker.failed(error, self._now())
+        if _puts_off(error):
+            reason = f"the server asks to wait {error.retry_after:.0f} s ({error})"
         if error.fault is Fault.DENIED:
             reason = str(error)
         if reason is not None:
@@ -216,7 +218,7 @@ class Caller:
     def _pause_after(self, error: CallError, number: int, chance: random.Random) -> float | None:
         """Seconds, with full jitter, on top of what the server asks for; None where no try would help."""
         wished = error.retry_after or 0.0
-        if error.fault is Fault.REJECTED or number >= self._tries or wished > LONGEST_RETRY_AFTER:
+        if error.fault is Fault.REJECTED or number >= self._tries:
             return None
         return wished + chance.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (number - 1)))
 
@@ -228,3 +230,9 @@ class Caller:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _puts_off(error: CallError) -> bool:
+    """Whether the server wants no try for so long that this run cannot wait."""
+    wished = error.retry_after or 0.0
+    return error.fault is not Fault.REJECTED and wished > LONGEST_RETRY_AFTER

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -45,19 +47,34 @@ def load_prices(file: Path | None = None) -> Prices:
 
 
 def find_price(prices: Prices, name: str, address: str) -> Price | None:
-    """None where it is unknown; a model at an address of one's own costs nothing unless the table says so."""
-    return prices.get(name) or (FREE if address else None)
+    """None where it is unknown; a model on a server of one's own costs nothing unless the table says so."""
+    return prices.get(name) or (FREE if _is_own(address) else None)
 
 
 def required_price(prices: Prices, name: str, address: str) -> Price:
     """The same where money is limited: there an unknown price is a `UsageError`."""
     price = find_price(prices, name, address)
     if price is None:
+        server = f" at {address!r}" if address else ""
         raise UsageError(
-            f"--max-cost needs the price of {name!r}: write it into a file and name that with --prices, "
-            f"for example ['{name}'] with input = 0.15 and output = 0.60, US dollars for a million tokens"
+            f"--max-cost needs the price of {name!r}{server}: write it into a file and name that with "
+            f"--prices, for example ['{name}'] with input = 0.15 and output = 0.60, US dollars for a million "
+            "tokens"
         )
     return price
+
+
+def _is_own(address: str) -> bool:
+    """Whether a server's URL is on this machine or in a private network, where nobody sends a bill."""
+    try:
+        host = urlsplit(address).hostname or ""
+        if host == "localhost":
+            return True
+        ip = ip_address(host)
+    except ValueError:
+        # Any other name may be anywhere.
+        return False
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_private
 
 
 def _read(file: Path) -> dict[str, Price]:

@@ -139,13 +139,21 @@ def test_a_request_says_what_was_asked_for_and_nothing_else() -> None:
     }
 
 
-def test_the_key_goes_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+def test_the_key_for_servers_goes_to_a_server_named_by_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FDD_SERVER_KEY", KEY)
     assert f"authorization: bearer {KEY}" in sent()[0].lower()
 
 
+def test_a_server_named_by_url_never_sees_the_key_of_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FDD_SERVER_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    head, body = sent()
+    assert "authorization: bearer none" in head.lower()
+    assert KEY not in head + str(body)
+
+
 def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("FDD_SERVER_KEY", raising=False)
     assert reply(says(200, completion())).text == "4"
 
 
@@ -309,7 +317,7 @@ def everything(shown: BaseException) -> str:
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
 def test_no_key_leaves_with_an_error(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("FDD_SERVER_KEY", KEY)
     failure = error(says(status, {"error": {"message": f"wrong key {KEY} in Bearer {KEY}"}}))
     assert "wrong key ***" in failure.detail
     assert KEY not in everything(failure)
@@ -317,13 +325,15 @@ def test_no_key_leaves_with_an_error(status: int, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_key_that_would_be_cut_in_half_does_not_leave_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("FDD_SERVER_KEY", KEY)
     for length in range(200, 300, 10):
         failure = error(says(500, {"error": {"message": "x" * length + KEY}}))
         assert KEY[:8] not in everything(failure)
 
 
-@pytest.mark.parametrize("name", ["OTHER_API_KEY", "HUB_TOKEN", "MY_SECRET", "service_keys"])
+@pytest.mark.parametrize(
+    "name", ["OPENAI_API_KEY", "OTHER_API_KEY", "HUB_TOKEN", "MY_SECRET", "service_keys"]
+)
 def test_nothing_that_looks_like_a_key_leaves_with_a_reply(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,9 +341,12 @@ def test_nothing_that_looks_like_a_key_leaves_with_a_reply(
     assert reply(says(200, completion(text=f"You sent {KEY}."))).text == "You sent ***."
 
 
-def test_no_key_is_shown_with_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    model = open_model("openai:m", seconds=5)
+@pytest.mark.parametrize(
+    ("variable", "address"), [("OPENAI_API_KEY", ""), ("FDD_SERVER_KEY", "http://localhost:8000/v1")]
+)
+def test_no_key_is_shown_with_a_model(variable: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, KEY)
+    model = open_model("openai:m", address=address, seconds=5)
     assert KEY not in repr(model) + repr(vars(model)) + str(model)
 
 

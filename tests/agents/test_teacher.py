@@ -1,14 +1,21 @@
-"""The symbolic teacher explains, repairs, and can be told from another."""
+"""The symbolic teacher explains, repairs, and can be told from another; a model repairs each sample anew."""
 
 from __future__ import annotations
 
 import asyncio
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
-from agents.teacher import SymbolicTeacher, Teacher
+from agents.calling.asker import Asker
+from agents.calling.caller import Caller
+from agents.calling.prices import FREE
+from agents.calling.purse import Purse
+from agents.calling.request import Finish, ModelReply, ModelRequest
+from agents.teacher import ModelTeacher, SymbolicTeacher, Teacher, Written
 from domain import Problem, Reason, Refusal, Verdict, problem_id
+from storage.call_cache import CallCache
 
 REJECTED = Verdict(reason=Reason.WRONG_ANSWER, value=Fraction(1), detail="1, not 2")
 
@@ -53,3 +60,41 @@ def test_its_prompt_hash_tells_thoughts_apart_and_stays_the_same(teacher: Teache
     hashes = [teacher.prompt_hash(name) for name in ("pot", "cot", "eot")]
     assert len(set(hashes)) == 3
     assert hashes == [SymbolicTeacher().prompt_hash(name) for name in ("pot", "cot", "eot")]
+
+
+class CountingModel:
+    """Answers every request with how many it has had."""
+
+    name = "counting"
+    address = ""
+
+    def __init__(self) -> None:
+        self.samples: list[int] = []
+        """Of the requests, in their order."""
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        self.samples.append(request.sample)
+        text = f"<rationale>\nanswer = {len(self.samples)}\n</rationale>"
+        return ModelReply(text=text, finish=Finish.STOP, prompt_tokens=1, completion_tokens=1)
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+
+async def repairs(model: CountingModel, cache: CallCache) -> list[Written]:
+    """Of one failed text: that of no sample in particular, and those of the first two."""
+    caller = Caller(model, run="r", cache=cache, purse=Purse(), price=FREE, at_once=1, tries=1)
+    teacher = ModelTeacher(Asker(caller, temperature=0.7, max_tokens=100))
+    written = [await teacher.repair(CLIPS, "pot", "answer =", REJECTED)]
+    written += [await teacher.repair(CLIPS, "pot", "answer =", REJECTED, sample) for sample in (0, 1)]
+    await caller.close()
+    return written
+
+
+def test_equal_texts_of_two_samples_are_repaired_by_two_requests(tmp_path: Path) -> None:
+    model = CountingModel()
+    with CallCache(tmp_path / "calls.sqlite") as cache:
+        plain, first, second = asyncio.run(repairs(model, cache))
+    assert plain.content == first.content == "answer = 1"
+    assert second.content == "answer = 2"
+    assert model.samples[0] == 0

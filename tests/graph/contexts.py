@@ -9,7 +9,7 @@ from pathlib import Path
 from agents.synthesizer import SymbolicSynthesizer, Synthesizer
 from agents.teacher import SymbolicTeacher, Written
 from agents.verifier import Verifier
-from domain import Problem
+from domain import Problem, Verdict
 from graph.crew import Agents, assembled
 from graph.state import RunContext
 from settings import Settings
@@ -22,6 +22,13 @@ class IdleJudge(SymbolicTeacher):
 
     async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
         raise AssertionError(f"nobody asked for {problem.id} to be solved: {thought}, {sample}")
+
+    async def repair(
+        self, problem: Problem, thought: str, rationale: str, verdict: Verdict, sample: int = 0
+    ) -> Written:
+        raise AssertionError(
+            f"nobody asked to repair {rationale!r} for {problem.id}: {thought}, {sample}, {verdict}"
+        )
 
 
 @contextmanager

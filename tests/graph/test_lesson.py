@@ -9,7 +9,7 @@ from agents.calling.request import Answer
 from agents.teacher import Written
 from agents.verifier import Verifier
 from domain import Problem, Reason, Refusal, Verdict
-from graph.lesson import LessonContext, LessonState, Task, build_lesson
+from graph.lesson import LessonContext, LessonState, Task, build_lesson, votes
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 PROBLEM = Problem(id="p-1", question="What is 6 times 7?", answer=Fraction(42), solution="", source="test")
@@ -26,6 +26,8 @@ class ScriptedTeacher:
     def __init__(self, *replies: str | Refusal) -> None:
         self.replies = list(replies)
         self.seen: list[Verdict | None] = []
+        self.repaired: list[tuple[str, int]] = []
+        """Thought and sample of each."""
 
     def prompt_hash(self, thought: str) -> str:
         return f"hash of {thought}"
@@ -36,8 +38,11 @@ class ScriptedTeacher:
     async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
         return self._next(problem, f"{thought} {sample}", None)
 
-    async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:
+    async def repair(
+        self, problem: Problem, thought: str, rationale: str, verdict: Verdict, sample: int = 0
+    ) -> Written:
         assert rationale != RIGHT
+        self.repaired.append((thought, sample))
         return self._next(problem, thought, verdict)
 
     def _next(self, problem: Problem, thought: str, verdict: Verdict | None) -> Written:
@@ -148,6 +153,13 @@ def test_an_independent_solution_is_repaired_for_its_form_and_never_for_its_valu
     result = solve(solver, verifier)
     assert result.outcome == "kept"
     assert [verdict.reason for verdict in solver.seen if verdict] == [Reason.SYNTAX_ERROR]
+
+
+def test_repairs_of_samples_that_failed_alike_are_independent_of_each_other(verifier: Verifier) -> None:
+    solver = ScriptedTeacher(BROKEN, SPOKEN_RIGHT, BROKEN, SPOKEN_RIGHT, RIGHT, WRONG)
+    result = solve(solver, verifier)
+    assert solver.repaired == [("pot", 0), ("pot", 1)]
+    assert [vote.value for vote in votes(result)] == [42, 42, 13, 42]
 
 
 def test_a_solution_that_is_missing_counts_against_the_answer(verifier: Verifier) -> None:

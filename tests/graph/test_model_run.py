@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from agents.calling.limiter import FIRST
-from errors import LimitReachedError, UsageError
+from errors import LimitReachedError, ProviderError, UsageError
 from graph.crew import CALLS
 from graph.run import preview, resume, start
 from storage.call_cache import CallCache
@@ -64,6 +65,21 @@ def test_what_a_run_has_paid_counts_with_another_cache_as_well(
     assert len(server.log()) - before <= FIRST
 
 
+def test_a_run_that_was_put_off_for_hours_loses_no_problem_and_goes_on_later(tmp_path: Path) -> None:
+    for name in ("busy", "free"):
+        (tmp_path / name).mkdir()
+    given, folder = ("--gsm-symbolic", "0"), tmp_path / "run"
+    with teaching(tmp_path / "busy", *given, "--fault", "retry_after=1", "--retry-after", "7200") as server:
+        url = server.url
+        with pytest.raises(ProviderError, match=r"openai:teaching: the server asks to wait 7200 s"):
+            start(model_settings(url), folder, Recorder(), cache=tmp_path)
+    assert open_store(folder).calls() == []
+    port = str(urlsplit(url).port)
+    with teaching(tmp_path / "free", *given, "--port", port):
+        resume(folder, Recorder(), cache=tmp_path)
+    assert {call.status for call in open_store(folder).calls() if call.agent == "teacher"} == {"answered"}
+
+
 def test_a_limit_of_money_without_a_price_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     settings = model_settings("", **{"calls.max_cost": 1, "teacher": "openai:unheard-of"})
     with pytest.MonkeyPatch.context() as patch:
@@ -71,6 +87,30 @@ def test_a_limit_of_money_without_a_price_is_refused_before_anything_is_asked(tm
         with pytest.raises(UsageError, match="--max-cost needs the price"):
             start(settings, tmp_path / "run", Recorder(), cache=tmp_path)
     assert not (tmp_path / "run").exists()
+
+
+PUBLIC = {"teacher": "deepseek-chat", "teacher_url": "https://api.deepseek.com/v1"}
+
+
+def test_a_limit_of_money_needs_a_price_at_a_server_that_may_send_a_bill(tmp_path: Path) -> None:
+    settings = model_settings("", **PUBLIC, **{"calls.max_cost": 5})
+    for begin in (preview, lambda s: start(s, tmp_path / "run", Recorder(), cache=tmp_path)):
+        with pytest.raises(UsageError, match="--max-cost needs the price of 'openai:deepseek-chat' at"):
+            begin(settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_knows_no_cost_of_a_server_that_may_send_a_bill() -> None:
+    assert {row.cost_usd for row in preview(model_settings("", **PUBLIC)).expenses} == {None}
+
+
+@pytest.mark.parametrize("name", ["teaching", "openai:teaching"])
+def test_a_dry_run_finds_the_price_that_the_run_pays(name: str, tmp_path: Path) -> None:
+    (tmp_path / "prices.toml").write_text(PRICES)
+    given = {"teacher": name, "calls.prices": str(tmp_path / "prices.toml")}
+    expenses = preview(model_settings("http://127.0.0.1:9/v1", **given)).expenses
+    assert {row.model for row in expenses} == {"openai:teaching"}
+    assert all(row.cost_usd for row in expenses)
 
 
 def test_a_dry_run_foresees_the_calls_and_asks_nobody(server: TeachingServer) -> None:
@@ -102,7 +142,7 @@ def test_a_key_is_written_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[s
         pytest.MonkeyPatch.context() as patch,
         teaching(tmp_path / "server", "--gsm-symbolic", "0", "--echo-key", "--fail-after", "12") as server,
     ):
-        patch.setenv("OPENAI_API_KEY", KEY)
+        patch.setenv("FDD_SERVER_KEY", KEY)
         settings = model_settings(server.url, **{"calls.tries": 2})
         start(settings, tmp_path / "run", recorder, cache=tmp_path / "cache")
     details = [call.detail for call in open_store(tmp_path / "run").calls()]

@@ -82,7 +82,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     ):
         patch.setenv(ENDPOINT, collector.url)
         patch.setenv("OTEL_EXPORTER_OTLP_HEADERS", HEADERS)
-        patch.setenv("OPENAI_API_KEY", KEY)
+        patch.setenv("FDD_SERVER_KEY", KEY)
         patch.setattr(module, "EVERY_SECONDS", 0.05)
         settings = model_settings(server.url, **{"calls.tries": 1})
         with pytest.raises(StoppedError):

@@ -59,6 +59,25 @@ def test_a_model_at_an_address_of_ones_own_costs_nothing_unless_it_has_a_price()
     assert find_price(prices, "openai:rented", "http://localhost:8000/v1") == Price(input=1, output=1)
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "10.1.2.3", "192.168.0.7", "[fd00::1]"]
+)
+def test_a_server_on_this_machine_or_in_a_private_network_is_free(host: str) -> None:
+    assert required_price({}, "openai:m", f"http://{host}:8000/v1") == FREE
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://api.deepseek.com/v1", "http://8.8.8.8/v1", "http://[::ffff:8.8.8.8]/v1", "http://[::1", "m"],
+)
+def test_a_server_anywhere_else_has_no_price_unless_the_table_says_so(address: str) -> None:
+    assert find_price({}, "openai:m", address) is None
+    with pytest.raises(UsageError, match=r"--max-cost needs the price of 'openai:m' at .*--prices"):
+        required_price({}, "openai:m", address)
+    price = Price(input=1, output=1)
+    assert required_price({"openai:m": price}, "openai:m", address) == price
+
+
 def test_a_price_that_nobody_knows_is_none_and_with_limited_money_an_error() -> None:
     assert find_price({}, "openai:new", "") is None
     with pytest.raises(UsageError, match=r"--max-cost needs the price of 'openai:new'.*--prices"):
