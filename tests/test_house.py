@@ -107,3 +107,8 @@ def test_the_clock_that_can_jump_is_looked_at_in_few_places() -> None:
         and ast.unparse(node) in ("datetime.now", "time.time", "time.time_ns", "datetime.utcnow")
     }
     assert looking == WALL_CLOCK
+
+
+def test_no_file_of_tests_is_empty() -> None:
+    files = (ROOT / "tests").rglob("test_*.py")
+    assert [str(file) for file in files if "def test_" not in file.read_text()] == []
