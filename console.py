@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from math import fsum
 from pathlib import Path
@@ -26,8 +26,8 @@ from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
 from graph.state import UNTAUGHT
 from reporting.terminal import shown
+from settings import Settings
 from storage.folder import DATABASE, open_store
-from storage.records import Json
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 
@@ -224,21 +224,19 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         f"next      python main.py report {folder} --json",
         f"          python main.py verify {folder}",
     ]
-    if summary["settings"]["solver"] is None:  # what a student only plans, `evaluate` cannot judge
-        lines.append(f"          {evaluation_command(link, summary['settings'])}")
+    settings = Settings.from_json(summary["settings"])
+    if settings.solver is None:  # what a student only plans, `evaluate` cannot judge
+        lines.append(f"          {evaluation_command(link, settings)}")
     for line in lines:
         console.print(shown(line))
 
 
-def evaluation_command(student: Path, settings: Mapping[str, Json]) -> str:
+def evaluation_command(student: Path, settings: Settings) -> str:
     """Asks the student as its run did, on the run's own test set where it has one."""
-    problems, thoughts = settings["problems"], settings["thoughts"]
-    assert isinstance(problems, dict)
-    assert isinstance(thoughts, list)
     options = {
-        "--problems": (problems["test"], None),
-        "--thoughts": (",".join(map(str, thoughts)), "pot"),
-        "--policy": (settings["policy"], "single"),
+        "--problems": (settings.problems.test, None),
+        "--thoughts": (",".join(settings.thoughts), "pot"),
+        "--policy": (settings.policy, "single"),
     }
     given = [(name, str(value)) for name, (value, usual) in options.items() if value != usual]
     return f"python main.py evaluate {shlex.join([str(student), *chain.from_iterable(given)])}"

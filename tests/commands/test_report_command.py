@@ -79,4 +79,4 @@ def test_where_no_page_can_be_written_the_table_is_shown_all_the_same(run: Path,
 def test_the_student_is_to_be_asked_as_it_was_taught(given: dict[str, str], options: str) -> None:
     settings = load_settings({"rounds": "1", **given}, environment={})
     expected = f"python main.py evaluate runs/mine/student{options}"
-    assert evaluation_command(Path("runs/mine/student"), settings.to_json()) == expected
+    assert evaluation_command(Path("runs/mine/student"), settings) == expected
