@@ -26,7 +26,7 @@ from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
 from graph.state import UNTAUGHT
 from reporting.terminal import shown
-from settings import Settings
+from settings import OPTIONS, POLICY, Settings
 from storage.folder import DATABASE, open_store
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
@@ -233,12 +233,10 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
 
 def evaluation_command(student: Path, settings: Settings) -> str:
     """Asks the student as its run did, on the run's own test set where it has one."""
-    options = {
-        "--problems": (settings.problems.test, None),
-        "--thoughts": (",".join(settings.thoughts), "pot"),
-        "--policy": (settings.policy, "single"),
-    }
-    given = [(name, str(value)) for name, (value, usual) in options.items() if value != usual]
+    options = [(option.flag, option.of(settings)) for option in OPTIONS if option.key in POLICY]
+    usual = {option.flag: option.default for option in OPTIONS}
+    given = [("--problems", settings.problems.test)] if settings.problems.test else []
+    given += [(flag, str(value)) for flag, value in options if value != usual[flag]]
     return f"python main.py evaluate {shlex.join([str(student), *chain.from_iterable(given)])}"
 
 

@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, JsonValue, PositiveInt, TypeAdapter
 from agents.calling.config import CallConfig
 from errors import StoreError, UsageError, brief, is_unicode
 from problems.config import ProblemSettings
-from training.config import Device, FineTuneConfig, GenerateConfig
+from training.config import ROWS, Device, FineTuneConfig, GenerateConfig
 
 ENVIRONMENT_PREFIX = "FDD_"
 SEEDS_BY_DEVICE = {"cpu": 100, "mps": 480, "cuda": 2000}
@@ -296,7 +296,7 @@ OPTIONS = (
             "--generate-batch-size",
             "generate.batch_size",
             "N",
-            "most questions answered together (default: 64, or what a CUDA GPU holds)",
+            f"most questions answered together (default: {ROWS}, or what a CUDA GPU holds)",
         ),
     ),
 )
@@ -389,11 +389,12 @@ def _check_solver(settings: Settings) -> None:
 
 def _check_urls(settings: Settings) -> None:
     parts = {
+        "teacher": (settings.teacher, settings.teacher_url),
         "synthesizer": (settings.synthesizer, settings.synthesizer_url),
         "judge": (settings.judge, settings.judge_url),
     }
     for part, (name, url) in parts.items():
-        if url and not name:
+        if url and not Role(name or SYMBOLIC, url).is_model:
             raise UsageError(
                 f"--{part}-url {url!r} needs a model: give --{part} openai:MODEL with the name that the "
                 "server knows"

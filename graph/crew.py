@@ -164,12 +164,6 @@ def price_of(role: Role, config: CallConfig) -> Price | None:
 
 
 def check_roles(roles: Mapping[str, Role]) -> None:
-    for part, role in roles.items():
-        if role.url and not role.is_model:
-            raise UsageError(
-                f"--{part}-url {role.url!r} needs a model: give --{part} openai:MODEL with the name that the "
-                "server knows"
-            )
     if roles["synthesizer"].is_model and not roles["judge"].is_model:
         raise UsageError(
             f"problems written by {roles['synthesizer'].name!r} must be solved by a model too: give --judge"

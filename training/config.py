@@ -42,6 +42,10 @@ class FineTuneConfig:
     seed: int = 0
 
 
+ROWS = 64
+"""Requests decoded together where neither the settings nor the free memory of a GPU say."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerateConfig:
     """How a student answers."""
@@ -51,5 +55,5 @@ class GenerateConfig:
     temperature: NonNegativeFloat = 0.0
     """0 is greedy."""
     batch_size: PositiveInt | None = None
-    """Most requests decoded together; where it is None, 64, or what the free memory of a CUDA GPU holds."""
+    """Most requests decoded together; None for `ROWS`, or for what the free memory of a CUDA GPU holds."""
     seed: int = 0

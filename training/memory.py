@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
+from training.config import ROWS
 from training.device import Runtime
 
-ROWS = 64
-"""Decoded together where neither the settings nor the free memory say."""
 USABLE = 0.6
 """Share of the free memory that is planned with; what still does not fit is halved when it fails."""
 ACTIVATIONS = 34
