@@ -170,7 +170,7 @@ def _chart(
             high=height(entry["high"]),
             label="untaught" if round < 0 else str(round),
             kept=kept,
-            text=f"{100 * entry['accuracy']:.3g}",
+            text=f"{100 * entry['accuracy']:.1f}".removesuffix(".0"),
         )
         for place, (round, entry, kept) in enumerate(rows)
     ]
