@@ -1,10 +1,18 @@
-"""What every child of `run_in_child` needs; imported once, by the process that they are forked from."""
+"""What every child of `run_in_child` needs; imported once, by the process that they are forked from.
+
+Ctrl-C goes to that process as well, which ignores it, but only once it has imported this.
+"""
 
 import os
+import signal
 
-from training.child import ENVIRONMENT
+_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+from training.child import ENVIRONMENT  # noqa: E402
 
 os.environ.update(ENVIRONMENT)
 
-import training.fine_tune
-import training.generate  # noqa: F401
+import training.fine_tune  # noqa: E402
+import training.generate  # noqa: E402, F401
+
+signal.signal(signal.SIGINT, _handler)
