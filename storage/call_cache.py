@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -45,7 +46,8 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS replies_by_run ON replies (run)",
 )
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-
+_WAIT = 0.01
+"""Seconds between two attempts at what SQLite does not wait for itself."""
 
 _COLUMNS = tuple(field.name for field in fields(StoredReply))
 
@@ -124,7 +126,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # Damage can leave bytes that are no UTF-8; they must come as far as the check of the hash.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         # A commit need not wait for the disk then, which only a power failure can make us regret.
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
@@ -135,6 +137,24 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work side by side, which is written into the file once.
+
+    While another process does just that with a new file, SQLite answers "locked" at once, whatever patience
+    it was given: both may hold what the other waits for.
+    """
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAIT)
+        else:
+            return
 
 
 def _find(connection: sqlite3.Connection, key: str) -> StoredReply | None:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +21,7 @@ import pytest
 
 from domain import StoredReply, Usage
 from errors import StoreError
+from storage import call_cache
 from storage.call_cache import CallCache
 
 REPLY = StoredReply(
@@ -199,6 +201,27 @@ def test_processes_agree_on_who_was_first(path: Path) -> None:
     assert all(other == first for other in others)
     with CallCache(path) as cache:
         assert sum(cache.spent(str(name)).calls for name in range(3)) == 100
+
+
+def test_processes_may_make_the_file_at_the_same_time(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE theirs (id INTEGER)")
+        other.execute("BEGIN IMMEDIATE")  # as in the midst of making it
+        letting_go = threading.Timer(0.3, other.execute, ["COMMIT"])
+        letting_go.start()
+        try:
+            with CallCache(path) as cache:
+                assert cache.put(REPLY) == REPLY
+        finally:
+            letting_go.join()
+
+
+def test_a_file_that_is_never_let_go_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_cache, "LOCK_PATIENCE", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match=r"cannot open the call cache .*: database is locked"):
+            CallCache(path)
 
 
 def _raced(writers: Sequence[subprocess.Popen[str]]) -> list[str]:
