@@ -19,7 +19,19 @@ from typing import NoReturn
 from errors import INTERRUPTED, UNREAD, FddError, StoppedError, UsageError, one_line
 
 STANDARD_OUTPUT = 1
-COMMANDS = ("resume", "evaluate", "report", "compare", "trace", "why", "serve", "export", "verify", "doctor")
+COMMANDS = (
+    "resume",
+    "evaluate",
+    "report",
+    "compare",
+    "control",
+    "trace",
+    "why",
+    "serve",
+    "export",
+    "verify",
+    "doctor",
+)
 
 
 class Parser(ArgumentParser):

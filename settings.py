@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, JsonValue, PositiveInt, TypeAdapter, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 from agents.calling.config import CallConfig
 from errors import StoreError, UsageError, brief, is_unicode
@@ -73,8 +81,8 @@ class Role:
 class Settings:
     """Everything that decides what a run does. Stored with the run; `resume` reads it from there."""
 
-    rounds: PositiveInt
-    """Rounds of feedback after the first round of teaching."""
+    rounds: NonNegativeInt
+    """Rounds of feedback after the first round of teaching; 0 teaches the seeds and nothing else."""
     seed: int = 0
     student: str = "smollm2-135m"
     teacher: str = SYMBOLIC
@@ -100,6 +108,10 @@ class Settings:
     """Probe what was trained on as well, as the paper does."""
     initial_share: Share | None = None
     """Share of the seeds in the first training set; the same for every round where it is None."""
+    taught: PositiveInt | None = None
+    """Problems in the first training set, of spare ones; where it is None, all that can be explained."""
+    operators: Literal["band", "shuffled"] = "band"
+    """Whose child is harder and whose similar: by the `band` of the parent, or as many of each by chance."""
     policy: PolicyName = "single"
     """What counts in evaluations as a student's answer: `single` its greedy one in the first thought,
     `fallback` the first thought's that gives a value, `vote` the majority of all thoughts, `samples` the
@@ -238,6 +250,12 @@ OPTIONS = (
         ("--probe-temperature", "probe_temperature", "T", "temperature of probes with several samples"),
         ("--reprobe", "reprobe", None, "probe what was trained on as well, as the paper does"),
         ("--initial-share", "initial_share", "X", "share of the seeds in the first training set"),
+        (
+            "--operators",
+            "operators",
+            "NAME",
+            "harder or similar by the parent's band, or shuffled: a control",
+        ),
         ("--self-samples", "self_samples", "K", "the student's own answers to each problem; right ones join"),
         (
             "--self-samples-where",
@@ -282,7 +300,8 @@ OPTIONS = (
             "X",
             "with continue: old examples, as a share of the new",
         ),
-        ("--epochs", "fine_tune.epochs", "X", "passes over the training set"),
+        ("--epochs", "fine_tune.epochs", "N", "passes over the training set"),
+        ("--max-steps", "fine_tune.max_steps", "N", "optimizer steps of a training, in place of --epochs"),
         ("--learning-rate", "fine_tune.learning_rate", "X", "highest learning rate"),
         ("--batch-size", "fine_tune.batch_size", "N", "examples to one optimizer step"),
         ("--max-length", "fine_tune.max_length", "N", "tokens of prompt and rationale together"),
@@ -402,7 +421,13 @@ def _check_urls(settings: Settings) -> None:
 
 
 def _check_share(settings: Settings) -> None:
-    if settings.initial_share == 1 and not (settings.reprobe or settings.self_samples):
+    if settings.rounds == 0:
+        if settings.initial_share is not None:
+            raise UsageError(
+                f"--initial-share {settings.initial_share:g} holds seeds back for rounds that never come: "
+                "leave it out with --rounds 0"
+            )
+    elif settings.initial_share == 1 and not (settings.reprobe or settings.self_samples):
         raise UsageError(
             "--initial-share 1 keeps no seeds back to probe, so every round would train on the same set: "
             "give less than 1, or add --reprobe"

@@ -38,16 +38,22 @@ def add(parser: ArgumentParser) -> None:
 
 def compare(given: Namespace) -> int:
     from reporting import comparison
-    from reporting.terminal import shown, terminal
 
     found = comparison.compare(given.first, given.second, round=given.round)
     if given.json:
         print_json(found)
     else:
-        console = terminal()
-        for line in _lines(found, chosen=given.round is None):
-            console.print(shown(line))
+        show(found, chosen=given.round is None)
     return 0
+
+
+def show(found: Comparison, *, chosen: bool) -> None:
+    """Print a comparison; of students that were chosen as the best of their runs, say what that means."""
+    from reporting.terminal import shown, terminal
+
+    console = terminal()
+    for line in _lines(found, chosen=chosen):
+        console.print(shown(line))
 
 
 def _lines(found: Comparison, *, chosen: bool) -> Iterator[str]:
@@ -69,7 +75,9 @@ def _lines(found: Comparison, *, chosen: bool) -> Iterator[str]:
 def _side(side: Side) -> str:
     if side["round"] is None:
         return f"{side['folder']} ({side['run']}): no student delivered"
-    made = "untaught" if side["round"] < 0 else f"round {side['round']}"
+    made = "untaught"
+    if side["round"] >= 0:
+        made = f"round {side['round']}, {side['problems']} problems in {side['steps']} steps"
     return f"{side['folder']} ({side['run']}): {side['student']}, {made}"
 
 

@@ -69,6 +69,8 @@ def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
 
     A problem that is held back is probed before any student was trained on it.
     """
+    if settings.rounds == 0:
+        return [replace(problem, round=0) for problem in seeds]
     initial = settings.initial_share if settings.initial_share is not None else 1 / (settings.rounds + 1)
     first = max(1, round(initial * len(seeds)))
     later = len(seeds) - first
@@ -150,6 +152,8 @@ def foresee(
 
 def _count_calls(round: int, settings: Settings, seeds: Sequence[Problem]) -> dict[str, int]:
     taught = Counter(problem.round for problem in seeds)
+    if settings.taught is not None:
+        taught[0] = min(taught[0], settings.taught)
     known, children, total = taught[round], 0, taught[0]
     for each in range(1, round + 1):
         # Every seed of a round has a child, and every child of the round before, or all that was taught.

@@ -12,6 +12,7 @@ from typing import TypedDict
 
 from agents.evaluator import mcnemar
 from errors import UsageError
+from graph.control import budget_of
 from graph.marks import Marked, changes, sat
 from graph.nodes.report import delivered
 from graph.state import UNTAUGHT
@@ -82,6 +83,10 @@ class Side(TypedDict):
     """The round whose student is compared; None where the run has delivered none."""
     student: str | None
     """Its path in the run folder; for the untaught student what the setting says."""
+    problems: int | None
+    """That it was taught; None for the untaught student, like the steps."""
+    steps: int | None
+    """Of the optimizer, since the untaught student."""
 
 
 class Difference(TypedDict):
@@ -182,12 +187,27 @@ def _sitting(folder: Path, store: Store, settings: Settings, round: int | None) 
 
 
 def _side(folder: Path, run: str, sitting: Sitting | None) -> Side:
-    side: Side = {"folder": str(folder), "run": run, "round": None, "student": None}
+    side: Side = {
+        "folder": str(folder),
+        "run": run,
+        "round": None,
+        "student": None,
+        "problems": None,
+        "steps": None,
+    }
     if sitting is None:
         return side
+    if sitting.round == UNTAUGHT:
+        return {**side, "round": UNTAUGHT, "student": sitting.settings.student}
     students = {record.round: record.student for record in sitting.store.rounds()}
-    students[UNTAUGHT] = sitting.settings.student
-    return {**side, "round": sitting.round, "student": students[sitting.round]}
+    budget = budget_of(sitting.store, sitting.round)
+    return {
+        **side,
+        "round": sitting.round,
+        "student": students[sitting.round],
+        "problems": budget.problems,
+        "steps": budget.steps,
+    }
 
 
 def _compare_set(

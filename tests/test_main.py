@@ -32,8 +32,11 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     ("arguments", "message"),
     [
         ([], "--rounds N"),
-        (["--rounds", "0"], "--rounds '0': input should be greater than 0"),
-        (["--rounds", "-1"], "--rounds '-1'"),
+        (["--rounds", "-1"], "--rounds '-1': input should be greater than or equal to 0"),
+        (
+            ["--rounds", "0", "--operators", "none"],
+            "--operators 'none': input should be 'band' or 'shuffled'",
+        ),
         (["--rounds", "1", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["--rounds", "1", "--student", "nobody"], "unknown student 'nobody'"),
         (["--rounds", "1", "--thoughts", "pot,tot"], "choose from cot, decompose, eot, kp_cot, kp_pot, pot"),

@@ -35,8 +35,11 @@ def test_settings_survive_the_store() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"rounds": "0"}, "--rounds '0': input should be greater than 0"),
-        ({"rounds": "-2"}, "--rounds '-2': input should be greater than 0"),
+        ({"rounds": "-2"}, "--rounds '-2': input should be greater than or equal to 0"),
+        (
+            {"rounds": "0", "initial_share": "0.5"},
+            "--initial-share 0.5 holds seeds back for rounds that never",
+        ),
         ({"rounds": "two"}, "--rounds 'two': input should be a valid integer"),
         ({"rounds": "1", "device": "tpu"}, "--device 'tpu': input should be 'auto', 'cpu', 'cuda' or 'mps'"),
         (
@@ -78,6 +81,7 @@ def test_all_seeds_may_be_taught_at_once_where_later_rounds_still_learn_from_som
 
 
 MAY_BE_NOTHING = {
+    "rounds",
     "self_samples",
     "shots",
     "calls.temperature",

@@ -23,6 +23,8 @@ class FineTuneConfig:
     replay_share: NonNegativeFloat = 0.5
     """With `continue`: examples of earlier rounds mixed in, as a share of the new ones."""
     epochs: PositiveInt = 3
+    max_steps: PositiveInt | None = None
+    """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""
     learning_rate: PositiveFloat = 5e-4
     """Highest rate, reached after the warm-up; it falls linearly to zero from there."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.05

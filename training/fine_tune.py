@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,9 @@ def fine_tune(
 
 def all_batches(rows: Sequence[Row], config: FineTuneConfig) -> Iterator[list[Row]]:
     rng = random.Random(config.seed)
-    for _ in range(config.epochs):
-        yield from epoch_batches(rows, config.batch_size, rng)
+    epochs = count() if config.max_steps else range(config.epochs)
+    batches = chain.from_iterable(epoch_batches(rows, config.batch_size, rng) for _ in epochs)
+    return islice(batches, config.max_steps)
 
 
 def rate_at(step: int, steps: int, config: FineTuneConfig) -> float:

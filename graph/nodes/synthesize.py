@@ -29,6 +29,7 @@ from graph.spans import Ledger, Stage
 from graph.state import RunContext, RunState, RunUpdate
 from matching import exact_form
 from problems.contamination import Decontaminator, Leak
+from settings import Settings
 from storage.records import (
     TAUGHT_SPLITS,
     CallRecord,
@@ -88,7 +89,7 @@ async def _write_children(
 
     Drafts are looked at in the parents' order, so that it does not matter which of them came first.
     """
-    orders = [Order(parent, operator_for(band)) for parent, band in parents]
+    orders = place_orders(parents, state, context.settings)
     ledger = Ledger(context.store, STEPS_AT_ONCE)
     while orders:
         delivered: dict[Order, Delivery] = {}
@@ -104,6 +105,16 @@ async def _write_children(
         orders = [order for order in again if order is not None]
     ledger.flush()
     _report(state, context, len(parents), len(parents), shelf)
+
+
+def place_orders(
+    parents: Sequence[tuple[ProblemRecord, Band]], state: RunState, settings: Settings
+) -> list[Order]:
+    """A child from every parent, by its band; shuffled: as many of each, dealt out by chance."""
+    operators = [operator_for(band) for _, band in parents]
+    if settings.operators == "shuffled":
+        random.Random(f"operators {settings.seed} {state.round}").shuffle(operators)
+    return [Order(parent, operator) for (parent, _), operator in zip(parents, operators, strict=True)]
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:

@@ -36,8 +36,30 @@ def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     if state.round == 0:
         announce(state.round, context)
-    context.crew.run(_teach, context.store.pending(round=state.round), state, context)
+    pending = context.store.pending(round=state.round)
+    if state.round == 0 and context.settings.taught is not None:
+        _teach_as_many(context.settings.taught, pending, state, context)
+    else:
+        context.crew.run(_teach, pending, state, context)
     return _count(state, context)
+
+
+def _teach_as_many(
+    wanted: int, pending: Sequence[ProblemRecord], state: RunState, context: RunContext
+) -> None:
+    """Give lessons, in the problems' order, until so many of them have an accepted rationale.
+
+    No more at a time than are missing, so that an interruption does not change which ones they are.
+    """
+    while missing := wanted - len(_taught(state, context)):
+        if missing > len(pending):
+            raise ProblemSetError(
+                f"{context.settings.problems.name!r} has too few problems: {wanted} are to be taught, and "
+                f"{missing - len(pending)} of them are missing at least; a control of `--kind repeat` "
+                "needs no further ones"
+            )
+        now, pending = pending[:missing], pending[missing:]
+        context.crew.run(_teach, now, state, context)
 
 
 async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: RunContext) -> None:
@@ -187,9 +209,14 @@ def _report(state: RunState, context: RunContext, done: int, total: int) -> None
     context.listener.advanced(progress)
 
 
-def _count(state: RunState, context: RunContext) -> RunUpdate:
+def _taught(state: RunState, context: RunContext) -> set[str]:
+    """Problems in this round's training set."""
     lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
-    taught = {lesson.problem.id for lesson in lessons}
+    return {lesson.problem.id for lesson in lessons}
+
+
+def _count(state: RunState, context: RunContext) -> RunUpdate:
+    taught = _taught(state, context)
     new = context.store.rationales(round=state.round)
     quarantined = {rationale.problem_id for rationale in new} - taught
     if not taught:

@@ -69,9 +69,9 @@ class Collector:
     file: Path
 
     def spans(self) -> list[Arrived]:
-        """All that arrived, in their order."""
-        lines = self.file.read_text().splitlines() if self.file.exists() else []
-        return [_ARRIVED.validate_json(line) for line in lines]
+        """All that arrived, in their order; the last line may still be in the writing."""
+        text = self.file.read_text() if self.file.exists() else ""
+        return [_ARRIVED.validate_json(line) for line in text.split("\n")[:-1]]
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_every_step_is_told_with_its_loss_and_speed(student: Student, tmp_path: 
     assert all(e.loss > 0 and e.tokens_per_second > 0 for e in events if isinstance(e, Step))
     assert result.steps == 4
     assert result.tokens == 2 * sum(len(encode(student.tokenizer, example)) for example in EXAMPLES)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 5])
+def test_as_many_steps_as_are_asked_for_are_made(student: Student, tmp_path: Path, steps: int) -> None:
+    result, events = train(student, tmp_path / "taught", replace(QUICK, max_steps=steps))
+    told = [(event.step, event.steps) for event in events if isinstance(event, Step)]
+    assert told == [(step, steps) for step in range(1, steps + 1)]
+    assert result.steps == steps
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])

@@ -1,0 +1,51 @@
+"""`main.py control DIR`: a student taught as much as that of a run, but not by its feedback."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.arguments import add_folder
+from commands.watching import watch
+
+if TYPE_CHECKING:
+    from graph.control import Kind
+
+
+KINDS: dict[Kind, str] = {
+    "seeds": "as many problems in as many steps, all of them seeds",
+    "repeat": "the same seeds alone, over and over, in as many steps",
+    "shuffled": "the same loop, but chance decides whose child is harder and whose similar",
+}
+
+
+def add(parser: ArgumentParser) -> None:
+    """a run that teaches as much as this one and leaves its feedback out; then both are compared"""
+    kinds = "\n".join(f"  {kind:<10}{what}" for kind, what in KINDS.items())
+    parser.formatter_class = RawDescriptionHelpFormatter
+    parser.epilog = f"kinds of control:\n{kinds}"
+    add_folder(parser)
+    parser.add_argument("--kind", choices=KINDS, default="seeds", help="see below (default: seeds)")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="a new folder (default: DIR-KIND)")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be asked, and its cost; ask nobody"
+    )
+    parser.set_defaults(command=control)
+
+
+def control(given: Namespace) -> int:
+    from commands import compare, run
+    from graph.control import control_of
+    from graph.run import start
+    from reporting import comparison
+
+    settings = control_of(given.run_dir, given.kind)
+    if given.dry_run:
+        return run.preview(settings)
+    beside = given.run_dir.resolve()
+    folder = given.to or beside.with_name(f"{beside.name}-{given.kind}")
+    code = watch(folder, partial(start, settings))
+    compare.show(comparison.compare(folder, given.run_dir), chosen=True)
+    return code

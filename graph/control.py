@@ -1,0 +1,68 @@
+"""Controls: runs that teach as much as another one and leave something out, to tell what it adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from errors import UsageError
+from graph.nodes.report import delivered
+from settings import Settings
+from storage.folder import open_store
+from storage.store import Store
+
+Kind = Literal["seeds", "repeat", "shuffled"]
+"""`seeds` in place of children; `repeat`: the seeds again; `shuffled`: chance in place of bands."""
+SPARE = 2
+"""Seeds drawn for each that is to be taught: the teacher cannot explain every one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a student was taught."""
+
+    problems: int
+    steps: int
+    """Of the optimizer, since the untaught student."""
+
+
+def control_of(folder: Path, kind: Kind) -> Settings:
+    """The settings of a control for the run in this folder, which sits the same evaluation sets.
+
+    Raises `UsageError` where there is no finished run with feedback that has delivered a student.
+    """
+    store = open_store(folder)
+    settings = Settings.from_json(store.run().settings)
+    if not store.is_finished():
+        raise UsageError(
+            f"the run in {str(folder)!r} has not ended: go on with it first, `python main.py resume {folder}`"
+        )
+    made = delivered(store)
+    if made is None or made.round == 0:
+        raise UsageError(
+            f"the run in {str(folder)!r} delivers no student that feedback has taught: there is nothing to "
+            "hold a control against"
+        )
+    if kind == "shuffled":
+        return replace(settings, operators="shuffled")
+    budget = budget_of(store, made.round)
+    once = replace(settings.fine_tune, start="base", max_steps=budget.steps)
+    settings = replace(settings, rounds=0, initial_share=None, fine_tune=once)
+    if kind == "seeds":
+        drawn = replace(settings.problems, limit=SPARE * budget.problems)
+        return replace(settings, problems=drawn, taught=budget.problems)
+    return replace(settings, taught=_seeds(store, made.round))
+
+
+def budget_of(store: Store, round: int) -> Budget:
+    """What the student of a round has been taught in all."""
+    last = next(record for record in store.rounds() if record.round == round)
+    before = [record.steps for record in store.kept() if record.round < round]
+    goes_on = Settings.from_json(store.run().settings).fine_tune.start == "continue"
+    return Budget(last.problems, last.steps + (sum(before) if goes_on else 0))
+
+
+def _seeds(store: Store, round: int) -> int:
+    """How many of the problems that a round's student was taught are seeds."""
+    return len({x.problem.id for x in store.training_set(round=round) if x.problem.parent is None})
