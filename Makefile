@@ -1,6 +1,8 @@
 PYTHON ?= python3
 ARGS ?=
-# Not compiled: of torch, sympy and transformers most is never imported, and what is, Python compiles then.
+# Not compiled: of torch, sympy and transformers most is never imported, and what is, Python compiles then and
+# keeps, even where the environment would forbid it: else every process would compile the same again.
+unexport PYTHONDONTWRITEBYTECODE
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
 PYTEST = .venv/bin/python -m pytest -q
 SPREAD = --numprocesses auto --dist loadfile --no-loadscope-reorder
