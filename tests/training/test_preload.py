@@ -12,6 +12,7 @@ class Interrupt:
         if name == "training.fine_tune":
             os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what runs beside them without one
 sys.meta_path.insert(0, Interrupt())
 import training.preload
 assert "training.generate" in sys.modules
