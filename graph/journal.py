@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from langgraph.runtime import Runtime
 
 from agents.calling.request import Call, CallStatus
-from domain import Timing, short_id
+from domain import Operator, Timing, short_id
 from errors import StoppedError
 from graph.state import RunContext, RunState, RunUpdate
 from problems.contamination import Leak
@@ -135,8 +135,10 @@ def call_without_model(
     )
 
 
-def kept_out(leak: Leak, *, round: int, parent: str | None = None) -> ContaminationRecord:
-    """A question that copies an evaluation problem, as stored; `parent` is what it was made from."""
+def kept_out(
+    leak: Leak, *, round: int, parent: str | None = None, operator: Operator | None = None
+) -> ContaminationRecord:
+    """A question that copies an evaluation problem, as stored; `parent` is what it was made from, and how."""
     return ContaminationRecord(
         id=contamination_id(round=round, question=leak.question, parent=parent),
         round=round,
@@ -145,4 +147,5 @@ def kept_out(leak: Leak, *, round: int, parent: str | None = None) -> Contaminat
         problem_id=leak.match.problem.id,
         kind=leak.match.kind,
         overlap=leak.match.overlap,
+        operator=operator,
     )

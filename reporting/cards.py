@@ -94,8 +94,21 @@ class Subject:
             "source": self.source,
             "lessons": len(self.lessons),
             "problems": len({lesson.problem.id for lesson in self.lessons}),
+            "feedback": _feedback(self.settings),
             "templated": self.prompting.templated,
         }
+
+
+def _feedback(settings: Settings) -> str:
+    """What the rounds did with what the student could do."""
+    if settings.rounds == 0:
+        return "feedback was left out: nothing was written in answer to what the student could do"
+    if settings.operators == "shuffled":
+        return "each round wrote harder problems and similar ones, by chance, whatever the student could do"
+    return (
+        "each round wrote harder problems where the student had succeeded and similar ones where it had "
+        "failed"
+    )
 
 
 def model_card(subject: Subject) -> str:

@@ -144,8 +144,8 @@ def outcomes(evidence: Evidence) -> Picture | None:
 
 
 def _origin(row: KeptOut) -> str:
-    """Drafts that were kept out have no operator of their own: their parent's band decided it."""
-    return SEED if row.seed else str(operator_for(row.band or Band.MIXED))
+    """Where the operator of a draft was not recorded, its parent's band had decided it."""
+    return SEED if row.seed else str(row.operator or operator_for(row.band or Band.MIXED))
 
 
 def solve_rates(evidence: Evidence) -> Picture | None:

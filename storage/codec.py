@@ -54,7 +54,7 @@ def row_hash(record: type[Record], row: Sequence[object]) -> str:
     hashed = {
         name: record.hashed_as.get(name, value)
         for name, value in zip(columns(record), row, strict=True)
-        if name not in record.unhashed
+        if name not in record.unhashed and not (value is None and name in record.hashed_if_given)
     }
     return hash_values(record.table, hashed)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from domain import Band, Reason
+from domain import Band, Operator, Reason
 from storage.growth import Growth, grow
 from storage.life import select_ancestors
 from storage.records import ProblemRecord, RationaleRecord
@@ -44,6 +44,8 @@ class KeptOut:
     round: int
     seed: bool
     """It was to be taught as it came; else it was written from a parent."""
+    operator: Operator | None
+    """That it was written with; None for a seed, and for what was kept out before operators were recorded."""
     band: Band | None
     """Of that parent when it was written; None for a seed."""
     questions: int
@@ -125,8 +127,10 @@ def gather(connection: duckdb.DuckDBPyConnection) -> Evidence:
         summary=summarize(connection),
         yields=tuple(Yield(*row) for row in connection.execute(_YIELDS).fetchall()),
         kept_out=tuple(
-            KeptOut(round, seed, Band(band) if band else None, questions)
-            for round, seed, band, questions in connection.execute(_KEPT_OUT).fetchall()
+            KeptOut(
+                round, seed, Operator(operator) if operator else None, Band(band) if band else None, questions
+            )
+            for round, seed, operator, band, questions in connection.execute(_KEPT_OUT).fetchall()
         ),
         growth=grow(connection),
         rates=tuple(Rate(*row) for row in connection.execute(_RATES).fetchall()),
@@ -161,7 +165,7 @@ WITH latest AS (
     JOIN probes ON probes.problem_id = contamination.parent AND probes.round < contamination.round
     GROUP BY contamination.id
 )
-SELECT round, parent IS NULL AS seed, band, count(*)
+SELECT round, parent IS NULL AS seed, operator, band, count(*)
 FROM contamination LEFT JOIN latest USING (id)
 GROUP BY ALL ORDER BY ALL
 """

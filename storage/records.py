@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import ClassVar, Literal, Self
 
-from domain import Band, Interval, Problem, Reason, short_id
+from domain import Band, Interval, Operator, Problem, Reason, short_id
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -45,6 +45,8 @@ class Record:
     unhashed: ClassVar[frozenset[str]] = frozenset()
     hashed_as: ClassVar[Mapping[str, float]] = {}
     """Columns for which the content hash covers this value instead, so that older rows keep theirs."""
+    hashed_if_given: ClassVar[frozenset[str]] = frozenset()
+    """Columns that the content hash leaves out where they are None, as in rows from before there were any."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -308,6 +310,7 @@ class ContaminationRecord(Record):
     """A question that was proposed for teaching and kept out, and the evaluation problem that it copies."""
 
     table: ClassVar[str] = "contamination"
+    hashed_if_given: ClassVar[frozenset[str]] = frozenset({"operator"})
 
     id: str
     round: int
@@ -321,6 +324,8 @@ class ContaminationRecord(Record):
     """`exact`, `masked` (other numbers) or `overlap` (other names or another wording)."""
     overlap: float
     """Share of the evaluation problem that it repeats."""
+    operator: Operator | None = None
+    """Of a draft; None for a seed, and in older rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -221,7 +221,9 @@ class Shelf:
     def _fault(self, draft: Draft, order: Order) -> str | None:
         if match := self.decontaminator.match(draft.question):
             leak = Leak(draft.question, match)
-            self.kept_out.append(kept_out(leak, round=self.round, parent=order.parent.id))
+            self.kept_out.append(
+                kept_out(leak, round=self.round, parent=order.parent.id, operator=order.operator)
+            )
             return str(match)
         return str(Reason.DUPLICATE) if exact_form(draft.question) in self.seen else None
 

@@ -10,8 +10,9 @@ import pytest
 
 from domain import Band, Operator, Reason
 from storage.checks import Finding
+from storage.codec import columns, encode, hash_values
 from storage.database import Database
-from storage.records import Record
+from storage.records import ContaminationRecord, Record
 from storage.store import Store
 from tests.storage.samples import ROUND, RUN, attempt, contamination, probe, problem, rationale
 
@@ -43,6 +44,15 @@ def test_one_flipped_character_in_a_text_is_found(store: Store) -> None:
     ]
 
 
+def test_rows_from_before_a_column_was_added_keep_their_hash(store: Store) -> None:
+    record = contamination(PARENT)
+    values = dict(zip(columns(ContaminationRecord), encode(record), strict=True))
+    assert values.pop("operator") is None
+    with Database(store.path).reading() as connection:
+        stored = connection.execute("SELECT content_hash FROM contamination").fetchall()
+    assert stored == [(hash_values("contamination", values),)]
+
+
 @pytest.mark.parametrize(
     ("sql", "table"),
     [
@@ -51,6 +61,7 @@ def test_one_flipped_character_in_a_text_is_found(store: Store) -> None:
         ("UPDATE rounds SET loss = NULL", "rounds"),
         ("UPDATE runs SET seed = seed + 1", "runs"),
         ("UPDATE contamination SET overlap = 0.5", "contamination"),
+        ("UPDATE contamination SET operator = 'harder'", "contamination"),
         ("UPDATE problems SET solution = '' WHERE parent IS NULL", "problems"),
     ],
 )

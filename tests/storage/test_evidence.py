@@ -90,13 +90,13 @@ def test_a_specimen_comes_with_all_its_ancestors(evidence: Evidence) -> None:
 
 def test_what_was_kept_out_is_counted_by_the_band_of_its_parent_at_that_time(store: Store) -> None:
     store.add([contamination(EXAM, parent=SEEDS[0].id, round=1, question=f"Copy {n}?") for n in range(2)])
-    store.add([contamination(EXAM, parent=SEEDS[0].id, round=2, question="Copy?")])
+    store.add([contamination(EXAM, parent=SEEDS[0].id, round=2, question="Copy?", operator=Operator.SIMILAR)])
     store.add([contamination(EXAM, question="Copied seed?", kind="exact")])
     evidence = store.evidence()
     assert set(evidence.kept_out) == {
-        KeptOut(round=0, seed=True, band=None, questions=1),
-        KeptOut(round=1, seed=False, band=Band.HARD, questions=2),
-        KeptOut(round=2, seed=False, band=Band.EASY, questions=1),
+        KeptOut(round=0, seed=True, operator=None, band=None, questions=1),
+        KeptOut(round=1, seed=False, operator=None, band=Band.HARD, questions=2),
+        KeptOut(round=2, seed=False, operator=Operator.SIMILAR, band=Band.EASY, questions=1),
     }
 
 
