@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from main import main
+from reporting.export import CARD, DATA, STUDENT
 from storage.folder import open_store
 
 Captured = pytest.CaptureFixture[str]
@@ -25,6 +26,21 @@ def test_a_control_is_run_beside_its_run_and_both_are_compared(finished: Path, c
     assert "rounds 0 -> 1" in compared
     assert "in-domain: 0.0 %" in compared
     assert control.is_finished()
+
+
+def test_a_control_says_of_itself_that_feedback_was_left_out(
+    finished: Path, capsys: Captured, tmp_path: Path
+) -> None:
+    folder = tmp_path / "control"
+    assert main(["control", str(finished), "--to", str(folder)]) == 0
+    assert main(["report", str(folder)]) == 0
+    assert main(["export", str(folder)]) == 0
+    for card in (folder / "export" / STUDENT / CARD, folder / "export" / DATA / CARD):
+        text = card.read_text("utf-8")
+        assert "feedback was left out" in text
+        assert "epochs" not in text
+    assert "0 rounds of feedback" in (folder / "report.html").read_text("utf-8")
+    assert not capsys.readouterr().err
 
 
 def test_a_dry_run_asks_nobody_and_leaves_nothing(finished: Path, capsys: Captured, tmp_path: Path) -> None:
