@@ -163,7 +163,7 @@ def _limits(report: Report) -> Iterator[str]:
         yield "Each set has a test of its own; the p-values are not corrected for there being several."
     yield (
         "More data alone may make a student better as well. What feedback adds to that is told by a control "
-        "that is taught as much without it: `python main.py control DIR`."
+        "that is taught as much without it: python main.py control DIR."
     )
     if settings.samples == 1:
         yield "Bands and solve rates rest on one greedy answer to each problem: it is right, or it is wrong."
