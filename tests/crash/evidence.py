@@ -133,5 +133,7 @@ def kept(cache: Path) -> int:
         if not (Path(folder) / CALLS).exists():
             return 0
         with closing(sqlite3.connect(Path(folder) / CALLS)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone():
+                return 0  # killed while the file was made
             (count,) = connection.execute("SELECT count(*) FROM replies").fetchone()
         return int(count)
