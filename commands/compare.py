@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 FLIPS = 10
 """Problems shown of each set; `--json` has them all."""
 LONGEST_QUESTION = 100
+CHANCE = (
+    "Both are about the problems that were asked; how much another draw of what is taught would change is not "
+    "in them."
+)
 NOTHING_DECIDED = (
     "Each student is the best of its run on dev, which flatters it there; the test sets decide nothing."
 )
@@ -69,6 +73,7 @@ def _lines(found: Comparison, *, chosen: bool) -> Iterator[str]:
     if found["evaluations"]:
         yield ""
         yield "Intervals are 95 % (Wilson), p is of McNemar's exact test, two-sided, for each set alone."
+        yield CHANCE
         yield NOTHING_DECIDED if chosen else "Nothing here decides anything."
 
 
