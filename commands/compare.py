@@ -18,8 +18,8 @@ FLIPS = 10
 """Problems shown of each set; `--json` has them all."""
 LONGEST_QUESTION = 100
 CHANCE = (
-    "Both are about the problems that were asked; how much another draw of what is taught would change is not "
-    "in them."
+    "Both are about the problems that were asked; how much another draw of what is taught would change is "
+    "not in them."
 )
 NOTHING_DECIDED = (
     "Each student is the best of its run on dev, which flatters it there; the test sets decide nothing."
