@@ -54,6 +54,8 @@ def warm_up() -> None:
 
 
 def raise_one(life: Life) -> Death:
+    # A life that is killed while it asks the server for a student takes the server with it.
+    forkserver.ensure_running()
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:
