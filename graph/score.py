@@ -10,8 +10,11 @@ from agents.verifier import Verifier
 from domain import Interval
 from graph.exam import Exam, Question, Room, config_of, grade, hold, policy_of
 from graph.state import UNTAUGHT, Listener
+from matching import exact_form
+from problems.contamination import GSM_SYMBOLIC
 from problems.split import test_sets
 from settings import PolicyName
+from storage.folder import DATABASE, open_store
 from storage.records import ProblemRecord, Record, evaluation_split
 from storage.summary import EvaluationSummary
 from training.config import Device, GenerateConfig
@@ -34,7 +37,11 @@ def score(
     listener: Listener,
     should_stop: Callable[[], bool],
 ) -> list[EvaluationSummary]:
-    """Accuracy of the student under a policy, by test set, with 95 % intervals."""
+    """Accuracy of the student under a policy, by test set, with 95 % intervals.
+
+    What a run's student was taught of `gsm-symbolic` is not asked: a run draws its seeds where its test set
+    ends, so that a larger one would reach into them. A file is asked as it is.
+    """
     for name in thoughts:
         thought(name)
     questions = [
@@ -42,6 +49,11 @@ def score(
         for name, members in test_sets(problems, limit=limit, seed=seed).items()
         for problem in members
     ]
+    if problems == GSM_SYMBOLIC and (taught := _taught(Path(student))):
+        fresh = [each for each in questions if exact_form(each.problem.question) not in taught]
+        if left := len(questions) - len(fresh):
+            listener.noticed(f"{left} of {len(questions)} problems were taught to this student: not asked")
+        questions = fresh
     config = GenerateConfig(max_new_tokens=max_new_tokens, seed=seed)
     exam = Exam(
         phase="evaluate",
@@ -60,6 +72,16 @@ def score(
         attempts = hold(exam, questions, room, before={})
     accuracies = grade(exam.policy, questions, attempts)
     return [_summary(name, accuracy) for name, accuracy in accuracies.items()]
+
+
+def _taught(student: Path) -> set[str]:
+    """Questions that a run has taught, in their exact form, where the student lies in its folder."""
+    for folder in student.absolute().parents[:2]:
+        if (folder / DATABASE).exists():
+            store = open_store(folder)
+            last = max((record.round for record in store.rounds()), default=0)
+            return {exact_form(lesson.problem.question) for lesson in store.training_set(round=last)}
+    return set()
 
 
 def _forget(rows: Sequence[Record]) -> None:

@@ -143,6 +143,20 @@ def test_evaluate_scores_the_student_of_a_run(finished: Path, capsys: pytest.Cap
     assert [(entry["name"], entry["n"]) for entry in evaluations] == [("held-out", 4), ("in-domain", 4)]
 
 
+def test_evaluate_asks_nothing_that_a_run_has_taught_its_student(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of few test problems takes its seeds from where a larger test set goes on."""
+    arguments = ["evaluate", "--limit", "30", "--max-new-tokens", "2", "--json"]
+    sizes = []
+    for student in (finished / "student", finished / "students" / "round-1", "tiny"):
+        assert main([*arguments, str(student)]) == 0
+        printed = capsys.readouterr()
+        sizes.append(sum(each["n"] for each in json.loads(printed.out)["evaluations"]))
+        assert ("were taught to this student: not asked" in printed.err) == (student != "tiny")
+    assert sizes[0] == sizes[1] < sizes[2] == 60
+
+
 def test_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 1
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
