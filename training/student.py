@@ -85,7 +85,10 @@ def save_student(student: Student, output: Path) -> None:
             student.model.save_pretrained(folder)
             student.tokenizer.save_pretrained(folder)
             seal(folder)
-    except (OSError, SafetensorError) as error:
+    except Exception as error:
+        # The tokenizer's library has no type of its own for what the system refuses it.
+        if not isinstance(error, OSError | SafetensorError) and "(os error" not in str(error):
+            raise
         raise RunFailedError(
             f"cannot save the student into {str(output)!r}: {error}; then `resume`"
         ) from None

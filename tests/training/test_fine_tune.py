@@ -170,13 +170,20 @@ def test_a_student_of_a_hub_is_saved_whatever_flags_it_came_with(
     assert taught.model.generation_config.max_new_tokens > 0
 
 
+@pytest.mark.parametrize(
+    ("part", "error"),
+    [
+        ("model", OSError(28, "No space left on device")),
+        ("tokenizer", Exception("No space left on device (os error 28)")),
+    ],
+)
 def test_a_full_disk_ends_in_one_line_and_nothing_half_written(
-    student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, error: Exception
 ) -> None:
     def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
-    monkeypatch.setattr(student.model, "save_pretrained", full)
+    monkeypatch.setattr(getattr(student, part), "save_pretrained", full)
     with pytest.raises(RunFailedError, match="No space left"):
         train(student, tmp_path / "taught")
     assert list(tmp_path.iterdir()) == []
