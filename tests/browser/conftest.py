@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from graph.run import start
 from tests.browser.serving import serving
@@ -21,6 +21,7 @@ def browser() -> Iterator[Browser]:
     """The system's Chromium, else the one that `playwright install chromium` fetches."""
     with sync_playwright() as playwright:
         found = shutil.which("chromium")
+        expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no failure
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
         browser.close()

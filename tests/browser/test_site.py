@@ -8,24 +8,30 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from storage.folder import open_store
+from errors import StoreError
+from graph.lock import held
+from storage.folder import DATABASE, open_store
+from storage.store import Store
 from tests.browser.serving import serving
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ["--limit", "12", "--test-size", "6", "--held-out-size", "4", "--dev-size", "4"]
 PATHS = ("/", "/problems", "/evaluations", "/trace")
 PHONE = {"width": 390, "height": 844}
-AT_ONCE = 2000.0
-"""Milliseconds within which a page shows what the run does."""
+SOON = 20_000.0
+"""Milliseconds within which a page shows what the run does, on a busy machine; how fast it is, is measured by
+benchmarks/looking_speed.py."""
 PATIENCE = 120_000.0
-"""Milliseconds that a run may take for one phase."""
+"""Milliseconds that a run may take to its end."""
 
 
 def test_the_run_is_understood_at_a_glance(page: Page) -> None:
@@ -202,36 +208,47 @@ def growing(tmp_path: Path, cache: Path) -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+def freeze(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Stop the run as soon as it has begun, at a moment when it does not hold the database."""
+    while True:
+        assert process.poll() is None
+        os.killpg(process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        with suppress(StoreError):
+            if Store.open(folder / DATABASE, patience=0.1).events():
+                return
+        os.killpg(process.pid, signal.SIGCONT)
+        time.sleep(0.1)
+
+
 def test_a_page_follows_a_run_of_another_process_to_its_end(
     browser: Browser, growing: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    store = tmp_path / "run" / "fdd.duckdb"
-    while not store.is_file():
-        assert growing.poll() is None
+    freeze(growing, tmp_path / "run")
     with serving(tmp_path / "run", tmp_path) as url, browser.new_context(base_url=url) as context:
         page, other = context.new_page(), context.new_page()
         page.goto("/")
         other.goto("/problems")
         expect(page.locator("#live")).to_contain_text("▶ running")
+        expect(page.locator("#accuracy svg circle")).to_have_count(0)
         page.keyboard.press("Tab")
-        for phase in ("fine_tune", "evaluate"):
-            running = page.locator(f".node.running[data-node={phase}]")
-            expect(running).to_have_attribute("aria-current", "step", timeout=PATIENCE)
+        os.killpg(growing.pid, signal.SIGCONT)
         expect(page.locator("#live")).to_contain_text("✓ finished", timeout=PATIENCE)
         expect(page.locator("#accuracy svg circle")).not_to_have_count(0)
         expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-        expect(other.get_by_role("link", name="show what is new")).to_be_visible(timeout=AT_ONCE)
+        expect(other.get_by_role("link", name="show what is new")).to_be_visible(timeout=SOON)
     assert growing.wait() == 0
 
 
-def test_a_page_shows_a_step_of_the_run_within_two_seconds(
-    browser: Browser, run: Path, tmp_path: Path
-) -> None:
+def test_a_page_marks_the_phase_that_is_going_on(browser: Browser, run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns("student*"))
     with serving(folder, tmp_path) as url, browser.new_context(base_url=url) as context:
         page = context.new_page()
         page.goto("/")
-        expect(page.locator("#events")).not_to_contain_text("a new step")
-        open_store(folder).log(round=1, phase="a new step", kind="started")
-        expect(page.locator("#events")).to_contain_text("a new step", timeout=AT_ONCE)
+        for phase in ("fine_tune", "evaluate"):
+            with held(folder):
+                open_store(folder).log(round=1, phase=phase, kind="started")
+                running = page.locator(f".node.running[data-node={phase}]")
+                expect(running).to_have_attribute("aria-current", "step", timeout=SOON)
+                expect(page.locator("#events li").first).to_contain_text("started", timeout=SOON)

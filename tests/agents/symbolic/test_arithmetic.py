@@ -101,4 +101,4 @@ def test_any_text_can_be_searched(text: str) -> None:
 def test_hostile_text_takes_no_more_than_linear_time(text: str) -> None:
     start = time.perf_counter()
     find_equations(text)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 20
