@@ -126,7 +126,7 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
     if folder.exists():
         raise UsageError(
             f"the run folder {str(folder)!r} exists: continue that run with "
-            f"`python main.py resume {folder}`, or give another --run-dir"
+            f"`python main.py resume {folder}`, or name another folder"
         )
     for name in settings.thoughts:
         thought(name)
