@@ -21,11 +21,16 @@ def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecor
 
     Ends with the run, and when no process is at work on it.
     """
-    place = store.newest()
+    place, version = store.newest(), ""
     known: Progress | None = None
+    spans: list[SpanRecord] = []
     while True:
-        ended = store.is_finished() or not is_held(folder)
-        spans, place = store.news(wanted, place)
+        ended = not is_held(folder)
+        found = store.version()
+        if ended or spans or found != version:  # else it stays closed: opening it takes the run's processors
+            ended = ended or store.is_finished()
+            spans, place = store.news(wanted, place)
+            version = found
         yield from spans
         progress = latest(folder)
         if progress is not None and progress != known:

@@ -125,6 +125,11 @@ class Store:
     def path(self) -> Path:
         return self._database.path
 
+    def version(self) -> str:
+        """Of what is stored, without opening it; another one means that there may be more to read."""
+        found = self.path.stat()
+        return f"{found.st_mtime_ns:x}-{found.st_size:x}"
+
     # Writing
 
     def add(self, records: Iterable[Record]) -> int:

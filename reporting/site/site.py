@@ -53,15 +53,10 @@ class Site:
         self._read = 0.0
         self._phase: tuple[int, str] | None = None
 
-    def version(self) -> str:
-        """Of the database, without opening it."""
-        found = self.store.path.stat()
-        return f"{found.st_mtime_ns:x}-{found.st_size:x}"
-
     def overview(self) -> Overview:
         """The latest, read anew when the database has changed and is not in use."""
         with self._turn:
-            known, version = self._overview, self.version()
+            known, version = self._overview, self.store.version()
             progress = latest(self.folder)
             phase = (progress.round, progress.phase) if progress else None
             pause = WITHIN_PHASE if phase and phase == self._phase else FRESH

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from domain import Progress
@@ -160,6 +162,26 @@ def test_following_shows_how_far_a_phase_has_come(finished: Path, tmp_path: Path
             heart.advanced(progress)
             heart.beat()
             assert next(news) == progress
+
+
+def test_following_leaves_the_database_alone_while_nothing_is_stored(finished: Path, tmp_path: Path) -> None:
+    path = Store.create(tmp_path / "fdd.duckdb", open_store(finished).run()).path
+    store = Store.open(path, patience=0.1)
+    store.log(round=0, phase="teach", kind="started")
+    heart = Heartbeat(Recorder(), tmp_path)
+    with held(tmp_path):
+        news = follow(store, tmp_path, SpanFilter())
+        assert isinstance(next(news), SpanRecord)
+        for done in range(3):
+            with duckdb.connect(path) if done == 2 else nullcontext():  # then nobody else can open it
+                progress = Progress(round=0, phase="teach", done=done, total=2)
+                heart.advanced(progress)
+                heart.beat()
+                assert next(news) == progress
+        store.log(round=0, phase="teach", kind="finished")
+        ended = next(news)
+    assert isinstance(ended, SpanRecord)
+    assert ended.status == "finished"
 
 
 def test_following_a_finished_run_shows_its_phases_and_ends(
