@@ -282,8 +282,7 @@ def seen_by_trace(store: Store, folder: Path, steps: int) -> list[float]:
         assert process.stdout is not None
         for step in range(steps):
             begun = logged(store, f"followed-{step}")
-            while f"followed-{step}" not in process.stdout.readline():
-                pass
+            assert any(f"followed-{step}" in line for line in process.stdout), "trace ended"
             delays.append(time.perf_counter() - begun)
         process.terminate()
     return delays
