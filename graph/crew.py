@@ -14,7 +14,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from agents.calling.asker import Asker
 from agents.calling.caller import Caller
 from agents.calling.config import CallConfig
-from agents.calling.prices import Price, find_price, load_prices, required_price
+from agents.calling.prices import FREE, Price, find_price, load_prices, required_price
 from agents.calling.purse import Purse
 from agents.calling.request import ChatModel
 from agents.models import full_name, open_model
@@ -22,6 +22,7 @@ from agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesize
 from agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
 from domain import Usage
 from errors import UsageError
+from graph.courier import Courier, Errand
 from settings import Role, Settings
 from storage.call_cache import CallCache
 
@@ -81,16 +82,23 @@ class Crew(Agents):
 
 @contextmanager
 def assembled(
-    settings: Settings, agents: Agents | None, *, run: str, cache: Path, paid: Usage = NOTHING
+    settings: Settings,
+    agents: Agents | None,
+    *,
+    run: str,
+    cache: Path,
+    paid: Usage = NOTHING,
+    lock: int | None = None,
 ) -> Iterator[Crew]:
     """The given agents at work, or else those that the settings name.
 
     `run` is the id under which calls to models are paid for, and `paid` what it is known to have paid: more
-    than the cache knows, where the run was begun with another. Raises `UsageError` for a model that cannot
-    be asked as the settings say, and for answers that are not proven where nobody judges them.
+    than the cache knows, where the run was begun with another. The descriptor `lock` is held for as long as
+    a reply is on its way, even if this process is killed. Raises `UsageError` for a model that cannot be
+    asked as the settings say, and for answers that are not proven where nobody judges them.
     """
     with ExitStack() as resources:
-        desk = Desk() if agents else resources.enter_context(open_desk(settings, run, paid, cache))
+        desk = Desk() if agents else resources.enter_context(open_desk(settings, run, paid, cache, lock))
         agents = agents or hire(settings, desk)
         if agents.judge is None and not agents.synthesizer.proven:
             raise UsageError(
@@ -108,13 +116,13 @@ def assembled(
 
 
 @contextmanager
-def open_desk(settings: Settings, run: str, paid: Usage, cache: Path) -> Iterator[Desk]:
+def open_desk(settings: Settings, run: str, paid: Usage, cache: Path, lock: int | None) -> Iterator[Desk]:
     """A way to each model that the settings name."""
     config, models = settings.calls, find_models(settings)
     if not models:
         yield Desk()
         return
-    prices = {role: price_of(role, config) for role in models}
+    prices = {role: price_of(role, config) or FREE for role in models}
     with CallCache(cache / CALLS) as replies:
         purse = Purse(
             max_cost=config.max_cost,
@@ -124,7 +132,17 @@ def open_desk(settings: Settings, run: str, paid: Usage, cache: Path) -> Iterato
         )
         callers = {
             role: Caller(
-                model,
+                Courier(
+                    Errand(
+                        name=model.name,
+                        address=model.address,
+                        seconds=config.seconds,
+                        run=run,
+                        price=prices[role].model_dump(),
+                        replies=str(replies.path),
+                    ),
+                    lock=lock,
+                ),
                 run=run,
                 cache=replies,
                 purse=purse,

@@ -5,17 +5,19 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from errors import StoreError, UsageError
+from errors import StoppedError, StoreError, UsageError
 
 LOCK = "run.lock"
 """Names the process at work. The file stays, since a lock on a file that was removed keeps nobody out."""
 PATIENCE = 0.2
 """Seconds for which a lock is tried: whoever looks if somebody is at work has it for an instant."""
+
+POLL_SECONDS = 0.1
 
 
 @contextmanager
@@ -71,6 +73,37 @@ def is_held(folder: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+@contextmanager
+def asking(folder: Path, on_wait: Callable[[], object], should_stop: Callable[[], bool]) -> Iterator[int]:
+    """The right to ask models for the run in this folder: a descriptor, which who asks is to hold.
+
+    A process that was asked by an earlier one, which was killed, has it until every reply is stored. Then
+    `on_wait` is called once; raises `StoppedError` when `should_stop` says so meanwhile.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if not _taken(descriptor):
+            on_wait()
+            while not _taken(descriptor):
+                if should_stop():
+                    raise StoppedError("stopped as asked")
+                time.sleep(POLL_SECONDS)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Folders on some network drives cannot be locked; nobody can wait there.
+        return True
+    return True
 
 
 def cannot_write(folder: Path, error: Exception) -> StoreError:

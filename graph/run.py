@@ -22,7 +22,7 @@ from graph import plan
 from graph.build import STEPS_PER_ROUND, build_run
 from graph.crew import Agents, assembled, check_roles, find_models, price_of
 from graph.heartbeat import heartbeat
-from graph.lock import cannot_write, held
+from graph.lock import asking, cannot_write, held
 from graph.open_run import CHECKPOINTS, OpenRun
 from graph.plan import Preview
 from graph.state import UNWATCHED, Listener, RunContext, RunState
@@ -209,8 +209,16 @@ def _at_work(
     store = open_store(folder)
     run = store.run()
     settings = Settings.from_json(run.settings).with_limits(limits)
+
+    def on_wait() -> None:
+        listener.noticed(
+            "waiting for replies that were on their way when the run was killed, at most "
+            f"{settings.calls.seconds:g} s"
+        )
+
     with (
-        assembled(settings, agents, run=run.id, cache=cache, paid=store.paid()) as crew,
+        asking(folder, on_wait, should_stop) as lock,
+        assembled(settings, agents, run=run.id, cache=cache, paid=store.paid(), lock=lock) as crew,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
         heartbeat(listener, folder) as listener,

@@ -119,19 +119,19 @@ class Caller:
         number = 0
         while True:
             number += 1
-            call, pause = await self._try(key, request, number, chance)
+            call, pause = await self._try(request, number, chance)
             if pause is None:
                 return call
             await self._sleep(pause)
 
     async def _try(
-        self, key: str, request: ModelRequest, number: int, chance: random.Random
+        self, request: ModelRequest, number: int, chance: random.Random
     ) -> tuple[Call, float | None]:
         """Send the request when its turn comes; with it, seconds until the next try, or None for an end."""
         ticket = await self.limit.enter()
         heard: float | None = None
         try:
-            call, error = await self._send(key, request, number)
+            call, error = await self._send(request, number)
             if error is None:
                 heard = call.seconds
                 return call, None
@@ -146,24 +146,13 @@ class Caller:
         finally:
             self.limit.leave(ticket, heard)
 
-    async def _send(self, key: str, request: ModelRequest, number: int) -> tuple[Call, CallError | None]:
+    async def _send(self, request: ModelRequest, number: int) -> tuple[Call, CallError | None]:
         async with self._purse.hold(self._most(request)):
             self._check()
-            started, begun = datetime.now(UTC), self._now()
+            call, begun = sent(request, self.model, number), self._now()
             self._breaker.sending(begun)
             result = await self._complete(request)
-            call = Call(
-                key=key,
-                request=request,
-                model=self.model.name,
-                status=CallStatus.FAILED,
-                reply=None,
-                tries=number,
-                paid=True,
-                cost_usd=0.0,
-                seconds=self._now() - begun,
-                started=started,
-            )
+            call = replace(call, seconds=self._now() - begun)
             if isinstance(result, CallError):
                 self._take(result)
                 return replace(call, detail=str(result)), result
@@ -190,12 +179,8 @@ class Caller:
     def _keep(self, call: Call, reply: ModelReply) -> Call:
         """Pay for the reply and store it."""
         self._breaker.answered()
-        usage = self._usage(reply.prompt_tokens, reply.completion_tokens)
-        self._purse.pay(call.request.agent, usage)
-        status = STATUSES.get(reply.finish, CallStatus.ANSWERED)
-        call = replace(
-            call, status=status, reply=reply, detail=DETAILS.get(status, ""), cost_usd=usage.cost_usd
-        )
+        self._purse.pay(call.request.agent, self._usage(reply.prompt_tokens, reply.completion_tokens))
+        call = answered(call, reply, self._price)
         stored = self._cache.put(to_cache(call, self._run))
         if stored.run == self._run:
             return call
@@ -230,6 +215,29 @@ class Caller:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def sent(request: ModelRequest, model: ChatModel, number: int) -> Call:
+    """A call whose request goes out for the `number`th time just now, and has no reply yet."""
+    return Call(
+        key=request.key(model),
+        request=request,
+        model=model.name,
+        status=CallStatus.FAILED,
+        reply=None,
+        tries=number,
+        paid=True,
+        cost_usd=0.0,
+        seconds=0.0,
+        started=datetime.now(UTC),
+    )
+
+
+def answered(call: Call, reply: ModelReply, price: Price) -> Call:
+    """The call with its reply and what that cost."""
+    status = STATUSES.get(reply.finish, CallStatus.ANSWERED)
+    cost = price.cost(reply.prompt_tokens, reply.completion_tokens)
+    return replace(call, status=status, reply=reply, detail=DETAILS.get(status, ""), cost_usd=cost)
 
 
 def _puts_off(error: CallError) -> bool:
