@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,6 +28,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import openai
+import psutil
 import uvicorn
 from langchain.chat_models import init_chat_model
 from starlette.applications import Starlette
@@ -36,9 +37,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from agents.calling.caller import Caller
+from agents.calling.prices import FREE
 from agents.calling.purse import Purse
 from agents.calling.request import CallStatus, Message, ModelRequest
-from agents.models import open_model
+from graph.courier import Courier, Errand
 from storage.call_cache import CallCache
 
 LATENCY = 1.0
@@ -74,7 +76,7 @@ class Work:
     answered: int
     seconds: float
     processor: float
-    """Seconds of processor time in the client."""
+    """Seconds of processor time in the client, of both its processes where it has two."""
 
 
 Way = Callable[[str, int], Coroutine[Any, Any, Work]]
@@ -167,10 +169,19 @@ def messages(number: int) -> tuple[Message, ...]:
 
 
 async def ours(address: str, calls: int) -> Work:
-    model = open_model("simulated", address=address, seconds=60)
     with TemporaryDirectory() as folder, CallCache(Path(folder) / "calls.sqlite") as cache:
+        courier = Courier(
+            Errand(
+                name="openai:simulated",
+                address=address,
+                seconds=60,
+                run="r",
+                price=FREE.model_dump(),
+                replies=str(cache.path),
+            )
+        )
         caller = Caller(
-            model,
+            courier,
             run="r",
             cache=cache,
             purse=Purse(),
@@ -185,9 +196,13 @@ async def ours(address: str, calls: int) -> Work:
             )
             return (await caller.ask(request)).status is CallStatus.ANSWERED
 
+        await ask(calls)  # starts the process that asks
+        asking = psutil.Process(courier.pid)
+        before = sum(asking.cpu_times()[:2])
         done = await work(ask, calls)
-        await model.close()
-    return done
+        used = sum(asking.cpu_times()[:2]) - before
+        await courier.close()
+    return replace(done, processor=done.processor + used)
 
 
 async def fixed(address: str, calls: int, at_once: int) -> Work:

@@ -68,6 +68,11 @@ class Courier:
         self._awaited: dict[int, asyncio.Future[ModelReply]] = {}
         self._number = 0
 
+    @property
+    def pid(self) -> int | None:
+        """The process; None while there is none."""
+        return self._process.pid if self._process else None
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Ask once; raises `CallError`, and `StoreError` where the reply could not be stored."""
         async with self._starting:

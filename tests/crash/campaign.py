@@ -15,7 +15,6 @@ import os
 import random
 import sys
 import tempfile
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
 
-import httpx
-
-from tests.crash.evidence import Evidence, Figures, compare, evidence, kept, paid
+from tests.crash.evidence import Evidence, Figures, compare, evidence
 from tests.crash.life import Death
 from tests.crash.lives import SYMBOLIC, Nursery, Track, model, nursery
 from tests.servers.teaching import TeachingServer, teaching
@@ -37,8 +34,6 @@ SERVER = (
     *(option for fault in FAULTS for option in ("--fault", f"{fault}=0.04")),
 )
 MOST_POINTS = 2000
-SETTLE = 0.2
-"""Seconds that are longer than the slowest reply."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +73,12 @@ class Ward:
         """The case's run, whose files stay only where it was harmed."""
         name = "everywhere" if case.moment is None else f"at-{case.moment:.4f}"
         track = self.track(name, with_model=case.with_model)
-        before, lost = len(self.server.log()), 0
+        before = len(self.server.log())
         for _ in range(MOST_POINTS if case.moment is None else 1):
             if self._die(track, case).code >= 0:
                 break
-            if case.with_model:
-                lost = on_the_way(track, self.server, before)
         track.live()
-        figures = compare(track, self.wholes[case.with_model], self.server.log()[before:], lost)
+        figures = compare(track, self.wholes[case.with_model], self.server.log()[before:])
         if figures.harmless:
             rmtree(track.place)
         if case.moment is None or not figures.harmless:
@@ -96,14 +89,6 @@ class Ward:
         if case.moment is None:
             return track.live(killed=str(track.killed))
         return track.live(moment=case.moment * self.seconds[case.with_model], alone=case.alone)
-
-
-def on_the_way(track: Track, server: TeachingServer, before: int) -> int:
-    """Replies to this run, whose log begins at `before`, that were sent and that no life of it has stored."""
-    for _ in range(3):  # what the killed process had asked is done and noted by then
-        httpx.get(f"{server.url}/models", timeout=60)
-        time.sleep(SETTLE)
-    return len(paid(server.log()[before:])) - kept(track.cache)
 
 
 def cases(moments: int, chance: random.Random) -> list[Case]:

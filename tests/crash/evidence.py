@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
-from graph.crew import CALLS
 from graph.nodes.report import DATASET, STUDENT
 from storage.folder import DATABASE, open_store
 from storage.records import HASHED_RECORDS, RunRecord
@@ -65,7 +61,7 @@ def texts_of(run: Path) -> Iterator[Row]:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What kills did; all but the first two, and what was on the way, should be 0."""
+    """What kills did; all but the first two should be 0."""
 
     kills: int = 0
     survived: int = 0
@@ -78,8 +74,6 @@ class Figures:
     """Processes."""
     unfinished: int = 0
     """Runs that did not come to their end."""
-    on_the_way: int = 0
-    """Replies that had been sent to a process, and not yet stored, when it was killed."""
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(**{name: value + getattr(other, name) for name, value in vars(self).items()})
@@ -92,13 +86,12 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"{self.kills} kills, {self.survived} survived, {self.lost} lost rows, {self.duplicates} "
-            f"duplicate rows, {self.paid_twice} calls paid twice ({self.on_the_way} on the way when killed), "
-            f"{self.stray} stray files, {self.findings} findings of verify, {self.left} processes left, "
-            f"{self.unfinished} runs unfinished"
+            f"duplicate rows, {self.paid_twice} calls paid twice, {self.stray} stray files, {self.findings} "
+            f"findings of verify, {self.left} processes left, {self.unfinished} runs unfinished"
         )
 
 
-def compare(track: Track, whole: Evidence, log: Sequence[Entry] = (), on_the_way: int = 0) -> Figures:
+def compare(track: Track, whole: Evidence, log: Sequence[Entry] = ()) -> Figures:
     """The figures of a run that was killed; `log` is what a server noted of it."""
     kills = sum(death.code < 0 for death in track.deaths)
     if track.deaths[-1].code != 0:
@@ -107,13 +100,13 @@ def compare(track: Track, whole: Evidence, log: Sequence[Entry] = (), on_the_way
     harm = Figures(
         lost=len(whole.rows - found.rows) + len(whole.files - found.files),
         duplicates=len(found.rows - whole.rows),
-        paid_twice=max(0, repeated(log) - on_the_way),
+        paid_twice=repeated(log),
         stray=len(found.files - whole.files),
         findings=found.findings,
-        left=sum(death.left for death in track.deaths),
+        left=sum(death.left for death in track.deaths) + couriers(track.cache),
     )
     survived = kills if harm.harmless else 0
-    return replace(harm, kills=kills, survived=survived, on_the_way=on_the_way)
+    return replace(harm, kills=kills, survived=survived)
 
 
 def paid(log: Iterable[Entry]) -> list[str]:
@@ -125,15 +118,10 @@ def repeated(log: Iterable[Entry]) -> int:
     return sum(times - 1 for times in Counter(paid(log)).values())
 
 
-def kept(cache: Path) -> int:
-    """Replies in the call cache, counted in a copy: to open it would mend what the kill left."""
-    with TemporaryDirectory() as folder:
-        for file in cache.glob(f"{CALLS}*"):
-            shutil.copy(file, folder)
-        if not (Path(folder) / CALLS).exists():
-            return 0
-        with closing(sqlite3.connect(Path(folder) / CALLS)) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone():
-                return 0  # killed while the file was made
-            (count,) = connection.execute("SELECT count(*) FROM replies").fetchone()
-        return int(count)
+def couriers(cache: Path) -> int:
+    """Processes that still ask a model for a run with this cache."""
+    found = 0
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended since
+            found += str(cache).encode() in file.read_bytes()
+    return found

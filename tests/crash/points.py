@@ -66,6 +66,11 @@ class Points:
         patch.setattr("graph.build.logged", self._node)
         patch.setattr(Database, "_connect", self._database(Database._connect))
         patch.setattr("storage.call_cache._connect", self._call_cache(storage.call_cache._connect))
+        # Who asks has stored the reply by then; a second time nothing is inserted, so it needs a name.
+        put = storage.call_cache.CallCache.put
+        patch.setattr(
+            storage.call_cache.CallCache, "put", self._wrapped(put, lambda _, reply: f"answer {reply.key}")
+        )
         patch.setattr("training.worker.follow", self._student(training.worker.follow))
         patch.setattr(SqliteSaver, "put", self._wrapped(SqliteSaver.put, _bookmark))
         patch.setattr(SqliteSaver, "put_writes", self._wrapped(SqliteSaver.put_writes, _writes))

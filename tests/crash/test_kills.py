@@ -12,7 +12,7 @@ import pytest
 from commands.watching import ASKED_TO_STOP
 from errors import INTERRUPTED
 from storage.folder import DATABASE
-from tests.crash.campaign import SERVER, on_the_way
+from tests.crash.campaign import SERVER
 from tests.crash.evidence import Evidence, Figures, compare, evidence
 from tests.crash.life import Act
 from tests.crash.lives import SYMBOLIC, Nursery, Track, model
@@ -48,13 +48,12 @@ def test_a_run_with_a_model_that_is_killed_again_and_again_pays_for_nothing_twic
         settings = {**model(server.url), "problems.limit": 4}
         whole, track = (Track(tmp_path / name, settings, raised) for name in ("whole", "killed"))
         assert whole.live().code == 0, whole.said()
-        before, lost = len(server.log()), 0
+        before = len(server.log())
         for number in (3, 4, 5, 6):
-            assert track.live(at="reply block replies", number=number).code < 0
-            lost = on_the_way(track, server, before)
+            assert track.live(at="answer", number=number).code < 0
         track.live()
-        figures = compare(track, evidence(whole), server.log()[before:], lost)
-    assert figures == Figures(kills=4, survived=4, on_the_way=lost)
+        figures = compare(track, evidence(whole), server.log()[before:])
+    assert figures == Figures(kills=4, survived=4)
 
 
 def test_ctrl_c_twice_stops_at_once_even_while_a_model_is_silent(raised: Nursery, tmp_path: Path) -> None:
