@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from asyncio.subprocess import Process
@@ -185,6 +186,7 @@ def _request(asked: Mapping[str, Any]) -> ModelRequest:
 
 
 async def serve(errand: Errand) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends by itself once every reply is stored
     loop = asyncio.get_running_loop()
     asked = asyncio.StreamReader(limit=LONGEST_LINE)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
