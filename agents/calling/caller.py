@@ -177,7 +177,7 @@ class Caller:
             self._check()
 
     def _keep(self, call: Call, reply: ModelReply) -> Call:
-        """Pay for the reply and store it."""
+        """Pay for the reply and store it, unless who asked has done so."""
         self._breaker.answered()
         self._purse.pay(call.request.agent, self._usage(reply.prompt_tokens, reply.completion_tokens))
         call = answered(call, reply, self._price)
