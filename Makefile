@@ -41,7 +41,7 @@ test-browser: .venv/installed-dev
 test-notebooks: .venv/installed-dev
 	$(PYTEST) tests/notebooks $(ARGS)
 
-# Kills runs at every point and at random moments; half an hour on two idle cores.
+# Kills runs at every point and at random moments; some twenty minutes on two idle cores.
 test-crash: .venv/installed-dev
 	.venv/bin/python -m tests.crash.campaign $(ARGS)
 
