@@ -16,7 +16,6 @@ LOCK = "run.lock"
 """Names the process at work. The file stays, since a lock on a file that was removed keeps nobody out."""
 PATIENCE = 0.2
 """Seconds for which a lock is tried: whoever looks if somebody is at work has it for an instant."""
-
 POLL_SECONDS = 0.1
 
 
@@ -84,9 +83,9 @@ def asking(folder: Path, on_wait: Callable[[], object], should_stop: Callable[[]
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        if not _taken(descriptor):
+        if not _is_ours(descriptor):
             on_wait()
-            while not _taken(descriptor):
+            while not _is_ours(descriptor):
                 if should_stop():
                     raise StoppedError("stopped as asked")
                 time.sleep(POLL_SECONDS)
@@ -95,7 +94,7 @@ def asking(folder: Path, on_wait: Callable[[], object], should_stop: Callable[[]
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
+def _is_ours(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
