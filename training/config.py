@@ -27,8 +27,11 @@ class FineTuneConfig:
     """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""
     learning_rate: PositiveFloat = 5e-4
     """Highest rate, reached after the warm-up; it falls linearly to zero from there."""
-    warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the steps over which the rate rises."""
+    second_moment_half_life: PositiveInt = 26_000
+    """Tokens after which AdamW has half forgotten a squared gradient. Its beta2 follows from it, so that it
+    means the same at every batch size (Marek et al., arXiv 2507.07101)."""
     weight_decay: NonNegativeFloat = 0.0
     max_gradient_norm: PositiveFloat = 1.0
     batch_size: PositiveInt = 16

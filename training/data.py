@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -40,10 +41,14 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
 
 
 def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:
-    """Every row once, in random batches; sorting them by length would put like problems into one step."""
+    """Every row once, in random batches of at most `batch_size` rows; their sizes differ by at most one.
+
+    Rows are not sorted by length: that would put similar problems into one step.
+    """
     order = list(rows)
     rng.shuffle(order)
-    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    number = ceil(len(order) / batch_size)
+    return [order[i * len(order) // number : (i + 1) * len(order) // number] for i in range(number)]
 
 
 def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:

@@ -23,8 +23,8 @@ from training.preflight import fitting_rows
 from training.student import Student, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
 
-BETAS = (0.9, 0.95)
-"""Of AdamW. A round is some dozens of steps: the usual 0.999 would remember the first ones to the end."""
+BETA1 = 0.9
+"""AdamW's decay of the mean gradient, a step."""
 ROOM = 5 / 4
 """Longest answer of the student, as a share of the longest rationale that it is taught."""
 HEAD_ROWS = 128
@@ -48,10 +48,10 @@ def fine_tune(
         on_event(Notice(text=told))
     torch.manual_seed(config.seed)  # LoRA's first matrices are drawn from it
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
-    trainer = Trainer(student, model, config, on_event)
+    batches = list(all_batches(rows, config))
+    trainer = Trainer(student, model, config, on_event, beta2=beta2_of(batches, config))
     began = time.monotonic()
     losses, tokens = [], 0
-    batches = list(all_batches(rows, config))
     for number, batch in enumerate(batches):
         losses.append(trainer.step(batch, rate_at(number, len(batches), config)))
         tokens += sum(map(len, batch))
@@ -85,6 +85,12 @@ def rate_at(step: int, steps: int, config: FineTuneConfig) -> float:
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
     return config.learning_rate * (steps - step) / (steps - warmup + 1)
+
+
+def beta2_of(batches: Sequence[Sequence[Row]], config: FineTuneConfig) -> float:
+    """AdamW's decay of the squared gradient, a step, that halves it after `second_moment_half_life` tokens."""
+    tokens = sum(len(row) for batch in batches for row in batch)
+    return float(0.5 ** (tokens / len(batches) / config.second_moment_half_life))
 
 
 def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
@@ -121,11 +127,17 @@ class Trainer:
     """Makes optimizer steps on one student."""
 
     def __init__(
-        self, student: Student, model: Any, config: FineTuneConfig, on_event: Callable[[Event], None]
+        self,
+        student: Student,
+        model: Any,
+        config: FineTuneConfig,
+        on_event: Callable[[Event], None],
+        *,
+        beta2: float,
     ) -> None:
         network: Any = student.model
         self.student, self.model, self.config, self.on_event = student, model, config, on_event
-        self.weights = [new_weight(p, config) for p in model.parameters() if p.requires_grad]
+        self.weights = [new_weight(p, config, beta2) for p in model.parameters() if p.requires_grad]
         self.body, self.head = network.base_model, network.get_output_embeddings()
         free, dtype = free_bytes(student.runtime), student.runtime.dtype
         self.micro_batch_tokens = tokens_at_once(network.config, dtype, config.micro_batch_tokens, free)
@@ -189,9 +201,10 @@ class Trainer:
         return total
 
 
-def new_weight(used: nn.Parameter, config: FineTuneConfig) -> Weight:
+def new_weight(used: nn.Parameter, config: FineTuneConfig, beta2: float) -> Weight:
     full = used.dtype == torch.float32
     master = used if full else nn.Parameter(used.detach().float())
     decay = config.weight_decay if used.dim() > 1 else 0.0
-    optimizer = torch.optim.AdamW([master], config.learning_rate, BETAS, weight_decay=decay, fused=True)
+    betas = (BETA1, beta2)
+    optimizer = torch.optim.AdamW([master], config.learning_rate, betas, weight_decay=decay, fused=True)
     return Weight(used, master, optimizer)

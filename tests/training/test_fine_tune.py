@@ -81,7 +81,7 @@ def test_the_loss_is_the_mean_over_labelled_tokens_only(exact: Student) -> None:
     rows = [encode(exact.tokenizer, example) for example in EXAMPLES[:3]]
     ids, mask, labels = to_tensors(rows)
     expected = exact.model(input_ids=ids, attention_mask=mask, labels=labels).loss
-    found = Trainer(exact, exact.model, QUICK, lambda _: None).accumulate(rows)
+    found = Trainer(exact, exact.model, QUICK, lambda _: None, beta2=0.95).accumulate(rows)
     assert found == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -97,7 +97,7 @@ def test_pieces_of_a_batch_add_up_to_its_gradient(
     exact.model.zero_grad()
     monkeypatch.setattr(exact.model.config, "model_type", model_type)
     small = FineTuneConfig(micro_batch_tokens=100)
-    Trainer(exact, exact.model, small, lambda _: None).accumulate(rows)
+    Trainer(exact, exact.model, small, lambda _: None, beta2=0.95).accumulate(rows)
     assert torch.allclose(weight.grad, expected, atol=1e-5)
 
 
@@ -109,7 +109,7 @@ def test_when_memory_runs_out_the_batch_goes_on_in_smaller_pieces(
     student: Student, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ) -> None:
     events: list[Event] = []
-    trainer = Trainer(student, student.model, QUICK, events.append)
+    trainer = Trainer(student, student.model, QUICK, events.append, beta2=0.95)
     rows = [encode(student.tokenizer, example) for example in EXAMPLES]
     expected = trainer.accumulate(rows)
     backward = trainer.backward
@@ -133,7 +133,7 @@ def test_the_rate_rises_then_falls_and_never_reaches_zero() -> None:
 def test_refused_examples_leave_no_student_behind(student: Student, tmp_path: Path) -> None:
     empty = Example(question="How many?", cue="Compute.", rationale="")
     with pytest.raises(PreflightError):
-        fine_tune(student, [empty], tmp_path / "taught", QUICK, lambda _: None)
+        fine_tune(student, [empty], tmp_path / "taught", QUICK, lambda _: None, beta2=0.95)
     assert list(tmp_path.iterdir()) == []
 
 
