@@ -14,7 +14,7 @@ from typing import Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -53,7 +53,6 @@ class RunView:
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}", style="dim", markup=False),
                 console=self.console,
                 transient=True,
@@ -93,15 +92,21 @@ class RunView:
                 bar.remove_task(self._task)
             self._task = bar.add_task(_title(progress), total=total, note="")
             self._phase = (progress.phase, progress.round)
-        bar.update(self._task, completed=progress.done, total=total, note=printable(progress.note))
+        bar.update(self._task, completed=progress.done, total=total, note=printable(_remark(progress)))
 
     def _say(self, progress: PhaseProgress) -> None:
         ended = 0 < progress.total == progress.done
         due = monotonic() - self._said >= LINE_EVERY_SECONDS and progress.done > 0
         if ended or due:
             self._said = monotonic()
-            note = f" ({progress.note})" if progress.note else ""
+            note = f" ({remark})" if (remark := _remark(progress)) else ""
             self.console.print(shown(f"{_title(progress)}: {progress.done} of {progress.total}{note}"))
+
+
+def _remark(progress: PhaseProgress) -> str:
+    """What the phase says of itself, and when the run will have ended."""
+    left = "" if progress.left is None else f"about {max(1, round(progress.left / 60))} min left"
+    return ", ".join(part for part in (progress.note, left) if part)
 
 
 def _title(progress: PhaseProgress) -> str:

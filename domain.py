@@ -280,6 +280,7 @@ PHASES = {
     "evaluate": "evaluating",
     "probe": "probing",
     "synthesize": "writing problems",
+    "test": "testing",
     "report": "reporting",
 }
 """What people are told that a phase does."""
@@ -294,4 +295,6 @@ class Progress:
     done: int
     total: int
     note: str = ""
+    left: float | None = None
+    """Seconds until the run ends, as far as can be foreseen."""
     """What the count cannot say: a loss, an accuracy so far."""

@@ -9,7 +9,7 @@ import os
 import tomllib
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,9 +31,6 @@ from problems.config import ProblemSettings
 from training.config import ROWS, Device, FineTuneConfig, GenerateConfig
 
 ENVIRONMENT_PREFIX = "FDD_"
-SEEDS_BY_DEVICE = {"cpu": 100, "mps": 480, "cuda": 2000}
-"""Seed problems where nobody says how many: what the device teaches within some minutes."""
-
 STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "tiny": {
         "shots": 1,
@@ -127,6 +124,8 @@ class Settings:
     """Problems that it gives them to: those without an accepted rationale of the teacher's, or all."""
     shots: Annotated[int, Field(ge=0)] = 4
     """Worked examples shown to the untaught student."""
+    baseline_size: PositiveInt = 30
+    """Problems of each evaluation set that the untaught student is asked."""
     workers: PositiveInt = 2
     """Lessons given at a time, and sandbox processes."""
     device: Device = "auto"
@@ -144,12 +143,6 @@ class Settings:
         }
         others = {part: Role(name, url) if name else teacher for part, (name, url) in named.items()}
         return {"teacher": teacher, **others}
-
-    def sized_for(self, device: str) -> Settings:
-        """The settings with every size that was left open decided for the kind of device."""
-        if self.problems.limit is not None or self.problems.name != "gsm-symbolic":
-            return self
-        return replace(self, problems=replace(self.problems, limit=SEEDS_BY_DEVICE[device]))
 
     def with_limits(self, given: Mapping[str, object]) -> Settings:
         """The same run with other `LIMITS`, by their keys; UsageError for what is no limit."""
@@ -219,7 +212,12 @@ OPTIONS = (
     *_options(
         "problems",
         ("--problems", "problems.name", "SET", "gsm-symbolic, gsm8k, or a JSONL file in GSM8K's format"),
-        ("--limit", "problems.limit", "N", "seed problems to take"),
+        (
+            "--limit",
+            "problems.limit",
+            "N",
+            "seed problems to take (default: what the machine teaches in ten minutes)",
+        ),
         ("--test", "problems.test", "SET", "one more test set: a name as above or a JSONL file"),
         ("--test-size", "problems.test_size", "N", "problems in each test set"),
         (
@@ -228,7 +226,12 @@ OPTIONS = (
             "N",
             "test problems of templates that are never taught",
         ),
-        ("--dev-size", "problems.dev_size", "N", "problems that choose between the rounds' students"),
+        (
+            "--dev-size",
+            "problems.dev_size",
+            "N",
+            "problems that choose between the rounds' students (default: 80 or 150, by speed)",
+        ),
     ),
     *_options(
         "teaching",
@@ -267,6 +270,7 @@ OPTIONS = (
     ),
     *_options(
         "evaluation",
+        ("--baseline-size", "baseline_size", "N", "problems of each set that the untaught student is asked"),
         ("--policy", "policy", "NAME", "how the student is asked: single, fallback, vote or samples"),
         ("--policy-samples", "policy_samples", "K", "with samples: most answers to one question"),
         ("--policy-temperature", "policy_temperature", "T", "with samples: temperature of the answers"),

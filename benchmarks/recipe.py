@@ -3,15 +3,17 @@
     python benchmarks/recipe.py --seeds 0 --cells 16:5e-4:3,4:3e-4:6 [--problems 93] [--tests 500]
     python benchmarks/recipe.py --report
 
-A cell is BATCH:RATE:EPOCHS, with `:lora` or `:HALF_LIFE` (tokens, of AdamW's second moment) behind it. Each cell
-teaches the embedded student the same problems of `gsm-symbolic` as programs and asks it fresh instances of the same
-templates. Every finished training is one row of `benchmarks/recipe.jsonl`; cells that have a row are not run again.
+A cell is BATCH:RATE:EPOCHS, and behind it `:lora`, `:HALF_LIFE` (tokens, of AdamW's second moment) or
+`:replayX` (in three parts, as rounds teach). Each cell teaches the embedded student the same problems of
+`gsm-symbolic` as programs and asks it fresh instances of the same templates. Every finished training is a row
+of `benchmarks/recipe.jsonl`; cells that have a row are not run again.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 import tempfile
 import time
@@ -20,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -51,6 +54,9 @@ ROWS = Path(__file__).with_suffix(".jsonl")
 SPARE = 2
 """Problems drawn for each one that is taught: some cannot be explained."""
 THOUGHT = "pot"
+CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay")
+PARTS = (0.42, 0.24, 0.34)
+"""Of the problems, as the rounds of a default run teach them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +68,9 @@ class Cell:
     epochs: int
     method: str = "full"
     half_life: int = FineTuneConfig().second_moment_half_life
+    replay: float | None = None
+    """Where it is given, the problems are taught in `PARTS`, each to the student of the part before, together
+    with this share of old examples."""
 
     def config(self, seed: int) -> FineTuneConfig:
         return replace(
@@ -100,7 +109,12 @@ def read_cell(text: str) -> Cell:
     batch, rate, epochs, *rest = text.split(":")
     cell = Cell(batch=int(batch), rate=float(rate), epochs=int(epochs))
     for more in rest:
-        cell = replace(cell, half_life=int(more)) if more.isdigit() else replace(cell, method=more)
+        if more.isdigit():
+            cell = replace(cell, half_life=int(more))
+        elif more.startswith("replay"):
+            cell = replace(cell, replay=float(more.removeprefix("replay")))
+        else:
+            cell = replace(cell, method=more)
     return cell
 
 
@@ -117,22 +131,37 @@ def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
     examples = [Example(question=each.question, cue=cue, rationale=text) for each, text in taught]
     runtime = choose_runtime("auto")
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "student"
-        student = load_student(student_path(name, cache_folder()), runtime)
         began, clock = time.process_time(), time.monotonic()
-        trained = fine_tune(student, examples, output, cell.config(seed), ignore)
+        trained = []
+        student = student_path(name, cache_folder())
+        for number, part in enumerate(parts(examples, cell, seed)):
+            output = Path(folder) / f"student-{number}"
+            trained.append(fine_tune(load_student(student, runtime), part, output, cell.config(seed), ignore))
+            student = output
         seconds, wall = time.process_time() - began, time.monotonic() - clock
-        correct = ask(output, sets.tests["in-domain"])
+        correct = ask(student, sets.tests["in-domain"])
     return {
-        "steps": trained.steps,
-        "tokens": trained.tokens,
-        "loss": round(trained.loss, 4),
+        "steps": sum(each.steps for each in trained),
+        "tokens": sum(each.tokens for each in trained),
+        "loss": round(trained[-1].loss, 4),
         "processor_seconds": round(seconds, 1),
         "wall_seconds": round(wall, 1),
         "n": len(correct),
         "correct": sum(correct),
         "machine": f"{cpu_name()}, {runtime.dtype}".replace("torch.", ""),
     }
+
+
+def parts(examples: Sequence[Example], cell: Cell, seed: int) -> Iterator[list[Example]]:
+    """What is taught at a time: everything, or the new examples and a draw from the old ones."""
+    if cell.replay is None:
+        yield list(examples)
+        return
+    chance, end = random.Random(seed), 0
+    for share in PARTS:
+        begin, end = end, min(len(examples), end + ceil(share * len(examples)))
+        replayed = min(begin, round(cell.replay * (end - begin)))
+        yield [*examples[begin:end], *chance.sample(examples[:begin], replayed)]
 
 
 def ask(folder: Path, problems: Sequence[Problem]) -> list[bool]:
@@ -166,19 +195,13 @@ def report(rows: Sequence[Row]) -> None:
     """A line for each cell, best mean accuracy first; accuracies in percent."""
     cells: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        cells[tuple(str(row[name]) for name in ("method", "batch", "rate", "epochs", "half_life"))].append(
-            row
-        )
-    print("method batch  rate     epochs half-life  steps  loss  processor s  accuracy by seed")
+        cells[tuple(str(row[name]) for name in CELL)].append(row)
+    print(" ".join(f"{name:>9}" for name in (*CELL, "steps", "loss", "seconds")), " accuracy (by seed)")
     for cell, found in sorted(cells.items(), key=lambda item: -fmean(map(accuracy, item[1]))):
-        method, batch, rate, epochs, half_life = cell
-        seconds = fmean(row["processor_seconds"] for row in found)
-        loss = fmean(row["loss"] for row in found)
+        loss, seconds = (fmean(row[name] for row in found) for name in ("loss", "processor_seconds"))
+        columns = (*cell, found[0]["steps"], f"{loss:.3f}", f"{seconds:.0f}")
         shown = " ".join(f"{row['seed']}:{accuracy(row):.1f}" for row in found)
-        print(
-            f"{method:<6} {batch:>5}  {rate:<8} {epochs:>6} {half_life:>9}  {found[0]['steps']:>5}  {loss:.3f}"
-            f"  {seconds:>11.0f}  {fmean(map(accuracy, found)):.1f} ({shown})"
-        )
+        print(" ".join(f"{text:>9}" for text in columns), f" {fmean(map(accuracy, found)):.1f} ({shown})")
 
 
 def accuracy(row: Row) -> float:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from commands.watching import watch
-from settings import Settings, add_options, load_settings
+from settings import Settings, add_options, cache_folder, load_settings
 
 
 def add(parser: ArgumentParser) -> None:
@@ -39,5 +39,5 @@ def preview(settings: Settings) -> int:
     from graph import run as runs
     from reporting.terminal import terminal
 
-    show_plan(terminal(), runs.preview(settings))
+    show_plan(terminal(), runs.preview(settings, cache=cache_folder()))
     return 0

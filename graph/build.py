@@ -8,7 +8,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
 from graph.journal import Node, logged
-from graph.nodes.evaluate import baseline, evaluate
+from graph.nodes.evaluate import baseline, evaluate, test
 from graph.nodes.fine_tune import fine_tune
 from graph.nodes.practise import practise
 from graph.nodes.probe import probe, probe_children
@@ -34,7 +34,7 @@ def phases() -> dict[str, Node]:
     """The nodes of the outer graph, by name."""
     nodes: tuple[Node, ...] = (
         *(seed, teach, baseline, practise, probe_children),
-        *(fine_tune, evaluate, probe, synthesize, report),
+        *(fine_tune, evaluate, probe, synthesize, test, report),
     )
     return {node.__name__: logged(node) for node in nodes}
 
@@ -51,7 +51,7 @@ def build_run() -> StateGraph[RunState, RunContext, RunState, RunState]:
 def wire(graph: StateGraph[StateT, ContextT, InputT, OutputT]) -> None:
     """Say which phase follows which; how the first one is come to is left open."""
     graph.add_conditional_edges("teach", is_first, {"first": "baseline", "later": "practise"})
-    graph.add_conditional_edges("evaluate", is_last, {"again": "probe", "done": "report"})
+    graph.add_conditional_edges("evaluate", is_last, {"again": "probe", "done": "test"})
     for before, after in (
         ("seed", "teach"),
         ("baseline", "fine_tune"),
@@ -60,6 +60,7 @@ def wire(graph: StateGraph[StateT, ContextT, InputT, OutputT]) -> None:
         ("fine_tune", "evaluate"),
         ("probe", "synthesize"),
         ("synthesize", "teach"),
+        ("test", "report"),
         ("report", END),
     ):
         graph.add_edge(before, after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from domain import Progress
 
 if TYPE_CHECKING:
+    from graph.forecast import Clock
     from graph.state import Listener
 
 FILE = "progress.json"
@@ -27,12 +28,13 @@ _PROGRESS = TypeAdapter(Progress)
 class Heartbeat:
     """Hands on to a listener what it hears, and keeps the latest progress of it."""
 
-    def __init__(self, listener: Listener, folder: Path) -> None:
-        self._listener, self._folder = listener, folder
+    def __init__(self, listener: Listener, folder: Path, clock: Clock) -> None:
+        self._listener, self._folder, self._clock = listener, folder, clock
         self._latest: Progress | None = None
         self._written: Progress | None = None
 
     def advanced(self, progress: Progress) -> None:
+        progress = replace(progress, left=self._clock.left(progress))
         self._listener.advanced(progress)
         self._latest = progress
 
@@ -58,9 +60,9 @@ class Heartbeat:
 
 
 @contextmanager
-def heartbeat(listener: Listener, folder: Path) -> Iterator[Heartbeat]:
+def heartbeat(listener: Listener, folder: Path, clock: Clock) -> Iterator[Heartbeat]:
     """A thread writes, so that the last step before a long wait is seen as well."""
-    heart, ended = Heartbeat(listener, folder), Event()
+    heart, ended = Heartbeat(listener, folder, clock), Event()
 
     def go_on() -> None:
         while not ended.wait(EVERY_SECONDS):

@@ -47,9 +47,14 @@ def asked(store: Store, evaluations: Collection[str] | None = None) -> list[Ques
 def sat(
     round: int, settings: Settings, store: Store, evaluations: Collection[str]
 ) -> dict[str, dict[str, Marked]]:
-    """By evaluation and problem id, what the student of this round answered; -1 for the untaught one."""
+    """By evaluation and problem id, what the student of this round answered; -1 for the untaught one.
+
+    A problem that it was not asked is not there.
+    """
     attempts = store.attempts(round=round, purpose="baseline" if round == UNTAUGHT else "evaluation")
-    chosen = choose(policy_at(round, settings), asked(store, evaluations), attempts)
+    answered = {(attempt.evaluation, attempt.problem_id) for attempt in attempts}
+    questions = [each for each in asked(store, evaluations) if (each.evaluation, each.problem.id) in answered]
+    chosen = choose(policy_at(round, settings), questions, attempts)
     marks: defaultdict[str, dict[str, Marked]] = defaultdict(dict)
     for question, value in chosen.items():
         marks[question.evaluation][question.problem.id] = Marked(question.problem, value)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import fsum
+from itertools import pairwise
+from math import ceil, fsum
 from statistics import fmean
 from types import MappingProxyType
 from typing import NamedTuple
@@ -26,6 +26,8 @@ from settings import Settings
 
 SECOND_OPINIONS = ("pot", "cot")
 """Formats in which a proposed answer is checked as well, where the student is taught too few."""
+MOST_AT_FIRST = 10 / 11
+"""Share of the seeds that the initial set takes at most in order to have a problem of every template."""
 SPECIMENS = 20
 """Problems whose prompts are written out to see how long they are."""
 CHARACTERS_PER_TOKEN = 4
@@ -64,20 +66,51 @@ class Preview:
     """Empty where nobody asks a model."""
 
 
+class Growth(NamedTuple):
+    """The training set of one round, in problems."""
+
+    known: int
+    """Seeds that are new in it."""
+    children: int
+    """Problems that were written for it."""
+    total: int
+    """All that it has."""
+
+
 def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
     """Each seed with the round that first teaches it: the initial set, then equal parts for the other rounds.
 
-    A problem that is held back is probed before any student was trained on it.
+    A problem that is held back is probed before any student was trained on it. Its template should have been
+    taught by then, so each template's first problem comes before any template's second one.
     """
     if settings.rounds == 0:
         return [replace(problem, round=0) for problem in seeds]
-    initial = settings.initial_share if settings.initial_share is not None else 1 / (settings.rounds + 1)
-    first = max(1, round(initial * len(seeds)))
-    later = len(seeds) - first
-    return [
-        replace(problem, round=0 if i < first else 1 + (i - first) * settings.rounds // later)
-        for i, problem in enumerate(seeds)
-    ]
+    before: Counter[str] = Counter()
+    ranks = []
+    for problem in seeds:
+        ranks.append(before[problem.template])
+        before[problem.template] += bool(problem.template)
+    dealt = [problem for _, problem in sorted(zip(ranks, seeds, strict=True), key=lambda pair: pair[0])]
+    first = initial_seeds(ranks.count(0), len(seeds), settings)
+    later = later_seeds(len(seeds) - first, settings.rounds)
+    rounds = [0] * first + [number for number, size in later.items() for _ in range(size)]
+    return [replace(problem, round=number) for problem, number in zip(dealt, rounds, strict=True)]
+
+
+def initial_seeds(templates: int, seeds: int, settings: Settings) -> int:
+    """How many seeds the initial set has; `templates` of them are the first of their template."""
+    if settings.initial_share is not None:
+        return max(1, round(settings.initial_share * seeds))
+    even = max(1, round(seeds / (settings.rounds + 1)))
+    if settings.rounds == 0 or templates == seeds:  # not sorted by template, or too few to have one of each
+        return even
+    return max(even, min(templates, int(MOST_AT_FIRST * seeds)))
+
+
+def later_seeds(seeds: int, rounds: int) -> dict[int, int]:
+    """How many seeds each later round has: equal parts, the first ones bigger where it does not come out."""
+    ends = [ceil(seeds * number / rounds) for number in range(1, rounds + 1)]
+    return {number: end - begin for number, (begin, end) in enumerate(pairwise([0, *ends]), start=1)}
 
 
 def explaining_tasks(settings: Settings) -> tuple[Task, ...]:
@@ -134,7 +167,7 @@ def foresee(
         if not (role.is_model and calls):
             continue
         each = measured.get(agent) or _estimate(_specimens(part, settings, seeds[:SPECIMENS]))
-        prompt_tokens, completion_tokens = (math.ceil(calls * tokens) for tokens in each)
+        prompt_tokens, completion_tokens = (ceil(calls * tokens) for tokens in each)
         price = price_of(role, settings.calls)
         rows.append(
             Expense(
@@ -150,15 +183,21 @@ def foresee(
     return rows
 
 
-def _count_calls(round: int, settings: Settings, seeds: Sequence[Problem]) -> dict[str, int]:
-    taught = Counter(problem.round for problem in seeds)
-    if settings.taught is not None:
-        taught[0] = min(taught[0], settings.taught)
-    known, children, total = taught[round], 0, taught[0]
-    for each in range(1, round + 1):
+def growth(settings: Settings, seeds: Mapping[int, int]) -> list[Growth]:
+    """What each round adds, by the seeds of each round, if every parent gets a child."""
+    first = seeds.get(0, 0) if settings.taught is None else min(seeds.get(0, 0), settings.taught)
+    rounds = [Growth(known=first, children=0, total=first)]
+    for number in range(1, settings.rounds + 1):
+        known, before = seeds.get(number, 0), rounds[-1]
         # Every seed of a round has a child, and every child of the round before, or all that was taught.
-        children = taught[each] + (total if settings.reprobe else children)
-        total += taught[each] + children
+        children = known + (before.total if settings.reprobe else before.children)
+        rounds.append(Growth(known=known, children=children, total=before.total + known + children))
+    return rounds
+
+
+def _count_calls(round: int, settings: Settings, seeds: Sequence[Problem]) -> dict[str, int]:
+    planned = growth(settings, Counter(problem.round for problem in seeds))[round]
+    known, children = planned.known, planned.children
     explaining, solving = len(explaining_tasks(settings)), len(solving_tasks(settings))
     if settings.roles()["synthesizer"].is_model:
         return {"synthesizer": children, "judge": children * solving, "teacher": known * explaining}

@@ -7,7 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from errors import StoreError, UsageError
 from graph import plan
 from graph.build import STEPS_PER_ROUND, build_run
 from graph.crew import Agents, assembled, check_roles, find_models, price_of
+from graph.forecast import clock_of, is_open, sized
 from graph.heartbeat import heartbeat
 from graph.lock import asking, cannot_write, held
 from graph.open_run import CHECKPOINTS, OpenRun
@@ -32,7 +33,7 @@ from settings import Settings
 from storage.folder import DATABASE, check_path, find_run, open_store
 from storage.records import RunRecord
 from storage.store import Store
-from training.tasks import DescribeTask
+from training.tasks import Measured, MeasureTask, Speed
 from training.weights import EMBEDDED, TINY, student_path
 from training.worker import never, run_in_child
 
@@ -109,14 +110,20 @@ def discarding(folder: Path) -> Iterator[None]:
         raise
 
 
-def preview(settings: Settings) -> Preview:
-    """What `start` would do with these settings; asks nobody and writes nothing."""
+def preview(settings: Settings, *, cache: Path) -> Preview:
+    """What `start` would do with these settings; asks nobody and makes no folder."""
     for name in settings.thoughts:
         thought(name)
     check_roles(settings.roles())
-    device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
-    settings = settings.sized_for(device.kind)
+    if is_open(settings):
+        settings = sized(settings, _measure(settings, cache, UNWATCHED).speed)
     return plan.preview(settings, prepare(settings.problems))
+
+
+def _measure(settings: Settings, cache: Path, listener: Listener) -> Measured:
+    student = find_student(settings.student, cache, listener)
+    task = MeasureTask(student=student, config=settings.fine_tune, device=settings.device)
+    return run_in_child(task, lambda _: None)
 
 
 @contextmanager
@@ -132,12 +139,15 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         thought(name)
     for role in find_models(settings):
         price_of(role, settings.calls)
-    device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
-    settings = settings.sized_for(device.kind)
-    for student in filter(None, (settings.student, settings.solver)):
-        find_student(student, cache, listener)
-    listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
-    with new_run(folder, anchored(settings)):
+    if settings.solver:
+        find_student(settings.solver, cache, listener)
+    measured = _measure(settings, cache, listener)
+    settings = sized(settings, measured.speed)
+    listener.noticed(
+        f"{settings.student} on {measured.device}, trains at {measured.speed.training:.0f} tokens/s: "
+        f"{settings.problems.limit or 'all'} seed problems"
+    )
+    with new_run(folder, anchored(settings), measured.speed):
         yield
 
 
@@ -163,7 +173,7 @@ def _absolute(name: str, known: Collection[str] = ()) -> str:
 
 
 @contextmanager
-def new_run(folder: Path, settings: Settings) -> Iterator[None]:
+def new_run(folder: Path, settings: Settings, speed: Speed) -> Iterator[None]:
     """A folder with an empty run, held; it has its name only when the run is in it, or a kill left a ruin."""
     draft = folder.with_name(f".{folder.name}.new")
     try:
@@ -174,7 +184,7 @@ def new_run(folder: Path, settings: Settings) -> Iterator[None]:
         try:
             for ruin in draft.glob(f"{DATABASE}*"):
                 ruin.unlink()
-            Store.create(draft / DATABASE, describe_run(settings))
+            Store.create(draft / DATABASE, describe_run(settings, speed))
             draft.rename(folder)
         except (OSError, StoreError) as error:
             shutil.rmtree(draft)
@@ -221,7 +231,7 @@ def _at_work(
         assembled(settings, agents, run=run.id, cache=cache, paid=store.paid(), lock=lock) as crew,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
-        heartbeat(listener, folder) as listener,
+        heartbeat(listener, folder, clock_of(store, settings)) as listener,
         telemetry(store, run.id, folder, listener),
     ):
         context = RunContext(
@@ -252,10 +262,13 @@ def find_student(name: str, cache: Path, listener: Listener) -> Path:
     return student_path(name, cache)
 
 
-def describe_run(settings: Settings) -> RunRecord:
-    versions = {name: version(name) for name in PACKAGES}
+def describe_run(settings: Settings, speed: Speed) -> RunRecord:
     return RunRecord(
-        id=f"run-{uuid.uuid4().hex[:12]}", settings=settings.to_json(), versions=versions, seed=settings.seed
+        id=f"run-{uuid.uuid4().hex[:12]}",
+        settings=settings.to_json(),
+        versions={name: version(name) for name in PACKAGES},
+        seed=settings.seed,
+        speed=asdict(speed),
     )
 
 

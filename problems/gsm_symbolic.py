@@ -18,6 +18,9 @@ HELD_OUT_TEMPLATES = frozenset(
 )
 """Never taught, whatever the seed: the 20 of the 85 whose content hash is smallest, so nobody picked them."""
 
+TAUGHT_TEMPLATES = 65
+"""The others."""
+
 _REQUEST = " Give the result as your final answer. Do not include units."
 """At the end of every question from reasoning-gym; how to answer is for the thought to say."""
 _CHUNK = 8_500

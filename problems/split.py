@@ -12,7 +12,7 @@ from pathlib import Path
 from domain import Problem
 from errors import ProblemSetError
 from matching import exact_form
-from problems.config import ProblemSettings
+from problems.config import DEV_SIZE, ProblemSettings
 from problems.contamination import DEV, GSM_SYMBOLIC, HELD_OUT, IN_DOMAIN, Decontaminator, Leak
 from problems.gsm8k import GSM8K, load_gsm8k
 from problems.gsm_symbolic import GsmSymbolic
@@ -108,7 +108,7 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
         IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=like_taught, chance=chance),
         HELD_OUT: source.draw(source.held_out, settings.held_out_size, refuse=fresh, chance=chance),
     }
-    dev = source.draw(source.taught, settings.dev_size, refuse=like_taught, chance=chance)
+    dev = source.draw(source.taught, settings.dev_size or DEV_SIZE, refuse=like_taught, chance=chance)
     tests |= asked
     guard = _Guard({DEV: dev, **tests}, unasked)
     seeds = source.draw(source.taught, settings.limit, refuse=_once(guard.refuse), chance=chance)
@@ -127,7 +127,7 @@ def _from_collection(settings: ProblemSettings) -> ProblemSets:
     if settings.name != GSM8K:
         asked[IN_DOMAIN], problems = _cut(problems, settings.test_size, _LARGEST_TEST_SHARE)
     test = asked.pop(IN_DOMAIN)
-    dev, problems = _cut(problems, settings.dev_size, _LARGEST_DEV_SHARE)
+    dev, problems = _cut(problems, settings.dev_size or DEV_SIZE, _LARGEST_DEV_SHARE)
     dev = _filter(dev, _once(_nothing, chain(test, *asked.values(), *unasked.values())), removed)
     tests = {IN_DOMAIN: test, **asked}
     guard = _Guard({DEV: dev, **tests}, unasked)

@@ -54,11 +54,14 @@ class RunRecord(Record):
     """The one row of `runs`."""
 
     table: ClassVar[str] = "runs"
+    unhashed: ClassVar[frozenset[str]] = frozenset({"speed"})
 
     id: str
     settings: Mapping[str, Json]
     versions: Mapping[str, str]
     seed: int
+    speed: Mapping[str, float] | None = None
+    """Tokens a second of the student when the run was created, by what it did."""
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

@@ -133,14 +133,6 @@ def test_every_option_names_a_setting_that_exists() -> None:
     assert all(option.default is not NotImplemented for option in OPTIONS)
 
 
-def test_a_default_run_is_sized_by_the_device() -> None:
-    settings = load_settings({"rounds": "1"}, environment={})
-    sizes = {device: settings.sized_for(device).problems.limit for device in ("cpu", "cuda")}
-    assert sizes == {"cpu": 100, "cuda": 2000}
-    asked = load_settings({"rounds": "1", "problems.limit": "5"}, environment={})
-    assert asked.sized_for("cuda").problems.limit == 5
-
-
 def test_the_cache_folder_can_be_moved() -> None:
     assert cache_folder({"FDD_CACHE": "/somewhere"}) == Path("/somewhere")
     assert cache_folder({"XDG_CACHE_HOME": "/x"}) == Path("/x/feedback-driven-distillation")

@@ -14,7 +14,18 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import errors
-from training.tasks import ConvertTask, DescribeTask, Event, Failure, FineTuneTask, Outcome, PromptTask, Task
+from training.tasks import (
+    ConvertTask,
+    DescribeTask,
+    Event,
+    Failure,
+    FineTuneTask,
+    Measured,
+    MeasureTask,
+    Outcome,
+    PromptTask,
+    Task,
+)
 
 ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -81,6 +92,10 @@ def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
     from training.student import load_student
 
     student = load_student(task.student, runtime)
+    if isinstance(task, MeasureTask):
+        from training.measure import measure
+
+        return Measured(device=describe(runtime), speed=measure(student, task.config))
     if isinstance(task, FineTuneTask):
         return fine_tune(student, task.examples, task.output, task.config, on_event)
     return generate(student, task.requests, task.config, on_event, task.done)

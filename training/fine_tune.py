@@ -88,7 +88,7 @@ def rate_at(step: int, steps: int, config: FineTuneConfig) -> float:
 
 
 def beta2_of(batches: Sequence[Sequence[Row]], config: FineTuneConfig) -> float:
-    """AdamW's decay of the squared gradient, a step, that halves it after `second_moment_half_life` tokens."""
+    """AdamW's decay of the squared gradient a step; halved after `second_moment_half_life` tokens."""
     tokens = sum(len(row) for batch in batches for row in batch)
     return float(0.5 ** (tokens / len(batches) / config.second_moment_half_life))
 

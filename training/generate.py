@@ -25,6 +25,12 @@ UNTAUGHT_TOKENS = 256
 LEAST_ROWS = 2
 """Rows that are decoded together even where one would do: for a single one other kernels are chosen, which
 round otherwise, and its text would hang on when the others ended."""
+LONGEST_PERIOD = 24
+"""Tokens of the longest passage whose repetition is recognized: a few lines of a program."""
+REPETITIONS = 3
+"""Times that a passage stands at the end of a text that is taken to repeat itself for ever, ..."""
+LEAST_REPEATED = 24
+"""... and the tokens of all of them together; a rationale may well repeat a word or two."""
 COMPACT_BELOW = 7 / 8
 """Ended rows are cut out of the cache once fewer than this share of its rows still write."""
 
@@ -137,6 +143,15 @@ def has_ended(student: Student, request: Request, ids: list[int]) -> bool:
     return request.one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
 
 
+def repeats_itself(ids: Sequence[int]) -> bool:
+    """The text ends in one passage over and over: small students that lose their way go on like this."""
+    for period in range(1, LONGEST_PERIOD + 1):
+        span = max(REPETITIONS * period, LEAST_REPEATED)
+        if len(ids) >= span and all(ids[-i] == ids[-i - period] for i in range(1, span - period + 1)):
+            return True
+    return False
+
+
 @torch.inference_mode()
 def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -> list[list[int]]:
     """New token ids of each row, the end mark included where one was written."""
@@ -154,8 +169,8 @@ def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -
         tokens = chosen.tolist()
         for place, row in alive:
             texts[row].append(tokens[place])
-            full = len(texts[row]) == batch[row].longest
-            writing[place] = not full and not has_ended(student, batch[row].request, texts[row])
+            over = len(texts[row]) == batch[row].longest or repeats_itself(texts[row])
+            writing[place] = not over and not has_ended(student, batch[row].request, texts[row])
         writing &= ~torch.isin(chosen, stops)
         if not writing.any():
             break

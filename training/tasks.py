@@ -9,6 +9,9 @@ from errors import FddError
 from training.config import Device, FineTuneConfig, GenerateConfig
 
 BLANK_LINE = "\n\n"
+PROMPT_TOKENS = 80
+ANSWER_TOKENS = 40
+"""Of a usual question of `gsm-symbolic` with its cue, and of a program that answers it."""
 
 Turn = dict[str, str]
 """One message of a chat, by `role` and `content`."""
@@ -82,6 +85,15 @@ class GenerateTask:
 class DescribeTask:
     """Say what the students will run on."""
 
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasureTask:
+    """Say what this student runs on, and how fast."""
+
+    student: Path
+    config: FineTuneConfig = field(default_factory=FineTuneConfig)
     device: Device = "auto"
 
 
@@ -169,6 +181,30 @@ class DeviceReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """Tokens a second of a student on a device."""
+
+    training: float
+    reading: float
+    """Of prompts, many at a time."""
+    writing: float
+    """Of answers, many at a time."""
+
+    @property
+    def answer_seconds(self) -> float:
+        """Of one answer of usual length among many."""
+        return PROMPT_TOKENS / self.reading + ANSWER_TOKENS / self.writing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """Result of a `MeasureTask`."""
+
+    device: DeviceReport
+    speed: Speed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prompting:
     """Result of a `PromptTask`."""
 
@@ -197,6 +233,6 @@ class Failure:
     error: FddError
 
 
-Task = FineTuneTask | GenerateTask | DescribeTask | PromptTask | ConvertTask
+Task = FineTuneTask | GenerateTask | DescribeTask | MeasureTask | PromptTask | ConvertTask
 Event = Step | Batch | Notice
-Outcome = FineTuned | Generated | DeviceReport | Prompting | Converted
+Outcome = FineTuned | Generated | DeviceReport | Measured | Prompting | Converted

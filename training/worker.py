@@ -25,6 +25,8 @@ from training.tasks import (
     FineTuneTask,
     Generated,
     GenerateTask,
+    Measured,
+    MeasureTask,
     Outcome,
     Prompting,
     PromptTask,
@@ -52,6 +54,10 @@ def run_in_child(
 def run_in_child(
     task: DescribeTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
 ) -> DeviceReport: ...
+@overload
+def run_in_child(
+    task: MeasureTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
+) -> Measured: ...
 @overload
 def run_in_child(
     task: PromptTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never

@@ -1,18 +1,22 @@
-"""Evaluate: the student sits the dev and test sets; a round that did harm on the dev set is undone.
+"""Asks students the evaluation sets: dev after every training, the test sets when a student is delivered.
 
-The untaught student sits them first, with worked examples in its prompt.
+A round that did harm on the dev set is undone. The untaught student is asked a part of every set, with worked
+examples in its prompt.
 """
 
 from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
 from agents.evaluator import is_harm, mcnemar
 from domain import Stopwatch, Timing
-from graph.exam import Exam, config_of, grade, sit
+from graph.exam import Exam, Question, config_of, grade, sit
 from graph.examples import choose_shots
 from graph.marks import asked, changes, policy_at, sat
-from graph.nodes.report import deliver
+from graph.nodes.report import deliver, delivered
 from graph.spans import Stage
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
 from problems.contamination import DEV
@@ -33,25 +37,20 @@ def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         config=context.settings.generate,
         shots=choose_shots(context, planning=context.solver is not None),
     )
-    _evaluate(exam, context)
+    by_set: defaultdict[str, list[Question]] = defaultdict(list)
+    for question in asked(context.store):
+        by_set[question.evaluation].append(question)
+    size = context.settings.baseline_size
+    _evaluate(exam, [each for questions in by_set.values() for each in questions[:size]], context)
     context.listener.evaluated(UNTAUGHT)
     return {}
 
 
 def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     """Goes on with this round's student, or with the one before where the round is undone."""
-    context, settings = runtime.context, runtime.context.settings
-    exam = Exam(
-        phase="evaluate",
-        during=state.round,
-        round=state.round,
-        purpose="evaluation",
-        student=context.student(state),
-        model=state.student,
-        policy=policy_at(state.round, settings),
-        config=config_of(settings.policy, settings.generate, settings.policy_temperature),
-    )
-    _evaluate(exam, context)
+    context = runtime.context
+    exam = _exam("evaluate", state.round, state.student, state, context)
+    _evaluate(exam, asked(context.store, [DEV]), context)
     watch = Stopwatch()
     decision = decide(state.round, context)
     context.store.add([decision, *_steps(decision, watch.read())])
@@ -59,6 +58,17 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     deliver(context)
     kept = context.store.kept()
     return {"student": kept[-1].student if kept else ""}
+
+
+def test(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
+    """Asks the student that the run delivers the test sets; none where no round was kept."""
+    context = runtime.context
+    if record := delivered(context.store):
+        exam = _exam("test", record.round, record.student, state, context)
+        questions = [each for each in asked(context.store) if each.evaluation != DEV]
+        _evaluate(exam, questions, context)
+        context.listener.evaluated(record.round)
+    return {}
 
 
 def decide(round: int, context: RunContext) -> DecisionRecord:
@@ -82,8 +92,21 @@ def _steps(decision: DecisionRecord, timing: Timing) -> list[SpanRecord]:
     return Stage(decision.round, "evaluate").step("evaluator", "decide on the round", timing, status=status)
 
 
-def _evaluate(exam: Exam, context: RunContext) -> None:
-    questions = asked(context.store)
+def _exam(phase: str, round: int, student: str, state: RunState, context: RunContext) -> Exam:
+    settings = context.settings
+    return Exam(
+        phase=phase,
+        during=state.round,
+        round=round,
+        purpose="evaluation",
+        student=context.folder / student,
+        model=student,
+        policy=policy_at(round, settings),
+        config=config_of(settings.policy, settings.generate, settings.policy_temperature),
+    )
+
+
+def _evaluate(exam: Exam, questions: Sequence[Question], context: RunContext) -> None:
     accuracies = grade(exam.policy, questions, sit(exam, questions, context))
     context.store.add(
         EvaluationRecord.of(accuracy, round=exam.round, name=name) for name, accuracy in accuracies.items()

@@ -1,7 +1,8 @@
 """Probe: how well the latest student solves problems that it was not trained on.
 
-`probe` asks the seeds held back for the next round, whose bands decide what is written; `probe_children`
-asks the problems that were written, so that each can be compared with its parent.
+`probe` asks the seeds held back for the next round and the problems that were just written and taught: their
+bands decide what is written next. `probe_children` asks problems that were written before they are taught, so
+that each can be compared with its parent.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ from storage.records import AttemptRecord, ProbeRecord, ProblemRecord
 def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
     problems = context.store.problems(splits=["seed"], round=state.round + 1)
-    if context.settings.reprobe:
-        problems += [lesson.problem for lesson in context.store.training_set(round=state.round)]
+    taught = {lesson.problem.id: lesson.problem for lesson in context.store.training_set(round=state.round)}
+    problems += [
+        problem
+        for problem in taught.values()
+        if context.settings.reprobe or (problem.parent and problem.round == state.round)
+    ]
     bands = Counter(_probe("probe", state.round, problems, state, context))
     return {"easy": bands[Band.EASY], "hard": bands[Band.HARD]}
 

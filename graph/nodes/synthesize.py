@@ -118,23 +118,12 @@ def place_orders(
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
-    """What this round's student was probed on, and this round's children, by their latest band.
-
-    What a person rejected is no parent.
-    """
+    """What this round's student was probed on, with its band; what a person rejected is no parent."""
     rejected = {rejection.problem_id for rejection in context.store.rejections()}
-    latest = {
-        probe.problem_id: probe
-        for round in (state.round - 1, state.round)
-        for probe in context.store.probes(round=round)
-    }
+    probes = {probe.problem_id: probe for probe in context.store.probes(round=state.round)}
     for problem in context.store.problems(splits=TAUGHT_SPLITS):
-        probe = latest.get(problem.id)
-        held_back = problem.parent is None and problem.round == state.round + 1
-        new_child = problem.parent is not None and problem.round == state.round
-        again = problem.round <= state.round and probe is not None and probe.round == state.round
-        if probe is not None and problem.id not in rejected and (held_back or new_child or again):
-            yield problem, probe.band
+        if problem.id in probes and problem.id not in rejected:
+            yield problem, probes[problem.id].band
 
 
 class Shelf:

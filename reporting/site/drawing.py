@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from storage.summary import BASELINE_ROUND, EvaluationSummary, Summary
 
-WIDTH, HEIGHT = 380, 596
+WIDTH, HEIGHT = 380, 668
 """Of the graph, in units of its own."""
 BOX_WIDTH, BOX_HEIGHT = 146, 44
 LEFT, MIDDLE, RIGHT, RETURN = 76, 170, 272, 366
@@ -74,9 +74,10 @@ BOXES = {
         Box("fine_tune", MIDDLE, 342),
         Box("evaluate", MIDDLE, 410),
         Box("probe", RIGHT, 490),
-        Box("report", LEFT, 490),
+        Box("test", LEFT, 490),
+        Box("report", LEFT, 562),
         Box("synthesize", RIGHT, 562),
-        Box("__end__", LEFT, 562),
+        Box("__end__", LEFT, 634),
     )
 }
 ARROWS = (
@@ -89,9 +90,10 @@ ARROWS = (
     Arrow("probe_children", "fine_tune"),
     Arrow("fine_tune", "evaluate"),
     Arrow("evaluate", "probe", "again"),
-    Arrow("evaluate", "report", "done"),
+    Arrow("evaluate", "test", "done"),
     Arrow("probe", "synthesize"),
     Arrow("synthesize", "teach"),
+    Arrow("test", "report"),
     Arrow("report", "__end__"),
 )
 

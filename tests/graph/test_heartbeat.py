@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from domain import Progress
+from graph.forecast import Clock
 from graph.heartbeat import FILE, heartbeat, latest
 from tests.graph.test_run import Recorder
+
+NO_CLOCK = Clock(dict)
+"""Foresees nothing."""
 
 
 def progress(phase: str, done: int) -> Progress:
@@ -18,7 +22,7 @@ def progress(phase: str, done: int) -> Progress:
 
 def test_every_progress_is_seen_soon_the_last_before_a_long_wait_too(tmp_path: Path) -> None:
     recorder = Recorder()
-    with heartbeat(recorder, tmp_path) as listener:
+    with heartbeat(recorder, tmp_path, NO_CLOCK) as listener:
         for phase in ("teach", "fine_tune"):
             for done in range(3):
                 listener.advanced(progress(phase, done))
@@ -36,7 +40,7 @@ def seen_within(seconds: float, folder: Path, wanted: Progress) -> bool:
 
 def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     recorder = Recorder()
-    with heartbeat(recorder, tmp_path / "nowhere") as listener:
+    with heartbeat(recorder, tmp_path / "nowhere", NO_CLOCK) as listener:
         listener.advanced(progress("teach", 0))
         listener.beat()
     assert recorder.phases == ["teach"]

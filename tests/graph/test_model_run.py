@@ -94,27 +94,30 @@ PUBLIC = {"teacher": "deepseek-chat", "teacher_url": "https://api.deepseek.com/v
 
 def test_a_limit_of_money_needs_a_price_at_a_server_that_may_send_a_bill(tmp_path: Path) -> None:
     settings = model_settings("", **PUBLIC, **{"calls.max_cost": 5})
-    for begin in (preview, lambda s: start(s, tmp_path / "run", Recorder(), cache=tmp_path)):
+    for begin in (
+        lambda s: preview(s, cache=tmp_path),
+        lambda s: start(s, tmp_path / "run", Recorder(), cache=tmp_path),
+    ):
         with pytest.raises(UsageError, match="--max-cost needs the price of 'openai:deepseek-chat' at"):
             begin(settings)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_dry_run_knows_no_cost_of_a_server_that_may_send_a_bill() -> None:
-    assert {row.cost_usd for row in preview(model_settings("", **PUBLIC)).expenses} == {None}
+def test_a_dry_run_knows_no_cost_of_a_server_that_may_send_a_bill(tmp_path: Path) -> None:
+    assert {row.cost_usd for row in preview(model_settings("", **PUBLIC), cache=tmp_path).expenses} == {None}
 
 
 @pytest.mark.parametrize("name", ["teaching", "openai:teaching"])
 def test_a_dry_run_finds_the_price_that_the_run_pays(name: str, tmp_path: Path) -> None:
     (tmp_path / "prices.toml").write_text(PRICES)
     given = {"teacher": name, "calls.prices": str(tmp_path / "prices.toml")}
-    expenses = preview(model_settings("http://127.0.0.1:9/v1", **given)).expenses
+    expenses = preview(model_settings("http://127.0.0.1:9/v1", **given), cache=tmp_path).expenses
     assert {row.model for row in expenses} == {"openai:teaching"}
     assert all(row.cost_usd for row in expenses)
 
 
-def test_a_dry_run_foresees_the_calls_and_asks_nobody(server: TeachingServer) -> None:
-    plan = preview(model_settings(server.url))
+def test_a_dry_run_foresees_the_calls_and_asks_nobody(server: TeachingServer, tmp_path: Path) -> None:
+    plan = preview(model_settings(server.url), cache=tmp_path)
     assert plan.problems["seeds of round 1"] == 8
     assert [(row.round, row.agent, row.calls) for row in plan.expenses] == [
         (0, "teacher", 8),
@@ -125,8 +128,11 @@ def test_a_dry_run_foresees_the_calls_and_asks_nobody(server: TeachingServer) ->
     assert server.log() == []
 
 
-def test_a_dry_run_foresees_that_all_that_was_taught_is_probed_again(server: TeachingServer) -> None:
-    plan = preview(model_settings(server.url, rounds="2", reprobe="true", initial_share="1"))
+def test_a_dry_run_foresees_that_all_that_was_taught_is_probed_again(
+    server: TeachingServer, tmp_path: Path
+) -> None:
+    ways = {"rounds": "2", "reprobe": "true", "initial_share": "1"}
+    plan = preview(model_settings(server.url, **ways), cache=tmp_path)
     assert [(row.round, row.calls) for row in plan.expenses if row.agent == "synthesizer"] == [
         (1, 16),
         (2, 32),

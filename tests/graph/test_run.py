@@ -53,9 +53,9 @@ def rows(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def test_a_run_passes_through_every_phase_in_order(finished: tuple[Path, Recorder, RunState]) -> None:
     first = ["seed", "teach", "baseline", "fine_tune", "evaluate", "probe", "synthesize"]
-    later = ["teach", "practise", "probe_children", "fine_tune", "evaluate", "report"]
+    later = ["teach", "practise", "probe_children", "fine_tune", "evaluate", "test", "report"]
     assert finished[1].phases == first + later
-    assert finished[1].evaluations == [-1, 0, 1]
+    assert finished[1].evaluations == [-1, 0, 1, 1]
 
 
 def test_a_run_leaves_a_student_a_data_set_and_a_sound_database(

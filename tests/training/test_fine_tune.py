@@ -133,7 +133,7 @@ def test_the_rate_rises_then_falls_and_never_reaches_zero() -> None:
 def test_refused_examples_leave_no_student_behind(student: Student, tmp_path: Path) -> None:
     empty = Example(question="How many?", cue="Compute.", rationale="")
     with pytest.raises(PreflightError):
-        fine_tune(student, [empty], tmp_path / "taught", QUICK, lambda _: None, beta2=0.95)
+        fine_tune(student, [empty], tmp_path / "taught", QUICK, lambda _: None)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,173 @@
+"""How long a run takes: decides the size of a default run, and says how much time is left."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from domain import Progress
+from graph.plan import Growth, growth, initial_seeds, later_seeds
+from problems.config import DEV_SIZE
+from problems.contamination import GSM_SYMBOLIC
+from problems.gsm_symbolic import TAUGHT_TEMPLATES
+from settings import Settings
+from storage.store import Store
+from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
+
+TARGET_SECONDS = 660.0
+"""Most that a default run is foreseen to take on any machine."""
+START_SECONDS = 4.0
+"""Until a child process has loaded a student."""
+PHASE_SECONDS = 1.0
+"""Of a phase that needs no student."""
+PRIOR_SECONDS = 60.0
+"""Work after which the measured pace of a run counts as much as the foreseen one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How big a run is."""
+
+    seeds: int
+    dev: int
+
+
+SIZES = (Size(72, 80), *(Size(seeds, DEV_SIZE) for seeds in (160, 320, 640, 1280, 2560)))
+"""Each takes about twice as long as the one before: coarse, so that machines of a kind agree on one."""
+
+Seconds = Mapping[tuple[int, str], float]
+"""What each phase takes, by round and name, in the order of the run."""
+
+
+def is_open(settings: Settings) -> bool:
+    """Whether the speed of the machine decides a size of the run."""
+    problems = settings.problems
+    return problems.name == GSM_SYMBOLIC and None in (problems.limit, problems.dev_size)
+
+
+def sized(settings: Settings, speed: Speed) -> Settings:
+    """The settings with the sizes that were left open: those of the biggest run that is not foreseen to take
+    longer than `TARGET_SECONDS`, or of the smallest.
+    """
+    if not is_open(settings):
+        return settings
+    choices = [_with_size(settings, size) for size in SIZES]
+    fitting = (each for each in reversed(choices) if duration(each, speed) <= TARGET_SECONDS)
+    return next(fitting, choices[0])
+
+
+def _with_size(settings: Settings, size: Size) -> Settings:
+    problems = settings.problems
+    limit, dev = problems.limit or size.seeds, problems.dev_size or size.dev
+    return replace(settings, problems=replace(problems, limit=limit, dev_size=dev))
+
+
+def duration(settings: Settings, speed: Speed) -> float:
+    """Seconds that a run with `gsm-symbolic` is foreseen to take."""
+    seeds = settings.problems.limit or 0
+    first = initial_seeds(min(seeds, TAUGHT_TEMPLATES), seeds, settings)
+    by_round = Counter({0: first, **later_seeds(seeds - first, settings.rounds)})
+    return sum(foresee(settings, speed, by_round).values())
+
+
+def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Seconds:
+    """Of a run with this many seeds by round; what models are asked is left out, as nobody knows its pace."""
+    problems, rounds = settings.problems, growth(settings, seeds)
+    dev, asks = problems.dev_size or DEV_SIZE, _asks(settings)
+    shots = settings.shots * (PROMPT_TOKENS + ANSWER_TOKENS) / speed.reading
+    untaught = sum(min(settings.baseline_size, size) for size in (dev, *_test_sizes(settings)))
+
+    def exam(answers: int) -> float:
+        return START_SECONDS + answers * speed.answer_seconds if answers else PHASE_SECONDS
+
+    found: dict[tuple[int, str], float] = {(0, "seed"): PHASE_SECONDS}
+    for number, each in enumerate(rounds):
+        found[number, "teach"] = PHASE_SECONDS
+        if number == 0:
+            found[0, "baseline"] = exam(2 * untaught) + shots  # it writes on to the limit
+        else:
+            found[number, "practise"] = exam(settings.self_samples * each.total)
+            found[number, "probe_children"] = exam(settings.samples * each.children)
+        tokens = _examples(settings, rounds, number) * (PROMPT_TOKENS + ANSWER_TOKENS)
+        found[number, "fine_tune"] = START_SECONDS + tokens / speed.training
+        found[number, "evaluate"] = exam(asks * dev)
+        if number < settings.rounds:
+            probed = seeds[number + 1] + (each.total if settings.reprobe else each.children)
+            found[number, "probe"] = exam(settings.samples * probed)
+            found[number, "synthesize"] = PHASE_SECONDS
+    last = settings.rounds
+    return found | {(last, "test"): exam(asks * sum(_test_sizes(settings))), (last, "report"): PHASE_SECONDS}
+
+
+def _asks(settings: Settings) -> int:
+    """Answers to one problem of an evaluation set, at most."""
+    if settings.policy == "samples":
+        return settings.policy_samples
+    return 1 if settings.policy == "single" else len(settings.thoughts)
+
+
+def _test_sizes(settings: Settings) -> tuple[int, ...]:
+    problems = settings.problems
+    held_out = (problems.held_out_size,) if problems.name == GSM_SYMBOLIC else ()
+    return (problems.test_size, *held_out, *([problems.test_size] if problems.test else []))
+
+
+def _examples(settings: Settings, rounds: Sequence[Growth], number: int) -> float:
+    """Examples that the training of this round goes through, each as often as it does."""
+    config, each = settings.fine_tune, rounds[number]
+    if config.max_steps:
+        return config.max_steps * config.batch_size
+    new = each.known + each.children
+    replayed = min(each.total - new, config.replay_share * new)
+    taught = each.total if config.start == "base" else new + replayed
+    return config.epochs * len(settings.thoughts) * taught
+
+
+def clock_of(store: Store, settings: Settings) -> Clock:
+    """The clock of a run that is about to begin or to go on."""
+    speed = store.run().speed
+
+    def foreseen() -> Seconds:
+        seeds = Counter(problem.round for problem in store.problems(splits=["seed"]))
+        return foresee(settings, Speed(**speed), seeds) if speed else {}
+
+    return Clock(foreseen)
+
+
+class Clock:
+    """Says how much time a run has left, from what was foreseen and from how fast it has gone since."""
+
+    def __init__(self, foreseen: Callable[[], Seconds]) -> None:
+        """`foreseen` is asked once the seeds are there."""
+        self._foreseen = foreseen
+        self._seconds: Seconds | None = None
+        self._began = time.monotonic()
+        self._from = 0.0
+        """What was foreseen for all that came before this process began."""
+
+    def left(self, progress: Progress) -> float | None:
+        """Seconds until the end of the run; None while the seeds are not there."""
+        if progress.phase == "seed":
+            return None
+        if self._seconds is None:
+            self._seconds, self._began = self._foreseen(), time.monotonic()
+            self._from = self._before(progress) if self._seconds else 0.0
+        if not self._seconds:
+            return None
+        done = self._before(progress) + self._within(progress)
+        foreseen, taken = done - self._from, time.monotonic() - self._began
+        pace = (taken + PRIOR_SECONDS) / (foreseen + PRIOR_SECONDS)
+        return max(0.0, pace * (sum(self._seconds.values()) - done))
+
+    def _before(self, progress: Progress) -> float:
+        assert self._seconds is not None
+        phases = list(self._seconds)
+        here = (progress.round, progress.phase)
+        return sum(self._seconds[phase] for phase in phases[: phases.index(here)])
+
+    def _within(self, progress: Progress) -> float:
+        assert self._seconds is not None
+        share = progress.done / progress.total if progress.total else 0.0
+        return share * self._seconds[progress.round, progress.phase]

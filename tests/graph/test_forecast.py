@@ -1,0 +1,96 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from domain import Progress
+from graph.forecast import SIZES, TARGET_SECONDS, Clock, duration, foresee, sized
+from graph.plan import initial_seeds, later_seeds, share
+from problems.config import ProblemSettings
+from problems.split import prepare
+from settings import Settings, load_settings
+from training.tasks import Speed
+
+FAST = Speed(training=350, reading=900, writing=250)
+SLOW = Speed(training=75, reading=250, writing=150)
+
+
+def default(**more: object) -> Settings:
+    return load_settings({"rounds": "2", **more}, environment={})
+
+
+def times(speed: Speed, factor: float) -> Speed:
+    return Speed(
+        training=factor * speed.training, reading=factor * speed.reading, writing=factor * speed.writing
+    )
+
+
+def test_a_faster_machine_teaches_more_seeds_in_the_same_time() -> None:
+    slow, fast, gpu = (sized(default(), speed).problems for speed in (SLOW, FAST, times(FAST, 100)))
+    assert slow.limit is not None and fast.limit is not None and gpu.limit is not None
+    assert slow.limit < fast.limit < gpu.limit
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_machines_of_a_kind_agree_on_the_size(factor: float) -> None:
+    for speed in (SLOW, FAST):
+        assert sized(default(), times(speed, factor)) == sized(default(), speed)
+
+
+def test_a_default_run_keeps_to_its_time_on_machines_that_are_not_slower_than_any_known() -> None:
+    for factor in (1.0, 2.0, 4.0, 8.0, 64.0):
+        speed = times(SLOW, factor)
+        assert duration(sized(default(), speed), speed) <= TARGET_SECONDS
+
+
+def test_sizes_that_a_person_gave_stay() -> None:
+    given = default(**{"problems.limit": "5", "problems.dev_size": "7"})
+    assert sized(given, FAST) == given
+    assert sized(default(**{"problems.limit": "5"}), SLOW).problems.dev_size == SIZES[0].dev
+
+
+def test_a_file_is_taken_whole_whatever_the_speed() -> None:
+    given = default(**{"problems.name": "mine.jsonl"})
+    assert sized(given, SLOW) == given
+
+
+def test_what_a_default_run_holds_back_is_of_templates_that_were_taught_before() -> None:
+    for size in SIZES[:3]:
+        seeds = share(prepare(ProblemSettings(limit=size.seeds, test_size=1, dev_size=1)).seeds, default())
+        for number in (1, 2):
+            taught = {seed.template for seed in seeds if seed.round < number}
+            probed = [seed.template in taught for seed in seeds if seed.round == number]
+            assert probed and sum(probed) >= 0.9 * len(probed)
+
+
+def test_the_forecast_counts_seeds_as_the_run_deals_them_out() -> None:
+    settings = default(**{"problems.limit": "160"})
+    dealt = Counter(problem.round for problem in share(prepare(settings.problems).seeds, settings))
+    first = initial_seeds(65, 160, settings)
+    assert dealt == {0: first, **later_seeds(160 - first, 2)}
+
+
+def test_the_time_left_falls_as_phases_end_and_follows_the_measured_pace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("graph.forecast.time.monotonic", lambda: now[0])
+    foreseen = {(0, "seed"): 0.0, (0, "teach"): 60.0, (0, "fine_tune"): 120.0, (0, "evaluate"): 60.0}
+    clock = Clock(lambda: foreseen)
+    assert clock.left(Progress(round=0, phase="seed", done=1, total=1)) is None
+    assert clock.left(Progress(round=0, phase="teach", done=0, total=4)) == 240
+    now[0] = 120.0  # twice as slow as foreseen
+    assert clock.left(Progress(round=0, phase="fine_tune", done=0, total=4)) == pytest.approx(180 * 1.5)
+    assert clock.left(Progress(round=0, phase="evaluate", done=4, total=4)) == 0
+
+
+def test_every_phase_of_a_run_is_foreseen() -> None:
+    settings = replace(default(), rounds=1)
+    assert list(foresee(settings, FAST, {0: 65, 1: 10})) == [
+        *(
+            (0, phase)
+            for phase in ("seed", "teach", "baseline", "fine_tune", "evaluate", "probe", "synthesize")
+        ),
+        *((1, phase) for phase in ("teach", "practise", "probe_children", "fine_tune", "evaluate")),
+        *((1, phase) for phase in ("test", "report")),
+    ]

@@ -1,0 +1,63 @@
+"""Measures how fast a student trains and answers on this machine, in a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from training.config import FineTuneConfig
+from training.data import IGNORED, Row
+from training.fine_tune import Trainer, with_adapters
+from training.reading import read_prompts
+from training.student import Student
+from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Event, Speed
+
+ROWS = 32
+"""Questions answered together."""
+WRITTEN = 8
+"""Tokens of each answer."""
+SECONDS = 2.0
+MOST = 3
+"""A measurement is repeated until it has taken `SECONDS`, but at most this often."""
+
+
+def measure(student: Student, config: FineTuneConfig) -> Speed:
+    """Train for a few steps at rate zero, and read and write a batch of texts."""
+    token = student.tokenizer.eos_token_id
+    prompt, answer = (token,) * PROMPT_TOKENS, (token,) * ANSWER_TOKENS
+    with torch.inference_mode():
+        student.model.train(False)
+        read_prompts(student, [list(prompt)] * 2)  # warms up
+        began = time.monotonic()
+        state = read_prompts(student, [list(prompt)] * ROWS)
+        state.logits.sum().item()  # waits for the device
+        reading = ROWS * PROMPT_TOKENS / (time.monotonic() - began)
+
+        def write() -> None:
+            for _ in range(WRITTEN):
+                state.advance(student, state.logits.float().argmax(dim=-1))
+            state.logits.sum().item()
+
+        writing = ROWS * WRITTEN / seconds_of(write)
+    row = Row(prompt + answer, (IGNORED,) * len(prompt) + answer)
+    batch = [row] * config.batch_size
+    model = with_adapters(student.model, config) if config.method == "lora" else student.model
+    trainer = Trainer(student, model, config, ignore, beta2=0.9)
+    trainer.step([row], rate=0.0)  # warms up, and makes the optimizer's moments
+    training = len(batch) * len(row) / seconds_of(lambda: trainer.step(batch, rate=0.0))
+    return Speed(training=training, reading=reading, writing=writing)
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Of one repetition, on average."""
+    began, times = time.monotonic(), 0
+    while times < MOST and (times == 0 or time.monotonic() - began < SECONDS):
+        work()
+        times += 1
+    return (time.monotonic() - began) / times
+
+
+def ignore(_: Event) -> None:
+    """A batch that was halved for want of memory is news in the training itself."""
