@@ -92,21 +92,15 @@ class RunView:
                 bar.remove_task(self._task)
             self._task = bar.add_task(_title(progress), total=total, note="")
             self._phase = (progress.phase, progress.round)
-        bar.update(self._task, completed=progress.done, total=total, note=printable(_remark(progress)))
+        bar.update(self._task, completed=progress.done, total=total, note=printable(progress.remark))
 
     def _say(self, progress: PhaseProgress) -> None:
         ended = 0 < progress.total == progress.done
         due = monotonic() - self._said >= LINE_EVERY_SECONDS and progress.done > 0
         if ended or due:
             self._said = monotonic()
-            note = f" ({remark})" if (remark := _remark(progress)) else ""
+            note = f" ({progress.remark})" if progress.remark else ""
             self.console.print(shown(f"{_title(progress)}: {progress.done} of {progress.total}{note}"))
-
-
-def _remark(progress: PhaseProgress) -> str:
-    """What the phase says of itself, and when the run will have ended."""
-    left = "" if progress.left is None else f"about {max(1, round(progress.left / 60))} min left"
-    return ", ".join(part for part in (progress.note, left) if part)
 
 
 def _title(progress: PhaseProgress) -> str:

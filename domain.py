@@ -297,4 +297,11 @@ class Progress:
     note: str = ""
     left: float | None = None
     """Seconds until the run ends, as far as can be foreseen."""
+
+    @property
+    def remark(self) -> str:
+        """What the phase says of itself, and when the run will have ended."""
+        left = "" if self.left is None else f"about {max(1, round(self.left / 60))} min left"
+        return ", ".join(part for part in (self.note, left) if part)
+
     """What the count cannot say: a loss, an accuracy so far."""

@@ -53,7 +53,7 @@ def news_line(span: SpanRecord) -> Text:
 
 def progress_line(progress: Progress) -> Text:
     so_far = f"{progress.done} of {progress.total}" if progress.total else "begins"
-    return shown(f"round {progress.round}  {progress.phase}  {so_far}  {progress.note}".rstrip(), "dim")
+    return shown(f"round {progress.round}  {progress.phase}  {so_far}  {progress.remark}".rstrip(), "dim")
 
 
 def as_json(span: SpanRecord) -> dict[str, Json]:

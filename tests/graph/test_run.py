@@ -209,3 +209,41 @@ def test_going_on_from_the_last_student_replays_old_examples(tmp_path: Path, cac
     first, second = open_store(tmp_path / "run").rounds()
     new = second.problems - first.problems
     assert second.examples == new + min(first.examples, round(new / 2))
+
+
+def test_what_a_run_probes_was_taught_before_and_its_latest_student_answers(
+    tmp_path: Path, cache: Path
+) -> None:
+    given = {
+        "rounds": "2",
+        "student": "tiny",
+        "problems.limit": "80",
+        "problems.test_size": "1",
+        "problems.held_out_size": "1",
+        "problems.dev_size": "1",
+        "generate.max_new_tokens": "4",
+        "device": "cpu",
+    }
+    folder = tmp_path / "run"
+    start(load_settings(given, environment={}), folder, Recorder(), cache=cache)
+    with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
+        probed = connection.execute(
+            """
+            SELECT probes.round, template IN (
+                SELECT template FROM taught JOIN problems AS each ON each.id = taught.problem_id
+                WHERE taught.round <= probes.round
+            ) FROM probes JOIN problems ON problems.id = probes.problem_id WHERE parent IS NULL
+            """
+        ).fetchall()
+        deciding = connection.execute(
+            """
+            SELECT count(*), count(probes.round)
+            FROM problems AS child JOIN problems AS parent ON parent.id = child.parent
+            LEFT JOIN probes ON probes.problem_id = parent.id AND probes.round = child.round - 1
+            """
+        ).fetchone()
+    for number in (0, 1):
+        taught = [known for round, known in probed if round == number]
+        assert taught and sum(taught) >= 0.9 * len(taught)
+    children, by_the_latest_student = deciding or (0, 0)
+    assert 0 < children == by_the_latest_student

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from training.config import GenerateConfig
-from training.generate import choose, decode, generate, make_batches
+from training.generate import choose, decode, generate, make_batches, repeats_itself
 from training.prompts import prompt_ids, rationale_ids
 from training.student import Student
 from training.tasks import Batch, Completion, Event, Example, Notice, Request
@@ -162,3 +162,23 @@ def test_memory_that_does_not_even_hold_one_question_ends_the_work(
     monkeypatch.setattr(student.model, "forward", full)
     with pytest.raises(torch.OutOfMemoryError):
         generate(student, REQUESTS[:1], SHORT, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("ids", "repeats"),
+    [
+        ([1, 2, 3, 4] * 6, True),
+        ([9, 9, *[1, 2, 3, 4] * 6], True),
+        ([7] * 24, True),
+        ([*range(20)] * 3, True),
+        ([1, 2, 3, 4] * 5, False),
+        ([7] * 23, False),
+        ([*range(20)] * 2, False),
+        ([*[1, 2, 3, 4] * 6, 5], False),
+        ([*range(60)], False),
+    ],
+)
+def test_a_text_repeats_itself_where_one_passage_stands_at_its_end_again_and_again(
+    ids: list[int], repeats: bool
+) -> None:
+    assert repeats_itself(ids) == repeats
