@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from agents.evaluator import is_harm, mcnemar
+from agents.evaluator import blind_spot, is_harm, mcnemar
 from domain import Stopwatch, Timing
 from graph.exam import Exam, config_of, grade, sit
 from graph.examples import choose_shots
@@ -17,6 +17,7 @@ from graph.spans import Stage
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
 from problems.contamination import DEV
 from storage.records import DecisionRecord, EvaluationRecord, SpanRecord
+from storage.store import Store
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -55,6 +56,8 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     watch = Stopwatch()
     decision = decide(state.round, context)
     context.store.add([decision, *_steps(decision, watch.read())])
+    if warning := _warning(decision, context.store):
+        context.listener.noticed(warning)
     context.listener.evaluated(state.round)
     deliver(context)
     kept = context.store.kept()
@@ -75,6 +78,14 @@ def decide(round: int, context: RunContext) -> DecisionRecord:
         p=mcnemar(len(gained), len(lost)),
         kept=not is_harm(len(gained), len(lost)),
     )
+
+
+def _warning(decision: DecisionRecord, store: Store) -> str:
+    """What the dev set cannot see, said once: after the first round that follows a taught student."""
+    if [each.round for each in store.decisions() if each.against != UNTAUGHT] != [decision.round]:
+        return ""
+    [right] = [each.correct for each in store.evaluations(round=decision.against) if each.name == DEV]
+    return blind_spot(decision.n, right)
 
 
 def _steps(decision: DecisionRecord, timing: Timing) -> list[SpanRecord]:
