@@ -75,7 +75,7 @@ def clustered(counts: Sequence[tuple[int, int]]) -> Interval:
         draws = np.random.default_rng(0).multinomial(
             len(counts), np.full(len(counts), 1 / len(counts)), size=DRAWS
         )
-        rights, asks = (draws @ np.array(counts)).T
+        rights, asks = (draws @ np.array(counts, np.float64)).T
         low, high = map(float, np.percentile(rights / asks, (2.5, 97.5)))
     single = wilson(correct, n)
     return Interval(n=n, correct=correct, low=min(low, single.low), high=max(high, single.high))
