@@ -222,14 +222,14 @@ def precision_lines(summary: Summary) -> list[str]:
         lines += [
             "p         of McNemar's exact test on dev, of each round alone: not adjusted",
             "dev       chooses the student, so its accuracy there is on average too high",
-            f"undo      {seen_loss(decisions[-1])}",
         ]
+        lines += [f"undo      {_visible_loss(each)}" for each in decisions[-1:] if "visible_loss" in each]
     return lines
 
 
-def seen_loss(decision: DecisionSummary) -> str:
+def _visible_loss(decision: DecisionSummary) -> str:
     """Which losses the test on dev sees, for the student that the last round was compared with."""
-    loss = decision.get("visible_loss")
+    loss = decision["visible_loss"]
     seen = "no loss" if loss is None else f"a loss of {100 * loss:.1f} points or more"
     return f"{decision['n']} dev problems see {seen} (power 80 %)"
 

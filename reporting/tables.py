@@ -34,8 +34,10 @@ def over_templates(entry: EvaluationSummary) -> str:
 
 
 def visible_loss(decision: DecisionSummary) -> str:
-    """The smallest loss that the test of a decision sees with a power of 80 %, in points."""
-    loss = decision.get("visible_loss")
+    """The smallest loss that the test of a decision sees with a power of 80 %; empty if not known."""
+    if "visible_loss" not in decision:
+        return ""
+    loss = decision["visible_loss"]
     return "none" if loss is None else f"{100 * loss:.1f} points"
 
 
