@@ -28,7 +28,7 @@ from graph.state import UNTAUGHT
 from reporting.terminal import shown
 from settings import OPTIONS, POLICY, Settings
 from storage.folder import DATABASE, open_store
-from storage.summary import EvaluationSummary, RoundSummary, Summary
+from storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 
 LINE_EVERY_SECONDS = 30.0
@@ -140,8 +140,12 @@ def _accuracy(entry: EvaluationSummary) -> str:
 
 
 def _cell(entry: EvaluationSummary) -> str:
-    """The same on two narrow lines."""
-    return f"{100 * entry['accuracy']:.1f} %\n{100 * entry['low']:.1f}–{100 * entry['high']:.1f}"
+    """The same on two or three narrow lines."""
+    intervals = [(entry["low"], entry["high"])]
+    if over := entry.get("by_template"):
+        intervals.append((over["low"], over["high"]))
+    lines = (f"{100 * low:.1f}–{100 * high:.1f}" for low, high in intervals)
+    return "\n".join((f"{100 * entry['accuracy']:.1f} %", *lines))
 
 
 def _decision_cell(row: RoundSummary) -> str:
@@ -153,10 +157,13 @@ def _decision_cell(row: RoundSummary) -> str:
 
 
 def round_table(summary: Summary) -> Table:
-    """The whole run, a row a student; `dev + -` is what was gained and lost against the round kept before."""
+    """The whole run, a row a student; `dev + -` is what was gained and lost against the round kept before.
+
+    Below each accuracy are its interval over problems and, where the set has templates, that over templates.
+    """
     names = sorted({entry["name"] for row in summary["rounds"] for entry in row["evaluations"]})
     table = Table(
-        title="Accuracy by round, with 95 % intervals",
+        title="Accuracy by round, with 95 % intervals over problems and over templates",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         show_edge=False,
@@ -200,9 +207,37 @@ def kept_out_lines(summary: Summary) -> list[str]:
     return lines
 
 
+def precision_lines(summary: Summary) -> list[str]:
+    """What the numbers of the table can say: units of the intervals, limits of the test on dev."""
+    rows = summary["rounds"]
+    evaluations = next((row["evaluations"] for row in reversed(rows) if row["evaluations"]), [])
+    units = ", ".join(
+        f"{entry['name']} {entry['by_template']['templates']} ({entry['n']})"
+        for entry in evaluations
+        if "by_template" in entry
+    )
+    lines = [f"templates (instances): {units}"] if units else []
+    if decisions := [row["decision"] for row in rows if row["decision"]]:
+        lines += [
+            "p         of McNemar's exact test on dev, of each round alone: not adjusted",
+            "dev       chooses the student, so its accuracy there is on average too high",
+        ]
+        lines += [f"undo      {_visible_loss(each)}" for each in decisions[-1:] if "visible_loss" in each]
+    return lines
+
+
+def _visible_loss(decision: DecisionSummary) -> str:
+    """Which losses the test on dev sees, for the student that the last round was compared with."""
+    loss = decision["visible_loss"]
+    seen = "no loss" if loss is None else f"a loss of {100 * loss:.1f} points or more"
+    return f"{decision['n']} dev problems see {seen} (power 80 %)"
+
+
 def show_result(console: Console, folder: Path, summary: Summary) -> None:
     """The table by round, where everything is, and what to try next."""
     console.print(round_table(summary))
+    for line in precision_lines(summary):
+        console.print(shown(line))
     if summary["cost"]["total"]["calls"]:
         console.print(shown(cost_line(summary["cost"]["total"])))
     for line in kept_out_lines(summary):

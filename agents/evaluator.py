@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from domain import Band, Interval
 
@@ -14,6 +18,16 @@ Z95 = 1.959963984540054
 
 HARM_LEVEL = 0.05
 """A student that is worse with a p-value up to this one was harmed."""
+POWER = 0.8
+"""Share of the cases in which a loss that counts as visible is found."""
+AGREEMENT = 0.45
+"""Correlation of the answers of two students of like data: 0.44, 0.46 and 0.50 in the three pairs of
+docs/LOG.md, "as many problems without feedback teach more"."""
+
+DRAWS = 4_000
+"""Of a bootstrap."""
+FEWEST_CLUSTERS = 5
+"""With right answers, and with wrong ones, from which a bootstrap can draw; chosen by simulated coverage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,13 +49,43 @@ def wilson(correct: int, n: int) -> Interval:
     _check(correct, n)
     if n == 0:
         raise ValueError("the interval of a share needs at least one observation, got n=0")
-    share = correct / n
+    low, high = _score_interval(correct / n, n)
+    return Interval(n=n, correct=correct, low=low, high=high)
+
+
+def clustered(counts: Sequence[tuple[int, int]]) -> Interval:
+    """The 95 % interval of a share over clusters: what might other templates have given?
+
+    `counts` has `(correct, n)` of each cluster, for example of the instances of one template. Percentile
+    bootstrap that draws whole clusters, with a fixed seed: C. A. Field and A. H. Welsh, JRSS B 69 (2007),
+    369-390. Where fewer than five clusters have a right answer, or a wrong one, a bootstrap is too narrow
+    (without any its width is zero). There it is Wilson's interval with each cluster as one observation.
+    It always contains Wilson's interval over observations, since clusters vary at least as chance does.
+    """
+    for right, asked in counts:
+        _check(right, asked)
+    if not counts or not all(asked for _, asked in counts):
+        raise ValueError("the interval of a share over clusters needs an observation in each, and a cluster")
+    correct, n = sum(right for right, _ in counts), sum(asked for _, asked in counts)
+    with_right = sum(right > 0 for right, _ in counts)
+    with_wrong = sum(right < asked for right, asked in counts)
+    if min(with_right, with_wrong) < FEWEST_CLUSTERS:
+        low, high = _score_interval(correct / n, len(counts))
+    else:
+        draws = np.random.default_rng(0).multinomial(
+            len(counts), np.full(len(counts), 1 / len(counts)), size=DRAWS
+        )
+        rights, asks = (draws @ np.array(counts, np.float64)).T
+        low, high = map(float, np.percentile(rights / asks, (2.5, 97.5)))
+    single = wilson(correct, n)
+    return Interval(n=n, correct=correct, low=min(low, single.low), high=max(high, single.high))
+
+
+def _score_interval(share: float, n: int) -> tuple[float, float]:
     scale = 1 + Z95**2 / n
     centre = (share + Z95**2 / (2 * n)) / scale
     half = Z95 / scale * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
-    low = 0.0 if correct == 0 else centre - half
-    high = 1.0 if correct == n else centre + half
-    return Interval(n=n, correct=correct, low=low, high=high)
+    return 0.0 if share == 0 else centre - half, 1.0 if share == 1 else centre + half
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -55,9 +99,89 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * tail / (1 << n))
 
 
+def sign_flip(differences: Sequence[int]) -> float:
+    """Two-sided exact p-value of a paired test over clusters: R. A. Fisher, The Design of Experiments (1935).
+
+    A difference is how many problems of one cluster the second student solves more than the first. If neither
+    is the better one, each difference is as likely to have the other sign. With one problem in each cluster
+    this is `mcnemar`.
+    """
+    sizes = [abs(each) for each in differences if each]
+    # How many choices of the signs give each sum of the sizes that have a plus.
+    ways = Counter({0: 1})
+    for size in sizes:
+        ways.update({total + size: number for total, number in ways.items()})
+    least = abs(sum(differences))
+    extreme = sum(number for total, number in ways.items() if abs(2 * total - sum(sizes)) >= least)
+    return extreme / (1 << len(sizes))
+
+
 def is_harm(gained: int, lost: int) -> bool:
     """Whether what was lost outweighs what was gained by more than chance explains."""
     return lost > gained and mcnemar(gained, lost) <= HARM_LEVEL
+
+
+def visible_loss(n: int, accuracy: float) -> float | None:
+    """The smallest loss of accuracy that `is_harm` finds on n paired problems with a power of 80 %.
+
+    `accuracy` is that of the student before. None where the power is lower even for the loss of all that it
+    solves. The answers of both students are taken to correlate by `AGREEMENT`; the power is exact under that
+    assumption: S. W. Duffy, Biometrics 40 (1984), 1005-1015.
+    """
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"accuracy must lie between 0 and 1, got {accuracy!r}")
+    critical = [_critical(discordant) for discordant in range(n + 1)]
+
+    def power(loss: float) -> float:
+        after = accuracy - loss
+        spread = math.sqrt(accuracy * (1 - accuracy) * after * (1 - after))
+        both = min(after, accuracy * after + AGREEMENT * spread)
+        return _harm_power(critical, lost=accuracy - both, gained=after - both)
+
+    if power(accuracy) < POWER:
+        return None
+    return _root(lambda share: power(share * accuracy), POWER, steps=20) * accuracy
+
+
+def blind_spot(n: int, correct: int) -> str:
+    """What to tell a person where n problems show not even the loss of half of what a student can do."""
+    loss = visible_loss(n, correct / n)
+    if loss is not None and loss <= correct / n / 2:
+        return ""
+    seen = (
+        "cannot see any loss" if loss is None else f"can only see a loss of {100 * loss:.0f} points or more"
+    )
+    return (
+        f"The dev set of {n} {seen} with a power of 80 %, since the student before has {correct} right: "
+        "rounds that do harm may be kept. A larger --dev-size sees more."
+    )
+
+
+def _critical(discordant: int) -> int:
+    """The fewest losses that are harm, of so many losses and gains; more than all of them where none are."""
+    tails = np.cumsum(_binomial(discordant, 0.5))
+    return discordant + 1 - int(np.searchsorted(tails, HARM_LEVEL / 2, side="right"))
+
+
+def _harm_power(critical: Sequence[int], *, lost: float, gained: float) -> float:
+    """P(harm) where each problem is lost or gained with these probabilities, independently of the others."""
+    n = len(critical) - 1
+    if lost + gained == 0:
+        return 0.0
+    weights = _binomial(n, lost + gained)
+    return math.fsum(
+        weights[discordant] * _binomial(discordant, lost / (lost + gained))[critical[discordant] :].sum()
+        for discordant in np.flatnonzero(weights > 1e-9).tolist()
+    )
+
+
+def _binomial(n: int, rate: float) -> NDArray[np.float64]:
+    """P(X = k) for k = 0 ... n, where X ~ Binomial(n, rate)."""
+    logs = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, n + 1)))))
+    rate = min(max(rate, 1e-300), 1 - 1e-16)
+    hits = np.arange(n + 1)
+    chances = logs[n] - logs - logs[::-1] + hits * math.log(rate) + hits[::-1] * math.log1p(-rate)
+    return np.asarray(np.exp(chances), np.float64)
 
 
 def posterior(correct: int, n: int) -> Posterior:
@@ -105,10 +229,10 @@ def _tail(least: int, n: int, rate: float) -> float:
     )
 
 
-def _root(rising: Callable[[float], float], level: float) -> float:
-    """Where a function that rises from 0 at 0 to 1 at 1 reaches `level`, by bisection to double precision."""
+def _root(rising: Callable[[float], float], level: float, steps: int = 60) -> float:
+    """Where a function that rises from 0 at 0 passes `level` before 1, by bisection; to double precision."""
     low, high = 0.0, 1.0
-    for _ in range(60):
+    for _ in range(steps):
         middle = (low + high) / 2
         if rising(middle) < level:
             low = middle

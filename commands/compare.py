@@ -12,7 +12,7 @@ from errors import one_line
 
 if TYPE_CHECKING:
     from reporting.comparison import Comparison, Difference, Flip, SetComparison, Side
-    from storage.summary import EvaluationSummary
+    from storage.summary import EvaluationSummary, TemplateInterval
 
 FLIPS = 10
 """Problems shown of each set; `--json` has them all."""
@@ -21,8 +21,13 @@ CHANCE = (
     "Both are about the problems that were asked; how much another draw of what is taught would change is "
     "not in them."
 )
+TEMPLATES = (
+    "Intervals over templates (bootstrap) and p by template (exact sign flips) also say what other templates "
+    "might have given."
+)
 NOTHING_DECIDED = (
-    "Each student is the best of its run on dev, which flatters it there; the test sets decide nothing."
+    "Each student is the best of its run on dev, so its accuracy there is on average too high; the test sets "
+    "decide nothing."
 )
 
 
@@ -73,6 +78,8 @@ def _lines(found: Comparison, *, chosen: bool) -> Iterator[str]:
     if found["evaluations"]:
         yield ""
         yield "Intervals are 95 % (Wilson), p is of McNemar's exact test, two-sided, for each set alone."
+        if any("by_template" in each["first"] for each in found["evaluations"]):
+            yield TEMPLATES
         yield CHANCE
         yield NOTHING_DECIDED if chosen else "Nothing here decides anything."
 
@@ -101,15 +108,18 @@ def _differences(what: str, differences: Sequence[Difference]) -> Iterator[str]:
 
 def _set(each: SetComparison) -> Iterator[str]:
     yield f"{each['name']}: {_accuracy(each['first'])}  ->  {_accuracy(each['second'])}"
+    if over := [side["by_template"] for side in (each["first"], each["second"]) if "by_template" in side]:
+        yield "  " + "  ->  ".join(_over_templates(interval) for interval in over)
     asked = f"{each['first']['n']} and {each['second']['n']}"
     if each["p"] is None:
         yield f"  no problem is in both runs ({asked} asked), so that nothing is paired and there is no test"
         return
     if not each["shared"] == each["first"]["n"] == each["second"]["n"]:
         yield f"  the runs asked different problems ({asked}); what follows is over those of both"
+    by_template = "" if each["p_by_template"] is None else f", by template p = {each['p_by_template']:.2g}"
     yield (
         f"  of {each['shared']} problems {each['both']} right both times, {each['gained']} gained, "
-        f"{each['lost']} lost; p = {each['p']:.2g}"
+        f"{each['lost']} lost; p = {each['p']:.2g}{by_template}"
     )
     yield from map(_flip, each["flipped"][:FLIPS])
     left = len(each["flipped"]) - FLIPS
@@ -120,6 +130,11 @@ def _set(each: SetComparison) -> Iterator[str]:
 def _accuracy(entry: EvaluationSummary) -> str:
     share, low, high = (100 * entry[name] for name in ("accuracy", "low", "high"))
     return f"{share:.1f} % [{low:.1f}, {high:.1f}] of {entry['n']}"
+
+
+def _over_templates(interval: TemplateInterval) -> str:
+    low, high = 100 * interval["low"], 100 * interval["high"]
+    return f"over {interval['templates']} templates [{low:.1f}, {high:.1f}]"
 
 
 def _flip(flip: Flip) -> str:

@@ -20,11 +20,13 @@ def add(parser: ArgumentParser) -> None:
 
 def report(given: Namespace) -> int:
     from console import show_result
+    from reporting.precision import precise
     from reporting.report import write_report
     from reporting.terminal import shown, terminal
     from storage.folder import open_store
 
-    summary = open_store(given.run_dir).summary()
+    store = open_store(given.run_dir)
+    summary = precise(store, store.summary())
     if given.json:
         print_json(summary)
         if not given.figures:

@@ -24,6 +24,7 @@ ASKED_TO_STOP = "Stopping at the next safe point; press Ctrl-C again to stop at 
 def watch(folder: Path, work: Callable[..., RunState]) -> int:
     """Do a run's work while a person watches, who may press Ctrl-C."""
     from console import RunView, show_result
+    from reporting.precision import precise
     from reporting.terminal import terminal
     from storage.folder import open_store
 
@@ -35,7 +36,8 @@ def watch(folder: Path, work: Callable[..., RunState]) -> int:
         except StoppedError:
             view.noticed(stopped)
             raise
-    show_result(console, folder, open_store(folder).summary())
+    store = open_store(folder)
+    show_result(console, folder, precise(store, store.summary()))
     return 0
 
 

@@ -26,8 +26,12 @@ Sets = dict[str, list[Problem]]
 NAMES = (GSM_SYMBOLIC, GSM8K)
 _LARGEST_TEST_SHARE = 4
 """A test set split off a file takes at most one problem in four, ..."""
-_LARGEST_DEV_SHARE = 10
-"""... and the dev set one in ten of the others."""
+_USUAL_DEV_SHARE = 10
+"""... and the dev set one in ten of the others, ..."""
+_LEAST_DEV = 50
+"""... but so many, which see the loss of half of what a student with 40 % can do, ..."""
+_LARGEST_DEV_SHARE = 4
+"""... unless that is more than one in four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,8 @@ def _from_collection(settings: ProblemSettings) -> ProblemSets:
     if settings.name != GSM8K:
         asked[IN_DOMAIN], problems = _cut(problems, settings.test_size, _LARGEST_TEST_SHARE)
     test = asked.pop(IN_DOMAIN)
-    dev, problems = _cut(problems, settings.dev_size or DEV_SIZE, _LARGEST_DEV_SHARE)
+    wanted = min(settings.dev_size or DEV_SIZE, max(_LEAST_DEV, len(problems) // _USUAL_DEV_SHARE))
+    dev, problems = _cut(problems, wanted, _LARGEST_DEV_SHARE)
     dev = _filter(dev, _once(_nothing, chain(test, *asked.values(), *unasked.values())), removed)
     tests = {IN_DOMAIN: test, **asked}
     guard = _Guard({DEV: dev, **tests}, unasked)

@@ -234,6 +234,11 @@ def _taught(subject: Subject) -> str:
     return f"taught the student of round {subject.round}"
 
 
+def _over_templates(entry: EvaluationSummary) -> str:
+    found = entry.get("by_template")
+    return f"{100 * found['low']:.1f}–{100 * found['high']:.1f} ({found['templates']})" if found else ""
+
+
 def _percent(entry: EvaluationSummary | None) -> str:
     if entry is None:
         return ""
@@ -252,6 +257,7 @@ def _beside(
             "correct": entry["correct"],
             "before": _percent(untaught.get(entry["name"])),
             "after": _percent(entry),
+            "over_templates": _over_templates(entry),
         }
         for entry in after
     ]

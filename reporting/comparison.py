@@ -16,6 +16,7 @@ from graph.control import budget_of
 from graph.marks import Marked, changes, sat
 from graph.nodes.report import delivered
 from graph.state import UNTAUGHT
+from reporting.precision import paired_by_template, with_templates
 from settings import Settings
 from storage.folder import open_store
 from storage.records import EvaluationRecord, Json
@@ -71,6 +72,8 @@ class SetComparison(TypedDict):
     """Right with the first student only."""
     p: float | None
     """Of McNemar's exact test, two-sided; None where no problem is shared."""
+    p_by_template: float | None
+    """Of the exact sign-flip test over templates, two-sided; None where a shared problem has no template."""
     flipped: list[Flip]
 
 
@@ -217,13 +220,14 @@ def _compare_set(
     gained, lost = changes(before, now)
     return {
         "name": first.name,
-        "first": summary_of(first),
-        "second": summary_of(second),
+        "first": with_templates(_summary(first), before.values()),
+        "second": with_templates(_summary(second), now.values()),
         "shared": len(shared),
         "both": sum(before[key].right and now[key].right for key in shared),
         "gained": len(gained),
         "lost": len(lost),
         "p": mcnemar(len(gained), len(lost)) if shared else None,
+        "p_by_template": paired_by_template(before, now),
         "flipped": [_flip(before[key], now[key]) for key in (*gained, *lost)],
     }
 
@@ -239,7 +243,7 @@ def _flip(before: Marked, now: Marked) -> Flip:
     }
 
 
-def summary_of(record: EvaluationRecord) -> EvaluationSummary:
+def _summary(record: EvaluationRecord) -> EvaluationSummary:
     return {
         "name": record.name,
         "n": record.n,

@@ -17,6 +17,7 @@ from graph.run import find_student
 from graph.state import Listener
 from reporting.cards import PLACE, Subject, data_card, model_card
 from reporting.dataset import rows_of, write_chats, write_rows
+from reporting.precision import precise
 from settings import Settings
 from storage.folder import open_store
 from storage.records import RoundRecord
@@ -70,7 +71,7 @@ def export(
     check_student(source)
     prompting = ask(source, lessons, settings)
     subject = Subject(
-        summary=store.summary(),
+        summary=precise(store, store.summary()),
         versions=store.run().versions,
         round=number,
         student=student,

@@ -10,7 +10,7 @@ from agents.synthesizer import operator_for
 from domain import Band
 from reporting import charts
 from reporting.pictures import Picture
-from reporting.tables import Table, interval, is_undone, percent
+from reporting.tables import Table, interval, is_undone, over_templates, percent
 from storage.evidence import Evidence, KeptOut, Rate, Yield
 from storage.summary import EvaluationSummary, Summary
 
@@ -41,7 +41,7 @@ def accuracies(summary: Summary, delivered: int | None) -> Picture | None:
     return Picture(
         name="accuracy",
         title="Accuracy by round and set",
-        alt="Accuracy with 95 % intervals after each round. "
+        alt="Accuracy with 95 % intervals over problems after each round. "
         + "; ".join(
             f"{name} from {percent(points[0].accuracy)} to {percent(points[-1].accuracy)}"
             for name, points in series.items()
@@ -59,14 +59,15 @@ def _accuracy_table(
         found = {entry["name"]: entry for entry in entries}
         cells = [
             f"{percent(found[name]['accuracy'])} ({found[name]['correct']} of {found[name]['n']}; "
-            f"{interval(found[name])})"
+            + "; ".join(filter(None, (interval(found[name]), over_templates(found[name]))))
+            + ")"
             if name in found
             else ""
             for name in names
         ]
         rows.append((f"{student}, undone" if undone else student, *cells))
     return Table(
-        caption="Accuracy (right of asked; 95 % interval)",
+        caption="Accuracy (right of asked; 95 % intervals over problems and over templates)",
         headings=("student after round", *names),
         rows=tuple(rows),
     )

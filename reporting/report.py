@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from errors import StoreError, UsageError
@@ -13,6 +13,7 @@ from problems.contamination import DEV
 from reporting import findings, tables
 from reporting.comparison import SetComparison, Sitting, compare_sittings, flat, worded
 from reporting.pictures import Picture, inline, save
+from reporting.precision import precise
 from reporting.tables import Table
 from reporting.templating import environment
 from settings import Settings
@@ -81,6 +82,7 @@ def write_report(folder: Path, figures: Path | None = None) -> Path:
             shorten=shorten,
             percent=tables.percent,
             interval=tables.interval,
+            over_templates=tables.over_templates,
             p_value=tables.p_value,
         )
     )
@@ -98,6 +100,7 @@ def write_report(folder: Path, figures: Path | None = None) -> Path:
 
 def read_report(store: Store) -> Report:
     run, evidence = store.run(), store.evidence()
+    evidence = replace(evidence, summary=precise(store, evidence.summary))
     settings = Settings.from_json(run.settings)
     best = delivered(store)
     made = best.round if best else None
@@ -160,7 +163,7 @@ def _limits(report: Report) -> Iterator[str]:
             "test sets decided nothing."
         )
     if len(report.headline) > 1:
-        yield "Each set has a test of its own; the p-values are not corrected for there being several."
+        yield "Each p-value is of one test alone: none is adjusted for there being several sets and rounds."
     yield (
         "More data alone may make a student better as well. What feedback adds to that is told by a control "
         "that is taught as much without it: python main.py control DIR."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from storage.summary import EvaluationSummary, RoundSummary, Summary
+from storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,22 @@ def percent(share: float) -> str:
 
 def interval(entry: EvaluationSummary) -> str:
     return f"{100 * entry['low']:.1f}–{100 * entry['high']:.1f} %"
+
+
+def over_templates(entry: EvaluationSummary) -> str:
+    """Empty where the problems of the set have no templates."""
+    found = entry.get("by_template")
+    if found is None:
+        return ""
+    return f"over {found['templates']} templates {100 * found['low']:.1f}–{100 * found['high']:.1f} %"
+
+
+def visible_loss(decision: DecisionSummary) -> str:
+    """The smallest loss that the test of a decision sees with a power of 80 %; empty if not known."""
+    if "visible_loss" not in decision:
+        return ""
+    loss = decision["visible_loss"]
+    return "none" if loss is None else f"{100 * loss:.1f} points"
 
 
 def p_value(p: float) -> str:
@@ -61,7 +77,7 @@ def decisions(summary: Summary) -> Table | None:
         return None
     return Table(
         caption="Each round's student against the one kept before it, on the dev set",
-        headings=("round", "against", "n", "gained", "lost", "p", "decision"),
+        headings=("round", "against", "n", "gained", "lost", "p", "decision", "loss it sees"),
         rows=tuple(
             (
                 str(round),
@@ -71,6 +87,7 @@ def decisions(summary: Summary) -> Table | None:
                 str(decision["lost"]),
                 p_value(decision["p"]),
                 "kept" if decision["kept"] else "undone: it did harm",
+                visible_loss(decision),
             )
             for round, decision in found
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import duckdb
 
@@ -19,6 +19,15 @@ BASELINE_ROUND = -1
 """Round of the student before any teaching."""
 
 
+class TemplateInterval(TypedDict):
+    """The 95 % interval of an accuracy over templates: what might other templates have given?"""
+
+    templates: int
+    """The unit that is drawn; the problems are instances of these."""
+    low: float
+    high: float
+
+
 class EvaluationSummary(TypedDict):
     """One problem set's result."""
 
@@ -27,7 +36,10 @@ class EvaluationSummary(TypedDict):
     correct: int
     accuracy: float
     low: float
+    """Of the 95 % interval over problems (Wilson)."""
     high: float
+    by_template: NotRequired[TemplateInterval]
+    """In `report` and `compare`, where every problem of the set has a template."""
 
 
 class BaselineSummary(TypedDict):
@@ -45,8 +57,10 @@ class DecisionSummary(TypedDict):
     gained: int
     lost: int
     p: float
-    """Of McNemar's exact test, two-sided."""
+    """Of McNemar's exact test, two-sided, for this round alone."""
     kept: bool
+    visible_loss: NotRequired[float | None]
+    """In `report`: the smallest loss of accuracy that the test sees with a power of 80 %; None if none."""
 
 
 class RoundSummary(TypedDict):

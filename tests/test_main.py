@@ -102,7 +102,10 @@ def test_report_prints_the_promised_json(finished: Path, capsys: pytest.CaptureF
     assert {"run", "baseline", "rounds"} <= set(summary)
     first = summary["rounds"][0]
     assert {"round", "problems", "added", "accepted", "quarantined", "easy", "hard"} <= set(first)
-    assert set(first["evaluations"][0]) == {"name", "n", "correct", "accuracy", "low", "high"}
+    evaluation = first["evaluations"][0]
+    assert set(evaluation) == {"name", "n", "correct", "accuracy", "low", "high", "by_template"}
+    assert set(evaluation["by_template"]) == {"templates", "low", "high"}
+    assert {"p", "kept", "visible_loss"} <= set(first["decision"])
 
 
 def test_report_shows_where_everything_is(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,9 @@ from errors import StudentError
 from training.config import Device
 from training.tasks import DeviceReport
 
+WITHOUT_BFLOAT16 = frozenset(("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"))
+"""Limits that `ONEDNN_MAX_CPU_ISA` may set below the instructions for bfloat16."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -47,9 +50,13 @@ def cuda_has_bfloat16() -> bool:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether bfloat16 matrix products run in hardware: four times as fast as float32 where they do."""
+    """Whether bfloat16 matrix products run in hardware: four times as fast as float32 where they do.
+
+    oneDNN, which computes them, may have been told to leave the newer instructions alone.
+    """
     capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper() not in WITHOUT_BFLOAT16
+    return allowed and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def usable_cores() -> int:

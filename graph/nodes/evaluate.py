@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from agents.evaluator import is_harm, mcnemar
+from agents.evaluator import blind_spot, is_harm, mcnemar
 from domain import Stopwatch, Timing
 from graph.exam import Exam, Question, config_of, grade, sit
 from graph.examples import choose_shots
@@ -21,6 +21,7 @@ from graph.spans import Stage
 from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
 from problems.contamination import DEV
 from storage.records import DecisionRecord, EvaluationRecord, SpanRecord
+from storage.store import Store
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -54,6 +55,8 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     watch = Stopwatch()
     decision = decide(state.round, context)
     context.store.add([decision, *_steps(decision, watch.read())])
+    if warning := _warning(decision, context.store):
+        context.listener.noticed(warning)
     context.listener.evaluated(state.round)
     deliver(context)
     kept = context.store.kept()
@@ -79,12 +82,20 @@ def decide(round: int, context: RunContext) -> DecisionRecord:
     return DecisionRecord(
         round=round,
         against=against,
-        n=len(now),
+        n=len(before.keys() & now.keys()),
         gained=len(gained),
         lost=len(lost),
         p=mcnemar(len(gained), len(lost)),
         kept=not is_harm(len(gained), len(lost)),
     )
+
+
+def _warning(decision: DecisionRecord, store: Store) -> str:
+    """What the dev set cannot see, said once: after the first round that follows a taught student."""
+    if [each.round for each in store.decisions() if each.against != UNTAUGHT] != [decision.round]:
+        return ""
+    [right] = [each.correct for each in store.evaluations(round=decision.against) if each.name == DEV]
+    return blind_spot(decision.n, right)
 
 
 def _steps(decision: DecisionRecord, timing: Timing) -> list[SpanRecord]:

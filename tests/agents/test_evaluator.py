@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from agents.evaluator import band, is_harm, mcnemar, posterior, wilson
+from agents.evaluator import (
+    band,
+    blind_spot,
+    clustered,
+    is_harm,
+    mcnemar,
+    posterior,
+    sign_flip,
+    visible_loss,
+    wilson,
+)
 from domain import Band
 
 
@@ -115,3 +126,124 @@ def test_only_a_loss_beyond_chance_is_harm() -> None:
     assert not is_harm(0, 5)
     assert not is_harm(6, 0)
     assert not is_harm(3, 8)
+
+
+@pytest.mark.parametrize(("correct", "n"), [(0, 3), (3, 3)])
+def test_where_all_templates_are_alike_the_interval_counts_templates(correct: int, n: int) -> None:
+    found, templates = clustered([(correct, n)] * 20), wilson(20 * correct // n, 20)
+    assert (found.correct, found.n) == (20 * correct, 60)
+    assert (found.low, found.high) == (templates.low, templates.high)
+
+
+def test_no_right_answer_to_three_instances_of_twenty_templates_gives_at_most_16_percent() -> None:
+    assert clustered([(0, 3)] * 20).high == pytest.approx(0.1611, abs=1e-4)
+
+
+def test_with_few_templates_solved_each_template_counts_as_one_observation() -> None:
+    found = clustered([(2, 2)] * 4 + [(0, 2)] * 16)
+    assert (found.low, found.high) == (wilson(4, 20).low, wilson(4, 20).high)
+
+
+@pytest.mark.parametrize(("templates", "low", "high"), [(20, 0.3, 0.7), (40, 0.35, 0.65)])
+def test_templates_solved_whole_or_not_at_all_give_quantiles_of_the_binomial(
+    templates: int, low: float, high: float
+) -> None:
+    # Half of them is solved, so a draw has Binomial(templates, 1/2) solved ones: P(X <= 5) = 0.021 and
+    # P(X <= 6) = 0.058 of 20, P(X <= 13) = 0.019 and P(X <= 14) = 0.040 of 40.
+    found = clustered([(3, 3), (0, 3)] * (templates // 2))
+    assert (found.low, found.high) == (low, high)
+
+
+@pytest.mark.parametrize("correct", [8, 20, 100, 180, 192])
+def test_with_one_instance_a_template_the_interval_is_about_that_over_instances(correct: int) -> None:
+    found, single = clustered([(1, 1)] * correct + [(0, 1)] * (200 - correct)), wilson(correct, 200)
+    assert (found.low, found.high) == pytest.approx((single.low, single.high), abs=0.02)
+
+
+def test_templates_that_are_all_half_solved_give_no_narrower_interval_than_instances() -> None:
+    found = clustered([(1, 2)] * 30)
+    assert (found.low, found.high) == (wilson(30, 60).low, wilson(30, 60).high)
+
+
+def test_the_interval_over_templates_is_the_same_each_time() -> None:
+    counts = [(n % 4, 3 + n % 2) for n in range(40)]
+    assert clustered(counts) == clustered(counts)
+
+
+@pytest.mark.parametrize("counts", [[], [(1, 3), (0, 0)]])
+def test_an_interval_over_templates_without_answers_is_refused(counts: list[tuple[int, int]]) -> None:
+    with pytest.raises(ValueError, match="needs an observation in each"):
+        clustered(counts)
+
+
+def test_the_interval_over_templates_covers_what_that_over_instances_misses() -> None:
+    chance = np.random.default_rng(5)
+    rates = chance.beta(0.4, 0.6, size=(200, 65))  # of each template; instances of one correlate by 0.5
+    covered = {"templates": 0, "instances": 0}
+    for right in chance.binomial(3, rates):
+        over = clustered([(int(each), 3) for each in right])
+        single = wilson(over.correct, over.n)
+        covered["templates"] += over.low <= 0.4 <= over.high
+        covered["instances"] += single.low <= 0.4 <= single.high
+    assert covered["templates"] >= 0.92 * 200
+    assert covered["instances"] <= 0.88 * 200
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0, 5), (12, 3), (7, 7), (0, 0), (58, 98)])
+def test_with_one_problem_a_template_the_sign_flips_are_the_paired_test(gained: int, lost: int) -> None:
+    assert sign_flip([1] * gained + [-1] * lost + [0] * 4) == pytest.approx(mcnemar(gained, lost))
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([-6], 1),  # the only other sign is as extreme
+        ([3, -1], 1),  # all of 4, 2, -2, -4
+        ([2, 2, 1], 2 / 8),  # 5 and -5
+        ([3, 1, 1, -1], 8 / 16),  # 6, three times 4, and the same with a minus
+    ],
+)
+def test_sign_flips_count_the_choices_that_are_as_extreme(differences: list[int], p: float) -> None:
+    assert sign_flip(differences) == p
+    assert sign_flip([-each for each in differences]) == p
+
+
+def undone(n: int, before: float, after: float) -> float:
+    """P(harm), counted one outcome after the other."""
+    both = min(after, before * after + 0.45 * math.sqrt(before * (1 - before) * after * (1 - after)))
+    gains, losses = after - both, before - both
+    return math.fsum(
+        math.comb(n, gained)
+        * math.comb(n - gained, lost)
+        * gains**gained
+        * losses**lost
+        * (1 - gains - losses) ** (n - gained - lost)
+        for gained in range(n + 1)
+        for lost in range(n - gained + 1)
+        if is_harm(gained, lost)
+    )
+
+
+@pytest.mark.parametrize(("n", "accuracy"), [(12, 0.9), (40, 0.4), (40, 1.0), (60, 0.25)])
+def test_the_smallest_visible_loss_has_a_power_of_80_percent(n: int, accuracy: float) -> None:
+    loss = visible_loss(n, accuracy)
+    assert loss is not None
+    assert undone(n, accuracy, accuracy - loss) == pytest.approx(0.8, abs=1e-3)
+
+
+@pytest.mark.parametrize(("n", "accuracy"), [(5, 1.0), (12, 0.4), (40, 0.1), (150, 0.0)])
+def test_where_even_the_loss_of_everything_is_missed_no_loss_is_visible(n: int, accuracy: float) -> None:
+    assert visible_loss(n, accuracy) is None
+    assert undone(n, accuracy, 0) < 0.8
+
+
+def test_an_accuracy_in_percent_is_refused() -> None:
+    with pytest.raises(ValueError, match="accuracy must lie between 0 and 1, got 40"):
+        visible_loss(150, 40)
+
+
+def test_a_dev_set_that_sees_the_loss_of_half_of_the_right_answers_is_not_warned_of() -> None:
+    assert blind_spot(150, 60) == ""
+    assert blind_spot(12, 5).startswith("The dev set of 12 cannot see any loss with a power of 80 %")
+    assert blind_spot(40, 16).startswith("The dev set of 40 can only see a loss of 23 points or more")
+    assert blind_spot(150, 0).startswith("The dev set of 150 cannot see any loss")

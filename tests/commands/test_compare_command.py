@@ -61,3 +61,14 @@ def test_wrong_input_is_one_line(runs: list[str], tmp_path: Path, capsys: Captur
         error = capsys.readouterr().err
         assert error.startswith("error: ")
         assert len(error.splitlines()) == 1
+
+
+def test_compare_names_the_unit_of_each_interval_and_test(tmp_path: Path, capsys: Captured) -> None:
+    for name, right in (("one", 4), ("two", 12)):
+        dev = [100 + n if n < right else None for n in range(20)]
+        add_evaluation(new_run(tmp_path / name), 0, {"dev": dev}, templates=10)
+    assert main(["compare", str(tmp_path / "one"), str(tmp_path / "two")]) == 0
+    printed = capsys.readouterr().out
+    assert "  over 10 templates [5.7, 51.0]  ->  over 10 templates [38.7, 78.1]\n" in printed
+    assert "8 gained, 0 lost; p = 0.0078, by template p = 0.0078\n" in printed
+    assert "what other templates might have given" in printed

@@ -30,7 +30,8 @@ def test_with_json_a_script_reads_nothing_else_and_nothing_is_written(run: Path,
     before = set(run.iterdir())
     assert main(["report", str(run), "--json"]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["rounds"]
+    decision = json.loads(captured.out)["rounds"][0]["decision"]
+    assert (decision["kept"], decision["visible_loss"]) == (True, None)
     assert captured.err == ""
     assert set(run.iterdir()) == before
 

@@ -116,6 +116,12 @@ def test_the_summary_counts_what_the_tables_hold(finished: tuple[Path, Recorder,
     assert last["problems"] == summary["rounds"][0]["problems"] + last["added"]
 
 
+def test_a_dev_set_that_sees_no_harm_is_said_once(finished: tuple[Path, Recorder, RunState]) -> None:
+    said = [text for text in finished[1].notices if "dev set" in text]
+    assert len(said) == 1
+    assert said[0].startswith("The dev set of 3 cannot see any loss")
+
+
 def test_a_finished_run_is_left_as_it_is(finished: tuple[Path, Recorder, RunState], cache: Path) -> None:
     before = rows(finished[0])
     recorder = Recorder()

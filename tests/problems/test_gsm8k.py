@@ -40,7 +40,7 @@ def test_gsm8k_is_taught_from_its_training_split_and_tested_on_its_test_split(
     monkeypatch.setattr(gsm8k, "HUB_NAME", str(hub))
     sets = prepare(ProblemSettings(name="gsm8k", limit=30))
     assert all(problem.question.startswith("train") for problem in (*sets.seeds, *sets.dev))
-    assert (len(sets.seeds), len(sets.dev), len(sets.tests["in-domain"])) == (30, 6, 12)
+    assert (len(sets.seeds), len(sets.dev), len(sets.tests["in-domain"])) == (30, 15, 12)
     assert all(problem.question.startswith("test") for problem in sets.tests["in-domain"])
     with pytest.raises(ProblemSetError, match="comes with its own test set"):
         prepare(ProblemSettings(name="gsm8k", test="gsm8k"))
@@ -63,7 +63,7 @@ def test_a_test_file_may_hold_problems_of_gsm8k(
     assert (len(sets.tests["half"]), len(sets.tests["in-domain"])) == (4, 4)
     parts = (sets.dev, *sets.tests.values(), *sets.unasked.values())
     questions = [problem.question for part in parts for problem in part]
-    assert len(set(questions)) == len(questions) == 6 + 12
+    assert len(set(questions)) == len(questions) == 15 + 12
 
 
 def test_without_the_hub_one_line_says_what_to_do(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def symbolic() -> ProblemSets:
 
 def test_the_sets_have_the_sizes_asked_for(symbolic: ProblemSets) -> None:
     assert len(symbolic.seeds) == 300
-    assert len(symbolic.dev) == 40
+    assert len(symbolic.dev) == 150
     assert {name: len(test) for name, test in symbolic.tests.items()} == {"in-domain": 200, "held-out": 60}
     assert symbolic.removed["malformed"] > 0
 
@@ -160,9 +160,14 @@ def test_a_file_is_split_into_disjoint_sets(tmp_path: Path) -> None:
     assert {problem.source for problem in together} == {"made_up"}
 
 
-def test_a_small_file_keeps_most_of_its_problems_for_teaching(tmp_path: Path) -> None:
-    sets = prepare(ProblemSettings(name=str(collection(tmp_path / "few.jsonl", 20))))
-    assert (len(sets.seeds), len(sets.dev), len(sets.tests["in-domain"])) == (14, 1, 5)
+@pytest.mark.parametrize(
+    ("size", "seeds", "dev"), [(20, 12, 3), (100, 57, 18), (267, 151, 50), (400, 250, 50)]
+)
+def test_a_small_file_keeps_most_of_its_problems_for_teaching(
+    tmp_path: Path, size: int, seeds: int, dev: int
+) -> None:
+    sets = prepare(ProblemSettings(name=str(collection(tmp_path / "few.jsonl", size))))
+    assert (len(sets.seeds), len(sets.dev), len(sets.tests["in-domain"])) == (seeds, dev, size // 4)
 
 
 def test_two_problems_are_too_few(tmp_path: Path) -> None:

@@ -45,18 +45,24 @@ def new_run(folder: Path, **settings: object) -> Store:
     return Store.create(folder / DATABASE, run)
 
 
-def evaluation_problem(name: str, number: int, wording: str = "") -> ProblemRecord:
+def evaluation_problem(name: str, number: int, wording: str = "", templates: int = 0) -> ProblemRecord:
     question = f"Question {number} of {name}: how many{wording}?"
-    return problem(question, 100 + number, split=evaluation_split(name))
+    template = str(number % templates) if templates else ""
+    return problem(question, 100 + number, split=evaluation_split(name), template=template)
 
 
-def add_evaluation(store: Store, round: int, answers: Answers, *, wording: str = "") -> None:
-    """A student's attempts with their accuracies, and the row of its round."""
+def add_evaluation(
+    store: Store, round: int, answers: Answers, *, wording: str = "", templates: int = 0
+) -> None:
+    """A student's attempts with their accuracies, and the row of its round.
+
+    The problems are of so many templates, one after the other; of none where it is 0.
+    """
     records: list[Record] = (
         [] if round < 0 else [replace(ROUND, round=round, student=f"students/round-{round}")]
     )
     for name, values in answers.items():
-        problems = [evaluation_problem(name, number, wording) for number in range(len(values))]
+        problems = [evaluation_problem(name, number, wording, templates) for number in range(len(values))]
         pairs = list(zip(problems, values, strict=True))
         right = wilson(sum(value == each.answer for each, value in pairs), len(pairs))
         records += [*problems, EvaluationRecord.of(right, round=round, name=name)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.evaluator import mcnemar
+from agents.evaluator import mcnemar, sign_flip
 from errors import UsageError
 from reporting.comparison import Comparison, SetComparison, compare
 from storage.store import Store
@@ -126,3 +126,19 @@ def test_sets_that_only_one_run_has_are_named(first: Store, second: Store) -> No
     found = compared(first, second)
     assert (found["first_only"], found["second_only"]) == (["exam"], ["mine"])
     assert only(found)["name"] == "dev"
+
+
+def test_problems_of_templates_are_compared_by_template_too(first: Store, second: Store) -> None:
+    worse = [None if n % 3 == 0 else each for n, each in enumerate(RIGHT)]
+    add_evaluation(first, 0, {"dev": RIGHT}, templates=3)
+    add_evaluation(second, 0, {"dev": worse}, templates=3)
+    found = only(compared(first, second))
+    assert (found["lost"], found["p"]) == (4, mcnemar(0, 4))
+    assert found["p_by_template"] == sign_flip([-4, 0, 0]) == 1
+    assert (found["first"]["by_template"]["templates"], found["second"]["by_template"]["templates"]) == (3, 3)
+
+
+def test_problems_without_templates_have_no_test_by_template(first: Store, second: Store) -> None:
+    for store in (first, second):
+        add_evaluation(store, 0, {"dev": RIGHT})
+    assert only(compared(first, second))["p_by_template"] is None

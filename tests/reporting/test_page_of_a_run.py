@@ -122,8 +122,20 @@ def test_every_verdict_has_an_example_with_its_lineage(read: Reading) -> None:
 def test_numbers_come_with_n_interval_and_p(read: Reading) -> None:
     assert "0.0 % → 66.7 % 0.0–56.1 % → 20.8–93.9 %, n = 3 2 gained, 0 lost, p = 0.5" in read.text
     assert "the test sets decide nothing" in read.text
-    assert "1 0 3 0 2 0.04 undone: it did harm" in read.text
+    assert "1 0 3 0 2 0.04 undone: it did harm none" in read.text
+    assert "not adjusted for several" in read.text
     assert "0: teacher 1 1 300 120 0.5000" in read.text
+
+
+def test_a_set_with_templates_says_so_with_an_interval_and_a_test(tmp_path: Path) -> None:
+    store = new_run(tmp_path / "run", rounds=1)
+    add_evaluation(store, -1, {"dev": [None] * 12}, templates=4)
+    add_evaluation(store, 0, {"dev": [*range(100, 109), None, None, None]}, templates=4)
+    text = written(tmp_path / "run").text
+    assert "over 4 templates 0.0–49.0 % → over 4 templates 30.1–95.4 %" in text
+    assert "9 gained, 0 lost, p = 0.0039" in text
+    assert "by template = 0.12" in text
+    assert "75.0 % (9 of 12; 46.8–91.1 %; over 4 templates 30.1–95.4 %)" in text
 
 
 def test_what_was_kept_out_stands_beside_what_it_copies(read: Reading) -> None:

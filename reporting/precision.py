@@ -1,0 +1,74 @@
+"""How precise the accuracies of a run are: intervals over templates, and losses that the undo can see."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from agents.evaluator import clustered, sign_flip, visible_loss
+from graph.marks import Marked, sat
+from problems.contamination import DEV
+from settings import Settings
+from storage.store import Store
+from storage.summary import BASELINE_ROUND, DecisionSummary, EvaluationSummary, Summary, TemplateInterval
+
+
+def precise(store: Store, summary: Summary) -> Summary:
+    """The summary with `by_template` in its evaluations and `visible_loss` in its decisions."""
+    settings = Settings.from_json(summary["settings"])
+    found = {BASELINE_ROUND: summary["baseline"]["evaluations"]}
+    found |= {row["round"]: row["evaluations"] for row in summary["rounds"]}
+    evaluations: dict[int, list[EvaluationSummary]] = {}
+    for round, entries in found.items():
+        marks = sat(round, settings, store, [entry["name"] for entry in entries])
+        evaluations[round] = [
+            with_templates(entry, marks.get(entry["name"], {}).values()) for entry in entries
+        ]
+    return {
+        **summary,
+        "baseline": {"evaluations": evaluations[BASELINE_ROUND]},
+        "rounds": [
+            {
+                **row,
+                "evaluations": evaluations[row["round"]],
+                "decision": row["decision"] and _with_loss(row["decision"], found),
+            }
+            for row in summary["rounds"]
+        ],
+    }
+
+
+def with_templates(entry: EvaluationSummary, marks: Iterable[Marked]) -> EvaluationSummary:
+    """The result with its interval over templates, where all of its problems have one."""
+    groups = _by_template(marks)
+    if not groups:
+        return entry
+    found = clustered([(sum(each.right for each in group), len(group)) for group in groups])
+    interval: TemplateInterval = {"templates": len(groups), "low": found.low, "high": found.high}
+    return {**entry, "by_template": interval}
+
+
+def paired_by_template(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> float | None:
+    """The p-value of the sign-flip test over templates; None where a problem of both has no template."""
+    groups = _by_template(now[key] for key in before.keys() & now.keys())
+    if not groups:
+        return None
+    return sign_flip([sum(each.right - before[each.problem.id].right for each in group) for group in groups])
+
+
+def _by_template(marks: Iterable[Marked]) -> list[list[Marked]]:
+    """The answers to the instances of each template; none where a problem has no template."""
+    groups: defaultdict[str, list[Marked]] = defaultdict(list)
+    for each in marks:
+        groups[each.problem.template].append(each)
+    return [] if "" in groups else list(groups.values())
+
+
+def _with_loss(
+    decision: DecisionSummary, evaluations: Mapping[int, Iterable[EvaluationSummary]]
+) -> DecisionSummary:
+    """The decision with the smallest loss that its test sees, at the accuracy of the student before."""
+    for entry in evaluations.get(decision["against"], ()):
+        if entry["name"] == DEV:
+            return {**decision, "visible_loss": visible_loss(decision["n"], entry["accuracy"])}
+    return decision
