@@ -10,7 +10,7 @@ from math import fsum
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import IO, Self, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -30,24 +30,30 @@ from settings import OPTIONS, POLICY, Settings
 from storage.folder import DATABASE, open_store
 from storage.summary import EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
+from streams import Lossy
 
 LINE_EVERY_SECONDS = 30.0
 """Where the output is no terminal, a phase that takes long says how far it is this often."""
 
 
 class RunView:
-    """Shows a run while it goes on; a `graph.state.Listener`."""
+    """Shows a run while it goes on; a `graph.state.Listener`.
+
+    Within its block, what the console cannot write is lost and ends nothing: the run goes on unseen.
+    """
 
     def __init__(self, console: Console, folder: Path | None = None) -> None:
         """`folder` is the run folder, for the line after each evaluation."""
         self.console = console
         self.folder = folder
+        self._stream = console.file
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._phase = ("", 0)
         self._said = 0.0
 
     def __enter__(self) -> Self:
+        self.console.file = cast("IO[str]", Lossy(self._stream))
         if self.console.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
@@ -68,10 +74,12 @@ class RunView:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+        self.console.file = self._stream
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def advanced(self, progress: PhaseProgress) -> None:
         if self._bar is None:

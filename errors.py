@@ -96,6 +96,14 @@ class LimitReachedError(RunFailedError):
     """The run has spent what it may."""
 
 
+class ListenerError(RunFailedError):
+    """Whoever watches the run failed; the run's own files are well."""
+
+
+class OutputError(OSError):
+    """Standard output cannot be written: its reader has left, its disk is full, its terminal is gone."""
+
+
 class TelemetryError(FddError):
     """Nobody takes the spans that were to be sent."""
 

@@ -226,12 +226,17 @@ def _took(function: str, *arguments: int | bytes) -> bool:
     return hasattr(_libc(), function) and getattr(_libc(), function)(*words) == 0
 
 
+STANDARD_ERROR = 2
+
+
 def become(megabytes: int, program: str, arguments: Sequence[str]) -> None:
     """Be the program, confined, with no environment and nothing open but its input and output.
 
     What it says on its error stream could be a hostile program's words, and nobody reads it.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_ERROR)
+    # Where standard error was closed, `open` gave its number, and `dup2` left it to be closed by `execve`.
+    os.set_inheritable(STANDARD_ERROR, True)
     os.closerange(3, 2**16)
     confine(megabytes, [program])
     os.execve(program, [program, *arguments], {})

@@ -29,13 +29,15 @@ def watch(folder: Path, work: Callable[..., RunState]) -> int:
 
     console = terminal()
     stopped = f"Stopped; nothing is lost. Go on with: python main.py resume {folder}"
-    with RunView(console, folder) as view, stop_on_signals(view, stopped) as stop:
-        try:
-            work(folder, view, cache=cache_folder(), should_stop=stop.is_set)
-        except StoppedError:
-            view.noticed(stopped)
-            raise
-    show_result(console, folder, open_store(folder).summary())
+    with RunView(console, folder) as view:
+        with stop_on_signals(view, stopped) as stop:
+            try:
+                work(folder, view, cache=cache_folder(), should_stop=stop.is_set)
+            except StoppedError:
+                view.noticed(stopped)
+                raise
+        view.close()
+        show_result(console, folder, open_store(folder).summary())
     return 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("agents", "training", "storage", "problems")
-SHARED = ("domain", "errors", "matching")
+SHARED = ("domain", "errors", "matching", "streams")
 ALLOWED = {
     **dict.fromkeys(SHARED, ()),
     "agents": SHARED,

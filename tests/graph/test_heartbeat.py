@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
 
 from domain import Progress
+from errors import ListenerError
 from graph.heartbeat import FILE, heartbeat, latest
 from tests.graph.test_run import Recorder
 
@@ -49,3 +51,12 @@ def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
 def test_what_is_no_progress_says_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     assert latest(tmp_path) is None
+
+
+def test_an_error_of_the_listener_is_told_apart_from_one_of_the_folder(tmp_path: Path) -> None:
+    class Full(Recorder):
+        def noticed(self, text: str) -> None:
+            raise OSError(ENOSPC, f"no space for {text}")
+
+    with heartbeat(Full(), tmp_path) as listener, pytest.raises(ListenerError, match="no space for news"):
+        listener.noticed("news")
