@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
@@ -20,7 +19,7 @@ from rich.text import Text
 
 from domain import PHASES
 from domain import Progress as PhaseProgress
-from errors import printable
+from errors import command_line, printable
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
@@ -217,7 +216,7 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
     for line in kept_out_lines(summary):
         console.print(shown(line))
     if not summary["finished"]:
-        console.print(shown(f"not finished; go on with: python main.py resume {folder}"))
+        console.print(shown(f"not finished; go on with: {command_line('resume', folder)}"))
     if not (folder / STUDENT).exists():
         kept = [row["decision"]["kept"] for row in summary["rounds"] if row["decision"]]
         if kept and not any(kept):
@@ -229,8 +228,8 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         f"student   {link}{target} (best on the dev set)",
         f"data set  {folder / DATASET}",
         f"database  {folder / DATABASE}",
-        f"next      python main.py report {folder} --json",
-        f"          python main.py verify {folder}",
+        f"next      {command_line('report', folder, '--json')}",
+        f"          {command_line('verify', folder)}",
     ]
     settings = Settings.from_json(summary["settings"])
     if settings.solver is None:  # what a student only plans, `evaluate` cannot judge
@@ -245,7 +244,7 @@ def evaluation_command(student: Path, settings: Settings) -> str:
     usual = {option.flag: option.default for option in OPTIONS}
     given = [("--problems", settings.problems.test)] if settings.problems.test else []
     given += [(flag, str(value)) for flag, value in options if value != usual[flag]]
-    return f"python main.py evaluate {shlex.join([str(student), *chain.from_iterable(given)])}"
+    return command_line("evaluate", student, *chain.from_iterable(given))
 
 
 def show_plan(console: Console, preview: Preview) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from errors import INTERRUPTED, StoppedError
+from errors import INTERRUPTED, StoppedError, command_line
 from settings import cache_folder
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def watch(folder: Path, work: Callable[..., RunState]) -> int:
     from storage.folder import open_store
 
     console = terminal()
-    stopped = f"Stopped; nothing is lost. Go on with: python main.py resume {folder}"
+    stopped = f"Stopped; nothing is lost. Go on with: {command_line('resume', folder)}"
     with RunView(console, folder) as view:
         with stop_on_signals(view, stopped) as stop:
             try:
