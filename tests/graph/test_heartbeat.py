@@ -24,7 +24,7 @@ def test_every_progress_is_seen_soon_the_last_before_a_long_wait_too(tmp_path: P
         for phase in ("teach", "fine_tune"):
             for done in range(3):
                 listener.advanced(progress(phase, done))
-            assert seen_within(30.0, tmp_path, progress(phase, 2))
+            assert seen_within(300.0, tmp_path, progress(phase, 2))
     assert list(tmp_path.iterdir()) == []
     assert recorder.phases == ["teach", "fine_tune"]
 
