@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
@@ -10,7 +9,7 @@ from math import fsum
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import IO, Self, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,7 +19,7 @@ from rich.text import Text
 
 from domain import PHASES
 from domain import Progress as PhaseProgress
-from errors import printable
+from errors import command_line, printable
 from graph.doctor import Check
 from graph.nodes.report import DATASET, STUDENT
 from graph.plan import Expense, Preview
@@ -30,24 +29,30 @@ from settings import OPTIONS, POLICY, Settings
 from storage.folder import DATABASE, open_store
 from storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
+from streams import Lossy
 
 LINE_EVERY_SECONDS = 30.0
 """Where the output is no terminal, a phase that takes long says how far it is this often."""
 
 
 class RunView:
-    """Shows a run while it goes on; a `graph.state.Listener`."""
+    """Shows a run while it goes on; a `graph.state.Listener`.
+
+    Within its block, what the console cannot write is lost and ends nothing: the run goes on unseen.
+    """
 
     def __init__(self, console: Console, folder: Path | None = None) -> None:
         """`folder` is the run folder, for the line after each evaluation."""
         self.console = console
         self.folder = folder
+        self._stream = console.file
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._phase = ("", 0)
         self._said = 0.0
 
     def __enter__(self) -> Self:
+        self.console.file = cast("IO[str]", Lossy(self._stream))
         if self.console.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
@@ -67,10 +72,12 @@ class RunView:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+        self.console.file = self._stream
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def advanced(self, progress: PhaseProgress) -> None:
         if self._bar is None:
@@ -243,7 +250,7 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
     for line in kept_out_lines(summary):
         console.print(shown(line))
     if not summary["finished"]:
-        console.print(shown(f"not finished; go on with: python main.py resume {folder}"))
+        console.print(shown(f"not finished; go on with: {command_line('resume', folder)}"))
     if not (folder / STUDENT).exists():
         kept = [row["decision"]["kept"] for row in summary["rounds"] if row["decision"]]
         if kept and not any(kept):
@@ -255,8 +262,8 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         f"student   {link}{target} (best on the dev set)",
         f"data set  {folder / DATASET}",
         f"database  {folder / DATABASE}",
-        f"next      python main.py report {folder} --json",
-        f"          python main.py verify {folder}",
+        f"next      {command_line('report', folder, '--json')}",
+        f"          {command_line('verify', folder)}",
     ]
     settings = Settings.from_json(summary["settings"])
     if settings.solver is None:  # what a student only plans, `evaluate` cannot judge
@@ -271,7 +278,7 @@ def evaluation_command(student: Path, settings: Settings) -> str:
     usual = {option.flag: option.default for option in OPTIONS}
     given = [("--problems", settings.problems.test)] if settings.problems.test else []
     given += [(flag, str(value)) for flag, value in options if value != usual[flag]]
-    return f"python main.py evaluate {shlex.join([str(student), *chain.from_iterable(given)])}"
+    return command_line("evaluate", student, *chain.from_iterable(given))
 
 
 def show_plan(console: Console, preview: Preview) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from reprlib import Repr
 
 _BRIEF = Repr()
@@ -29,6 +30,11 @@ def one_line(text: str) -> str:
         return line
     half = LONGEST_LINE // 2
     return f"{line[:half]} [...] {line[-half:]}"
+
+
+def command_line(*words: object) -> str:
+    """A command line of this program. A shell reads back paths with blanks, quotes and brackets too."""
+    return f"python main.py {shlex.join(map(str, words))}"
 
 
 def brief(value: object) -> str:
@@ -94,6 +100,14 @@ class ProviderError(RunFailedError):
 
 class LimitReachedError(RunFailedError):
     """The run has spent what it may."""
+
+
+class ListenerError(RunFailedError):
+    """Whoever watches the run failed; the run's own files are well."""
+
+
+class OutputError(OSError):
+    """Standard output cannot be written: its reader has left, its disk is full, its terminal is gone."""
 
 
 class TelemetryError(FddError):

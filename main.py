@@ -7,18 +7,20 @@ when it is named; heavy imports stay inside the functions that need them.
 from __future__ import annotations
 
 import os
-import select
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from errno import ENAMETOOLONG
+from contextlib import suppress
+from errno import ENAMETOOLONG, EPIPE
 from importlib import import_module
-from io import TextIOWrapper
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from errors import INTERRUPTED, UNREAD, FddError, StoppedError, UsageError, one_line
+from errors import INTERRUPTED, UNREAD, FddError, OutputError, StoppedError, UsageError, one_line
+from streams import standard_streams
 
-STANDARD_OUTPUT = 1
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 COMMANDS = (
     "resume",
     "evaluate",
@@ -35,7 +37,11 @@ COMMANDS = (
 
 
 class Parser(ArgumentParser):
-    """An argument parser whose complaints are one line."""
+    """An argument parser whose complaints are one line, and whose help is written or raises `OutputError`."""
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        print(self.format_help(), end="", file=file)
+        sys.stdout.flush()
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see `python {self.prog} --help`")
@@ -55,25 +61,24 @@ def main(arguments: Sequence[str]) -> int:
     except (StoppedError, KeyboardInterrupt):
         return INTERRUPTED
     except FddError as error:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        complain(str(error))
         return 2 if isinstance(error, UsageError) else 1
-    except BrokenPipeError:
-        if not output_is_unread():
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_OUTPUT)  # Python flushes what is left at exit
-        return UNREAD
+    except OutputError as error:
+        if error.errno == EPIPE:
+            return UNREAD
+        complain(f"cannot write to standard output: {error.strerror}")
+        return 1
     except OSError as error:
         if error.errno != ENAMETOOLONG:
             raise
-        print(f"error: {one_line(str(error))}; give a shorter name", file=sys.stderr)
+        complain(f"{error}; give a shorter name")
         return 2
 
 
-def output_is_unread() -> bool:
-    """Whether standard output is a pipe that was closed at its other end, as `head` does it."""
-    poll = select.poll()
-    poll.register(STANDARD_OUTPUT, 0)
-    return bool(poll.poll(0))
+def complain(message: str) -> None:
+    """Print the one line of an error. Where nobody can read it, the exit code has to do."""
+    with suppress(OSError):
+        print(f"error: {one_line(message)}", file=sys.stderr)
 
 
 def build_parser(arguments: Sequence[str]) -> ArgumentParser:
@@ -94,6 +99,5 @@ def build_parser(arguments: Sequence[str]) -> ArgumentParser:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name need not exist in the terminal's encoding
-    sys.exit(main(sys.argv[1:]))
+    with standard_streams():
+        sys.exit(main(sys.argv[1:]))

@@ -3,7 +3,7 @@
 Run by itself it confines its own process and then becomes the given program. Every worker of a pool starts
 that way, and so does each that replaces a crashed one:
 
-    python -I -S agents/confinement.py MEGABYTES PROGRAM [ARGUMENT ...]
+    python -I -S agents/confinement.py MEGABYTES READABLE PROGRAM [ARGUMENT ...]
 
 What the kernel does not offer, or does not allow, is left out: the interpreter's own limits remain.
 """
@@ -226,16 +226,21 @@ def _took(function: str, *arguments: int | bytes) -> bool:
     return hasattr(_libc(), function) and getattr(_libc(), function)(*words) == 0
 
 
-def become(megabytes: int, program: str, arguments: Sequence[str]) -> None:
+STANDARD_ERROR = 2
+
+
+def become(megabytes: int, readable: Sequence[str], program: str, arguments: Sequence[str]) -> None:
     """Be the program, confined, with no environment and nothing open but its input and output.
 
     What it says on its error stream could be a hostile program's words, and nobody reads it.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_ERROR)
+    # Where standard error was closed, `open` gave its number, and `dup2` left it to be closed by `execve`.
+    os.set_inheritable(STANDARD_ERROR, True)
     os.closerange(3, 2**16)
-    confine(megabytes, [program])
+    confine(megabytes, [program, *readable])
     os.execve(program, [program, *arguments], {})
 
 
 if __name__ == "__main__":
-    become(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    become(int(sys.argv[1]), sys.argv[2].split(os.pathsep), sys.argv[3], sys.argv[4:])

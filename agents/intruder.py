@@ -3,6 +3,8 @@
 The process prints a line for everything that it was refused:
 
     python -P -m agents.intruder FOLDER PORT LAYER ...
+
+Started by `launcher`, it shows what the workers of the sandbox are refused.
 """
 
 from __future__ import annotations
@@ -19,10 +21,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agents.confinement import Layer, confine
+from agents.launcher import launcher
 from errors import WorkerError
 
 MEGABYTES = 256
 ROOT = Path(__file__).resolve().parent.parent
+RUN = (
+    f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); "
+    "runpy.run_module('agents.intruder', run_name='__main__')"
+)
+"""Finds this module without the environment, which workers do not have."""
 SECONDS = 30.0
 """For starting Python on a busy machine."""
 
@@ -52,18 +60,26 @@ def active_layers() -> list[Layer]:
     return [layer for layer, deed in FORBIDS.items() if deed in refused([layer])]
 
 
-def refused(layers: Iterable[Layer]) -> frozenset[Deed]:
-    """What an intruder cannot do behind the layers; raises `WorkerError` when it does not start."""
+def refused_to_workers() -> frozenset[Deed]:
+    """What an intruder cannot do that is started as the workers of the sandbox are."""
+    with launcher(sys.executable, MEGABYTES, (sys.prefix, sys.base_prefix, str(ROOT))) as program:
+        return refused((), program)
+
+
+def refused(layers: Iterable[Layer], program: str | None = None) -> frozenset[Deed]:
+    """What an intruder cannot do behind the layers; raises `WorkerError` when it does not start.
+
+    `program` is Python itself, or becomes it.
+    """
     with TemporaryDirectory(prefix="fdd-") as folder, socket.create_server(("127.0.0.1", 0)) as server:
         (Path(folder) / "secret").write_text("secret")
         port = server.getsockname()[1]
         try:
             done = subprocess.run(
-                [sys.executable, "-P", "-m", "agents.intruder", folder, str(port), *layers],
+                [program or sys.executable, "-P", "-c", RUN, folder, str(port), *layers],
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
         except subprocess.TimeoutExpired:
             raise WorkerError(f"the confinement cannot be tried within {SECONDS:g} s") from None

@@ -5,14 +5,9 @@ from __future__ import annotations
 import builtins
 import re
 import secrets
-import shlex
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -27,8 +22,8 @@ from pydantic_monty import (
 )
 from pydantic_monty._binary import find_monty_binary
 
-from agents import confinement
 from agents.equations import solve_equations
+from agents.launcher import launcher
 from agents.solver import Solver
 from agents.thoughts.base import Outcome
 from agents.values import fault, value_outcome
@@ -43,9 +38,6 @@ MAX_PRINTED = 64 * 1024
 
 SPARE_MEGABYTES = 512
 """Address space of a worker besides what its programs may use, which the interpreter itself counts."""
-
-START_SECONDS = 30.0
-"""For starting a worker on a busy machine."""
 
 FIXED_WORLD = OSPolicy(
     datetime=datetime(2000, 1, 1, tzinfo=UTC), sleep="zero", random_start={"seed": 0}, process_time="zero"
@@ -106,7 +98,7 @@ class LimitedSandbox:
         with ExitStack() as started:
             try:
                 binary = find_monty_binary()
-                program = started.enter_context(_confined(binary, self._megabytes + SPARE_MEGABYTES))
+                program = started.enter_context(launcher(binary, self._megabytes + SPARE_MEGABYTES))
                 pool = Monty(binary_path=program, min_processes=self._workers, max_processes=self._workers)
                 self._pool = started.enter_context(pool)
             except (FileNotFoundError, RuntimeError) as error:
@@ -182,28 +174,6 @@ def _line(text: str) -> str:
     """What a program raised may hold anything: one short line of it, without control characters."""
     line = " ".join(text.split())[:200]
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
-
-
-@contextmanager
-def _confined(program: str, megabytes: int) -> Iterator[str]:
-    """The path of a program that confines itself and becomes the given one, wherever it is started from.
-
-    It is `program` itself where confined processes do not start.
-    """
-    command = [sys.executable, "-I", "-S", confinement.__file__, str(megabytes), program]
-    with TemporaryDirectory(prefix="fdd-") as folder:
-        launcher = Path(folder) / "confined"
-        launcher.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
-        launcher.chmod(0o700)
-        yield str(launcher) if _starts(launcher) else program
-
-
-def _starts(launcher: Path) -> bool:
-    try:
-        done = subprocess.run([launcher, "--version"], capture_output=True, timeout=START_SECONDS)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
 
 
 def _is_missing_builtin(message: str) -> bool:

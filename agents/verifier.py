@@ -30,6 +30,11 @@ TOO_LONG = Verdict(
 TOO_DEEP = Verdict(reason=Reason.MEMORY_LIMIT, detail="an expression is nested too deeply")
 UNFINISHED = Verdict(reason=Reason.NO_ANSWER, detail="the text was cut off before its end")
 
+UNCONFINED = (
+    "The processes that run programs are not confined on this machine: only the interpreter's own limits "
+    "hold; see `python main.py doctor`"
+)
+
 Submission = tuple[str, str, Fraction] | tuple[str, str, Fraction, bool]
 """The arguments of `Verifier.judge`: thought, text, reference answer, and whether the text is finished."""
 
@@ -71,6 +76,11 @@ class Verifier:
     ) -> None:
         self._threads.shutdown(cancel_futures=True)
         self._sandbox.__exit__(kind, error, trace)
+
+    @property
+    def confined(self) -> bool:
+        """Whether the processes that run programs are confined."""
+        return self._sandbox.confined
 
     def judge(self, thought: str, text: str, answer: Fraction, finished: bool = True) -> Verdict:
         """Judge a text in the thought of this name by the reference answer.

@@ -9,7 +9,7 @@ from functools import partial
 from typing import get_args
 
 from commands.arguments import add_folder, add_json, find_problem, print_json
-from errors import UsageError, printable
+from errors import UsageError, command_line, printable
 from storage.records import SpanKind, SpanRecord
 from storage.store import Store
 from storage.tracing import SpanFilter
@@ -84,7 +84,7 @@ def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
             console.print(progress_line(news))
     if not store.is_finished():
         where = terminal(stderr=True)
-        where.print(shown(f"nobody is at work on it; go on with: python main.py resume {given.run_dir}"))
+        where.print(shown(f"nobody is at work on it; go on with: {command_line('resume', given.run_dir)}"))
     return 0
 
 

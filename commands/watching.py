@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from errors import INTERRUPTED, StoppedError
+from errors import INTERRUPTED, StoppedError, command_line
 from settings import cache_folder
 
 if TYPE_CHECKING:
@@ -29,15 +29,17 @@ def watch(folder: Path, work: Callable[..., RunState]) -> int:
     from storage.folder import open_store
 
     console = terminal()
-    stopped = f"Stopped; nothing is lost. Go on with: python main.py resume {folder}"
-    with RunView(console, folder) as view, stop_on_signals(view, stopped) as stop:
-        try:
-            work(folder, view, cache=cache_folder(), should_stop=stop.is_set)
-        except StoppedError:
-            view.noticed(stopped)
-            raise
-    store = open_store(folder)
-    show_result(console, folder, precise(store, store.summary()))
+    stopped = f"Stopped; nothing is lost. Go on with: {command_line('resume', folder)}"
+    with RunView(console, folder) as view:
+        with stop_on_signals(view, stopped) as stop:
+            try:
+                work(folder, view, cache=cache_folder(), should_stop=stop.is_set)
+            except StoppedError:
+                view.noticed(stopped)
+                raise
+        view.close()
+        store = open_store(folder)
+        show_result(console, folder, precise(store, store.summary()))
     return 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from errors import UsageError
+from errors import UsageError, command_line
 from graph.nodes.report import delivered
 from settings import Settings
 from storage.folder import open_store
@@ -36,7 +36,8 @@ def control_of(folder: Path, kind: Kind) -> Settings:
     settings = Settings.from_json(store.run().settings)
     if not store.is_finished():
         raise UsageError(
-            f"the run in {str(folder)!r} has not ended: go on with it first, `python main.py resume {folder}`"
+            f"the run in {str(folder)!r} has not ended: go on with it first, "
+            f"`{command_line('resume', folder)}`"
         )
     made = delivered(store)
     if made is None or made.round == 0:

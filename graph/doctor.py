@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from agents.confinement import Layer
-from agents.intruder import Deed, active_layers, refused
+from agents.intruder import FORBIDS, Deed, active_layers, refused_to_workers
 from agents.sandbox import LimitedSandbox
 from agents.verifier import Verifier
 from domain import Reason
@@ -73,17 +73,21 @@ def _sandbox() -> str:
 
 def _confinement() -> str:
     """What the layers round the sandbox were seen to refuse; a machine may lack some of them."""
-    active, cannot = active_layers(), refused(Layer)
+    cannot = refused_to_workers()
+    active = [layer for layer in active_layers() if FORBIDS[layer] in cannot]
     with LimitedSandbox(workers=1) as sandbox:
         loose = [] if sandbox.confined else ["the interpreter's workers"]
     found: dict[str, Sequence[str]] = {
         "workers cannot": [deed for deed in Deed if deed in cannot],
         "but can": [deed for deed in Deed if deed not in cannot],
         "by": active,
-        "missing here": [layer for layer in Layer if layer not in active],
+        "not active": [layer for layer in Layer if layer not in active],
         "not confined": loose,
     }
-    return "; ".join(f"{name} {', '.join(parts)}" for name, parts in found.items() if parts)
+    detail = "; ".join(f"{name} {', '.join(parts)}" for name, parts in found.items() if parts)
+    if loose or len(active) < len(Layer):
+        raise FddError(detail)
+    return detail
 
 
 def _weights(folder: Path) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from domain import Progress
+from errors import ListenerError
 
 if TYPE_CHECKING:
     from graph.forecast import Clock
@@ -35,14 +36,17 @@ class Heartbeat:
 
     def advanced(self, progress: Progress) -> None:
         progress = replace(progress, left=self._clock.left(progress))
-        self._listener.advanced(progress)
+        with _told_apart():
+            self._listener.advanced(progress)
         self._latest = progress
 
     def evaluated(self, round: int) -> None:
-        self._listener.evaluated(round)
+        with _told_apart():
+            self._listener.evaluated(round)
 
     def noticed(self, text: str) -> None:
-        self._listener.noticed(text)
+        with _told_apart():
+            self._listener.noticed(text)
 
     def beat(self) -> None:
         """Write down the latest progress, if it is not yet.
@@ -57,6 +61,15 @@ class Heartbeat:
             draft.write_text(json.dumps(asdict(latest)), "utf-8")
             draft.replace(self._folder / FILE)
             self._written = latest
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """A listener's error is not one of the run's own files."""
+    try:
+        yield
+    except OSError as error:
+        raise ListenerError(f"whoever watches the run failed ({error}): mend that, then resume") from error
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agents.thoughts import thought
-from agents.verifier import Verifier
-from errors import StoreError, UsageError
+from agents.verifier import UNCONFINED, Verifier
+from errors import StoreError, UsageError, command_line
 from graph import plan
 from graph.build import STEPS_PER_ROUND, build_run
 from graph.crew import Agents, assembled, check_roles, find_models, price_of
@@ -133,7 +133,7 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
     if folder.exists():
         raise UsageError(
             f"the run folder {str(folder)!r} exists: continue that run with "
-            f"`python main.py resume {folder}`, or name another folder"
+            f"`{command_line('resume', folder)}`, or name another folder"
         )
     for name in settings.thoughts:
         thought(name)
@@ -234,6 +234,8 @@ def _at_work(
         heartbeat(listener, folder, clock_of(store, settings)) as listener,
         telemetry(store, run.id, folder, listener),
     ):
+        if not verifier.confined:
+            listener.noticed(UNCONFINED)
         context = RunContext(
             settings=settings,
             folder=folder,

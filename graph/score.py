@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agents.thoughts import thought
-from agents.verifier import Verifier
+from agents.verifier import UNCONFINED, Verifier
 from domain import Interval
 from graph.exam import Exam, Question, Room, config_of, grade, hold, policy_of
 from graph.state import UNTAUGHT, Listener
@@ -66,6 +66,8 @@ def score(
         config=config_of(policy, config, policy_temperature),
     )
     with Verifier(workers=2) as verifier:
+        if not verifier.confined:
+            listener.noticed(UNCONFINED)
         room = Room(
             verifier=verifier, listener=listener, device=device, should_stop=should_stop, keep=_forget
         )

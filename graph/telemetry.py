@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain import content_hash
-from errors import StoreError, TelemetryError, UsageError
+from errors import StoreError, TelemetryError, UsageError, command_line
 from settings import Telemetry, find_telemetry
 from storage.records import SpanRecord
 from storage.store import Store
@@ -181,5 +181,5 @@ class Sender(threading.Thread):
             folder = self._store.path.parent
             self._listener.noticed(
                 f"{what}; the run does not need them. To send all of them later: "
-                f"python main.py trace {folder} --otlp"
+                f"{command_line('trace', folder, '--otlp')}"
             )

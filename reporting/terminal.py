@@ -8,15 +8,8 @@ from rich.text import Text
 from errors import printable
 
 
-class Terminal(Console):
-    """rich's console, but for the end: what to do where nobody reads on is said in `main`."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 def terminal(*, stderr: bool = False) -> Console:
-    return Terminal(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
 def shown(text: str, style: str = "") -> Text:

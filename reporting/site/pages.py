@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from domain import PHASES, Reason
+from errors import command_line
 from reporting.site import asked, drawing
 from reporting.site.differences import Piece, compare
 from reporting.site.exams import mark_items, rounds_of, select, whole_rounds
@@ -196,7 +197,7 @@ def _page(site: Site, template: str, **values: object) -> Response:
         "status": status_of(site.folder, overview.events),
         "version": overview.version,
         "planned": overview.settings.rounds,
-        "path": str(site.folder),
+        "resume": command_line("resume", site.folder),
         "phases": PHASES,
         "untaught": BASELINE_ROUND,
     }

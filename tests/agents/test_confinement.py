@@ -16,7 +16,7 @@ import pytest
 
 from agents import confinement
 from agents.confinement import Layer
-from agents.intruder import FORBIDS, ROOT, Deed, active_layers, refused
+from agents.intruder import FORBIDS, ROOT, Deed, active_layers, refused, refused_to_workers
 from agents.sandbox import LimitedSandbox
 from agents.solver import Solver
 from errors import WorkerError
@@ -38,6 +38,12 @@ from agents import confinement
 
 confinement.CREATE_RULESET = 100_000
 print(*confinement.confine(256, sys.path), sep=",")
+"""
+IS_CONFINED = """
+from agents.sandbox import LimitedSandbox
+
+with LimitedSandbox(workers=1) as sandbox:
+    print(sandbox.confined, sandbox.run_program("answer = 42").value)
 """
 CONFINE = "import sys; from agents.confinement import confine; print(*confine(256, sys.path), sep=',')"
 
@@ -104,6 +110,29 @@ def test_an_intruder_that_does_not_start_is_no_proof(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(WorkerError, match="cannot be tried"):
         refused(Layer)
+
+
+def test_what_workers_are_refused_is_tried_in_a_process_that_is_started_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if offered() == frozenset(Layer):
+        assert refused_to_workers() == frozenset(Deed)
+    monkeypatch.setattr(confinement, "__file__", "/nowhere")
+    assert refused_to_workers() == frozenset()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a folder")
+def test_workers_are_confined_where_nothing_may_be_executed_in_the_temporary_folder(tmp_path: Path) -> None:
+    mounted = ["sh", "-c", 'mount -t tmpfs -o noexec tmpfs "$TMPDIR" && exec "$@"', "sh"]
+    done = subprocess.run(
+        ["unshare", "--mount", *mounted, sys.executable, "-c", IS_CONFINED],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("this machine lets nobody mount a folder")
+    assert done.stdout == "True 42\n", done.stderr
 
 
 def test_the_worker_of_the_interpreter_runs_behind_every_layer() -> None:
@@ -178,7 +207,7 @@ def test_the_launcher_confines_whatever_program_it_is_given(tmp_path: Path) -> N
     if Layer.LANDLOCK not in offered():
         pytest.skip("this kernel offers no landlock")
     (tmp_path / "secret").write_text("secret")
-    launch = [sys.executable, "-I", "-S", confinement.__file__, "256"]
+    launch = [sys.executable, "-I", "-S", confinement.__file__, "256", ""]
     read = subprocess.run([*launch, "/bin/cat", tmp_path / "secret"], capture_output=True)
     subprocess.run([*launch, "/bin/sh", "-c", f"echo 42 > {tmp_path}/written"])
     assert (read.returncode, read.stdout) == (1, b"")

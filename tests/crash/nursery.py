@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 
 from tests.crash.life import Death, Life
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 """Seconds that the processes of a life get to follow it."""
 WARM = (
     *("langchain.chat_models", "langchain_openai", "langsmith.run_helpers", "openai", "reasoning_gym"),

@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -183,11 +182,9 @@ def test_what_was_asked_when_the_run_was_killed_is_stored_and_waited_for(tmp_pat
 
 def test_whoever_waits_for_replies_can_be_stopped(tmp_path: Path) -> None:
     asked = iter([False, False, True])
-    began = time.monotonic()
     with (
         asking(tmp_path, lambda: None, never),
         pytest.raises(StoppedError),
         asking(tmp_path, lambda: None, lambda: next(asked)),
     ):
         pass
-    assert time.monotonic() - began < 20

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
 
 from domain import Progress
+from errors import ListenerError
 from graph.forecast import Clock
 from graph.heartbeat import FILE, heartbeat, latest
 from tests.graph.test_run import Recorder
@@ -26,7 +28,7 @@ def test_every_progress_is_seen_soon_the_last_before_a_long_wait_too(tmp_path: P
         for phase in ("teach", "fine_tune"):
             for done in range(3):
                 listener.advanced(progress(phase, done))
-            assert seen_within(30.0, tmp_path, progress(phase, 2))
+            assert seen_within(300.0, tmp_path, progress(phase, 2))
     assert list(tmp_path.iterdir()) == []
     assert recorder.phases == ["teach", "fine_tune"]
 
@@ -53,3 +55,12 @@ def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
 def test_what_is_no_progress_says_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     assert latest(tmp_path) is None
+
+
+def test_an_error_of_the_listener_is_told_apart_from_one_of_the_folder(tmp_path: Path) -> None:
+    class Full(Recorder):
+        def noticed(self, text: str) -> None:
+            raise OSError(ENOSPC, f"no space for {text}")
+
+    with heartbeat(Full(), tmp_path, NO_CLOCK) as listener, pytest.raises(ListenerError, match="no space for news"):
+        listener.noticed("news")

@@ -1,9 +1,9 @@
-"""The longest texts that the parsers take, each made to be slow: read, or refused, in little time."""
+"""The longest texts that the parsers take, each made to be slow: the time grows as the text does."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
@@ -19,9 +19,7 @@ from agents.verifier import Verifier
 from domain import MAX_TEXT, Reason, Refusal
 from matching import masked
 from problems.numbers import parse_number
-
-SECONDS = 3.0
-"""Of processor time; what is quadratic takes minutes."""
+from tests.growth import is_linear
 
 QUESTION = "Tom has 9 apples and 2 pears. How many are there?"
 
@@ -76,80 +74,76 @@ def verifier() -> Iterator[Verifier]:
         yield verifier
 
 
-def seconds(work: Callable[[], object]) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
-
-
 def filled(piece: str, length: int) -> str:
     return (piece * (length // len(piece) + 1))[:length]
 
 
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
-def test_a_long_solution_is_read_or_refused_in_time(piece: str) -> None:
-    solution = filled(piece, MAX_TEXT)
-
-    def read() -> None:
+def test_a_solution_takes_time_in_proportion_to_its_length(piece: str) -> None:
+    def read(length: int) -> None:
         for repair in (False, True):
-            derive(QUESTION, solution, Fraction(11), repair=repair)
+            derive(QUESTION, filled(piece, length), Fraction(11), repair=repair)
 
-    assert seconds(read) < SECONDS
+    assert is_linear(read, MAX_TEXT)
 
 
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
-def test_a_long_question_is_read_and_explained_in_time(piece: str) -> None:
-    question = f"{filled(piece, MAX_TEXT - 100)} {QUESTION}"
-
-    def explain() -> None:
-        read = derive(question, "9 + 2 = 11 things.", Fraction(11))
+def test_a_question_takes_time_in_proportion_to_its_length(piece: str) -> None:
+    def explain(length: int) -> None:
+        read = derive(f"{filled(piece, length)} {QUESTION}", "9 + 2 = 11 things.", Fraction(11))
         if isinstance(read, Derivation):
             for name in known():
                 thought(name).render(read)
 
-    assert seconds(explain) < SECONDS
+    assert is_linear(explain, MAX_TEXT - 100)
 
 
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
-def test_a_long_rationale_is_judged_in_time(piece: str, verifier: Verifier) -> None:
-    text = filled(piece, LONGEST_RATIONALE - 20) + "\nThe answer is 11."
-
-    def judge() -> None:
+def test_a_rationale_takes_time_in_proportion_to_its_length(piece: str, verifier: Verifier) -> None:
+    def judge(length: int) -> None:
         for name in ("cot", "decompose", "eot", "kp_cot"):
-            verifier.judge(name, text, Fraction(11))
+            verifier.judge(name, f"{filled(piece, length)}\nThe answer is 11.", Fraction(11))
 
-    assert seconds(judge) < SECONDS
-
-
-@pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
-def test_a_reply_of_a_quarter_of_a_megabyte_is_read_in_time(piece: str) -> None:
-    text = filled(piece, 2**18)
-    assert seconds(lambda: read_parts(f"  <think>{text}", ("answer",))) < SECONDS
-    assert seconds(lambda: read_parts(text, ("problem", "answer"))) < SECONDS
-    assert seconds(lambda: quote(text)) < SECONDS
+    assert is_linear(judge, LONGEST_RATIONALE - 20)
 
 
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
-def test_other_readers_of_text_are_done_in_time(piece: str) -> None:
-    assert seconds(lambda: masked(filled(piece, MAX_TEXT))) < SECONDS
-    assert seconds(lambda: parse_number(filled(piece, 2**20))) < SECONDS
+def test_a_reply_takes_time_in_proportion_to_its_length(piece: str) -> None:
+    quarter_of_a_megabyte = 2**18
+    for read in (
+        lambda length: read_parts(f"  <think>{filled(piece, length)}", ("answer",)),
+        lambda length: read_parts(filled(piece, length), ("problem", "answer")),
+        lambda length: quote(filled(piece, length)),
+    ):
+        assert is_linear(read, quarter_of_a_megabyte)
+
+
+@pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
+def test_other_readers_take_time_in_proportion_to_the_length(piece: str) -> None:
+    assert is_linear(lambda length: masked(filled(piece, length)), MAX_TEXT)
+    assert is_linear(lambda length: parse_number(filled(piece, length)), 2**20)
 
 
 @pytest.mark.parametrize("piece", ["(", "-", "x ** ", "x*", "((x", "a ", "1", ".1", "x", "\n", "=", "a1_"])
-def test_the_longest_equation_is_read_in_time(piece: str) -> None:
-    def read() -> None:
-        for text in (filled(piece, MAX_LENGTH), filled(piece, 2**20)):
-            with pytest.raises(Refused):
-                read_equation(f"x = {text}")
+@pytest.mark.parametrize("longest", [MAX_LENGTH, 2**20])
+def test_an_equation_takes_time_in_proportion_to_its_length(longest: int, piece: str) -> None:
+    def read(length: int) -> None:
+        with suppress(Refused):
+            read_equation(f"x = {filled(piece, length)}")
 
-    assert seconds(read) < SECONDS
+    with pytest.raises(Refused):
+        read_equation(f"x = {filled(piece, longest)}")
+    assert is_linear(read, longest)
 
 
 def test_results_that_square_themselves_are_not_carried_on_without_end() -> None:
     """Each wrong result is used twice by the next step, so that with repair its digits double."""
-    steps = " ".join(f"{n} * {n} = {n + 1}." for n in range(100, 160))
-    solution = f"9 * 9 = 100. {steps}"
-    assert seconds(lambda: derive(QUESTION, solution, Fraction(160), repair=True)) < SECONDS
+
+    def repair(count: int) -> None:
+        steps = " ".join(f"{n} * {n} = {n + 1}." for n in range(100, 100 + count))
+        derive(QUESTION, f"9 * 9 = 100. {steps}", Fraction(100 + count), repair=True)
+
+    assert is_linear(repair, 60)
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "9," * 3000, "1" * MAX_TEXT + "0"])

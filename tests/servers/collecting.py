@@ -79,7 +79,7 @@ def collecting(folder: Path, *options: str) -> Iterator[Collector]:
     """Run one with these options of the command line; `folder` gets its files."""
     file = folder / "arrived.jsonl"
     arguments = ["--file", str(file), *options]
-    with running("tests.servers.collecting", arguments, output=folder / "output", seconds=60) as url:
+    with running("tests.servers.collecting", arguments, output=folder / "output", seconds=600) as url:
         yield Collector(url, file)
 
 

@@ -33,7 +33,7 @@ def request_body(question: str, task: str, thought: str = "", sample: int = 0, w
     return json.dumps({"model": "m", "messages": messages, "seed": sample}).encode()
 
 
-def post(server: TeachingServer, body: bytes, *, seconds: float = 20) -> httpx.Response:
+def post(server: TeachingServer, body: bytes, *, seconds: float = 200) -> httpx.Response:
     headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
     url = f"{server.url}/chat/completions"
     # There is nothing to verify, and reading the certificates takes longer than the request.

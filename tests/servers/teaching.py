@@ -64,7 +64,7 @@ def teaching(folder: Path, *options: str) -> Iterator[TeachingServer]:
     log = folder / "teaching.log"
     arguments = ["--log", str(log), *options]
     output = folder / "teaching.output"
-    with running("tests.servers.teaching", arguments, output=output, seconds=60) as url:
+    with running("tests.servers.teaching", arguments, output=output, seconds=600) as url:
         yield TeachingServer(url=f"{url}/v1", log_file=log)
 
 

@@ -67,6 +67,6 @@ def test_a_signal_ends_it_without_a_word(run: Path, how: signal.Signals) -> None
         with urllib.request.urlopen(url) as answer:
             assert b"How the student learns" in answer.read()
         process.send_signal(how)
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=300)
     assert process.returncode == (130 if how is signal.SIGINT else -signal.SIGTERM)
     assert (rest, errors) == ("", "")
