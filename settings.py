@@ -302,7 +302,7 @@ OPTIONS = (
             "--replay-share",
             "fine_tune.replay_share",
             "X",
-            "with continue: old examples, as a share of the new",
+            "with continue: share of the old examples that is taught again",
         ),
         ("--epochs", "fine_tune.epochs", "N", "passes over the training set"),
         ("--max-steps", "fine_tune.max_steps", "N", "optimizer steps of a training, in place of --epochs"),

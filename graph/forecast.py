@@ -120,7 +120,7 @@ def _examples(settings: Settings, rounds: Sequence[Growth], number: int) -> floa
     if config.max_steps:
         return config.max_steps * config.batch_size
     new = each.known + each.children
-    replayed = min(each.total - new, config.replay_share * new)
+    replayed = config.replay_share * (each.total - new) if new else 0
     taught = each.total if config.start == "base" else new + replayed
     return config.epochs * len(settings.thoughts) * taught
 

@@ -20,8 +20,8 @@ class FineTuneConfig:
     """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
     start: Start = "base"
     """`base` trains the untaught student on the whole set each round; `continue` the latest one."""
-    replay_share: NonNegativeFloat = 0.5
-    """With `continue`: examples of earlier rounds mixed in, as a share of the new ones."""
+    replay_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """With `continue`: share of the examples of earlier rounds that is taught again beside the new ones."""
     epochs: PositiveInt = 3
     max_steps: PositiveInt | None = None
     """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""

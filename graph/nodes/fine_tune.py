@@ -45,7 +45,7 @@ def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesso
     new = [lesson for lesson in lessons if lesson.rationale.round == state.round]
     old = [lesson for lesson in lessons if lesson.rationale.round < state.round]
     rng = random.Random(f"replay {settings.seed} {state.round}")
-    replayed = rng.sample(old, min(len(old), round(settings.fine_tune.replay_share * len(new))))
+    replayed = rng.sample(old, round(settings.fine_tune.replay_share * len(old)) if new else 0)
     return tuple(as_example(lesson, planning=planning) for lesson in [*new, *replayed])
 
 

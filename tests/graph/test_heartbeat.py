@@ -62,5 +62,8 @@ def test_an_error_of_the_listener_is_told_apart_from_one_of_the_folder(tmp_path:
         def noticed(self, text: str) -> None:
             raise OSError(ENOSPC, f"no space for {text}")
 
-    with heartbeat(Full(), tmp_path, NO_CLOCK) as listener, pytest.raises(ListenerError, match="no space for news"):
+    with (
+        heartbeat(Full(), tmp_path, NO_CLOCK) as listener,
+        pytest.raises(ListenerError, match="no space for news"),
+    ):
         listener.noticed("news")

@@ -210,11 +210,17 @@ def test_the_way_of_the_paper_with_three_thoughts_and_adapters_runs(tmp_path: Pa
 
 
 def test_going_on_from_the_last_student_replays_old_examples(tmp_path: Path, cache: Path) -> None:
-    given = {"rounds": "1", "student": "tiny", "fine_tune.start": "continue", "problems.limit": "8"}
+    given = {
+        "rounds": "1",
+        "student": "tiny",
+        "fine_tune.start": "continue",
+        "fine_tune.replay_share": "0.5",
+        "problems.limit": "8",
+    }
     start(load_settings(given, environment={}), tmp_path / "run", Recorder(), cache=cache)
     first, second = open_store(tmp_path / "run").rounds()
     new = second.problems - first.problems
-    assert second.examples == new + min(first.examples, round(new / 2))
+    assert second.examples == new + round(first.examples / 2)
 
 
 def test_what_a_run_probes_was_taught_before_and_its_latest_student_answers(

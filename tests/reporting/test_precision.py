@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from agents.evaluator import clustered, visible_loss
 from console import show_result
 from reporting.precision import precise
-from reporting.terminal import Terminal
 from storage.records import DecisionRecord
 from storage.store import Store
 from storage.summary import EvaluationSummary, Summary
@@ -76,7 +76,7 @@ def test_each_decision_says_which_loss_it_sees(store: Store) -> None:
 def test_the_terminal_says_the_units_and_what_the_dev_set_sees_in_80_columns(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_result(Terminal(width=80, highlight=False, soft_wrap=True), Path("run"), summary_of(store))
+    show_result(Console(width=80, highlight=False, soft_wrap=True), Path("run"), summary_of(store))
     printed = capsys.readouterr().out
     assert "templates (instances): dev 20 (60), in-domain 20 (60)\n" in printed
     assert "undo      60 dev problems see a loss of 17.5 points or more (power 80 %)\n" in printed
