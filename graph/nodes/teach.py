@@ -34,7 +34,7 @@ LESSON = "lesson"
 
 BETTER_TEACHER = "name another model as --teacher"
 ADVICE: Mapping[Reason, str] = {
-    Reason.CALL_FAILED: "see that its server answers",
+    Reason.CALL_FAILED: "make its server answer such requests",
     Reason.TRUNCATED: "give a higher --max-reply-tokens",
     Reason.MALFORMED: "look at what it wrote and change its server's settings or the model",
 }

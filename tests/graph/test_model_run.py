@@ -245,7 +245,7 @@ def test_a_teacher_that_fails_at_a_handful_of_problems_is_named_with_its_reason(
         start(few, tmp_path / "run", Recorder(), cache=tmp_path)
     said = str(failed.value)
     assert "explained none of 3 (call_failed 3), most often: rejected: HTTP 400: Model" in said
-    assert "see that its server answers, then start a new run; `python main.py trace " in said
+    assert "make its server answer such requests, then start a new run; `python main.py trace " in said
     assert len(open_store(tmp_path / "run").calls()) == 3
 
 
