@@ -95,7 +95,7 @@ class WorkerError(RunFailedError):
 
 
 class ProviderError(RunFailedError):
-    """A language model cannot be asked any more: its provider denies it, or answers nothing."""
+    """A language model cannot be asked any more: its provider denies it, or nothing usable comes back."""
 
 
 class LimitReachedError(RunFailedError):

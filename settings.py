@@ -27,6 +27,7 @@ from pydantic import (
 
 from agents.calling.config import CallConfig
 from errors import StoreError, UsageError, brief, is_unicode
+from network import url_fault, without_login
 from problems.config import ProblemSettings
 from training.config import ROWS, Device, FineTuneConfig, GenerateConfig
 
@@ -144,10 +145,15 @@ class Settings:
         others = {part: Role(name, url) if name else teacher for part, (name, url) in named.items()}
         return {"teacher": teacher, **others}
 
-    def with_limits(self, given: Mapping[str, object]) -> Settings:
-        """The same run with other `LIMITS`, by their keys; UsageError for what is no limit."""
-        calls = {**asdict(self.calls), **{key.removeprefix("calls."): value for key, value in given.items()}}
-        return _read({**self.to_json(), "calls": calls})
+    def with_changes(self, given: Mapping[str, object]) -> Settings:
+        """The same run with others of the `CHANGEABLE`, by their keys; UsageError for what is none."""
+        values: dict[str, object] = dict(self.to_json())
+        calls = asdict(self.calls)
+        for key, value in given.items():
+            (calls if key.startswith("calls.") else values)[key.removeprefix("calls.")] = value
+        settings = _read({**values, "calls": calls})
+        _check_urls(settings)
+        return settings
 
     def to_json(self) -> dict[str, JsonValue]:
         values: dict[str, JsonValue] = _SETTINGS.dump_python(self, mode="json")
@@ -325,8 +331,11 @@ OPTIONS = (
 )
 
 
-LIMITS = ("calls.max_cost", "calls.max_tokens", "calls.max_calls")
-"""What `resume` may change: it decides how far a run goes and not what it does."""
+CHANGEABLE = (
+    *("calls.max_cost", "calls.max_tokens", "calls.max_calls"),
+    *("teacher_url", "synthesizer_url", "judge_url"),
+)
+"""What `resume` may change: how far a run goes and where its models are, not what it does."""
 
 
 POLICY = ("thoughts", "policy", "policy_samples", "policy_temperature")
@@ -419,8 +428,13 @@ def _check_urls(settings: Settings) -> None:
     for part, (name, url) in parts.items():
         if url and not Role(name or SYMBOLIC, url).is_model:
             raise UsageError(
-                f"--{part}-url {url!r} needs a model: give --{part} openai:MODEL with the name that the "
-                "server knows"
+                f"--{part}-url {without_login(url)!r} needs a model: give --{part} openai:MODEL with the "
+                "name that the server knows"
+            )
+        if url and (fault := url_fault(url)):
+            raise UsageError(
+                f"--{part}-url {without_login(url)!r} is no URL of a server: {fault}, for example "
+                "http://127.0.0.1:8000/v1"
             )
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
-from agents.calling.request import CallError, Fault, Finish, ModelReply, ModelRequest
+from agents.calling.request import CallError, Fault, Finish, Message, ModelReply, ModelRequest
+from agents.keys import NO_KEY, SERVER_KEY, check_keys, without_secrets
+from agents.model_errors import Setting, explain, line, refused_setting
+from agents.replies import THOUGHT_FIELDS
 from errors import UsageError
+from network import network_fault, without_login
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -23,33 +26,8 @@ OPENAI = "openai"
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 """Always said, so that no variable of the environment sends requests elsewhere than the run's record says."""
 
-KEYS = {
-    OPENAI: ("OPENAI_API_KEY",),
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "cohere": ("COHERE_API_KEY",),
-    "deepseek": ("DEEPSEEK_API_KEY",),
-    "fireworks": ("FIREWORKS_API_KEY",),
-    "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-    "groq": ("GROQ_API_KEY",),
-    "mistralai": ("MISTRAL_API_KEY",),
-    "nvidia": ("NVIDIA_API_KEY",),
-    "openrouter": ("OPENROUTER_API_KEY",),
-    "perplexity": ("PPLX_API_KEY", "PERPLEXITY_API_KEY"),
-    "together": ("TOGETHER_API_KEY",),
-    "upstage": ("UPSTAGE_API_KEY",),
-    "xai": ("XAI_API_KEY",),
-}
-"""Where providers keep their key, one of these; some would only miss it in the first request."""
-
-SERVER_KEY = "FDD_SERVER_KEY"
-"""Where the key of servers named by their URL is: a provider's own key is sent to nobody else."""
-NO_KEY = "none"
-"""Sent to servers of one's own that need no key: the client insists on one."""
-
-SECRET = re.compile(r"(KEY|TOKEN|SECRET)S?$", re.IGNORECASE)
-"""Names of variables whose values must not be shown."""
-SHORTEST_SECRET = 8
-"""Shorter values are too likely to stand in a text by chance."""
+REASONING = re.compile(r"(ft:)?o\d")
+"""Models of OpenAI that take no temperature: o1, o3-mini, o4-mini. LangChain knows the later ones."""
 
 FINISHES = {
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "complete", "eos", "eos_token"), Finish.STOP),
@@ -59,25 +37,11 @@ FINISHES = {
 }
 """Providers' words for why a model stopped, in small letters."""
 
-FAULTS = {
-    **dict.fromkeys((401, 402, 403, 404), Fault.DENIED),
-    408: Fault.TIMEOUT,
-    429: Fault.RATE_LIMITED,
-    **dict.fromkeys((503, 529), Fault.OVERLOADED),
-}
-"""By HTTP status."""
-
-NO_CREDIT = "insufficient_quota"
-"""OpenAI's code in a 429 that waiting does not help."""
-
-BROKEN = {"APIConnectionError", "TransportError", "ClientConnectionError", "ConnectionError"}
-"""What libraries call the errors of a connection."""
-
-LONGEST_DETAIL = 300
-"""Characters."""
-
 CHARACTERS_A_TOKEN = 4
 """For servers that do not count: about right for English, so that limits hold."""
+
+MOST_TOKENS = 2**31
+"""A count above that is none."""
 
 
 def full_name(name: str, address: str) -> str:
@@ -97,9 +61,7 @@ def open_model(name: str, *, address: str = "", seconds: float) -> LangChainMode
     if not provider or not model:
         example = "provider:model, for example openai:gpt-4o-mini, or give the URL of its server as well"
         raise UsageError(f"unknown model {name!r}: write {example}")
-    keys = () if address else KEYS.get(provider, ())
-    if keys and not any(os.environ.get(key) for key in keys):
-        raise UsageError(f"the model {name!r} needs a key: set the environment variable {keys[0]}")
+    check_keys(name, provider, has_address=bool(address))
     return LangChainModel(provider, model, address, seconds)
 
 
@@ -111,29 +73,43 @@ class LangChainModel:
         self.name, self.address = f"{provider}:{model}", address
         self._provider, self._model, self._seconds = provider, model, seconds
         self._client: AsyncHttpxClient | None = None
-        self._chats: dict[tuple[float, int], BaseChatModel] = {}
+        self._chats: dict[tuple[float, int, frozenset[Setting]], BaseChatModel] = {}
+        self._left_out = frozenset[Setting]()
+        """What the model is known to refuse."""
+        if provider == OPENAI and not address and REASONING.match(model):
+            self._left_out = frozenset({Setting.TEMPERATURE})
         problem = ""
         try:
-            self._chat(temperature=0.0, max_tokens=1)
+            self._chat(0.0, 1, self._left_out)
         except ImportError as error:
             package = str(getattr(error.__cause__, "name", None) or error).replace("_", "-")
             problem = f"needs a package that is not installed: pip install {package}"
+            problem = _environment_fault(provider) or problem
         except Exception as error:  # Every provider has errors of its own.
-            problem = f"cannot be opened: {_line(error)}"
+            problem = _environment_fault(provider) or f"cannot be opened: {line(error)}"
         if problem:
             raise UsageError(f"the model {self.name!r} {problem}")
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """Ask once; raises `CallError`, which carries nothing of the error that it stands for."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                message = await self._invoke(request)
-        except TimeoutError:
-            failure = CallError(Fault.TIMEOUT, f"no reply in {self._seconds:g} s")
-        except Exception as error:  # Every provider has errors of its own.
-            failure = _explain(error)
-        else:
-            return _read(message, request)
+        """Ask once; raises `CallError`, which carries nothing of the error that it stands for.
+
+        What the server refuses of the request is left out, at once and from then on.
+        """
+        left_out = self._left_out
+        while True:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    message = await self._invoke(request, left_out)
+            except TimeoutError:
+                failure, refused = CallError(Fault.TIMEOUT, f"no reply in {self._seconds:g} s"), None
+            except Exception as error:  # Every provider has errors of its own.
+                failure, refused = explain(error, self.address), refused_setting(error)
+            else:
+                self._left_out |= left_out
+                return _read(message, request)
+            if refused is None or refused in left_out or refused not in self._optional:
+                break
+            left_out |= {refused}
         # Not raised above: the provider's error, whose request holds the key, would go along as its context.
         raise failure
 
@@ -143,67 +119,121 @@ class LangChainModel:
         if client is not None:
             await client.aclose()
 
-    async def _invoke(self, request: ModelRequest) -> AIMessage:
+    @property
+    def _optional(self) -> frozenset[Setting]:
+        """What can be left out of a request to this provider."""
+        if self.address:
+            return frozenset(Setting)
+        seed = {Setting.SEED} if self._provider == OPENAI else frozenset()
+        return frozenset({Setting.TEMPERATURE, Setting.SYSTEM, *seed})
+
+    async def _invoke(self, request: ModelRequest, left_out: frozenset[Setting]) -> AIMessage:
         from langsmith.run_helpers import tracing_context
 
-        chat = self._chat(request.temperature, request.max_tokens)
-        messages = [(message.role, message.content) for message in request.messages]
-        sample: dict[str, Any] = {"seed": request.sample} if self._provider == OPENAI else {}
+        chat = self._chat(request.temperature, request.max_tokens, left_out)
+        turns = _folded(request.messages) if Setting.SYSTEM in left_out else request.messages
+        messages = [(message.role, message.content) for message in turns]
+        sample: dict[str, Any] = {}
+        if self._provider == OPENAI and Setting.SEED not in left_out:
+            sample["seed"] = request.sample
         with tracing_context(enabled=False):
             return await chat.ainvoke(messages, config={"callbacks": []}, **sample)
 
-    def _chat(self, temperature: float, max_tokens: int) -> BaseChatModel:
+    def _chat(self, temperature: float, max_tokens: int, left_out: frozenset[Setting]) -> BaseChatModel:
         """LangChain's client; settings are given to its constructor, where their names are standard."""
-        if (temperature, max_tokens) not in self._chats:
-            from langchain.chat_models import init_chat_model
-
-            options = (
-                self._openai_options(max_tokens) if self._provider == OPENAI else {"max_tokens": max_tokens}
+        key = (temperature, max_tokens, left_out)
+        if key not in self._chats:
+            options: dict[str, Any] = {"timeout": self._seconds, "max_retries": 0}
+            options["temperature"] = None if Setting.TEMPERATURE in left_out else temperature
+            self._chats[key] = (
+                self._openai_chat(max_tokens, left_out, options)
+                if self._provider == OPENAI
+                else self._other_chat(max_tokens, options)
             )
-            self._chats[temperature, max_tokens] = init_chat_model(
-                self._model,
-                model_provider=self._provider,
-                temperature=temperature,
-                timeout=self._seconds,
-                max_retries=0,
-                **options,
-            )
-        return self._chats[temperature, max_tokens]
+        return self._chats[key]
 
-    def _openai_options(self, max_tokens: int) -> dict[str, Any]:
-        import openai
+    def _other_chat(self, max_tokens: int, options: dict[str, Any]) -> BaseChatModel:
+        from langchain.chat_models import init_chat_model
 
-        if self._client is None:
-            # LangChain's own is shared by event loops, and breaks in the second.
-            self._client = openai.DefaultAsyncHttpxClient(timeout=self._seconds)
-        options: dict[str, Any] = {
-            "base_url": self.address or OPENAI_ADDRESS,
-            "http_async_client": self._client,
-            "http_socket_options": (),
-            "use_responses_api": False,
-        }
+        given = {name: value for name, value in options.items() if value is not None}
+        chat: BaseChatModel = init_chat_model(
+            self._model, model_provider=self._provider, max_tokens=max_tokens, **given
+        )
+        return chat
+
+    def _openai_chat(
+        self, max_tokens: int, left_out: frozenset[Setting], options: dict[str, Any]
+    ) -> BaseChatModel:
+        from agents.openai_chat import OpenAIChat, own_client, usual_client
+
+        options |= {"model": self._model, "http_socket_options": (), "use_responses_api": False}
         if not self.address:
-            return {**options, "max_tokens": max_tokens}
-        # LangChain would send `max_completion_tokens`, which some servers ignore.
-        key = os.environ.get(SERVER_KEY) or NO_KEY
-        return {**options, "api_key": key, "extra_body": {"max_tokens": max_tokens}}
+            self._client = self._client or usual_client(self._seconds)
+            options |= {"base_url": OPENAI_ADDRESS, "max_tokens": max_tokens}
+        else:
+            key = os.environ.get(SERVER_KEY) or NO_KEY
+            self._client = self._client or own_client(self._seconds, key)
+            # LangChain would always send `max_completion_tokens`, which some servers ignore.
+            name = "max_completion_tokens" if Setting.MAX_TOKENS in left_out else "max_tokens"
+            options |= {"base_url": self.address, "api_key": key, "extra_body": {name: max_tokens}}
+        return OpenAIChat(http_async_client=self._client, **options)
+
+
+def _environment_fault(provider: str) -> str | None:
+    """What in the environment keeps a client from being made, as the end of a sentence."""
+    proxy = os.environ.get("OPENAI_PROXY")
+    if provider == OPENAI and proxy:
+        return (
+            f"cannot be opened: OPENAI_PROXY={without_login(proxy)!r} is not supported; unset it, and set "
+            "HTTPS_PROXY where a proxy is needed"
+        )
+    fault = network_fault()
+    return fault and f"cannot be opened: {fault}"
+
+
+def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The conversation with its system turn at the beginning of the user's first one."""
+    if len(messages) < 2 or messages[0].role != "system":
+        return messages
+    system, first, *others = messages
+    return (replace(first, content=f"{system.content}\n\n{first.content}"), *others)
 
 
 def _read(message: AIMessage, request: ModelRequest) -> ModelReply:
     # Lone surrogates, which JSON can write, could not be stored.
-    text = _without_secrets(str(message.text).encode("utf-8", "replace").decode("utf-8"))
+    text = without_secrets(_text(message).encode("utf-8", "replace").decode("utf-8"))
     usage: Mapping[str, Any] = message.usage_metadata or {}
     prompt = sum(len(turn.content) for turn in request.messages)
-    completion_tokens = usage.get("output_tokens") or ceil(len(text) / CHARACTERS_A_TOKEN)
+    completion_tokens = _whole(usage.get("output_tokens")) or ceil(len(text) / CHARACTERS_A_TOKEN)
     finish = _finish(message)
     if finish is Finish.OTHER and completion_tokens >= request.max_tokens:
         finish = Finish.LENGTH
     return ModelReply(
         text=text,
         finish=finish,
-        prompt_tokens=usage.get("input_tokens") or ceil(prompt / CHARACTERS_A_TOKEN),
+        prompt_tokens=_whole(usage.get("input_tokens")) or ceil(prompt / CHARACTERS_A_TOKEN),
         completion_tokens=completion_tokens,
     )
+
+
+def _text(message: AIMessage) -> str:
+    """What the model said; where that is nothing, what it thought, in tags that say so."""
+    text = str(message.text)
+    if not text.strip():
+        for name in THOUGHT_FIELDS:
+            thoughts = message.additional_kwargs.get(name)
+            if isinstance(thoughts, str) and thoughts.strip():
+                return f"<{name}>\n{thoughts}\n</{name}>"
+    return text
+
+
+def _whole(count: object) -> int:
+    """A server's count of tokens, rounded up; 0, for unknown, where it is no number that can be one."""
+    try:
+        number = float(count) if isinstance(count, int | float | str) else 0.0
+    except (ValueError, OverflowError):
+        return 0
+    return ceil(number) if isfinite(number) and 0 < number <= MOST_TOKENS else 0
 
 
 def _finish(message: AIMessage) -> Finish:
@@ -213,64 +243,3 @@ def _finish(message: AIMessage) -> Finish:
     word = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason") or ""
     # Some give an enum: `FinishReason.MAX_TOKENS`.
     return FINISHES.get(str(word).rpartition(".")[2].lower(), Finish.OTHER)
-
-
-def _explain(error: Exception) -> CallError:
-    """What broke, whatever library says it: the SDKs' errors share their attributes."""
-    status = next(filter(None, map(_status, _chain(error))), None)
-    names = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
-    if status is not None:
-        fault = FAULTS.get(status, Fault.SERVER_ERROR if status >= 500 else Fault.REJECTED)
-        if any(getattr(link, "code", None) == NO_CREDIT for link in _chain(error)):
-            fault = Fault.DENIED
-    elif any("Timeout" in name for name in names):
-        fault = Fault.TIMEOUT
-    elif names & BROKEN:
-        fault = Fault.CONNECTION
-    else:
-        fault = Fault.UNREADABLE
-    return CallError(fault, _line(error), next(filter(None, map(_retry_after, _chain(error))), None))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
-
-
-def _status(error: BaseException) -> int | None:
-    response = getattr(error, "response", None)
-    for value in (getattr(error, "status_code", None), getattr(response, "status_code", None)):
-        if isinstance(value, int) and value >= 400:
-            return value
-    return None
-
-
-def _retry_after(error: BaseException) -> float | None:
-    """Seconds; the header gives them, or a date (RFC 9110, section 10.2.3) by the server's own clock."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            sent = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-            seconds = (parsedate_to_datetime(value) - sent).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return max(0.0, seconds) if isfinite(seconds) else None
-
-
-def _line(error: BaseException) -> str:
-    """What the error and its causes say, in one line and without secrets."""
-    said = dict.fromkeys(" ".join(str(link).split()) or type(link).__name__ for link in _chain(error))
-    return _without_secrets("; ".join(said))[:LONGEST_DETAIL]
-
-
-def _without_secrets(text: str) -> str:
-    for name, value in os.environ.items():
-        if len(value) >= SHORTEST_SECRET and SECRET.search(name):
-            text = text.replace(value, "***")
-    return text

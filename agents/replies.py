@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from agents.calling.request import CallStatus
 from domain import Reason
 
-_THINKING = "<think>", "</think>"
+THOUGHT_FIELDS = ("reasoning_content", "reasoning")
+"""Where servers put what a reasoning model thought, beside what it said."""
+
+_THINKING = r"(?:seed:)?(?:think|thinking|thoughts?|reasoning|reasoning_content|reflection)"
+_THOUGHT_BEGINS = re.compile(rf"\s*(?:<({_THINKING})>|\[THINK\]|◁think▷)", re.IGNORECASE)
+_THOUGHT_ENDS = re.compile(
+    rf"</(?P<tag>{_THINKING})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|channel\|>final<\|message\|>",
+    re.IGNORECASE,
+)
 _FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 
 REASONS = {
@@ -39,11 +47,21 @@ def read_parts(text: str, names: Sequence[str]) -> dict[str, str] | None:
     return parts
 
 
+def explain_malformed(text: str, names: Sequence[str]) -> str:
+    """Why `read_parts` found nothing in a reply."""
+    if _said(text).strip():
+        return f"not one each of {', '.join(f'<{name}>' for name in names)}"
+    if not text.strip():
+        return "the reply is empty"
+    tag = next((m["tag"] or m[0] for m in _THOUGHT_ENDS.finditer(text)), "a thought without an end")
+    return f"the reply is empty: all that the model wrote is what it thought ({tag})"
+
+
 def _said(text: str) -> str:
-    """The reply without what was thought aloud before it; all of it where the thought has no end."""
-    opening, closing = _THINKING
-    _, ended, said = text.partition(closing)
-    return said if ended and text.lstrip().startswith(opening) else text
+    """The reply without what was thought before it; templates may have written the opening tag themselves."""
+    end = max((match.end() for match in _THOUGHT_ENDS.finditer(text)), default=0)
+    said = text[end:]
+    return "" if _THOUGHT_BEGINS.match(said) else said
 
 
 def _unfenced(text: str) -> str:

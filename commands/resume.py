@@ -1,4 +1,4 @@
-"""`main.py resume DIR`: go on with an interrupted run, with new limits where they are given."""
+"""`main.py resume DIR`: go on with an interrupted run, with other limits or URLs where they are given."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from functools import partial
 
 from commands.arguments import add_folder
 from commands.watching import watch
-from settings import LIMITS, add_options
+from settings import CHANGEABLE, add_options
 
 
 def add(parser: ArgumentParser) -> None:
-    """go on with an interrupted run, with new limits where they are given"""
+    """go on with an interrupted run, with other limits or URLs where they are given"""
     add_folder(parser)
-    add_options(parser, only=LIMITS)
+    add_options(parser, only=CHANGEABLE)
     parser.set_defaults(command=resume)
 
 
 def resume(given: Namespace) -> int:
     from graph import run as runs
 
-    limits = {key: value for key, value in vars(given).items() if key in LIMITS}
-    return watch(given.run_dir, partial(runs.resume, limits=limits))
+    changes = {key: value for key, value in vars(given).items() if key in CHANGEABLE}
+    return watch(given.run_dir, partial(runs.resume, changes=changes))

@@ -57,7 +57,7 @@ def opened(
     *,
     cache: Path,
     agents: Agents | None = None,
-    limits: Mapping[str, object] = MappingProxyType({}),
+    changes: Mapping[str, object] = MappingProxyType({}),
     should_stop: Callable[[], bool] = never,
 ) -> Iterator[OpenRun]:
     """The run in this folder, which no other process may carry on until the block ends.
@@ -67,12 +67,12 @@ def opened(
             for phase, update in run.stream(interrupt_after=["teach"]):
                 print(phase, update)
 
-    `agents` take the place of those that the settings name, and `limits` are settings that are to be
-    different from now on, by their keys: `{"calls.max_cost": 5}`. Everything blocks, and may do so in a
-    running event loop too.
+    `agents` take the place of those that the settings name, and `changes` are settings that are to be
+    different until the block ends, by their keys: `{"calls.max_cost": 5}`. Everything blocks, and may do so
+    in a running event loop too.
     """
     find_run(folder)
-    with held(folder), _at_work(folder, listener, cache, agents, limits, should_stop) as run:
+    with held(folder), _at_work(folder, listener, cache, agents, changes, should_stop) as run:
         yield run
 
 
@@ -198,11 +198,13 @@ def resume(
     *,
     cache: Path,
     agents: Agents | None = None,
-    limits: Mapping[str, object] = MappingProxyType({}),
+    changes: Mapping[str, object] = MappingProxyType({}),
     should_stop: Callable[[], bool] = never,
 ) -> RunState:
     """Go on to the end where the run in this folder was interrupted; a finished run is left as it is."""
-    with opened(folder, listener, cache=cache, agents=agents, limits=limits, should_stop=should_stop) as run:
+    with opened(
+        folder, listener, cache=cache, agents=agents, changes=changes, should_stop=should_stop
+    ) as run:
         return run.finish()
 
 
@@ -212,13 +214,13 @@ def _at_work(
     listener: Listener,
     cache: Path,
     agents: Agents | None,
-    limits: Mapping[str, object],
+    changes: Mapping[str, object],
     should_stop: Callable[[], bool],
 ) -> Iterator[OpenRun]:
     """The run in a folder that this process holds, with everything that it works with."""
     store = open_store(folder)
     run = store.run()
-    settings = Settings.from_json(run.settings).with_limits(limits)
+    settings = Settings.from_json(run.settings).with_changes(changes)
 
     def on_wait() -> None:
         listener.noticed(

@@ -9,6 +9,7 @@ from typing import Literal
 
 from domain import Problem
 from errors import ProblemSetError
+from network import hub_fault
 from problems.jsonl import make_problem
 
 GSM8K = "gsm8k"
@@ -18,13 +19,14 @@ HUB_NAME = "openai/gsm8k"
 def load_gsm8k(split: Literal["train", "test"]) -> list[Problem]:
     """A split of GSM8K from the hub or its local cache; ProblemSetError where neither is within reach."""
     import datasets
+    import httpx2
 
     try:
         with _quiet_hub():
             rows = datasets.load_dataset(HUB_NAME, "main", split=split)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ImportError, OSError, ValueError, RuntimeError) as error:
         raise ProblemSetError(
-            f"cannot load {HUB_NAME!r} from the hub ({type(error).__name__}); "
+            f"cannot load {HUB_NAME!r} from the hub ({hub_fault() or type(error).__name__}); "
             f"download its {split} split as JSONL elsewhere and pass that file instead of `{GSM8K}`"
         ) from error
     return [

@@ -141,14 +141,47 @@ def test_the_cache_folder_can_be_moved() -> None:
 
 def test_a_limit_of_a_run_can_be_raised_and_nothing_else_changes() -> None:
     before = load_settings({"rounds": "1", "calls.max_cost": "2"}, environment={})
-    after = before.with_limits({"calls.max_cost": "5"})
+    after = before.with_changes({"calls.max_cost": "5"})
     assert after.calls.max_cost == 5
-    assert after.with_limits({"calls.max_cost": 2}) == before
+    assert after.with_changes({"calls.max_cost": 2}) == before
+
+
+def test_the_url_of_a_server_can_be_changed_and_is_checked_again() -> None:
+    given = {"rounds": "1", "teacher": "openai:m", "teacher_url": "http://old:8000/v1"}
+    before = load_settings(given, environment={})
+    assert before.with_changes({"teacher_url": "http://new/v1"}).teacher_url == "http://new/v1"
+    with pytest.raises(UsageError, match="--teacher-url 'new' is no URL of a server"):
+        before.with_changes({"teacher_url": "new"})
+    with pytest.raises(UsageError, match="--judge-url 'http://new/v1' needs a model"):
+        before.with_changes({"judge_url": "http://new/v1"})
+
+
+@pytest.mark.parametrize("part", ["teacher", "synthesizer", "judge"])
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("localhost:8000/v1", "it must begin with http:// or https://"),
+        ("127.0.0.1:8000/v1", "it must begin with http:// or https://"),
+        ("ftp://host/v1", "it must begin with http:// or https://"),
+        ("http:/host/v1", "it has no host"),
+        ("http://:8000/v1", "it has no host"),
+        ("http://127.0.0.1:189000/v1", "port out of range 0-65535"),
+        ("http://127.0.0.1:eight/v1", "port could not be cast to integer value"),
+        ("http://127.0.0.1:0/v1", "its port must be 1 to 65535"),
+        ("http://[::1/v1", "invalid IPv6 URL"),
+        ("http://host/v1\n", "it contains a blank or a line break"),
+        ("http://my host/v1", "it contains a blank or a line break"),
+    ],
+)
+def test_a_url_that_no_request_can_go_to_is_refused(part: str, url: str, fault: str) -> None:
+    given = {"rounds": "1", "teacher": "openai:m", part: "openai:m", f"{part}_url": url}
+    with pytest.raises(UsageError, match=f"--{part}-url .* is no URL of a server: {fault}.*for example http"):
+        load_settings(given, environment={})
 
 
 def test_a_limit_that_is_no_number_is_refused() -> None:
     with pytest.raises(UsageError, match="--max-cost 'much'"):
-        load_settings({"rounds": "1"}, environment={}).with_limits({"calls.max_cost": "much"})
+        load_settings({"rounds": "1"}, environment={}).with_changes({"calls.max_cost": "much"})
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from errors import StudentError
+from network import hub_fault
 from training.tasks import ConvertTask, Event
 from training.tiny import build_tiny
 from training.worker import run_in_child
@@ -128,12 +129,12 @@ def fetch_wheel(requirement: str, into: Path) -> Path:
 
 def hub_path(name: str, cache_dir: Path) -> Path:
     """Safetensors weights and tokenizer of a hub's repository; no code of theirs is fetched or run."""
+    import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
-        LocalEntryNotFoundError,
         RepositoryNotFoundError,
     )
 
@@ -154,8 +155,8 @@ def hub_path(name: str, cache_dir: Path) -> Path:
             f"unknown student {name!r}: the model hub has no such repository: check the name, or set "
             "HF_TOKEN if it is private"
         ) from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (HfHubHTTPError, httpx2.HTTPError, httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
+        reason = hub_fault() or (str(error).strip() or type(error).__name__).splitlines()[0]
         raise StudentError(f"cannot fetch student {name!r} from the model hub: {reason}") from None
     return check_student(folder)
 

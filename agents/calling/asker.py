@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from agents.calling.caller import Caller
 from agents.calling.request import Answer, Call, CallStatus, ModelRequest
 from agents.prompting import Conversation
-from agents.replies import REASONS, read_parts
+from agents.replies import REASONS, explain_malformed, read_parts
 from domain import Refusal
+
+GIVEN_UP = (CallStatus.FAILED, CallStatus.TRUNCATED)
+"""Another reply would cost as much and end at the same limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,9 @@ class Asker:
                 found = read_parts(call.reply.text, parts)
                 if found is not None:
                     return Answer(content=found, calls=(*calls, call))
-                wanted = ", ".join(f"<{part}>" for part in parts)
-                call = replace(call, status=CallStatus.MALFORMED, detail=f"not one each of {wanted}")
+                detail = explain_malformed(call.reply.text, parts)
+                call = replace(call, status=CallStatus.MALFORMED, detail=detail)
             calls.append(call)
-            if call.status is CallStatus.FAILED:
+            if call.status in GIVEN_UP:
                 break
         return Answer(content=Refusal(reason=REASONS[call.status], detail=call.detail), calls=tuple(calls))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from math import inf
 
-from agents.calling.breaker import Breaker
+from agents.calling.breaker import Breaker, FirstCalls
 from agents.calling.cache import DETAILS, ReplyCache, from_cache, to_cache
 from agents.calling.limiter import AdaptiveLimit
 from agents.calling.prices import FREE, Price
@@ -69,6 +69,7 @@ class Caller:
         self._run, self._cache, self._purse, self._price = run, cache, purse, price or FREE
         self._tries = tries
         self._breaker = Breaker()
+        self._first_calls = FirstCalls()
         self._sending: dict[str, asyncio.Task[Call]] = {}
         self._ended: FddError | None = None
         """Why nothing is sent any more."""
@@ -86,7 +87,7 @@ class Caller:
         key = request.key(self.model)
         stored = self._cache.get(key)
         if stored is not None:
-            return from_cache(stored, request, self._run)
+            return self._counted(from_cache(stored, request, self._run))
         sending = self._sending.get(key)
         if sending is None:
             sending = self._sending[key] = asyncio.create_task(self._fetch(key, request))
@@ -155,8 +156,8 @@ class Caller:
             call = replace(call, seconds=self._now() - begun)
             if isinstance(result, CallError):
                 self._take(result)
-                return replace(call, detail=str(result)), result
-            return self._keep(call, result), None
+                return self._counted(replace(call, detail=str(result))), result
+            return self._counted(self._keep(call, result)), None
 
     async def _complete(self, request: ModelRequest) -> ModelReply | CallError:
         try:
@@ -172,9 +173,20 @@ class Caller:
         if error.fault is Fault.DENIED:
             reason = str(error)
         if reason is not None:
-            self._ended = ProviderError(f"{self.model.name}: {reason}; go on later with `resume`")
-            self._end.set()
+            url = ", which takes another URL as well" if self.model.address else ""
+            self._give_up(f"{reason}; go on later with `resume`{url}")
             self._check()
+
+    def _counted(self, call: Call) -> Call:
+        """The same call; nothing more is sent where the first ones all came to nothing."""
+        reason = self._first_calls.ended(call)
+        if reason is not None:
+            self._give_up(reason)
+        return call
+
+    def _give_up(self, reason: str) -> None:
+        self._ended = ProviderError(f"{self.model.name}: {reason}")
+        self._end.set()
 
     def _keep(self, call: Call, reply: ModelReply) -> Call:
         """Pay for the reply and store it, unless who asked has done so."""

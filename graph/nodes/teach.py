@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from langgraph.runtime import Runtime
 
 from domain import Progress, Reason, Verdict, content_hash
-from errors import ProblemSetError
+from errors import FddError, ProblemSetError, ProviderError
 from graph.flow import finished
 from graph.journal import call_without_model, calls_to_models, transcripts
 from graph.lesson import LessonContext, LessonState, Try, build_lesson
@@ -30,6 +31,14 @@ LESSONS_AT_ONCE = 32
 """Lessons stored in one transaction: what a crash can make the teacher write again."""
 LESSON = "lesson"
 """Name of the span of a lesson."""
+
+BETTER_TEACHER = "name another model as --teacher"
+ADVICE: Mapping[Reason, str] = {
+    Reason.CALL_FAILED: "make its server answer such requests",
+    Reason.TRUNCATED: "give a higher --max-reply-tokens",
+    Reason.MALFORMED: "look at what it wrote and change its server's settings or the model",
+}
+"""What to do where a model explained nothing, mostly for this reason."""
 
 
 def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -220,13 +229,24 @@ def _count(state: RunState, context: RunContext) -> RunUpdate:
     new = context.store.rationales(round=state.round)
     quarantined = {rationale.problem_id for rationale in new} - taught
     if not taught:
-        reasons = Counter(rationale.reason for rationale in new if rationale.problem_id in quarantined)
-        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-        unreached = set(reasons) == {Reason.CALL_FAILED}
-        advice = "see that its server answers" if unreached else "give problems with worked solutions"
-        raise ProblemSetError(
-            f"no problem of {context.settings.problems.name!r} has a usable solution: "
-            f"the teacher {context.crew.teacher.name!r} explained none of {len(quarantined)} "
-            f"({counts}); {advice}"
-        )
+        raise _nothing_taught([each for each in new if each.problem_id in quarantined], context)
     return {"problems": len(taught), "quarantined": len(quarantined)}
+
+
+def _nothing_taught(lost: Sequence[RationaleRecord], context: RunContext) -> FddError:
+    """What became of all problems, and what to do about it."""
+    reasons = Counter(rationale.reason for rationale in lost)
+    counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+    problems, teacher = {each.problem_id for each in lost}, context.crew.teacher.name
+    found = (
+        f"no problem of {context.settings.problems.name!r} has a usable solution: "
+        f"the teacher {teacher!r} explained none of {len(problems)} ({counts})"
+    )
+    if context.settings.roles()["teacher"] not in context.crew.desk.callers:
+        return ProblemSetError(f"{found}; give problems with worked solutions")
+    main = max(reasons, key=reasons.__getitem__)
+    detail, _ = Counter(each.detail for each in lost if each.reason is main).most_common(1)[0]
+    return ProviderError(
+        f"{found}, most often: {detail}; {ADVICE.get(main, BETTER_TEACHER)}, then start a new run; "
+        f"`python main.py trace {shlex.quote(str(context.folder))}` shows what was asked"
+    )

@@ -157,6 +157,61 @@ def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> N
     assert reply(says(200, completion())).text == "4"
 
 
+IDENTITY = {
+    "OPENAI_ORG_ID": "org-planted",
+    "OPENAI_ORGANIZATION": "org-planted",
+    "OPENAI_PROJECT_ID": "proj-planted",
+    "OPENAI_ADMIN_KEY": "sk-admin-planted",
+    "OPENAI_CUSTOM_HEADERS": "X-Secret: sk-planted\nAuthorization: Bearer sk-planted\nHost: planted.example\n"
+    "User-Agent: planted\nAccept: planted",
+    "OPENAI_BASE_URL": "http://planted.example/v1",
+    "OPENAI_API_BASE": "http://planted.example/v1",
+    "LANGSMITH_GATEWAY": "http://planted.example",
+    "LANGSMITH_GATEWAY_API_KEY": "sk-planted",
+}
+"""What OpenAI's and LangChain's clients read from the environment."""
+
+
+def test_a_server_named_by_url_learns_nothing_of_who_asks_a_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FDD_SERVER_KEY", KEY)
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    head, body = sent()
+    said = {line.split(":")[0].lower() for line in head.splitlines()[1:] if line}
+    needed = {"host", "accept", "content-type", "content-length", "authorization", "x-stainless-raw-response"}
+    assert said == needed
+    assert "planted.example" not in head
+    assert f"authorization: bearer {KEY}" in head.lower()
+    assert "planted" not in (head + str(body)).replace(KEY, "")
+
+
+def test_a_user_and_password_in_the_url_are_sent_as_such() -> None:
+    server = Server(says(200, completion()))
+
+    async def scenario() -> None:
+        async with server.listening() as url:
+            model = open_model("m", address=url.replace("//", "//me:hunter22@"), seconds=5)
+            await model.complete(REQUEST)
+            await model.close()
+
+    asyncio.run(scenario())
+    assert "authorization: basic bwu6ahvudgvymji=" in server.heads[0].lower()
+
+
+def test_a_redirect_to_another_server_takes_no_key_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FDD_SERVER_KEY", KEY)
+    other = Server(says(200, completion()))
+
+    async def scenario() -> None:
+        async with other.listening() as elsewhere:
+            place = f"{elsewhere.replace('127.0.0.1', 'localhost')}/chat/completions"
+            await complete(Server(says(307, {}, {"Location": place})), REQUEST, seconds=5)
+
+    asyncio.run(scenario())
+    assert len(other.heads) == 1
+    assert KEY not in other.heads[0]
+
+
 def test_a_reply_has_its_text_its_end_and_its_tokens() -> None:
     assert reply(says(200, completion())) == ModelReply(
         text="4", finish=Finish.STOP, prompt_tokens=11, completion_tokens=7
@@ -198,6 +253,49 @@ def test_a_server_that_does_not_count_gets_its_tokens_estimated() -> None:
     assert (answer.prompt_tokens, answer.completion_tokens) == (4, 11)
 
 
+@pytest.mark.parametrize(
+    ("count", "read"),
+    [
+        (37.25, 38),
+        (37.0, 37),
+        ("12", 12),
+        ("12.5", 13),
+        (0, 2),
+        (-3, 2),
+        (None, 2),
+        ("many", 2),
+        (float("nan"), 2),
+        (float("inf"), 2),
+        (1e300, 2),
+        ([7], 2),
+        ({"total": 7}, 2),
+    ],
+)
+def test_a_count_of_tokens_is_a_whole_number_or_estimated(count: object, read: int) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": count, "total_tokens": count}
+    answer = reply(says(200, completion(text="x" * 8) | {"usage": usage}))
+    assert answer.completion_tokens == read
+    assert answer.prompt_tokens == (4 if read == 2 else read)
+
+
+@pytest.mark.parametrize("usage", [[], "12 tokens", 12, {"prompt_tokens": "1"}, {"completion_tokens": 1.5}])
+def test_counts_in_any_other_form_lose_no_reply(usage: object) -> None:
+    assert reply(says(200, completion() | {"usage": usage})).text == "4"
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("text", ["", None, " \n"])
+def test_where_there_is_no_text_what_the_model_thought_is_kept_with_its_name(
+    text: str | None, name: str
+) -> None:
+    body = completion(text=text, **{name: "2 + 2 is 4"})
+    assert reply(says(200, body)).text == f"<{name}>\n2 + 2 is 4\n</{name}>"
+
+
+def test_what_a_model_thought_beside_its_text_is_left_out() -> None:
+    assert reply(says(200, completion(reasoning_content="2 + 2 is 4"))).text == "4"
+
+
 def test_text_that_could_not_be_stored_is_made_storable() -> None:
     body = json.dumps(completion(text="four?")).replace("four", r"\ud800").encode()
     assert reply(says(200, body)).text == "??"
@@ -229,6 +327,206 @@ def test_a_status_is_a_fault_and_is_sent_once(status: int, fault: Fault) -> None
     assert "no" in outcome.detail
     assert "\n" not in str(outcome)
     assert len(server.bodies) == 1
+
+
+OPENAI_UNSUPPORTED = "Unsupported parameter: '{0}' is not supported with this model."
+VLLM_EXTRA = (
+    "[{{'type': 'extra_forbidden', 'loc': ('body', '{0}'), 'msg': 'Extra inputs are not permitted'}}]"
+)
+FASTAPI = {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs"}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (400, {"error": {"message": "No such thing."}}, "HTTP 400: No such thing."),
+        (400, {"object": "error", "message": "No such thing.", "code": 400}, "HTTP 400: No such thing."),
+        (400, {"error": "No such thing."}, "HTTP 400: No such thing."),
+        (400, {"detail": "No such thing."}, "HTTP 400: No such thing."),
+        (422, {"detail": [{"loc": ["body", "n"], "msg": "Too few"}]}, "HTTP 422: body.n: Too few"),
+        (422, {"object": "error", "message": FASTAPI}, "HTTP 422: body.seed: Extra inputs"),
+        (400, {"code": 3, "reasons": ["odd"]}, 'HTTP 400: {"code": 3, "reasons": ["odd"]}'),
+        (400, b"no such thing", "HTTP 400: no such thing"),
+        (502, b"<html><title>502 Bad Gateway</title><body>x</body></html>", "HTTP 502: 502 Bad Gateway"),
+    ],
+)
+def test_what_the_server_says_is_told_in_its_own_words(status: int, body: object, said: str) -> None:
+    assert error(says(status, body)).detail == said
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "This model's maximum context length is 2048 tokens, and you asked for 1024 max_tokens more."),
+        (400, "'max_tokens' is too large: the maximum context length is not supported."),
+        (413, "Payload Too Large"),
+        (422, "Input validation error: inputs tokens + max_new_tokens exceed the context of 2048 tokens"),
+    ],
+)
+def test_a_request_that_is_too_long_is_said_to_be(status: int, message: str) -> None:
+    server = Server(says(status, {"error": {"message": message}}))
+    outcome = asyncio.run(complete(server, REQUEST, seconds=5))
+    assert isinstance(outcome, CallError)
+    assert outcome.detail == f"HTTP {status}: {message} (the request is too long for this server or model)"
+    assert len(server.bodies) == 1
+
+
+def strict(status: int, body: object, refuses: Callable[[dict[str, Any]], bool]) -> Server:
+    """A server that answers only what it does not refuse."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        refused = refuses(server.bodies[-1])
+        await (says(status, body) if refused else says(200, completion()))(writer)
+
+    server = Server(answer)
+    return server
+
+
+async def ask_twice(server: Server) -> None:
+    async with server.listening() as url:
+        model = open_model("m", address=url, seconds=5)
+        for sample in (1, 2):
+            await model.complete(replace(REQUEST, sample=sample))
+        await model.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "name", "instead"),
+    [
+        (400, {"error": {"message": OPENAI_UNSUPPORTED.format("seed"), "param": "seed"}}, "seed", None),
+        (422, FASTAPI, "seed", None),
+        (400, {"message": VLLM_EXTRA.format("seed")}, "seed", None),
+        (400, {"error": {"message": "Unrecognized request argument supplied: seed"}}, "seed", None),
+        (400, {"error": {"message": 'Unknown name "seed": Cannot find field.'}}, "seed", None),
+        (400, {"error": {"message": "property 'seed' is unsupported"}}, "seed", None),
+        (400, {"detail": "Additional properties are not allowed ('seed' was unexpected)"}, "seed", None),
+        (500, {"error": "got an unexpected keyword argument 'seed'"}, "seed", None),
+        (
+            400,
+            {"error": {"message": "Only the default (1) value is supported.", "param": "temperature"}},
+            "temperature",
+            None,
+        ),
+        (400, {"error": {"message": "`temperature` is deprecated for this model."}}, "temperature", None),
+        (400, {"error": "invalid temperature: only 1 is allowed for this model"}, "temperature", None),
+        (400, {"error": {"message": OPENAI_UNSUPPORTED.format("max_tokens")}}, "max_tokens", 40),
+    ],
+)
+def test_a_setting_that_the_model_refuses_is_left_out_from_then_on(
+    status: int, body: object, name: str, instead: int | None
+) -> None:
+    server = strict(status, body, lambda asked: name in asked)
+    asyncio.run(ask_twice(server))
+    assert [name in asked for asked in server.bodies] == [True, False, False]
+    assert {asked.get("max_completion_tokens") for asked in server.bodies[1:]} == {instead}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "System role not supported",
+        "Conversation roles must alternate user/assistant/user/assistant/...",
+        "Only user and assistant roles are supported!",
+        "'messages[0].role' does not support 'system' with this model.",
+        "Developer instruction is not enabled for models/gemma-3-27b-it",
+        "This model does not support system prompts",
+    ],
+)
+def test_a_system_turn_that_the_model_refuses_begins_the_users_from_then_on(message: str) -> None:
+    server = strict(
+        400, {"error": {"message": message}}, lambda asked: bool(asked["messages"][0]["role"] == "system")
+    )
+    asyncio.run(ask_twice(server))
+    folded = [{"role": "user", "content": "Be brief.\n\n2 + 2?"}]
+    assert [asked["messages"] == folded for asked in server.bodies] == [False, True, True]
+
+
+def test_several_settings_can_be_refused_one_after_the_other() -> None:
+    refused = ("temperature", "seed", "max_tokens")
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        name = next((name for name in refused if name in server.bodies[-1]), None)
+        bad = says(400, {"error": {"message": OPENAI_UNSUPPORTED.format(name)}})
+        await (bad if name else says(200, completion()))(writer)
+
+    server = Server(answer)
+    asyncio.run(ask_twice(server))
+    assert len(server.bodies) == 5
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "temperature: Input should be less than or equal to 0.2",
+        "Invalid 'temperature': this model supports values from 0 to 0.2",
+        "max_tokens is too large: 40. This model supports at most 10 completion tokens",
+    ],
+)
+def test_a_value_out_of_range_is_told_and_not_left_out(message: str) -> None:
+    server = Server(says(400, {"error": {"message": message}}))
+    outcome = asyncio.run(complete(server, REQUEST, seconds=5))
+    assert isinstance(outcome, CallError)
+    assert message in outcome.detail
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("name", ["o1", "o3", "o4-mini", "ft:o4-mini:me"])
+def test_openais_models_that_take_no_temperature_are_sent_none(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    server = Server(says(200, completion()))
+
+    async def scenario() -> None:
+        async with server.listening() as url:
+            monkeypatch.setattr("agents.models.OPENAI_ADDRESS", url)
+            model = open_model(f"openai:{name}", seconds=5)
+            await model.complete(REQUEST)
+            await model.close()
+
+    asyncio.run(scenario())
+    (body,) = server.bodies
+    assert "temperature" not in body
+    assert (body["max_completion_tokens"], body["seed"]) == (40, 5)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "hint"),
+    [
+        ("", 404, r"lacks /v1: http://127.0.0.1:\d+/v1"),
+        ("/", 405, r"lacks /v1: http://127.0.0.1:\d+/v1"),
+        ("/v1/chat/completions", 404, "should end before /chat/completions"),
+        ("/v1", 404, "no route$"),
+        ("/v1beta/openai", 404, "no route$"),
+    ],
+)
+def test_a_url_that_is_probably_wrong_is_said_to_be(path: str, status: int, hint: str) -> None:
+    async def scenario() -> None:
+        async with Server(says(status, {"detail": "no route"})).listening() as url:
+            model = open_model("m", address=url.removesuffix("/v1") + path, seconds=5)
+            try:
+                await model.complete(REQUEST)
+            finally:
+                await model.close()
+
+    with pytest.raises(CallError, match=hint):
+        asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1080"),
+        ("SSL_CERT_FILE", "/gone/cacert.pem"),
+        ("OPENAI_PROXY", "http://127.0.0.1:3128"),
+    ],
+)
+def test_a_variable_that_keeps_a_model_from_being_opened_is_named(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError, match=f"cannot be opened: {variable}='{value}' "):
+        open_model("m", address="http://127.0.0.1:9/v1", seconds=5)
 
 
 def test_an_account_without_credit_is_not_asked_again() -> None:

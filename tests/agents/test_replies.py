@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.replies import read_parts
+from agents.replies import explain_malformed, read_parts
 
 ANSWER = "<answer>7</answer>"
 
@@ -21,6 +21,56 @@ def test_words_around_the_tags_are_passed_over() -> None:
 def test_what_a_reasoning_model_thinks_aloud_is_passed_over() -> None:
     thinking = "<think>\nMaybe <answer>8</answer>?\n</think>\n"
     assert read_parts(thinking + ANSWER, ("answer",)) == {"answer": "7"}
+
+
+DRAFT = "The format wants <answer> and </answer> around it, so <answer>8</answer>?"
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("<think>", "</think>"),
+        ("<Think>", "</Think>"),
+        ("<thinking>", "</thinking>"),
+        ("<thought>", "</thought>"),
+        ("<reasoning>", "</reasoning>"),
+        ("<seed:think>", "</seed:think>"),
+        ("[THINK]", "[/THINK]"),
+        ("◁think▷", "◁/think▷"),
+        ("<|begin_of_thought|>", "<|end_of_thought|>"),
+        ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ],
+)
+@pytest.mark.parametrize("opened", [True, False])
+def test_thoughts_are_passed_over_whatever_closes_them_and_whoever_opened_them(
+    opening: str, closing: str, opened: bool
+) -> None:
+    reply = f"{opening if opened else ''}\n{DRAFT}\n{closing}\n\n{ANSWER}"
+    assert read_parts(reply, ("answer",)) == {"answer": "7"}
+
+
+def test_the_last_of_several_thoughts_ends_them_all() -> None:
+    reply = f"<think>{DRAFT}</think>Wait. {ANSWER}<think>{DRAFT}</think>{ANSWER}"
+    assert read_parts(reply, ("answer",)) == {"answer": "7"}
+
+
+@pytest.mark.parametrize("opening", ["<think>", "\n<reasoning>", "[THINK]"])
+def test_a_thought_without_an_end_says_nothing(opening: str) -> None:
+    assert read_parts(f"{opening}\nMaybe {ANSWER}", ("answer",)) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ("", "the reply is empty"),
+        ("seven", "not one each of <question>, <answer>"),
+        (f"<think>{DRAFT}</think>\n", "all that the model wrote is what it thought (think)"),
+        (f"<think>{DRAFT}", "all that the model wrote is what it thought (a thought without an end)"),
+        (f"<reasoning_content>{ANSWER}</reasoning_content>", "what it thought (reasoning_content)"),
+    ],
+)
+def test_a_reply_that_cannot_be_read_is_explained(reply: str, why: str) -> None:
+    assert why in explain_malformed(reply, ("question", "answer"))
 
 
 @pytest.mark.parametrize("fence", ["```python\n", "```\n"])

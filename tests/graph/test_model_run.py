@@ -13,10 +13,12 @@ from agents.calling.limiter import FIRST
 from errors import LimitReachedError, ProviderError, UsageError
 from graph.crew import CALLS
 from graph.run import preview, resume, start
+from settings import Settings
 from storage.call_cache import CallCache
 from storage.folder import open_store
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder
+from tests.servers.fixed import fixed
 from tests.servers.serving import serving
 from tests.servers.talking import KEY
 from tests.servers.teaching import TeachingServer, teaching
@@ -46,7 +48,7 @@ def test_a_run_stops_at_its_limit_and_goes_on_with_a_higher_one(
         spent = cache.spent(open_store(folder).run().id)
     assert 12 <= spent.cost_usd < 12 + DEAREST
     assert (folder / "student" / "model.safetensors").is_file()
-    resume(folder, Recorder(), cache=tmp_path, limits={"calls.max_cost": 1000})
+    resume(folder, Recorder(), cache=tmp_path, changes={"calls.max_cost": 1000})
     assert open_store(folder).summary()["rounds"][-1]["evaluations"]
 
 
@@ -211,3 +213,63 @@ def add(n: int) -> dict[str, str]:
         "question": question,
         "answer": f"That is {n} + {more} = <<{n}+{more}={total}>>{total}.\n#### {total}",
     }
+
+
+UNKNOWN = {"error": {"message": "Model 'teaching' has not been loaded.", "param": None}}
+
+
+def all_at_once(url: str, **more: object) -> Settings:
+    """A run whose first round already has all 16 problems."""
+    return model_settings(url, rounds=0, synthesizer="symbolic", **more)
+
+
+def test_a_teacher_that_rejects_everything_is_asked_a_few_times_and_leaves_a_run_to_look_at(
+    tmp_path: Path,
+) -> None:
+    said = "the first 5 requests were rejected: HTTP 400: Model 'teaching' has not been loaded"
+    with fixed(400, UNKNOWN) as server, pytest.raises(ProviderError, match=said):
+        start(all_at_once(f"{server.url}/v1"), tmp_path / "run", Recorder(), cache=tmp_path)
+    assert len(server.paths) < 10
+    assert {call.status for call in open_store(tmp_path / "run").calls()} == {"failed"}
+
+
+def test_a_teacher_whose_replies_are_all_cut_off_is_paid_for_a_few(tmp_path: Path) -> None:
+    message = {"role": "assistant", "content": None, "reasoning_content": "First I count."}
+    body = {
+        "object": "chat.completion",
+        "choices": [{"index": 0, "finish_reason": "length", "message": message}],
+    }
+    with fixed(200, body) as server, pytest.raises(ProviderError, match="a higher --max-reply-tokens"):
+        start(all_at_once(f"{server.url}/v1"), tmp_path / "run", Recorder(), cache=tmp_path)
+    assert len(server.paths) < 16
+    assert {call.status for call in open_store(tmp_path / "run").calls()} == {"truncated"}
+
+
+def test_a_teacher_that_fails_at_a_handful_of_problems_is_named_with_its_reason(tmp_path: Path) -> None:
+    with fixed(400, UNKNOWN) as server, pytest.raises(ProviderError) as failed:
+        few = all_at_once(f"{server.url}/v1", **{"problems.limit": 3})
+        start(few, tmp_path / "run", Recorder(), cache=tmp_path)
+    said = str(failed.value)
+    assert "explained none of 3 (call_failed 3), most often: rejected: HTTP 400: Model" in said
+    assert "make its server answer such requests, then start a new run; `python main.py trace " in said
+    assert len(open_store(tmp_path / "run").calls()) == 3
+
+
+def test_a_run_whose_url_was_wrong_goes_on_with_another(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with teaching(tmp_path, "--gsm-symbolic", "0") as server:
+        with fixed(404, {"detail": "Not Found"}) as other, pytest.raises(ProviderError, match="lacks /v1"):
+            start(all_at_once(other.url), folder, Recorder(), cache=tmp_path)
+        state = resume(folder, Recorder(), cache=tmp_path, changes={"teacher_url": server.url})
+    assert state.problems > 0
+    assert {call.status for call in open_store(folder).calls() if call.tries} == {"answered"}
+
+
+def test_a_key_that_cannot_be_sent_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FDD_SERVER_KEY", f"{KEY}\n")
+    with pytest.raises(UsageError, match="the key in FDD_SERVER_KEY cannot be sent") as refused:
+        start(model_settings("http://127.0.0.1:9/v1"), tmp_path / "run", Recorder(), cache=tmp_path)
+    assert KEY not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []

@@ -81,7 +81,7 @@ def test_a_file_that_cannot_be_used_is_named(
 
 def test_a_run_that_has_a_limit_keeps_one() -> None:
     with pytest.raises(UsageError, match="--max-cost 'nan': input should be greater than or equal to 0"):
-        Settings(rounds=1).with_limits({"calls.max_cost": "nan"})
+        Settings(rounds=1).with_changes({"calls.max_cost": "nan"})
 
 
 def test_a_run_folder_whose_name_is_no_utf_8_is_refused_before_it_is_made(tmp_path: Path) -> None:

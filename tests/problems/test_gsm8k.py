@@ -66,14 +66,30 @@ def test_a_test_file_may_hold_problems_of_gsm8k(
     assert len(set(questions)) == len(questions) == 15 + 12
 
 
-def test_without_the_hub_one_line_says_what_to_do(tmp_path: Path) -> None:
-    text = (
-        "from errors import ProblemSetError\nfrom problems.gsm8k import load_gsm8k\n"
-        "try:\n    load_gsm8k('train')\nexcept ProblemSetError as error:\n    print(error)"
+LOAD = (
+    "from errors import ProblemSetError\nfrom problems.gsm8k import load_gsm8k\n"
+    "try:\n    load_gsm8k('train')\nexcept ProblemSetError as error:\n    print(error)"
+)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("ALL_PROXY", "socks5://127.0.0.1:1080"), ("HF_ENDPOINT", "hf-mirror.com")]
+)
+def test_a_variable_that_keeps_the_hub_from_being_reached_is_named(
+    variable: str, value: str, tmp_path: Path
+) -> None:
+    environment = {"HF_HOME": str(tmp_path), "PATH": "", variable: value}
+    finished = subprocess.run(
+        [sys.executable, "-c", LOAD], check=True, capture_output=True, text=True, env=environment
     )
+    assert finished.stdout.startswith(f"cannot load 'openai/gsm8k' from the hub ({variable}={value!r} ")
+    assert finished.stdout.count("\n") == 1
+
+
+def test_without_the_hub_one_line_says_what_to_do(tmp_path: Path) -> None:
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PATH": ""}
     finished = subprocess.run(
-        [sys.executable, "-c", text], check=True, capture_output=True, text=True, env=environment
+        [sys.executable, "-c", LOAD], check=True, capture_output=True, text=True, env=environment
     )
     assert finished.stdout.startswith("cannot load 'openai/gsm8k' from the hub")
     assert "download its train split as JSONL" in finished.stdout

@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from training.student import load_student
 from training.tiny import HEADS, HIDDEN, INNER, LAYERS, build_tiny, random_weights
 from training.weights import EmbeddedStudent, embedded_path, new_folder, student_path
 
+ROOT = Path(__file__).parents[2]
 MEMBER = "small_student/small.gguf"
 REQUIREMENT = "small-student==1.0"
 GGUF_NAMES = {
@@ -230,6 +233,28 @@ def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path) -> Non
     with pytest.raises(StudentError, match="cannot fetch student 'someone/some-model'") as caught:
         student_path("someone/some-model", tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1080"),
+        ("ALL_PROXY", "socks://127.0.0.1:1080"),
+        ("SSL_CERT_FILE", "/gone/cacert.pem"),
+        ("HF_ENDPOINT", "hf-mirror.com"),
+    ],
+)
+def test_a_variable_that_keeps_the_hub_from_being_reached_is_named(
+    variable: str, value: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "main.py", "evaluate", "someone/some-model", "--limit", "1"]
+    environment = {"PATH": "", "FDD_CACHE": str(tmp_path), "HF_HOME": str(tmp_path), variable: value}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(
+        f"error: cannot fetch student 'someone/some-model' from the model hub: {variable}={value!r} "
+    )
+    assert ended.stderr.count("\n") == 1
 
 
 def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, count, cycle
 
 import pytest
 
-from agents.calling.breaker import FAILURES
+from agents.calling.breaker import ALIKE, FAILURES
 from agents.calling.caller import LONGEST_RETRY_AFTER, Caller
 from agents.calling.prices import Price
 from agents.calling.purse import Purse
@@ -199,6 +200,72 @@ def test_unfinished_replies_are_paid_for_and_stored_but_no_answers(
     assert call.status is again.status is status
     assert call.detail == again.detail != ""
     assert purse.spent.cost_usd == COST
+
+
+def ask_many(model: ScriptedModel, calls: int) -> list[Call | BaseException]:
+    """One call after the other."""
+
+    async def scenario() -> list[Call | BaseException]:
+        asking = caller(model, at_once=1)
+        return await asyncio.gather(
+            *(asking.ask(request(number)) for number in range(calls)), return_exceptions=True
+        )
+
+    return run(scenario())
+
+
+def test_requests_that_are_all_rejected_for_one_reason_end_the_run_soon() -> None:
+    """Although the numbers in the message differ."""
+    refusals = (CallError(Fault.REJECTED, f"no room for {number} tokens") for number in count())
+    model = ScriptedModel(refusals)
+    ended = ask_many(model, calls=100)
+    assert len(model.sent) == ALIKE
+    assert isinstance(ended[-1], ProviderError)
+    assert "the first 5 requests were rejected: no room for 4 tokens; mend the server" in str(ended[-1])
+
+
+def test_replies_that_are_all_cut_off_end_the_run_soon_and_say_what_to_do() -> None:
+    model = ScriptedModel(forever(replace(REPLY, finish=Finish.LENGTH)))
+    ended = ask_many(model, calls=100)
+    assert len(model.sent) == ALIKE
+    assert isinstance(ended[-1], ProviderError)
+    assert "cut off at 50 tokens; start a new run with a higher --max-reply-tokens" in str(ended[-1])
+
+
+@pytest.mark.parametrize(
+    "lost", [CallError(Fault.REJECTED, "no"), replace(REPLY, finish=Finish.LENGTH)], ids=["rejected", "cut"]
+)
+def test_after_one_reply_that_is_whole_no_others_end_the_run(lost: Outcome) -> None:
+    script = chain([lost] * (ALIKE - 1), [REPLY], forever(lost))
+    assert {type(end) for end in ask_many(ScriptedModel(script), calls=20)} == {Call}
+
+
+def test_requests_that_are_rejected_for_several_reasons_do_not_end_the_run() -> None:
+    reasons = cycle(CallError(Fault.REJECTED, reason) for reason in ("long", "rude", "odd"))
+    assert {type(end) for end in ask_many(ScriptedModel(reasons), calls=3 * (ALIKE - 1))} == {Call}
+
+
+def test_replies_that_were_cut_off_in_another_run_are_paid_for_no_more_often() -> None:
+    cache, cut = MemoryCache(), replace(REPLY, finish=Finish.LENGTH)
+    model = ScriptedModel([cut] * ALIKE)
+
+    async def scenario() -> None:
+        for name in ("first", "second"):
+            asking = caller(model, cache=cache, run=name)
+            for number in range(ALIKE):
+                await asking.ask(request(number))
+            with pytest.raises(ProviderError):
+                await asking.ask(request(ALIKE))
+
+    run(scenario())
+    assert len(model.sent) == ALIKE
+
+
+def test_a_server_named_by_its_url_can_have_moved() -> None:
+    model = ScriptedModel([CallError(Fault.DENIED, "no such page")])
+    model.address = "http://localhost:8000"
+    with pytest.raises(ProviderError, match="go on later with `resume`, which takes another URL as well"):
+        ask(caller(model))
 
 
 def test_pauses_between_tries_grow() -> None:

@@ -1,0 +1,88 @@
+"""Keys of providers: where they are, whether they can be sent, and how no text ever shows one."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+
+from errors import UsageError
+
+KEYS = {
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "cohere": ("COHERE_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "fireworks": ("FIREWORKS_API_KEY",),
+    "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    "groq": ("GROQ_API_KEY",),
+    "mistralai": ("MISTRAL_API_KEY",),
+    "nvidia": ("NVIDIA_API_KEY",),
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "perplexity": ("PPLX_API_KEY", "PERPLEXITY_API_KEY"),
+    "together": ("TOGETHER_API_KEY",),
+    "upstage": ("UPSTAGE_API_KEY",),
+    "xai": ("XAI_API_KEY",),
+}
+"""Where providers keep their key, one of these; some would only miss it in the first request."""
+
+SERVER_KEY = "FDD_SERVER_KEY"
+"""Where the key of servers named by their URL is: a provider's own key is sent to nobody else."""
+NO_KEY = "none"
+"""Sent to servers of one's own that need no key: the client insists on one."""
+
+SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)S?$", re.IGNORECASE)
+"""Names of variables whose values must not be shown."""
+HEADERS = re.compile(r"HEADERS$", re.IGNORECASE)
+"""Names of variables with a header a line, whose values must not be shown either."""
+SHORTEST_SECRET = 8
+"""Shorter values are too likely to stand in a text by chance."""
+
+
+def check_keys(model: str, provider: str, *, has_address: bool) -> None:
+    """Raises `UsageError` where the model's key is missing or no header can carry it; shows no key."""
+    names = (SERVER_KEY,) if has_address else KEYS.get(provider, ())
+    found = {name: os.environ[name] for name in names if os.environ.get(name)}
+    if names and not found and not has_address:
+        raise UsageError(f"the model {model!r} needs a key: set the environment variable {names[0]}")
+    for name, key in found.items():
+        # A library that refuses such a header quotes it in its error.
+        if not all("!" <= character <= "~" for character in key):
+            at_an_end = all("!" <= character <= "~" for character in key.strip())
+            fault = "white space at an end" if at_an_end else "white space or a character that is not ASCII"
+            raise UsageError(f"the key in {name} cannot be sent, it has {fault}: set it without")
+
+
+def without_secrets(text: str) -> str:
+    """The text with `***` for every secret of the environment, however it is spelled there."""
+    spellings = {spelling for secret in _secrets() for spelling in _spellings(secret)}
+    found = sorted((s for s in spellings if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
+    if not found:
+        return text
+    return re.sub("|".join(map(re.escape, found)), "***", text)
+
+
+def _secrets() -> Iterator[str]:
+    for name, value in os.environ.items():
+        if SECRET.search(name):
+            yield value
+        elif HEADERS.search(name):
+            yield from (re.split("[:=]", line, maxsplit=1)[-1].strip() for line in value.splitlines())
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """As it is, and as libraries write it in messages, in URLs, in JSON and in HTML."""
+    for text in (secret, secret.strip(), " ".join(secret.split())):
+        yield text
+        yield from (repr(text)[1:-1], ascii(text)[1:-1], repr(text.encode("utf-8", "replace"))[2:-1])
+        yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+        yield html.escape(text)
+        for quoted in (
+            quote(text, "/", errors="replace"),
+            quote(text, "", errors="replace"),
+            quote_plus(text, errors="replace"),
+        ):
+            yield from (quoted, re.sub("%..", lambda code: code[0].lower(), quoted))

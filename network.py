@@ -1,0 +1,85 @@
+"""Finds the environment variable that keeps programs from reaching a network."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+"""In small letters; programs read them in capitals as well."""
+SOCKS = ("socks5", "socks5h")
+
+_LOGIN = re.compile(r"(?<=//)[^/@]*(?=@)")
+
+
+def network_fault(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The first variable with a proxy or certificates that cannot be used, and what to do about it.
+
+    Clients raise errors that do not name the variable, so this is asked after something went wrong.
+    """
+    for name, value in environment.items():
+        fault = None
+        if name.lower() in PROXIES and value:
+            fault = _proxy_fault(value if "://" in value else f"http://{value}")
+        elif name == "SSL_CERT_FILE" and value:
+            fault = _certificate_fault(value)
+        elif name == "SSL_CERT_DIR" and value and not Path(value).is_dir():
+            fault = "is no folder: correct it or unset it"
+        if fault:
+            return f"{name}={without_login(value)!r} {fault}"
+    return None
+
+
+def hub_fault(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The same for what is fetched from the model and data-set hub."""
+    endpoint = environment.get("HF_ENDPOINT")
+    if endpoint and (fault := url_fault(endpoint)):
+        return f"HF_ENDPOINT={without_login(endpoint)!r} is no URL of a hub: {fault}"
+    return network_fault(environment)
+
+
+def url_fault(url: str) -> str | None:
+    """Why this cannot be the URL of an HTTP server; None where it can."""
+    if not url.isprintable() or " " in url:
+        return "it contains a blank or a line break"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        return str(error)[:1].lower() + str(error)[1:]
+    if parts.scheme not in ("http", "https"):
+        return "it must begin with http:// or https://"
+    if not host:
+        return "it has no host"
+    return "its port must be 1 to 65535" if port == 0 else None
+
+
+def without_login(url: str) -> str:
+    """The URL without its user and password."""
+    return _LOGIN.sub("***", url)
+
+
+def _proxy_fault(url: str) -> str | None:
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("http", "https", *SOCKS):
+        return "is a proxy of an unknown kind: give http://HOST:PORT or socks5://HOST:PORT, or unset it"
+    if fault := url_fault(f"http://{rest}"):
+        return f"is no URL of a proxy ({fault}): correct it or unset it"
+    if scheme in SOCKS and find_spec("socksio") is None:
+        return "is a SOCKS proxy, which needs another package: pip install socksio, or unset it"
+    return None
+
+
+def _certificate_fault(file: str) -> str | None:
+    try:
+        ssl.create_default_context(cafile=file)
+    except ssl.SSLError:
+        return "is no file of PEM certificates: correct it or unset it"
+    except OSError as error:
+        return f"cannot be read ({error.strerror}): correct it or unset it"
+    return None

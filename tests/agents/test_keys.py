@@ -1,0 +1,85 @@
+"""No key is sent that a library would refuse and quote, and no text shows one, however it is spelled."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from agents.keys import without_secrets
+from agents.models import open_model
+from errors import UsageError
+
+KEY = "sk-planted-0123456789"
+URL = "http://127.0.0.1:9/v1"
+
+UNSENDABLE = [
+    f"{KEY}\n",
+    f"{KEY}\r\n",
+    f" {KEY}",
+    f"{KEY}\t",
+    f"sk-planted\n-0123456789-{KEY}",
+    f"{KEY} {KEY}",
+    f"{KEY}\x7f",
+    f"{KEY}\x01",
+    f"{KEY}é",
+    f"\ufeff{KEY}",
+    f"{KEY}\u200b",
+    f"\N{LEFT DOUBLE QUOTATION MARK}{KEY}\N{RIGHT DOUBLE QUOTATION MARK}",
+    "   ",
+]
+
+
+@pytest.mark.parametrize("key", UNSENDABLE)
+@pytest.mark.parametrize(
+    ("variable", "name", "address"),
+    [("FDD_SERVER_KEY", "m", URL), ("OPENAI_API_KEY", "openai:m", ""), ("GROQ_API_KEY", "groq:m", "")],
+)
+def test_a_key_that_no_header_can_carry_is_refused_unseen(
+    key: str, variable: str, name: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, key)
+    with pytest.raises(UsageError, match=f"the key in {variable} cannot be sent") as refused:
+        open_model(name, address=address, seconds=5)
+    assert "planted" not in str(refused.value)
+
+
+def test_every_key_that_a_provider_may_take_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
+    monkeypatch.setenv("GEMINI_API_KEY", f"{KEY}\n")
+    with pytest.raises(UsageError, match="GEMINI_API_KEY cannot be sent"):
+        open_model("google_genai:m", seconds=5)
+
+
+SECRETS = [f"{KEY}\n", f"{KEY}\r\n", f"{KEY}/+=&", f'{KEY}"\\é', f"{KEY} and\tmore"]
+SPELLINGS = [
+    str,
+    repr,
+    ascii,
+    json.dumps,
+    quote,
+    quote_plus,
+    str.strip,
+    lambda key: repr(key.encode()),
+    lambda key: json.dumps(key, ensure_ascii=False),
+    lambda key: quote(key, safe=""),
+    lambda key: " ".join(key.split()),
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("spell", SPELLINGS)
+def test_a_secret_is_masked_in_every_spelling(
+    secret: str, spell: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(spell)
+    monkeypatch.setenv("MY_SERVICE_KEY", secret)
+    shown = without_secrets(f"Illegal header value {spell(secret)}.")
+    assert "planted" not in shown
+    assert shown.startswith("Illegal header value ")
+
+
+def test_the_values_of_custom_headers_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Team: maths-department\nX-Secret: {KEY}\r")
+    assert without_secrets(f"you sent {KEY}") == "you sent ***"

@@ -1,0 +1,65 @@
+"""Which variable of the environment is named where a network cannot be reached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from network import hub_fault, network_fault, url_fault
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "fault"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1080", "needs another package: pip install socksio"),
+        ("all_proxy", "socks5h://127.0.0.1:1080", "needs another package: pip install socksio"),
+        ("ALL_PROXY", "socks://127.0.0.1:1080", "a proxy of an unknown kind"),
+        ("HTTPS_PROXY", "ftp://proxy:21", "a proxy of an unknown kind"),
+        ("HTTP_PROXY", "http://127.0.0.1:99999", "port out of range"),
+        ("https_proxy", "proxy:port", "no URL of a proxy"),
+        ("SSL_CERT_FILE", "/gone/cacert.pem", "cannot be read (No such file or directory)"),
+        ("SSL_CERT_FILE", __file__, "no file of PEM certificates"),
+        ("SSL_CERT_DIR", "/gone", "is no folder"),
+    ],
+)
+def test_a_variable_that_keeps_clients_from_being_made_is_named_with_its_value(
+    variable: str, value: str, fault: str
+) -> None:
+    said = network_fault({"PATH": "/bin", variable: value})
+    assert said is not None
+    assert said.startswith(f"{variable}={value!r} ")
+    assert fault in said
+
+
+def test_a_proxy_is_shown_without_its_password() -> None:
+    said = network_fault({"ALL_PROXY": "socks5://me:hunter22@127.0.0.1:1080"})
+    assert said is not None
+    assert said.startswith("ALL_PROXY='socks5://***@127.0.0.1:1080'")
+
+
+def test_settings_that_work_are_no_fault(tmp_path: Path) -> None:
+    environment = {
+        "HTTP_PROXY": "proxy:3128",
+        "HTTPS_PROXY": "http://me:pass@proxy:3128",
+        "ALL_PROXY": "",
+        "NO_PROXY": "localhost,::1",
+        "SSL_CERT_DIR": str(tmp_path),
+        "HF_ENDPOINT": "https://hf-mirror.com",
+    }
+    assert hub_fault(environment) is None
+
+
+@pytest.mark.parametrize("endpoint", ["hf-mirror.com", "//hf-mirror.com", "https://", "ftp://hub"])
+def test_an_address_of_the_hub_that_is_none_is_named(endpoint: str) -> None:
+    said = hub_fault({"HF_ENDPOINT": endpoint})
+    assert said is not None
+    assert said.startswith(f"HF_ENDPOINT={endpoint!r} is no URL of a hub: it ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:8000/v1", "https://me:key@host/v1", "http://[::1]:8000/v1", "http://localhost"],
+)
+def test_the_url_of_a_server_is_one(url: str) -> None:
+    assert url_fault(url) is None
