@@ -32,7 +32,8 @@ from settings import Settings
 from storage.folder import DATABASE, check_path, find_run, open_store
 from storage.records import RunRecord
 from storage.store import Store
-from training.tasks import DescribeTask
+from training.config import Method
+from training.tasks import CheckTask, DescribeTask
 from training.weights import EMBEDDED, TINY, student_path
 from training.worker import never, run_in_child
 
@@ -134,11 +135,20 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         price_of(role, settings.calls)
     device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
     settings = settings.sized_for(device.kind)
-    for student in filter(None, (settings.student, settings.solver)):
-        find_student(student, cache, listener)
+    check_student(settings.student, settings, listener, cache, settings.fine_tune.method)
+    if settings.solver:
+        check_student(settings.solver, settings, listener, cache, None)
     listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
     with new_run(folder, anchored(settings)):
         yield
+
+
+def check_student(
+    name: str, settings: Settings, listener: Listener, cache: Path, method: Method | None
+) -> None:
+    """Fetch the student, and refuse it where it cannot be loaded, or not be trained by the method."""
+    task = CheckTask(student=find_student(name, cache, listener), device=settings.device, method=method)
+    run_in_child(task, lambda _: None)
 
 
 def anchored(settings: Settings) -> Settings:

@@ -20,6 +20,8 @@ from typing import overload
 import errors
 from training.child import ADVICE, child_main
 from training.tasks import (
+    Checked,
+    CheckTask,
     Converted,
     ConvertTask,
     DescribeTask,
@@ -60,6 +62,10 @@ def run_in_child(
 def run_in_child(
     task: DescribeTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
 ) -> DeviceReport: ...
+@overload
+def run_in_child(
+    task: CheckTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
+) -> Checked: ...
 @overload
 def run_in_child(
     task: PromptTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
