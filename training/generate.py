@@ -75,8 +75,8 @@ def encode(student: Student, request: Request, config: GenerateConfig) -> Encode
         longest = min(longest, student.positions - len(ids))
     if longest < 1:
         raise StudentError(
-            f"a prompt has {len(ids)} tokens, {len(request.shots)} worked examples included, and the student "
-            f"has {student.positions} positions: give a student with more, shorter problems or fewer --shots"
+            f"a prompt has {len(ids)} tokens, worked examples (--shots) included, and the student has only "
+            f"{student.positions} positions: give a student with more, shorter problems or fewer --shots"
         )
     return Encoded(request, ids, longest)
 
