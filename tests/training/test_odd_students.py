@@ -238,7 +238,7 @@ def test_a_prompt_that_is_longer_than_the_positions_says_how_long_and_how_many_t
 ) -> None:
     shot = Example(question="1 + 1?", cue="Compute.", rationale="answer = 2")
     request = Request(key="r", question="x" * 90, cue="Compute.", shots=(shot,))
-    told = r"a prompt has 156 tokens, worked examples \(--shots\) included, and the student has only 120 positions"
+    told = r"a prompt has 156 tokens, .* and the student has only 120 positions"
     with pytest.raises(StudentError, match=told):
         answers(short, runtime, request)
     with pytest.raises(StudentError, match=told):
