@@ -135,15 +135,15 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         price_of(role, settings.calls)
     device = run_in_child(DescribeTask(device=settings.device), lambda _: None)
     settings = settings.sized_for(device.kind)
-    check_student(settings.student, settings, listener, cache, settings.fine_tune.method)
+    _check_student(settings.student, settings, listener, cache, settings.fine_tune.method)
     if settings.solver:
-        check_student(settings.solver, settings, listener, cache, None)
+        _check_student(settings.solver, settings, listener, cache, None)
     listener.noticed(f"{settings.student} on {device}; {settings.problems.limit or 'all'} seed problems")
     with new_run(folder, anchored(settings)):
         yield
 
 
-def check_student(
+def _check_student(
     name: str, settings: Settings, listener: Listener, cache: Path, method: Method | None
 ) -> None:
     """Fetch the student, and refuse it where it cannot be loaded, or not be trained by the method."""

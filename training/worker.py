@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
@@ -44,6 +45,8 @@ GRACE_SECONDS = 10
 LONGEST_TMPDIR = 71
 """Bytes. A socket's path has at most 103 (macOS; Linux: 107), and multiprocessing appends 32 of them."""
 SHORT_TMPDIRS = ("/tmp", "/var/tmp", "/dev/shm")
+STARTING = threading.Lock()
+"""Held while a child starts, for which settings of the whole process are changed."""
 
 
 def never() -> bool:
@@ -90,7 +93,7 @@ def run_in_child(
     ours, theirs = context.Pipe(duplex=True)
     child = context.Process(target=child_main, args=(task, theirs), name="student", daemon=True)
     try:
-        with without_main_module(), short_tmpdir():
+        with STARTING, without_main_module(), short_tmpdir():
             child.start()
     except (OSError, EOFError) as error:
         raise errors.WorkerError(f"cannot start the student's process: {error}") from None
