@@ -26,7 +26,7 @@ from errors import RunFailedError, StudentError
 from training.attention import GROUPED, is_plain
 from training.device import Runtime
 from training.memory import is_out_of_memory
-from training.prompts import shows_questions
+from training.prompts import prompt_ids, shows_questions
 from training.weights import check_student, new_folder, seal
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -117,15 +117,16 @@ def parents(name: str) -> Iterator[str]:
 
 
 def check_vocabulary(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Every token of ordinary text has its row; special ones of other uses, as for images, need none."""
+    """Every token of texts and prompts has its row; special ones of other uses, as for images, need none."""
     embeddings: Any = model.get_input_embeddings()
     rows = len(embeddings.weight)
-    special = set(tokenizer.all_special_ids) - {tokenizer.eos_token_id}
-    special |= {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
-    outside = [token for token in tokenizer.get_vocab().values() if token >= rows and token not in special]
-    if outside or tokenizer.eos_token_id >= rows:
+    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    used = {*prompt_ids(tokenizer, "?", ORDINARY), tokenizer.eos_token_id}
+    used |= set(tokenizer.get_vocab().values()) - special
+    outside = [token for token in used if token >= rows]
+    if outside:
         raise StudentError(
-            f"the student in {str(folder)!r} has {rows} embeddings, and {len(outside) or 1} tokens of its "
+            f"the student in {str(folder)!r} has {rows} embeddings, and {len(outside)} tokens of its "
             "tokenizer have none: save it with its own tokenizer, or after `resize_token_embeddings`"
         )
 

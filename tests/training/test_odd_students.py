@@ -182,6 +182,18 @@ def test_ordinary_tokens_without_an_embedding_are_counted_and_special_ones_are_n
         load_student(folder, runtime)
 
 
+def test_special_tokens_of_the_chat_template_need_an_embedding_too(folder: Path, runtime: Runtime) -> None:
+    file = str(folder / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(file)
+    tokenizer.add_special_tokens(["<|turn|>"])
+    tokenizer.save(file)
+    (folder / "chat_template.jinja").write_text(
+        "{% for turn in messages %}<|turn|>{{ turn['content'] }}{% endfor %}"
+    )
+    with pytest.raises(StudentError, match="has 257 embeddings, and 1 tokens of its tokenizer have none"):
+        load_student(folder, runtime)
+
+
 @pytest.mark.parametrize(
     ("template", "told"),
     [
