@@ -16,8 +16,8 @@ from agents.verifier import Verifier
 from domain import Reason
 from errors import FddError
 from graph.run import PACKAGES
-from training.tasks import DescribeTask
-from training.weights import EMBEDDED, check_student
+from training.tasks import CheckTask, DescribeTask
+from training.weights import EMBEDDED
 from training.worker import run_in_child
 
 DISK_GB = 4
@@ -38,7 +38,7 @@ def examine(cache: Path, folder: Path) -> list[Check]:
     """Every check, whatever the others found; `folder` is where runs would be kept."""
     return [
         _attempt("packages", _packages),
-        _attempt("device", lambda: str(run_in_child(DescribeTask(), lambda _: None))),
+        _attempt("device", _device),
         _attempt("sandbox", _sandbox),
         _attempt("confinement", _confinement),
         *(_attempt(f"weights {name}", lambda name=name: _weights(cache / name)) for name in EMBEDDED),  # type: ignore[misc]
@@ -60,6 +60,13 @@ def _packages() -> str:
         raise FddError(
             f"{error.name} is not installed: run `make run`, or pip install -r requirements.lock"
         ) from None
+
+
+def _device() -> str:
+    device = run_in_child(DescribeTask(), lambda _: None)
+    if device.unused:
+        raise FddError(str(device))
+    return str(device)
 
 
 def _sandbox() -> str:
@@ -93,7 +100,8 @@ def _confinement() -> str:
 def _weights(folder: Path) -> str:
     if not folder.is_dir():
         raise FddError(f"not fetched yet: the first run does it ({folder})")
-    return str(check_student(folder))
+    run_in_child(CheckTask(student=folder), lambda _: None)
+    return str(folder)
 
 
 def _disk(folder: Path) -> str:

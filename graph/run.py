@@ -33,7 +33,7 @@ from settings import Settings
 from storage.folder import DATABASE, check_path, find_run, open_store
 from storage.records import RunRecord
 from storage.store import Store
-from training.tasks import Measured, MeasureTask, Speed
+from training.tasks import CheckTask, Measured, MeasureTask, Speed
 from training.weights import EMBEDDED, TINY, student_path
 from training.worker import never, run_in_child
 
@@ -121,6 +121,7 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
 
 
 def _measure(settings: Settings, cache: Path, listener: Listener) -> Measured:
+    """How fast the student is; `StudentError` where it cannot be loaded, or not be trained by the method."""
     student = find_student(settings.student, cache, listener)
     task = MeasureTask(student=student, config=settings.fine_tune, device=settings.device)
     return run_in_child(task, lambda _: None)
@@ -140,7 +141,8 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
     for role in find_models(settings):
         price_of(role, settings.calls)
     if settings.solver:
-        find_student(settings.solver, cache, listener)
+        solver = find_student(settings.solver, cache, listener)
+        run_in_child(CheckTask(student=solver, device=settings.device), lambda _: None)
     measured = _measure(settings, cache, listener)
     settings = sized(settings, measured.speed)
     listener.noticed(

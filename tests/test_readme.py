@@ -1,7 +1,10 @@
 """What the README says is true: its commands exist, its program runs."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from argparse import ArgumentParser
 from importlib import import_module
 from pathlib import Path
@@ -47,7 +50,9 @@ def test_every_file_and_folder_that_the_readme_links_exists() -> None:
     assert all((ROOT / name).exists() for name in [*links, *folders])
 
 
-def test_the_teacher_of_the_readme_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_teacher_of_the_readme_teaches_as_a_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     query, program = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     rows = (
         {"question": f"{made_up(n)}, {n} for ${n + 1} each?", "answer": f"#### {n * (n + 1)}"}
@@ -55,7 +60,10 @@ def test_the_teacher_of_the_readme_teaches(tmp_path: Path, monkeypatch: pytest.M
     )
     (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.chdir(tmp_path)
-    exec(compile(program, "README.md", "exec"), {})
+    Path("mine.py").write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "mine.py"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     exec(query.replace("DIR", "runs/mine"), {})
     store = open_store(tmp_path / "runs" / "mine")
     assert {rationale.agent for rationale in store.rationales()} == {"mine"}

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 
 import errors
 from training.tasks import (
+    CheckTask,
     ConvertTask,
     DescribeTask,
     Event,
@@ -32,15 +33,20 @@ ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
+    # Asks the driver whether there is a GPU, without a context in CUDA, which no fork survives.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     # Threads that wait by spinning take the cores from those they wait for as soon as anything else runs too:
     # 57 tokens/s instead of 497 were measured on two busy cores.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 """Read by libraries when they are imported."""
 
-NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory", re.IGNORECASE)
-"""In errors of torch and of the system."""
-ADVICE = "close other programs, then `resume`; a new run may take a smaller student or smaller batches"
+NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory|_STATUS_ALLOC_FAILED", re.IGNORECASE)
+"""In errors of torch, of CUDA's libraries and of the system."""
+ADVICE = (
+    "close other programs, then `resume`; a new run may take a smaller student, smaller batches or "
+    "`--method lora`"
+)
 
 
 def child_main(task: Task, parent: Connection) -> None:
@@ -86,7 +92,8 @@ def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
 
     runtime = choose_runtime(task.device)
     if isinstance(task, DescribeTask):
-        return describe(runtime)
+        return describe(runtime, task.device)
+    from training.check import check
     from training.fine_tune import fine_tune
     from training.generate import generate
     from training.student import load_student
@@ -95,7 +102,10 @@ def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
     if isinstance(task, MeasureTask):
         from training.measure import measure
 
-        return Measured(device=describe(runtime), speed=measure(student, task.config))
+        check(student, CheckTask(student=task.student, method=task.config.method))
+        return Measured(device=describe(runtime, task.device), speed=measure(student, task.config))
+    if isinstance(task, CheckTask):
+        return check(student, task)
     if isinstance(task, FineTuneTask):
         return fine_tune(student, task.examples, task.output, task.config, on_event)
     return generate(student, task.requests, task.config, on_event, task.done)

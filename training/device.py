@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -28,8 +30,8 @@ class Runtime:
 def choose_runtime(device: Device) -> Runtime:
     """The device asked for, or the best there is for `auto`; on the CPU it sets the threads too."""
     kind = best_kind() if device == "auto" else device
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise StudentError("device 'cuda' is not there: torch sees no CUDA GPU; give --device cpu or auto")
+    if kind == "cuda" and (fault := cuda_fault()):
+        raise StudentError(f"device 'cuda' is not there: {fault}; give --device cpu or auto")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise StudentError("device 'mps' is not there: torch sees no Apple GPU; give --device cpu or auto")
     if kind == "cpu":
@@ -39,9 +41,24 @@ def choose_runtime(device: Device) -> Runtime:
 
 
 def best_kind() -> str:
-    if torch.cuda.is_available():
+    if not cuda_fault():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def cuda_fault() -> str:
+    """Why torch can use no CUDA GPU; empty where it can."""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"torch {torch.__version__} is built without CUDA, so install a build with it"
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as error:
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""
+
+
+def has_nvidia_gpu() -> bool:
+    return any(Path("/dev").glob("nvidia[0-9]*")) or shutil.which("nvidia-smi") is not None
 
 
 def cuda_has_bfloat16() -> bool:
@@ -63,7 +80,8 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def describe(runtime: Runtime) -> DeviceReport:
+def describe(runtime: Runtime, asked: Device) -> DeviceReport:
+    """What `choose_runtime` chose where so much was asked for."""
     if runtime.device.type == "cuda":
         properties = torch.cuda.get_device_properties(runtime.device)
         name, cores, memory = properties.name, properties.multi_processor_count, properties.total_memory
@@ -76,6 +94,7 @@ def describe(runtime: Runtime) -> DeviceReport:
         cores=cores,
         memory_gb=memory / 2**30,
         dtype=str(runtime.dtype).removeprefix("torch."),
+        unused=cuda_fault() if asked == "auto" and has_nvidia_gpu() else "",
     )
 
 

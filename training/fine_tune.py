@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, islice
-from math import ceil
+from math import ceil, isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from errors import RunFailedError, WorkerError
 from training.attention import is_plain
+from training.child import ADVICE
 from training.config import FineTuneConfig
 from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
-from training.memory import free_bytes, free_memory, is_out_of_memory, tokens_at_once
+from training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
 from training.preflight import fitting_rows
-from training.student import Student, save_student
+from training.student import Student, is_finite, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
 
 BETA1 = 0.9
@@ -40,12 +42,12 @@ def fine_tune(
 ) -> FineTuned:
     """Train the student and save it in the folder `output`; `PreflightError` comes before any step."""
     encoded = [encode(student.tokenizer, example) for example in examples]
-    rows = fitting_rows(examples, encoded, student.tokenizer, config)
+    positions = student.positions or config.max_length
+    rows = fitting_rows(examples, encoded, student.tokenizer, config, positions)
     if truncated := len(encoded) - len(rows):
-        told = (
-            f"left out {truncated} of {len(encoded)} examples: longer than --max-length {config.max_length}"
-        )
-        on_event(Notice(text=told))
+        set_length = f"--max-length {config.max_length}"
+        limit = set_length if positions >= config.max_length else f"the student's {positions} positions"
+        on_event(Notice(text=f"left out {truncated} of {len(encoded)} examples: longer than {limit}"))
     torch.manual_seed(config.seed)  # LoRA's first matrices are drawn from it
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
     batches = list(all_batches(rows, config))
@@ -53,12 +55,17 @@ def fine_tune(
     began = time.monotonic()
     losses, tokens = [], 0
     for number, batch in enumerate(batches):
-        losses.append(trainer.step(batch, rate_at(number, len(batches), config)))
+        rate = rate_at(number, len(batches), config)
+        losses.append(trainer.step(batch, rate))
+        if not isfinite(losses[-1]):
+            raise diverged(number, len(batches), rate)
         tokens += sum(map(len, batch))
         speed = tokens / (time.monotonic() - began)
         on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
     seconds = time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
+    if not all(map(is_finite, trained.parameters())):
+        raise diverged(number, len(batches), rate)
     trained.generation_config.max_new_tokens = ceil(ROOM * max(row.labelled for row in rows))
     save_student(Student(trained, student.tokenizer, student.runtime), output)
     tail = losses[-max(1, len(losses) // 10) :]
@@ -69,6 +76,13 @@ def fine_tune(
         tokens=tokens,
         seconds=seconds,
         truncated=truncated,
+    )
+
+
+def diverged(step: int, steps: int, rate: float) -> RunFailedError:
+    return RunFailedError(
+        f"training diverged in step {step + 1} of {steps}, at a learning rate of {rate:g}: begin a new run "
+        "with a lower --learning-rate; what models replied is in the cache and costs nothing again"
     )
 
 
@@ -137,19 +151,32 @@ class Trainer:
     ) -> None:
         network: Any = student.model
         self.student, self.model, self.config, self.on_event = student, model, config, on_event
-        self.weights = [new_weight(p, config, beta2) for p in model.parameters() if p.requires_grad]
-        self.body, self.head = network.base_model, network.get_output_embeddings()
+        trained = [p for p in model.parameters() if p.requires_grad]
+        count = sum(p.numel() for p in trained)
         free, dtype = free_bytes(student.runtime), student.runtime.dtype
-        self.micro_batch_tokens = tokens_at_once(network.config, dtype, config.micro_batch_tokens, free)
+        if fault := no_room(count, dtype, free):
+            raise WorkerError(fault)
+        self.weights = [new_weight(p, config, beta2) for p in trained]
+        self.body, self.head = network.base_model, network.get_output_embeddings()
+        self.micro_batch_tokens = tokens_at_once(
+            network.config, dtype, config.micro_batch_tokens, count, free
+        )
         model.train()
 
     def step(self, batch: Sequence[Row], rate: float) -> float:
-        """One step on the batch; its mean loss over the labelled tokens."""
+        """One step on the batch; its mean loss over the labelled tokens, NaN where training diverged."""
         loss = self.accumulate_with_less_memory(batch)
         used = [weight.used for weight in self.weights]
-        nn.utils.clip_grad_norm_(used, self.config.max_gradient_norm)
-        for weight in self.weights:
-            weight.step(rate)
+        if not nn.utils.clip_grad_norm_(used, self.config.max_gradient_norm).isfinite():
+            return nan
+        try:
+            for weight in self.weights:
+                weight.step(rate)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            # No text is held in memory any more: smaller pieces would not help.
+            raise WorkerError(f"out of memory for the optimizer's state: {ADVICE}") from None
         return loss
 
     def accumulate_with_less_memory(self, batch: Sequence[Row]) -> float:
@@ -158,9 +185,10 @@ class Trainer:
             try:
                 return self.accumulate(batch)
             except RuntimeError as error:
-                if not is_out_of_memory(error) or self.micro_batch_tokens < max(map(len, batch)):
+                pieces = [piece for piece in micro_batches(batch, self.micro_batch_tokens) if len(piece) > 1]
+                if not is_out_of_memory(error) or not pieces:
                     raise
-            self.micro_batch_tokens //= 2
+            self.micro_batch_tokens = max(len(piece) * len(piece[-1]) for piece in pieces) // 2
             for weight in self.weights:
                 weight.used.grad = None
             free_memory(self.student.runtime)

@@ -11,6 +11,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from errors import StudentError
 from training.config import GenerateConfig
 from training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
 from training.prompts import prompt_ids, rationale_ids
@@ -72,6 +73,20 @@ def generate(
     return Generated(completions=answered, new_tokens=written, seconds=time.monotonic() - began)
 
 
+def encode(student: Student, request: Request, config: GenerateConfig) -> Encoded:
+    """`StudentError` where the student has not the positions for the prompt and a first token behind it."""
+    ids = prompt_ids(student.tokenizer, request.question, request.cue, request.shots)
+    longest = longest_answer(student, request, config)
+    if student.positions is not None:
+        longest = min(longest, student.positions - len(ids))
+    if longest < 1:
+        raise StudentError(
+            f"a prompt has {len(ids)} tokens, worked examples (--shots) included, and the student has only "
+            f"{student.positions} positions: give a student with more, shorter problems or fewer --shots"
+        )
+    return Encoded(request, ids, longest)
+
+
 def longest_answer(student: Student, request: Request, config: GenerateConfig) -> int:
     """Tokens that an answer may have: one that goes far beyond every known rationale has lost its way."""
     if config.max_new_tokens is not None:
@@ -86,14 +101,7 @@ def make_batches(
     student: Student, requests: Sequence[Request], config: GenerateConfig
 ) -> list[list[Encoded]]:
     """Longest prompts first, so that a batch too big for the memory shows at once."""
-    encoded = [
-        Encoded(
-            request,
-            prompt_ids(student.tokenizer, request.question, request.cue, request.shots),
-            longest_answer(student, request, config),
-        )
-        for request in requests
-    ]
+    encoded = [encode(student, request, config) for request in requests]
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
     free = free_bytes(student.runtime)

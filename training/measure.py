@@ -26,21 +26,25 @@ MOST = 3
 def measure(student: Student, config: FineTuneConfig) -> Speed:
     """Train for a few steps at rate zero, and read and write a batch of texts."""
     token = student.tokenizer.eos_token_id
-    prompt, answer = (token,) * PROMPT_TOKENS, (token,) * ANSWER_TOKENS
+    length = min(PROMPT_TOKENS + ANSWER_TOKENS, student.positions or config.max_length, config.max_length)
+    answer = (token,) * max(1, length * ANSWER_TOKENS // (PROMPT_TOKENS + ANSWER_TOKENS))
+    prompt = (token,) * (length - len(answer))
     with torch.inference_mode():
         student.model.train(False)
         read_prompts(student, [list(prompt)] * 2)  # warms up
         began = time.monotonic()
         state = read_prompts(student, [list(prompt)] * ROWS)
         state.logits.sum().item()  # waits for the device
-        reading = ROWS * PROMPT_TOKENS / (time.monotonic() - began)
+        reading = ROWS * len(prompt) / (time.monotonic() - began)
+
+        written = max(1, min(WRITTEN, len(answer) // MOST))
 
         def write() -> None:
-            for _ in range(WRITTEN):
+            for _ in range(written):
                 state.advance(student, state.logits.float().argmax(dim=-1))
             state.logits.sum().item()
 
-        writing = ROWS * WRITTEN / seconds_of(write)
+        writing = ROWS * written / seconds_of(write)
     row = Row(prompt + answer, (IGNORED,) * len(prompt) + answer)
     batch = [row] * config.batch_size
     model = with_adapters(student.model, config) if config.method == "lora" else student.model

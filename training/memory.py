@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from training.child import NO_MEMORY
 from training.config import ROWS
 from training.device import Runtime
 
@@ -40,17 +41,40 @@ def rows_at_once(
     return max(1, min(fitting, most or len(lengths)))
 
 
-def tokens_at_once(model_config: Any, dtype: torch.dtype, set_tokens: int, free: int | None) -> int:
-    """Tokens to train on together."""
+def training_bytes(weights: int, dtype: torch.dtype) -> int:
+    """What training so many weights takes besides them, before any text goes through.
+
+    Gradients, AdamW's two moments in float32, and weights in float32 where they are used in another format.
+    """
+    masters = 0 if dtype == torch.float32 else 4
+    return weights * (dtype.itemsize + 2 * 4 + masters)
+
+
+def no_room(weights: int, dtype: torch.dtype, free: int | None) -> str:
+    """Why so many weights cannot be trained in the `free` bytes of a GPU; empty where they can."""
+    needed = training_bytes(weights, dtype)
+    if free is None or needed < free:
+        return ""
+    return (
+        f"training {weights / 1e6:,.0f} million weights takes {needed / 2**30:.1f} GB besides the student, "
+        f"and {free / 2**30:.1f} GB of the GPU are free: give `--method lora` or a smaller student"
+    )
+
+
+def tokens_at_once(
+    model_config: Any, dtype: torch.dtype, set_tokens: int, weights: int, free: int | None
+) -> int:
+    """Tokens to train on together, where so many weights are to be trained."""
     if free is None:
         return set_tokens
+    free = max(0, free - training_bytes(weights, dtype))
     per_token: int = ACTIVATIONS * dtype.itemsize * model_config.num_hidden_layers * model_config.hidden_size
     return max(set_tokens, int(USABLE * free) // per_token)
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device had not the memory; of MPS only the text of a plain RuntimeError says so."""
-    return isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a device or the system had not the memory; of most only the text of the error says so."""
+    return isinstance(error, torch.OutOfMemoryError) or bool(NO_MEMORY.search(str(error)))
 
 
 def free_memory(runtime: Runtime) -> None:

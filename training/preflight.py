@@ -18,20 +18,26 @@ def fitting_rows(
     rows: Sequence[Row],
     tokenizer: PreTrainedTokenizerBase,
     config: FineTuneConfig,
+    positions: int | None = None,
 ) -> list[Row]:
-    """The rows that fit into `max_length`; `PreflightError` with the reason of the first check that fails."""
+    """The rows that fit into `max_length` and into the student's positions, where it has a number of them.
+
+    `PreflightError` with the reason of the first check that fails.
+    """
+    longest = min(config.max_length, positions or config.max_length)
     if not rows:
         raise PreflightError("empty_set", "there is no example to train on")
     for example, row in zip(examples, rows, strict=True):
         check_labels(example, row, tokenizer)
         check_prompt(example, row, tokenizer)
-    fitting = [row for row in rows if len(row) <= config.max_length]
+    fitting = [row for row in rows if len(row) <= longest]
     cut = len(rows) - len(fitting)
+    advice = "raise --max-length" if longest == config.max_length else "give a student with more positions"
     if cut > config.max_truncated_share * len(rows):
         raise PreflightError(
             "too_many_truncated",
-            f"{cut} of {len(rows)} examples are longer than {config.max_length} tokens, more than the "
-            f"{config.max_truncated_share:.0%} allowed: raise --max-length, or leave long problems out",
+            f"{cut} of {len(rows)} examples are longer than {longest} tokens, more than the "
+            f"{config.max_truncated_share:.0%} allowed: {advice}, or leave long problems out",
         )
     return fitting
 

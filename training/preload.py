@@ -12,7 +12,12 @@ from training.child import ENVIRONMENT  # noqa: E402
 
 os.environ.update(ENVIRONMENT)
 
-import training.fine_tune  # noqa: E402
-import training.generate  # noqa: E402, F401
+import torch  # noqa: E402
+
+import training.check  # noqa: E402
+import training.fine_tune  # noqa: E402, F401
+
+# No process that is forked from this one could use the GPU.
+assert not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
 
 signal.signal(signal.SIGINT, _handler)

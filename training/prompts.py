@@ -9,6 +9,9 @@ from transformers import PreTrainedTokenizerBase
 
 from training.tasks import Example, Turn
 
+SHOWN = "a mark"
+"""Stands in for the content of a turn, to see whether a template shows it."""
+
 
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example] = ()
@@ -36,12 +39,26 @@ def _prompt(
     if not tokenizer.chat_template:
         text = plain_prompt(question, cue, shots)
         return [{"role": "user", "content": text}], _literal_ids(tokenizer, text, begin=True)
-    turns = with_system_turn(question, cue, shots)
+    build = with_system_turn if _shows_system_turns(tokenizer) else without_system_turn
+    turns = build(question, cue, shots)
+    return turns, _turn_ids(tokenizer, turns)
+
+
+def shows_questions(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the chat template, where there is one, writes down what a user says."""
+    return not tokenizer.chat_template or SHOWN in _rendered(tokenizer, [{"role": "user", "content": SHOWN}])
+
+
+def _shows_system_turns(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Some templates refuse a system turn, and others drop it in silence."""
     try:
-        return turns, _turn_ids(tokenizer, turns)
+        return SHOWN in _rendered(tokenizer, with_system_turn("?", SHOWN, ()))
     except TemplateError:
-        turns = without_system_turn(question, cue, shots)
-        return turns, _turn_ids(tokenizer, turns)
+        return False
+
+
+def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> str:
+    return str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
 
 
 def _turn_ids(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> list[int]:
@@ -52,8 +69,14 @@ def _turn_ids(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> list[int
 
 
 def _literal_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, begin: bool) -> list[int]:
-    """`begin`: with the token that begins every text, where there is one."""
-    return list(tokenizer(text, add_special_tokens=begin, split_special_tokens=True)["input_ids"])
+    """`begin`: with the token that begins every text, where there is one; never with one that ends it."""
+    ids = list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+    if not begin:
+        return ids
+    whole = list(tokenizer(text, split_special_tokens=True)["input_ids"])
+    added = len(whole) - len(ids)
+    before = next((n for n in range(added) if whole[n : n + len(ids)] == ids), added)
+    return whole[: before + len(ids)]
 
 
 def with_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:
@@ -65,7 +88,7 @@ def with_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[
 
 
 def without_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:
-    """For templates that refuse a system turn: the cue opens the first user turn."""
+    """For templates that show no system turn: the cue opens the first user turn."""
     _, first, *rest = with_system_turn(question, cue, shots)
     return [{"role": "user", "content": f"{cue}\n\n{first['content']}"}, *rest]
 

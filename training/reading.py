@@ -9,6 +9,7 @@ given twice. Padded on the left, as is usual, every seventh text of a bfloat16 s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -92,6 +93,8 @@ class PackedReading:
 
     cache: Cache
     ends: Ends
+    last: int
+    """The last position; rows that have ended stay there for as long as their mates go on."""
     logits: Tensor
 
     def keep(self, rows: Tensor) -> None:
@@ -107,7 +110,7 @@ class PackedReading:
         self.logits = student.model(
             input_ids=tokens[:, None],
             attention_mask=(places <= lengths).long(),
-            position_ids=lengths,
+            position_ids=lengths.clamp(max=self.last),
             past_key_values=self.cache,
             use_cache=True,
         ).logits[:, -1]
@@ -126,7 +129,7 @@ def read_packed(student: Student, prompts: Sequence[list[int]], layers: int) -> 
     if tokens.shape[1]:
         student.model.base_model(input_ids=tokens.to(device), past_key_values=cache, use_cache=True)
     ends.lengths = torch.tensor([len(ids) - 1 for ids in prompts], device=device)
-    reading = PackedReading(cache, ends, torch.empty(0))
+    reading = PackedReading(cache, ends, last_position(student), torch.empty(0))
     reading.advance(student, torch.tensor([ids[-1] for ids in prompts], device=device))
     return reading
 
@@ -140,6 +143,8 @@ class PaddedReading:
     """(rows, positions): 1 where a position holds a token, 0 where it is padding."""
     positions: Tensor
     """Index of each row's last token."""
+    last: int
+    """As of a packed batch."""
     logits: Tensor
 
     def keep(self, rows: Tensor) -> None:
@@ -148,7 +153,7 @@ class PaddedReading:
 
     def advance(self, student: Student, tokens: Tensor) -> None:
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
-        self.positions = self.positions + 1
+        self.positions = (self.positions + 1).clamp(max=self.last)
         self.logits = student.model(
             input_ids=tokens[:, None],
             attention_mask=self.mask,
@@ -178,7 +183,11 @@ def read_padded(student: Student, prompts: Sequence[list[int]], cache: Cache) ->
         use_cache=True,
         logits_to_keep=1,
     )
-    return PaddedReading(cache, mask, positions[:, -1], output.logits[:, -1])
+    return PaddedReading(cache, mask, positions[:, -1], last_position(student), output.logits[:, -1])
+
+
+def last_position(student: Student) -> int:
+    return sys.maxsize if student.positions is None else student.positions - 1
 
 
 def read_shared(student: Student, prompts: Sequence[list[int]], cache: Cache) -> int:

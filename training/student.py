@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
+from torch import Tensor
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     GenerationConfig,
@@ -21,9 +25,17 @@ from transformers import (
 from errors import RunFailedError, StudentError
 from training.attention import GROUPED, is_plain
 from training.device import Runtime
+from training.memory import is_out_of_memory
+from training.prompts import prompt_ids, shows_questions
 from training.weights import check_student, new_folder, seal
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+ORDINARY = "answer = 7"
+"""Text that every tokenizer must know."""
+NAMED = 3
+"""Weights that a message names; it counts the others."""
+REASON = 300
+"""Characters that a message has of what a library says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +51,119 @@ class Student:
         """Tokens that end a text."""
         return stop_ids(self.model.generation_config, self.tokenizer)
 
+    @property
+    def positions(self) -> int | None:
+        """Most tokens that a text may have; None where positions are computed, as rotary embeddings do."""
+        computed = any("rotary" in name for name, _ in self.model.named_modules())
+        return None if computed else getattr(self.model.config, "max_position_embeddings", None)
+
 
 def load_student(folder: Path, runtime: Runtime) -> Student:
     """Read a student's folder; `StudentError` where its files are damaged or do not belong together."""
     check_student(folder)
     tokenizer = load_tokenizer(folder)
     with loading(folder):
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=runtime.dtype, use_safetensors=True, **LOCAL
+        library: Any = AutoModelForCausalLM
+        model, report = library.from_pretrained(
+            folder,
+            dtype=runtime.dtype,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # `check_weights` names them
+            output_loading_info=True,
+            **LOCAL,
         )
+    check_weights(folder, model, report)
+    check_vocabulary(folder, model, tokenizer)
     if runtime.device.type == "cpu" and is_plain(model.config):
         model.set_attn_implementation(GROUPED)
     return Student(model.to(runtime.device), tokenizer, runtime)
 
 
+def check_weights(folder: Path, model: PreTrainedModel, report: dict[str, Any]) -> None:
+    """Every weight of the network comes from the files and is finite; what the files have more is harmless.
+
+    Transformers fills missing weights with random numbers. Weights without a place are a mismatch where they
+    lie inside a part that the network has: another layer, or a bias. Whole parts more, as a value head or an
+    image encoder, change nothing of what the network computes.
+    """
+    parts = {name for name, _ in model.named_modules()} - {"", model.base_model_prefix}
+    homeless = {name for name in report["unexpected_keys"] if not parts.isdisjoint(parents(name))}
+    infinite = {name for name, weight in model.named_parameters() if not is_finite(weight)}
+    sizes = {f"{name} {tuple(has)}, not {tuple(wants)}" for name, has, wants in report["mismatched_keys"]}
+    files = f", which have {min(found)}" if (found := report["unexpected_keys"]) else ""
+    for weights, fault in (
+        (report["missing_keys"], f"are not in its files{files}"),
+        (sizes, "have another size than its config.json says"),
+        (homeless, "have no place in the network of its config.json"),
+        (infinite, "have numbers that are not finite"),
+    ):
+        if weights:
+            named = ", ".join(sorted(weights)[:NAMED]) + ", ..." * (len(weights) > NAMED)
+            raise StudentError(
+                f"the student in {str(folder)!r} is not whole: {len(weights)} weights {fault} ({named}); "
+                "fetch it again, or save it with `save_pretrained`"
+            )
+
+
+def is_finite(weight: Tensor) -> bool:
+    return bool(torch.stack(weight.detach().aminmax()).isfinite().all())  # a tenth of the time of all
+
+
+def parents(name: str) -> Iterator[str]:
+    """The modules that a weight of this name lies in."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
+
+
+def check_vocabulary(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Every token of texts and prompts has its row; special ones of other uses, as for images, need none."""
+    embeddings: Any = model.get_input_embeddings()
+    rows = len(embeddings.weight)
+    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    used = {*prompt_ids(tokenizer, "?", ORDINARY), tokenizer.eos_token_id}
+    used |= set(tokenizer.get_vocab().values()) - special
+    outside = [token for token in used if token >= rows]
+    if outside:
+        raise StudentError(
+            f"the student in {str(folder)!r} has {rows} embeddings, and {len(outside)} tokens of its "
+            "tokenizer have none: save it with its own tokenizer, or after `resize_token_embeddings`"
+        )
+
+
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    with loading(folder):
+    with loading(folder, "config.json"):
+        AutoConfig.from_pretrained(folder, **LOCAL)
+    with loading(folder, "tokenizer (tokenizer.json or tokenizer.model)"):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, **LOCAL)
+        ids = tokenizer(ORDINARY, add_special_tokens=False)["input_ids"]
+    if set(ids) <= {tokenizer.unk_token_id}:
+        raise StudentError(
+            f"the tokenizer of the student in {str(folder)!r} knows no words: its file is missing "
+            "(tokenizer.json or tokenizer.model)"
+        )
+    with loading(folder, "chat template"):
+        shown = shows_questions(tokenizer)
+    if not shown:
+        raise StudentError(f"the chat template of the student in {str(folder)!r} leaves out what a user asks")
     if tokenizer.eos_token_id is None:
         raise StudentError(f"the student in {str(folder)!r} has no end-of-text token, so it could never stop")
     return tokenizer
 
 
 @contextmanager
-def loading(folder: Path) -> Iterator[None]:
+def loading(folder: Path, part: str = "weights") -> Iterator[None]:
     """Says of what libraries raise which student it was about."""
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise StudentError(f"cannot load the student in {str(folder)!r}: {reason}") from None
+    except Exception as error:
+        # Of a folder that is not as they expect it, libraries raise nearly every type.
+        if isinstance(error, MemoryError) or is_out_of_memory(error):
+            raise
+        reason = f"{type(error).__name__}: {' '.join(str(error).splitlines()[:2])}"
+        raise StudentError(
+            f"cannot load the student in {str(folder)!r}: its {part}: {shorten(reason, REASON)}"
+        ) from None
 
 
 def stop_ids(config: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

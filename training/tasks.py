@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errors import FddError
-from training.config import Device, FineTuneConfig, GenerateConfig
+from training.config import Device, FineTuneConfig, GenerateConfig, Method
 
 BLANK_LINE = "\n\n"
 PROMPT_TOKENS = 80
@@ -98,6 +98,17 @@ class MeasureTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CheckTask:
+    """Load the student; `StudentError` where it cannot answer the requests or cannot be trained."""
+
+    student: Path
+    device: Device = "auto"
+    requests: tuple[Request, ...] = ()
+    method: Method | None = None
+    """How it is to be trained; None for one that is only asked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PromptTask:
     """Say how the student in this folder is asked these questions; its weights are not loaded."""
 
@@ -175,9 +186,19 @@ class DeviceReport:
     cores: int
     memory_gb: float
     dtype: str
+    unused: str = ""
+    """Why an NVIDIA GPU that is there cannot be used."""
 
     def __str__(self) -> str:
-        return f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
+        used = f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
+        return f"{used}, for the NVIDIA GPU here cannot be used: {self.unused}" if self.unused else used
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """Result of a `CheckTask`: nothing is wrong."""
+
+    student: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,6 +254,6 @@ class Failure:
     error: FddError
 
 
-Task = FineTuneTask | GenerateTask | DescribeTask | MeasureTask | PromptTask | ConvertTask
+Task = FineTuneTask | GenerateTask | DescribeTask | MeasureTask | CheckTask | PromptTask | ConvertTask
 Event = Step | Batch | Notice
-Outcome = FineTuned | Generated | DeviceReport | Measured | Prompting | Converted
+Outcome = FineTuned | Generated | DeviceReport | Measured | Checked | Prompting | Converted

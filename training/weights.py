@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from errors import StudentError
 from network import hub_fault
@@ -28,6 +30,10 @@ from training.tiny import build_tiny
 from training.worker import run_in_child
 
 SEAL = "weights.sha256"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+ADAPTER = "adapter_config.json"
+QUANTIZED = ("quantization_config", "compression_config")
+"""Keys of config.json."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -163,8 +169,15 @@ def hub_path(name: str, cache_dir: Path) -> Path:
 
 def check_student(folder: Path) -> Path:
     """The folder, where it holds a student whose weights are what they were when they were saved."""
+    if (folder / ADAPTER).is_file():
+        raise StudentError(
+            f"{str(folder)!r} holds an adapter ({ADAPTER}), which is not trained on: merge it into its base "
+            "model with `merge_and_unload`, and give the folder of that"
+        )
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         raise StudentError(f"no student in {str(folder)!r}: it needs config.json and *.safetensors")
+    check_precision(folder)
+    check_shards(folder)
     record = folder / SEAL
     if not record.is_file():
         return folder
@@ -176,6 +189,38 @@ def check_student(folder: Path) -> Path:
                 f"weights file corrupted: {str(file)!r}; delete the folder {str(folder)!r} and run again"
             )
     return folder
+
+
+def check_precision(folder: Path) -> None:
+    config = read_object(folder, "config.json")
+    if quantized := next((config[key] for key in QUANTIZED if config.get(key)), None):
+        method = quantized.get("quant_method") if isinstance(quantized, dict) else None
+        raise StudentError(
+            f"the student in {str(folder)!r} is quantized ({method or 'see its config.json'}) and cannot be "
+            "trained: give it in 16 or 32 bits"
+        )
+
+
+def check_shards(folder: Path) -> None:
+    if (folder / WHOLE).is_file() or not (folder / INDEX).is_file():
+        return
+    places = read_object(folder, INDEX).get("weight_map")
+    shards = set(places.values()) if isinstance(places, dict) else set()
+    if missing := sorted(str(name) for name in shards if not (folder / str(name)).is_file()):
+        raise StudentError(
+            f"the student in {str(folder)!r} lacks {len(missing)} of the {len(shards)} files of its weights, "
+            f"first {missing[0]!r}: fetch it again"
+        )
+
+
+def read_object(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / name).read_bytes())
+    except (OSError, ValueError) as error:
+        raise StudentError(f"cannot load the student in {str(folder)!r}: {name}: {error}") from None
+    if not isinstance(value, dict):
+        raise StudentError(f"cannot load the student in {str(folder)!r}: {name} holds no JSON object")
+    return value
 
 
 def seal(folder: Path) -> None:

@@ -5,8 +5,14 @@ Events and errors of the child arrive here; the parent never imports torch.
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -15,6 +21,8 @@ from typing import overload
 import errors
 from training.child import ADVICE, child_main
 from training.tasks import (
+    Checked,
+    CheckTask,
     Converted,
     ConvertTask,
     DescribeTask,
@@ -36,6 +44,11 @@ from training.tasks import (
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10
 """How long a child may take to clean up after it was asked to end."""
+LONGEST_TMPDIR = 71
+"""Bytes. A socket's path has at most 103 (macOS; Linux: 107), and multiprocessing appends 32 of them."""
+SHORT_TMPDIRS = ("/tmp", "/var/tmp", "/dev/shm")
+STARTING = threading.Lock()
+"""Held while a child starts, for which settings of the whole process are changed."""
 
 
 def never() -> bool:
@@ -60,6 +73,10 @@ def run_in_child(
 ) -> Measured: ...
 @overload
 def run_in_child(
+    task: CheckTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
+) -> Checked: ...
+@overload
+def run_in_child(
     task: PromptTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
 ) -> Prompting: ...
 @overload
@@ -81,13 +98,51 @@ def run_in_child(
     context.set_forkserver_preload(["training.preload"])
     ours, theirs = context.Pipe(duplex=True)
     child = context.Process(target=child_main, args=(task, theirs), name="student", daemon=True)
-    child.start()
+    try:
+        with STARTING, without_main_module(), short_tmpdir():
+            child.start()
+    except (OSError, EOFError) as error:
+        raise errors.WorkerError(f"cannot start the student's process: {error}") from None
     theirs.close()
     try:
         return follow(child, ours, on_event, should_stop)
     finally:
         end(child)
         ours.close()
+
+
+@contextmanager
+def without_main_module() -> Iterator[None]:
+    """Children that start in this block do not import the caller's script, which would run it again.
+
+    multiprocessing imports it for what is pickled from there, which is nothing here, but leaves out main
+    modules of packages.
+    """
+    main = sys.modules["__main__"]
+    spec = main.__spec__
+    main.__spec__ = ModuleSpec("training.__main__", None)
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+
+
+@contextmanager
+def short_tmpdir() -> Iterator[None]:
+    """In this block the socket of the server that children are forked from gets a short path."""
+    given, folder = tempfile.tempdir, tempfile.gettempdir()
+    if len(os.fsencode(folder)) > LONGEST_TMPDIR:
+        short = next((name for name in SHORT_TMPDIRS if os.access(name, os.W_OK | os.X_OK)), None)
+        if short is None:
+            raise errors.UsageError(
+                f"the folder for temporary files {folder!r} has too long a name for a socket: set TMPDIR to "
+                f"a folder whose name has at most {LONGEST_TMPDIR} bytes"
+            )
+        tempfile.tempdir = short
+    try:
+        yield
+    finally:
+        tempfile.tempdir = given
 
 
 def follow(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from langgraph.runtime import Runtime
 
+from agents.thoughts import thought
 from domain import Problem, Progress
 from errors import ProblemSetError
 from graph.journal import kept_out
 from graph.plan import share
 from graph.state import RunContext, RunState, RunUpdate
-from problems.split import prepare
+from problems.split import ProblemSets, prepare
 from storage.records import ProblemRecord, Record, evaluation_split
+from training.tasks import CheckTask, Example, Request
+from training.worker import run_in_child
 
 
 def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -21,6 +25,7 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     sets = prepare(context.settings.problems)
     for name, problems in {"seeds": sets.seeds, **sets.evaluation_sets}.items():
         _check_grader(name, problems, context)
+    _check_positions(sets, context)
     seeds = share(sets.seeds, context.settings)
     records: list[Record] = [ProblemRecord.of(problem, split="seed") for problem in seeds]
     for name, problems in sets.evaluation_sets.items():
@@ -34,6 +39,22 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         Progress(round=state.round, phase="seed", done=1, total=1, note=f"{len(sets.seeds)} seeds, {note}")
     )
     return {"removed": dict(sets.removed)}
+
+
+def _check_positions(sets: ProblemSets, context: RunContext) -> None:
+    """`StudentError` where the longest question, after the shortest worked examples, is too long to ask."""
+    settings = context.settings
+    cue = thought(settings.thoughts[0]).cue
+    shortest = sorted((problem.question for problem in sets.seeds), key=len)[: settings.shots]
+    request = Request(
+        key="longest",
+        question=max((each.question for each in chain(*sets.evaluation_sets.values())), key=len),
+        cue=cue,
+        shots=tuple(Example(question=question, cue=cue, rationale="") for question in shortest),
+    )
+    for student in filter(None, (context.base, context.solver)):
+        task = CheckTask(student=student, device=settings.device, requests=(request,))
+        run_in_child(task, lambda _: None, context.should_stop)
 
 
 def _check_grader(name: str, problems: Sequence[Problem], context: RunContext) -> None:

@@ -6,7 +6,6 @@ import json
 import re
 import resource
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from datasets import disable_progress_bars, load_dataset
 from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
 from safetensors import safe_open
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from domain import Progress
@@ -144,8 +145,8 @@ def test_the_data_folder_is_a_data_set_of_the_hub(whole: Path, tmp_path: Path) -
     assert DatasetCard.load(whole / DATA / CARD).data.license == "apache-2.0"
 
 
-def from_card(export: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """What the code of the model card answers, in float32: free of rounding that hangs on a batch's shape."""
+def from_card(export: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the code of the model card defines, in float32, which rounds alike in batches of any shape."""
     (code,) = re.findall(
         r"^```python\n(.*?)^```", (export / STUDENT / CARD).read_text(), re.DOTALL | re.MULTILINE
     )
@@ -153,7 +154,7 @@ def from_card(export: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     found: dict[str, Any] = {}
     monkeypatch.chdir(export)
     exec(compile(code.replace('dtype="auto"', 'dtype="float32"'), CARD, "exec"), found)
-    return lambda question: str(found["write"](found["read"](question).repeat(2, 1))[0])
+    return found
 
 
 @pytest.mark.parametrize("kind", ["whole", "low_rank"])
@@ -161,7 +162,7 @@ def test_the_code_of_the_model_card_answers_as_the_exams_did(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = request.getfixturevalue(kind)
-    answer = from_card(export, monkeypatch)
+    card = from_card(export, monkeypatch)
     student = load_student(export / STUDENT, Runtime(torch.device("cpu"), torch.float32))
     questions = {row["id"]: row["question"] for row in rows_in(export)}
     events: list[Any] = []
@@ -171,7 +172,22 @@ def test_the_code_of_the_model_card_answers_as_the_exams_did(
     generate(student, asked, GenerateConfig(batch_size=4), events.append)
     written = {each.key: each for event in events if isinstance(event, Batch) for each in event.completions}
     for key, text in questions.items():
-        assert answer(text) == (written[key].text if written[key].finished else "")
+        assert card["write"](card["read"](text).repeat(2, 1))[0] == (
+            written[key].text if written[key].finished else ""
+        )
+
+
+def test_the_code_of_the_model_card_asks_without_the_end_mark_that_a_tokenizer_puts_behind_every_text(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = shutil.copytree(whole, tmp_path / "export")
+    file = str(export / STUDENT / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(file)
+    tokenizer.post_processor = TemplateProcessing(single="$A <|end|>", special_tokens=[("<|end|>", 256)])
+    tokenizer.save(file)
+    read = from_card(export, monkeypatch)["read"]
+    expected = prompt_ids(AutoTokenizer.from_pretrained(whole / STUDENT), "2 + 3?", "Write a Python program.")
+    assert read("2 + 3?").tolist() == [expected]
 
 
 def test_low_rank_additions_are_merged(low_rank: Path, cache: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from errors import PreflightError, RunFailedError
-from training.config import FineTuneConfig, GenerateConfig
+import training.fine_tune
+from errors import PreflightError, RunFailedError, WorkerError
+from training.config import FineTuneConfig, GenerateConfig, Method
 from training.data import encode, to_tensors
 from training.device import Runtime
 from training.fine_tune import Trainer, fine_tune, rate_at
@@ -122,6 +123,71 @@ def test_when_memory_runs_out_the_batch_goes_on_in_smaller_pieces(
     monkeypatch.setattr(trainer, "backward", cramped)
     assert trainer.accumulate_with_less_memory(rows) == pytest.approx(expected, rel=1e-2)
     assert next(e.text for e in events if isinstance(e, Notice)).startswith("out of memory: going on with")
+
+
+def test_the_batch_is_halved_from_its_own_size_and_not_from_what_the_memory_was_planned_for(
+    student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def full(piece: list[object], labelled: int) -> float:  # noqa: ARG001
+        tried.append(len(piece))
+        raise torch.OutOfMemoryError("no room")
+
+    config = replace(QUICK, micro_batch_tokens=70_000)
+    trainer = Trainer(student, student.model, config, lambda _: None, beta2=0.95)
+    monkeypatch.setattr(trainer, "backward", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.accumulate_with_less_memory([encode(student.tokenizer, example) for example in EXAMPLES])
+    assert tried == [8, 4, 2, 1]
+
+
+def test_an_optimizer_state_that_does_not_fit_is_said_with_the_way_that_may(
+    student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    with pytest.raises(WorkerError, match=r"out of memory for the optimizer's state: .*`--method lora`"):
+        train(student, tmp_path / "taught")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_a_training_that_the_free_memory_of_a_gpu_cannot_hold_is_refused_before_any_step(
+    student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training.fine_tune, "free_bytes", lambda _: 2**20)
+    with pytest.raises(WorkerError, match=r"training 0 million weights takes .* GB of the GPU are free"):
+        train(student, tmp_path / "taught")
+    result, _ = train(student, tmp_path / "taught", replace(QUICK, method="lora", lora_rank=1))
+    assert result.steps == 4
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize(
+    ("rate", "steps", "told"),
+    [(1e30, 4, r"step 2 of 4, at a learning rate of 7.5e\+29"), (1e38, 1, "step 1 of 1")],
+)
+def test_training_that_diverges_ends_in_that_step_and_leaves_no_student(
+    exact: Student, tmp_path: Path, method: Method, rate: float, steps: int, told: str
+) -> None:
+    config = replace(QUICK, learning_rate=rate, max_steps=steps, method=method)
+    events: list[Event] = []
+    with pytest.raises(RunFailedError, match=f"training diverged in {told}.*lower --learning-rate"):
+        fine_tune(exact, EXAMPLES, tmp_path / "taught", config, events.append)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_gradient_that_is_not_finite_ends_the_training_though_its_loss_is(
+    exact: Student, tmp_path: Path
+) -> None:
+    weight = exact.model.get_parameter("model.norm.weight")
+    weight.register_hook(lambda gradient: gradient * float("inf"))  # type: ignore[no-untyped-call]
+    with pytest.raises(RunFailedError, match="training diverged in step 1 of 4"):
+        train(exact, tmp_path / "taught")
 
 
 def test_the_rate_rises_then_falls_and_never_reaches_zero() -> None:

@@ -1,10 +1,12 @@
 import os
+import re
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from errors import PreflightError, StoppedError, StudentError, WorkerError
+from errors import PreflightError, StoppedError, StudentError, UsageError, WorkerError
+from training import worker
 from training.child import outcome_of
 from training.config import FineTuneConfig, GenerateConfig
 from training.tasks import (
@@ -28,7 +31,7 @@ from training.tasks import (
     Request,
     Step,
 )
-from training.worker import describe_exit, follow, never, run_in_child
+from training.worker import describe_exit, follow, never, run_in_child, short_tmpdir
 
 EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
 
@@ -51,21 +54,46 @@ def test_a_child_trains_and_another_answers(tiny: Path, tmp_path: Path) -> None:
     assert [type(event) for event in events] == [Step, Batch]
 
 
-def test_the_parent_never_loads_torch(tiny: Path) -> None:
-    code = (
-        "import sys; from training.worker import run_in_child; from training.tasks import DescribeTask\n"
-        "if __name__ == '__main__':\n"
-        "    print(run_in_child(DescribeTask(device='cpu'), print)); assert 'torch' not in sys.modules"
-    )
-    script = tiny.parent / "describe.py"
-    script.write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+DESCRIBE = """
+import sys
+from training.tasks import DescribeTask
+from training.worker import run_in_child
+print(run_in_child(DescribeTask(device="cpu"), print))
+assert "torch" not in sys.modules
+"""
+
+
+def described(arguments: Sequence[str | Path], script: str, **environment: str) -> str:
+    """What another process prints that describes the device; it says nothing else."""
+    whole = {**os.environ, "PYTHONPATH": str(Path.cwd()), **environment}
     done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, *arguments], input=script, capture_output=True, text=True, env=whole, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("cpu (")
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_script_without_a_guard_runs_once_and_never_loads_torch(tmp_path: Path) -> None:
+    script = tmp_path / "describe.py"
+    script.write_text(DESCRIBE)
+    for arguments, code in (([script], ""), (["-"], DESCRIBE)):
+        assert re.fullmatch(r"cpu \(.*\)\n", described(arguments, code))
+
+
+def test_a_folder_for_temporary_files_may_have_a_long_name(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 200)
+    folder.mkdir()
+    assert described(["-c", DESCRIBE], "", TMPDIR=str(folder)).startswith("cpu (")
+    assert list(folder.iterdir()) == []
+
+
+def test_where_no_short_folder_for_temporary_files_can_be_written_the_long_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 90)))
+    monkeypatch.setattr(worker, "SHORT_TMPDIRS", ())
+    with pytest.raises(UsageError, match="xxx' has too long a name for a socket: set TMPDIR"), short_tmpdir():
+        pass
 
 
 def test_an_error_of_the_child_comes_up_as_it_is(tiny: Path, tmp_path: Path) -> None:
@@ -158,10 +186,9 @@ def test_the_child_ends_with_its_parent(tiny: Path, tmp_path: Path) -> None:
         "from training.worker import run_in_child\n"
         "from multiprocessing import active_children\n"
         "def on_event(event):\n    print(active_children()[0].pid, flush=True)\n"
-        "if __name__ == '__main__':\n"
-        "    requests = tuple(Request(key=str(i), question='?', cue='Compute.') for i in range(5000))\n"
-        f"    run_in_child(GenerateTask(student=Path({str(tiny)!r}), requests=requests,\n"
-        "        config=GenerateConfig(max_new_tokens=200, batch_size=1)), on_event)\n"
+        "requests = tuple(Request(key=str(i), question='?', cue='Compute.') for i in range(5000))\n"
+        f"run_in_child(GenerateTask(student=Path({str(tiny)!r}), requests=requests,\n"
+        "    config=GenerateConfig(max_new_tokens=200, batch_size=1)), on_event)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as parent:
