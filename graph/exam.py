@@ -205,7 +205,7 @@ def _ask(
         if not isinstance(event, Batch):
             return
         writing = watch.read()
-        verdicts = _judge(exam, event.completions, stage, room.verifier)
+        verdicts = judge(exam, event.completions, stage, room.verifier)
         attempts = [
             _attempt(exam, completion, stage[completion.key], verdict)
             for completion, verdict in zip(event.completions, verdicts, strict=True)
@@ -257,7 +257,7 @@ def _key(exam: Exam, question: Question, ask: Ask) -> str:
     )
 
 
-def _judge(exam: Exam, completions: Sequence[Completion], stage: Stage, verifier: Verifier) -> list[Verdict]:
+def judge(exam: Exam, completions: Sequence[Completion], stage: Stage, verifier: Verifier) -> list[Verdict]:
     """What may be taught afterwards is judged as a rationale, everything else as an answer."""
     asked = [(*stage[completion.key], completion) for completion in completions]
     if exam.purpose == "practice":
