@@ -27,13 +27,13 @@ _NUMBER = (
     rf"(?P<sign>[-−]\s?)?(?:(?P<whole>\d+) (?=\d+/\d))?(?P<top>{DIGITS})"
     r"(?:\s?/\s?(?P<bottom>\d+)(?!\.?\d))?(?!\d)"
 )
-_GOES_ON = r"(?![^\S\n]*(?:[+*/=×÷]|[-−][^\S\n]*\d)|[^\S\n]+(?:(?:or|and|to)[^\S\n]+)?\d)"
+_GOES_ON = r"(?![^\S\n]*(?:[+*/=×÷]|[-−][^\S\n]*\d)|[^\S\n]+(?:(?:or|and|to)[^\S\n]+)?\d|\.\d|[ij]\b)"
 """Behind a number that is only the beginning of something else: `48 + 24`, `48 or 72`."""
 _STATED = re.compile(rf"(?:\banswer(?: is|:| =)+|####)[\s:]*{_NUMBER}{_GOES_ON}", re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _FRACTION = re.compile(r"\\d?frac\{([^{}]*)\}\{([^{}]*)\}")
 _SOLVED = re.compile(r"solve for\s+([A-Za-z_]\w*)", re.ASCII)
-_ALONE = re.compile(rf"(?:.*=)?\s*{_NUMBER}[^\d=+*/]*")
+_ALONE = re.compile(rf"(?:.*(?<![<>!=])=)?\s*{_NUMBER}(?![ij]\b)[^\d=+*/]*")
 """A line with one number, or with one behind its last `=`: `72 clips`, `48 + 24 = 72 clips`."""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import random
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 
 from agents.symbolic.derivation import Constant, Derivation, Form, Given, Quantity, Result, leaves
 from agents.symbolic.ledger import scale_of
@@ -43,7 +46,7 @@ class Renumbered:
                 continue
             views = dict(self._views(quantity, new))
             written = views.keys() & numbers
-            if not written and not (_is_whole(quantity) and self._is_accounted_for(numbers)):
+            if not written and (not self._is_accounted_for(numbers) or _is_share(quantity)):
                 return None
             for view in written:
                 if view in fixed or found.setdefault(view, views[view]) != views[view]:
@@ -120,10 +123,30 @@ def _is_whole(quantity: Quantity) -> bool:
     return quantity.value.denominator == 1
 
 
+def _is_share(quantity: Quantity) -> bool:
+    """It may be written in ways that say nothing of its number: 25% as `/ 4`."""
+    return quantity.form is Form.PERCENT or not _is_whole(quantity)
+
+
+def _fits(old: Sequence[Number], new: Sequence[Number]) -> bool:
+    """Whether numbers that are sums or products of two others are so still."""
+    places: defaultdict[Number, list[int]] = defaultdict(list)
+    for place, value in enumerate(old):
+        places[value].append(place)
+    return all(
+        compute(new[one], new[other]) == new[place]
+        for one, other in combinations(range(len(old)), 2)
+        for compute in (operator.add, operator.mul)
+        for place in places.get(compute(old[one], old[other]), ())
+        if place not in (one, other)
+    )
+
+
 def renumberings(problem: Problem) -> Iterator[Renumbered]:
     """The question with other numbers, always the same ones; none where its derivation is not known.
 
-    First all numbers change that may, then each of them alone.
+    First all numbers change that may, then each of them alone. Where the question tells a number twice, `12
+    of the 30 are boys, 18 are girls`, a rationale may use either, so what it tells must go on to fit.
     """
     derivation = derive_whole(problem)
     free = () if isinstance(derivation, Refusal) else slots(derivation)
@@ -134,7 +157,7 @@ def renumberings(problem: Problem) -> Iterator[Renumbered]:
     rng = random.Random(problem.id)
     for chosen in (*[free] * CHECKS, *([slot] for slot in free)):
         table = renumber(chosen, reckoner, relations, rng)
-        if table is not None:
+        if table is not None and _fits(reckoner.old[: reckoner.givens], table):
             yield Renumbered(
                 derivation=derivation,
                 table=tuple(table[: reckoner.givens]),

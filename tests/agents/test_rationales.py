@@ -44,6 +44,13 @@ MARBLES = make_problem(
     "He has 15+15 = <<15+15=30>>30.\nThe bags hold 7*12 = <<7*12=84>>84.\nTogether 30+84 = <<30+84=114>>114",
     114,
 )
+CLASS = make_problem(
+    "Of the 30 students in a class 12 are boys and 18 are girls. Each of the girls has 14 pens. How many "
+    "pens have they?",
+    "There are 30-12 = <<30-12=18>>18 girls.\nThey have 18*14 = <<18*14=252>>252 pens.",
+    252,
+)
+"""Tells the number of girls twice."""
 UNSOLVED = make_problem(CLIPS.question, "", 72)
 """Nobody can renumber it: its derivation is not known."""
 
@@ -175,6 +182,8 @@ def test_an_accident_is_told_with_the_numbers_that_show_it(verifier: Verifier) -
         (ROLLS, "pot", "rolls = 0\nfor tray in range(14):\n    rolls += 25\nanswer = rolls - 230"),
         (ROLLS, "pot", "def left(a, b, c):\n    return a * b - c\nanswer = left(14, 25, 230)"),
         (ROLLS, "pot", "answer = int(25.0 * 14) - 230"),
+        (CLASS, "pot", "answer = 18 * 14"),
+        (CLASS, "pot", "girls = 30 - 12\nanswer = girls * 14"),
         (COAT, "pot", "answer = 80 * 0.65"),
         (COAT, "pot", "answer = 80 * (1 - 35 / 100)"),
         (COAT, "pot", "rest = 100 - 35\nanswer = 80 * rest / 100"),
