@@ -31,7 +31,8 @@ ARITHMETIC = """\
 - Begin a new operation where a result is used again: `3 * 4 = 12` and then `12 + 5 = 17`, never
   `3 * 4 = 12 + 5 = 17`.
 - The last line is exactly `The answer is N.`, where N is the number alone, in digits and in the unit that
-  the problem asks for, without unit or words: `The answer is 72.`\
+  the problem asks for (where that is a percentage, 25 and not 0.25), without unit or words:
+  `The answer is 72.`\
 """
 """How operations and the answer are written wherever `ChainOfThought.outcome` reads them."""
 PROMPT = f"""\

@@ -34,7 +34,7 @@ Write the problem as a system of equations. A program solves it, so you need not
   that you worked out in your head: write the equation that gives it.
 - The equations must fix the value of every unknown: one equation for each, none that contradicts another.
 - The last line is `solve for NAME`, with the one unknown that the problem asks for, in the unit that it
-  asks for: `solve for kites_in_june`. Nothing stands after it.\
+  asks for (where that is a percentage, 25 and not 0.25): `solve for kites_in_june`. Nothing stands after it.\
 """
 
 _QUESTION = re.compile(r"solve for ([A-Za-z_]\w*)", re.ASCII)

@@ -26,7 +26,7 @@ Write a Python program that computes the answer.
   `1200 kites`; 25% is `25 / 100`. Write down no number that you worked out in your head: compute it.
 - Keep every value exact. Round only where the problem asks for it or its story allows whole things only.
 - The last line, and no other, assigns `answer`: `answer = 48 + kites_in_june`. It is a bare number, in the
-  unit that the problem asks for.\
+  unit that the problem asks for; where that is a percentage, 25 and not 0.25.\
 """
 
 
