@@ -35,8 +35,8 @@ class PoisonedTeacher:
         return thought
 
     async def explain(self, problem: Problem, thought: str) -> Written:  # noqa: ARG002
-        waste = "a = 0\nb = a\nc = b\nd = c\nanswer = d + 8 - 1"
-        return Answer(content=waste if problem.round == POISONED else "answer = 8 - 1")
+        waste = "0 + " * 12 if problem.round == POISONED else ""
+        return Answer(content=f"answer = {waste}7 + 0")
 
     async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:  # noqa: ARG002
         return Answer(content=Refusal(reason=Reason.NO_DERIVATION))
