@@ -102,7 +102,7 @@ def test_report_prints_the_promised_json(finished: Path, capsys: pytest.CaptureF
     assert {"run", "baseline", "rounds"} <= set(summary)
     first = summary["rounds"][0]
     assert {"round", "problems", "added", "accepted", "quarantined", "easy", "hard"} <= set(first)
-    assert set(first["evaluations"][0]) == {"name", "n", "correct", "accuracy", "low", "high"}
+    assert set(first["evaluations"][0]) == {"name", "n", "correct", "accuracy", "low", "high", "form"}
 
 
 def test_report_shows_where_everything_is(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
