@@ -27,7 +27,7 @@ from graph.state import UNTAUGHT
 from reporting.terminal import shown
 from settings import OPTIONS, POLICY, Settings
 from storage.folder import DATABASE, open_store
-from storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
+from storage.summary import DecisionSummary, EvaluationSummary, ReadSummary, RoundSummary, Summary
 from storage.usage import TotalUsage
 from streams import Lossy
 
@@ -138,7 +138,7 @@ def _undone(row: RoundSummary) -> str:
     )
 
 
-def _accuracies(evaluations: list[EvaluationSummary]) -> str:
+def _accuracies(evaluations: Sequence[EvaluationSummary]) -> str:
     return ", ".join(f"{entry['name']} {_accuracy(entry)}" for entry in evaluations) or "no evaluation"
 
 
@@ -240,6 +240,22 @@ def _visible_loss(decision: DecisionSummary) -> str:
     return f"{decision['n']} dev problems see {seen} (power 80 %)"
 
 
+def form_line(summary: Summary) -> str | None:
+    """How many answers had the form that is taught, by student; None where nobody looked."""
+    rows = [("untaught", summary["baseline"]["evaluations"])]
+    rows += [(f"round {row['round']}", row["evaluations"]) for row in summary["rounds"]]
+    told = [
+        f"{student} " + ", ".join(f"{entry['name']} {_form(entry)}" for entry in entries)
+        for student, entries in rows
+        if any(entry["form"] is not None for entry in entries)
+    ]
+    return f"form      answers in the form taught: {'; '.join(told)}" if told else None
+
+
+def _form(entry: ReadSummary) -> str:
+    return "unknown" if entry["form"] is None else f"{100 * entry['form']:.1f} %"
+
+
 def show_result(console: Console, folder: Path, summary: Summary) -> None:
     """The table by round, where everything is, and what to try next."""
     console.print(round_table(summary))
@@ -247,8 +263,9 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         console.print(shown(line))
     if summary["cost"]["total"]["calls"]:
         console.print(shown(cost_line(summary["cost"]["total"])))
-    for line in kept_out_lines(summary):
-        console.print(shown(line))
+    for line in (form_line(summary), *kept_out_lines(summary)):
+        if line is not None:
+            console.print(shown(line))
     if not summary["finished"]:
         console.print(shown(f"not finished; go on with: {command_line('resume', folder)}"))
     if not (folder / STUDENT).exists():
@@ -311,9 +328,10 @@ def _dollars(cost: float | None) -> str:
     return "unknown" if cost is None else f"{cost:.4f}"
 
 
-def show_evaluations(console: Console, evaluations: Sequence[EvaluationSummary]) -> None:
+def show_evaluations(console: Console, evaluations: Sequence[ReadSummary]) -> None:
     for entry in evaluations:
-        console.print(shown(f"{entry['name']}: {entry['correct']} of {entry['n']} right, {_accuracy(entry)}"))
+        right = f"{entry['correct']} of {entry['n']} right, {_accuracy(entry)}"
+        console.print(shown(f"{entry['name']}: {right}; {_form(entry)} in the form taught"))
 
 
 def show_checks(console: Console, checks: Sequence[Check]) -> None:

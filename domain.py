@@ -40,8 +40,18 @@ class Reason(StrEnum):
     """The value computed equals the reference answer, exactly."""
     WRONG_ANSWER = "wrong_answer"
     """It gave a number, but not the reference answer."""
+    ROUNDED_REFERENCE = "rounded_reference"
+    """It gave a number that the reference answer is a rounding of: 10/3 where the reference is 3.33."""
     WRONG_ARITHMETIC = "wrong_arithmetic"
     """A step written on the way is wrong, whatever the final answer is."""
+    NO_REASONING = "no_reasoning"
+    """The answer is right, but it is written down, not computed from the numbers of the question."""
+    UNUSED_STEP = "unused_step"
+    """The answer is right, but a step is written that nothing after it uses."""
+    UNEXPLAINED_NUMBER = "unexplained_number"
+    """The answer is right, but a step uses a number that neither the question nor an earlier step gives."""
+    BY_ACCIDENT = "by_accident"
+    """The answer is right, but with other numbers in the question the same steps give a wrong one."""
     NO_ANSWER = "no_answer"
     """The text ends without an answer where its format puts one."""
     NOT_A_NUMBER = "not_a_number"
@@ -89,6 +99,11 @@ class Reason(StrEnum):
     @property
     def accepted(self) -> bool:
         return self is Reason.ACCEPTED
+
+    @property
+    def is_by_reference(self) -> bool:
+        """The text is faultless in itself, so that the reference answer alone decided."""
+        return self in (Reason.ACCEPTED, Reason.WRONG_ANSWER, Reason.ROUNDED_REFERENCE)
 
     @property
     def unanswered(self) -> bool:
@@ -167,6 +182,8 @@ class Verdict:
     """The value computed from the text; None where there is none."""
     detail: str = ""
     """What went wrong, in one line."""
+    form: bool = True
+    """The text has the form that is taught; else its value was read as a person would, or not at all."""
     timing: Timing | None = field(default=None, compare=False)
     """Of the judging; None where nothing was read or run."""
 

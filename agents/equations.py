@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, TypeVar
 
+from agents.programs import written
 from agents.thoughts.base import Outcome
 from agents.values import MAX_BITS, fault, too_long
 from domain import Reason
@@ -109,6 +111,46 @@ def evaluate(expression: Expression, number: Callable[[Fraction], T], name: Call
     left = evaluate(expression.left, number, name)
     result: T = OPERATORS[expression.sign](left, evaluate(expression.right, number, name))
     return result
+
+
+def operands_of(equation: Equation) -> Iterator[Fraction | str]:
+    """The numbers and names on both sides."""
+    waiting = [equation.right, equation.left]
+    while waiting:
+        match waiting.pop():
+            case Operation(_, left, right):
+                waiting += [right, left]
+            case operand:
+                yield operand
+
+
+def idle_equation(equations: Sequence[Equation], unknown: str) -> int | None:
+    """The first equation that the unknown does not need: it only fixes a name that no other one has."""
+    names = [{each for each in operands_of(equation) if isinstance(each, str)} for equation in equations]
+    needed = set(range(len(equations)))
+    while True:
+        uses = Counter(name for index in needed for name in names[index])
+        idle = {
+            index
+            for index in needed
+            if not names[index] or any(uses[name] == 1 and name != unknown for name in names[index])
+        }
+        if not idle:
+            left_out = set(range(len(equations))) - needed
+            return min(left_out, default=None)
+        needed -= idle
+
+
+def with_numbers(text: str, changes: Mapping[Fraction, Fraction]) -> str:
+    """An equation with other numbers in it."""
+
+    def change(token: re.Match[str]) -> str:
+        number = token[1]
+        if number[0] not in ".0123456789" or Fraction(number) not in changes:
+            return token[0]
+        return f" {written(changes[Fraction(number)])}"
+
+    return TOKEN.sub(change, text)
 
 
 class _Reader:

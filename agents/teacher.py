@@ -145,7 +145,7 @@ def conversation(
 
 def finding(verdict: Verdict) -> str:
     """What a teacher is told of a rejected rationale: everything but the right answer."""
-    if verdict.reason is Reason.WRONG_ANSWER:
+    if verdict.reason in (Reason.WRONG_ANSWER, Reason.ROUNDED_REFERENCE):
         assert verdict.value is not None
         return f"It comes to {write_plain(verdict.value)}, which is not the right answer."
     return f"{str(verdict.reason).replace('_', ' ').capitalize()}: {verdict.detail}"

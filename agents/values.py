@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from decimal import Context, Decimal
 from fractions import Fraction
 
+from agents.origins import Origins, may_count
+from agents.symbolic.numbers import write_plain
 from agents.thoughts.base import Outcome
 from domain import Reason
 
@@ -32,8 +35,22 @@ def value_outcome(value: object) -> Outcome:
     return fault(Reason.NOT_A_NUMBER, f"the answer is no number but {shown}")
 
 
-def fault(reason: Reason, detail: str) -> Outcome:
-    return Outcome(value=None, reason=reason, detail=detail)
+def fault(reason: Reason, detail: str, value: Fraction | None = None) -> Outcome:
+    return Outcome(value=value, reason=reason, detail=detail)
+
+
+def unreasoned(
+    numbers: Collection[Fraction], origins: Origins, answer: Fraction, *, computes: bool
+) -> Outcome | None:
+    """Why these numbers, all that a text brings, do not show how the answer follows from the question."""
+    if not computes:
+        return fault(Reason.NO_REASONING, "nothing is computed", answer)
+    if answer in numbers and not may_count(answer) and answer not in origins.known:
+        detail = f"it writes {write_plain(answer)} down, its own result, which the question does not give"
+        return fault(Reason.NO_REASONING, detail, answer)
+    if origins.given and origins.given.isdisjoint(numbers):
+        return fault(Reason.NO_REASONING, "it uses no number of the question", answer)
+    return None
 
 
 def meant(number: float | Decimal) -> Fraction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,9 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from agents import thoughts
+from agents.origins import Origins
+from agents.reading import read_freely
+from agents.renumbered import CHECKS, renumberings
 from agents.sandbox import LimitedSandbox
-from agents.symbolic.numbers import write_plain
-from agents.thoughts.base import Outcome
+from agents.symbolic.numbers import decimal_places, write_plain
+from agents.thoughts.base import Examined, Outcome
 from agents.values import MAX_DIGITS
 from domain import Problem, Reason, Stopwatch, Verdict
 
@@ -28,7 +31,9 @@ TOO_LONG = Verdict(
     detail=f"more than {MAX_TEXT} characters in the text or {MAX_DIGITS} in a number",
 )
 TOO_DEEP = Verdict(reason=Reason.MEMORY_LIMIT, detail="an expression is nested too deeply")
-UNFINISHED = Verdict(reason=Reason.NO_ANSWER, detail="the text was cut off before its end")
+UNFINISHED = Verdict(reason=Reason.NO_ANSWER, detail="the text was cut off before its end", form=False)
+UNFORMED = (Reason.NO_ANSWER, Reason.SYNTAX_ERROR)
+"""What is found where a text does not have the form of its thought."""
 
 UNCONFINED = (
     "The processes that run programs are not confined on this machine: only the interpreter's own limits "
@@ -88,20 +93,79 @@ class Verifier:
         An unfinished text, one that was cut off at the limit of its length, has no answer: what it would
         have gone on to say is unknown, and a number may have lost its last digits.
         """
+        return self._guarded(text, finished, lambda: compare(self._outcome(thought, text), answer))
+
+    def judge_attempt(self, thought: str, text: str, answer: Fraction, finished: bool = True) -> Verdict:
+        """Judge what a student answers: its value counts in any form, and the form is told apart."""
+        return self._guarded(text, finished, lambda: self._read(thought, text, answer))
+
+    def judge_rationale(
+        self, thought: str, text: str, problem: Problem, finished: bool = True, *, derived: bool = False
+    ) -> Verdict:
+        """Judge what is to be taught: its form and answer must be right, and follow from the question.
+
+        Where the question can be asked with other numbers, the same steps must then give the answer that
+        follows from them. A text that is `derived`, written from the problem's own derivation, does.
+        """
+        return self._guarded(text, finished, lambda: self._reasoned(thought, text, problem, derived))
+
+    def _guarded(self, text: str, finished: bool, judge: Callable[[], Verdict]) -> Verdict:
         if not finished:
             return UNFINISHED
         if len(text) > MAX_TEXT or LONG_NUMBER.search(text):
             return TOO_LONG
         watch = Stopwatch()
         try:
-            verdict = compare(thoughts.thought(thought).outcome(text, self._sandbox), answer)
+            verdict = judge()
         except RecursionError:
             verdict = TOO_DEEP
         return replace(verdict, timing=watch.read())
 
+    def _outcome(self, thought: str, text: str) -> Outcome:
+        return thoughts.thought(thought).outcome(text, self._sandbox)
+
+    def _read(self, thought: str, text: str, answer: Fraction) -> Verdict:
+        verdict = compare(self._outcome(thought, text), answer)
+        if verdict.form:
+            return verdict
+        freely = read_freely(thoughts.thought(thought), text, self._sandbox)
+        return verdict if freely is None else replace(compare(freely, answer), form=False)
+
+    def _reasoned(self, thought: str, text: str, problem: Problem, derived: bool) -> Verdict:
+        verdict, kind = compare(self._outcome(thought, text), problem.answer), thoughts.thought(thought)
+        if not verdict.accepted or not isinstance(kind, Examined):
+            return verdict
+        flaw = kind.flaw(text, Origins(problem.question), problem.answer)
+        if flaw is not None:
+            return Verdict(reason=flaw.reason, value=problem.answer, detail=flaw.detail)
+        return (None if derived else self._accident(kind, text, problem)) or verdict
+
+    def _accident(self, kind: Examined, text: str, problem: Problem) -> Verdict | None:
+        """Why the text is right by accident; None where it is not, or nobody can tell."""
+        checks = 0
+        for question in renumberings(problem):
+            values = kind.renumbered(text, question, self._sandbox)
+            if values and question.answer not in values:
+                detail = (
+                    f"with {question}, it gives {_shown(min(values))} instead of {_shown(question.answer)}"
+                )
+                return Verdict(reason=Reason.BY_ACCIDENT, value=problem.answer, detail=detail)
+            checks += bool(values)
+            if checks == CHECKS:
+                return None
+        return None
+
     def judge_many(self, submissions: Iterable[Submission]) -> list[Verdict]:
         """A verdict for each, in the same order; several workers share the work."""
         return list(self._threads.map(lambda submission: self.judge(*submission), submissions))
+
+    def judge_attempts(self, submissions: Iterable[Submission]) -> list[Verdict]:
+        """What `judge_attempt` says to each, in the same order."""
+        return list(self._threads.map(lambda submission: self.judge_attempt(*submission), submissions))
+
+    def judge_rationales(self, submissions: Iterable[tuple[str, str, Problem, bool]]) -> list[Verdict]:
+        """What `judge_rationale` says to each, in the same order."""
+        return list(self._threads.map(lambda submission: self.judge_rationale(*submission), submissions))
 
     def self_check(self, problems: Sequence[Problem]) -> list[Misgraded]:
         """Judge the reference answers themselves, written in every way a text may state them.
@@ -134,8 +198,19 @@ def compare(outcome: Outcome, answer: Fraction) -> Verdict:
     if outcome.reason.accepted and outcome.value != answer:
         assert outcome.value is not None
         detail = f"{_shown(outcome.value)} instead of {_shown(answer)}"
-        return Verdict(reason=Reason.WRONG_ANSWER, value=outcome.value, detail=detail)
-    return Verdict(reason=outcome.reason, value=outcome.value, detail=outcome.detail)
+        rounded = is_rounding(answer, outcome.value)
+        reason = Reason.ROUNDED_REFERENCE if rounded else Reason.WRONG_ANSWER
+        return Verdict(reason=reason, value=outcome.value, detail=detail)
+    form = outcome.reason not in UNFORMED
+    return Verdict(reason=outcome.reason, value=outcome.value, detail=outcome.detail, form=form)
+
+
+def is_rounding(rounded: Fraction, value: Fraction) -> bool:
+    """Whether the first number is the second, rounded or cut off to its decimals: 3.33 for 10/3."""
+    places, needed = decimal_places(rounded), decimal_places(value)
+    if not places or places < 2 or (needed is not None and needed <= places):
+        return False
+    return abs(rounded - value) * 10**places < 1 and abs(rounded) <= abs(value) + Fraction(1, 2 * 10**places)
 
 
 def statements(answer: Fraction) -> Iterator[tuple[str, str]]:

@@ -53,7 +53,7 @@ def main() -> None:
     written = answers(given.export, {each.problem_id: problems[each.problem_id].question for each in stored})
     texts = [written[attempt.problem_id] for attempt in stored]
     with Verifier() as verifier:
-        verdicts = verifier.judge_many(
+        verdicts = verifier.judge_attempts(
             (attempt.thought, text, problems[attempt.problem_id].answer, bool(text))
             for attempt, text in zip(stored, texts, strict=True)
         )

@@ -205,7 +205,7 @@ def _ask(
         if not isinstance(event, Batch):
             return
         writing = watch.read()
-        verdicts = _judge(event.completions, stage, room.verifier)
+        verdicts = judge(exam, event.completions, stage, room.verifier)
         attempts = [
             _attempt(exam, completion, stage[completion.key], verdict)
             for completion, verdict in zip(event.completions, verdicts, strict=True)
@@ -257,13 +257,17 @@ def _key(exam: Exam, question: Question, ask: Ask) -> str:
     )
 
 
-def _judge(completions: Sequence[Completion], stage: Stage, verifier: Verifier) -> list[Verdict]:
-    asked = [stage[completion.key] for completion in completions]
-    return verifier.judge_many(
-        [
-            (ask.thought, completion.text, question.problem.answer, completion.finished)
-            for completion, (question, ask) in zip(completions, asked, strict=True)
-        ]
+def judge(exam: Exam, completions: Sequence[Completion], stage: Stage, verifier: Verifier) -> list[Verdict]:
+    """What may be taught afterwards is judged as a rationale, everything else as an answer."""
+    asked = [(*stage[completion.key], completion) for completion in completions]
+    if exam.purpose == "practice":
+        return verifier.judge_rationales(
+            (ask.thought, completion.text, question.problem, completion.finished)
+            for question, ask, completion in asked
+        )
+    return verifier.judge_attempts(
+        (ask.thought, completion.text, question.problem.answer, completion.finished)
+        for question, ask, completion in asked
     )
 
 
@@ -282,6 +286,7 @@ def _attempt(
         text=completion.text,
         reason=verdict.reason,
         value=verdict.value,
+        form=verdict.form,
         new_tokens=completion.new_tokens,
         finished=completion.finished,
         model=exam.model,

@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 
 from agents.agreement import Vote, agreed
 from agents.calling.request import Call
-from agents.teacher import Solver, Teacher, Written
+from agents.teacher import Solver, SymbolicTeacher, Teacher, Written
 from agents.verifier import Verifier
 from domain import Problem, Reason, Refusal, Stopwatch, Timing, Verdict
 
@@ -123,12 +123,12 @@ async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> Lesson
 
 async def verify(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
     """Judge the latest replies, and say which of them are worth a repair."""
-    verifier, answer = runtime.context.verifier, state.problem.answer
+    context, problem = runtime.context, state.problem
     verdicts = await asyncio.gather(
-        *(asyncio.to_thread(_judge, verifier, reply, answer) for reply in state.replies)
+        *(asyncio.to_thread(_judge, context, reply, problem) for reply in state.replies)
     )
     new = [Try(reply=reply, verdict=verdict) for reply, verdict in zip(state.replies, verdicts, strict=True)]
-    proposed = runtime.context.solver is not None
+    proposed = context.solver is not None
     failed = [taken for taken in new if _can_be_repaired(taken, proposed=proposed)]
     tasks = tuple(replace(taken.reply.task, failed=taken) for taken in failed)
     return {"tries": [*state.tries, *new], "tasks": tasks, "replies": ()}
@@ -188,7 +188,7 @@ def doubt_of(state: LessonState, share: float) -> Verdict:
 
 def sound_value(verdict: Verdict) -> Fraction | None:
     """The value of a solution that is faultless in itself, whether or not it is the proposed answer."""
-    return verdict.value if verdict.reason in (Reason.ACCEPTED, Reason.WRONG_ANSWER) else None
+    return verdict.value if verdict.reason.is_by_reference else None
 
 
 def _can_be_repaired(taken: Try, *, proposed: bool) -> bool:
@@ -196,13 +196,14 @@ def _can_be_repaired(taken: Try, *, proposed: bool) -> bool:
     reason = taken.verdict.reason
     if taken.repair or reason.accepted or reason.unanswered:
         return False
-    return not (proposed and reason is Reason.WRONG_ANSWER)
+    return not (proposed and (reason.is_by_reference or reason is Reason.BY_ACCIDENT))
 
 
-def _judge(verifier: Verifier, reply: Reply, answer: Fraction) -> Verdict:
+def _judge(context: LessonContext, reply: Reply, problem: Problem) -> Verdict:
     if isinstance(reply.content, Refusal):
         return Verdict(reason=reply.content.reason, detail=reply.content.detail)
-    return verifier.judge(reply.task.thought, reply.content, answer)
+    derived = context.solver is None and isinstance(context.teacher, SymbolicTeacher)
+    return context.verifier.judge_rationale(reply.task.thought, reply.content, problem, derived=derived)
 
 
 async def _gather(tasks: Iterable[tuple[Task, Awaitable[Written]]]) -> tuple[Reply, ...]:

@@ -15,8 +15,8 @@ from problems.contamination import GSM_SYMBOLIC
 from problems.split import test_sets
 from settings import PolicyName
 from storage.folder import DATABASE, open_store
-from storage.records import ProblemRecord, Record, evaluation_split
-from storage.summary import EvaluationSummary
+from storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
+from storage.summary import ReadSummary
 from training.config import Device, GenerateConfig
 from training.weights import student_path
 
@@ -36,7 +36,7 @@ def score(
     cache: Path,
     listener: Listener,
     should_stop: Callable[[], bool],
-) -> list[EvaluationSummary]:
+) -> list[ReadSummary]:
     """Accuracy of the student under a policy, by test set, with 95 % intervals.
 
     What a run's student was taught of `gsm-symbolic` is not asked: a run draws its seeds where its test set
@@ -73,7 +73,7 @@ def score(
         )
         attempts = hold(exam, questions, room, before={})
     accuracies = grade(exam.policy, questions, attempts)
-    return [_summary(name, accuracy) for name, accuracy in accuracies.items()]
+    return [_summary(name, accuracy, attempts) for name, accuracy in accuracies.items()]
 
 
 def _taught(student: Path) -> set[str]:
@@ -90,7 +90,8 @@ def _forget(rows: Sequence[Record]) -> None:
     """Outside a run nothing is kept."""
 
 
-def _summary(name: str, accuracy: Interval) -> EvaluationSummary:
+def _summary(name: str, accuracy: Interval, attempts: Sequence[AttemptRecord]) -> ReadSummary:
+    forms = [bool(attempt.form) for attempt in attempts if attempt.evaluation == name]
     return {
         "name": name,
         "n": accuracy.n,
@@ -98,4 +99,5 @@ def _summary(name: str, accuracy: Interval) -> EvaluationSummary:
         "accuracy": accuracy.accuracy,
         "low": accuracy.low,
         "high": accuracy.high,
+        "form": sum(forms) / len(forms),
     }

@@ -145,7 +145,8 @@ def _rate(round: int, attempts: Sequence[AttemptRecord], probe: ProbeRecord | No
 
 def _attempt(attempt: AttemptRecord) -> Text:
     value = "" if attempt.value is None else f", its value is {attempt.value}"
-    text = f"  {attempt.purpose} {attempt.thought}: {attempt.reason}{value}"
+    form = ", not in the form taught" if attempt.form is False else ""
+    text = f"  {attempt.purpose} {attempt.thought}: {attempt.reason}{value}{form}"
     return shown(text, "green" if attempt.reason.accepted else "red")
 
 

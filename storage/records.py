@@ -110,6 +110,7 @@ class AttemptRecord(Record):
     """One answer of the student to one problem."""
 
     table: ClassVar[str] = "attempts"
+    hashed_if_given: ClassVar[frozenset[str]] = frozenset({"form"})
 
     id: str
     problem_id: str
@@ -122,6 +123,8 @@ class AttemptRecord(Record):
     text: str
     reason: Reason
     value: Fraction | None = None
+    form: bool | None = None
+    """The text has the form that is taught; None in rows from before anybody looked."""
     new_tokens: int
     finished: bool
     """The student ended the text itself, rather than the token limit."""

@@ -42,10 +42,17 @@ class EvaluationSummary(TypedDict):
     """In `report` and `compare`, where every problem of the set has a template."""
 
 
+class ReadSummary(EvaluationSummary):
+    """The same, and how its answers were written."""
+
+    form: float | None
+    """Share of the answers that have the form that is taught; None where nobody looked."""
+
+
 class BaselineSummary(TypedDict):
     """The student before any teaching."""
 
-    evaluations: list[EvaluationSummary]
+    evaluations: list[ReadSummary]
 
 
 class DecisionSummary(TypedDict):
@@ -85,7 +92,7 @@ class RoundSummary(TypedDict):
     easy: int
     mixed: int
     hard: int
-    evaluations: list[EvaluationSummary]
+    evaluations: list[ReadSummary]
     decision: DecisionSummary | None
     """None until it was evaluated, and in runs that are older than decisions."""
 
@@ -172,14 +179,29 @@ def _exact_only(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return sorted({name for name, template in evaluated if shares_templates(template, name)})
 
 
-def _evaluations(connection: duckdb.DuckDBPyConnection, number: int) -> list[EvaluationSummary]:
+def _evaluations(connection: duckdb.DuckDBPyConnection, number: int) -> list[ReadSummary]:
     rows = connection.execute(
-        "SELECT name, n, correct, accuracy, low, high FROM evaluations WHERE round = ? ORDER BY name",
+        """
+        SELECT name, n, correct, accuracy, low, high, form
+        FROM evaluations LEFT JOIN (
+            SELECT round, evaluation, avg(form::INTEGER) AS form FROM attempts
+            WHERE purpose IN ('baseline', 'evaluation') GROUP BY ALL
+        ) AS answers ON answers.round = evaluations.round AND evaluation = name
+        WHERE evaluations.round = ? ORDER BY name
+        """,
         [number],
     ).fetchall()
     return [
-        {"name": name, "n": n, "correct": correct, "accuracy": accuracy, "low": low, "high": high}
-        for name, n, correct, accuracy, low, high in rows
+        {
+            "name": name,
+            "n": n,
+            "correct": correct,
+            "accuracy": accuracy,
+            "low": low,
+            "high": high,
+            "form": form,
+        }
+        for name, n, correct, accuracy, low, high, form in rows
     ]
 
 

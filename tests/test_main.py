@@ -102,7 +102,7 @@ def test_report_prints_the_promised_json(finished: Path, capsys: pytest.CaptureF
     first = summary["rounds"][0]
     assert {"round", "problems", "added", "accepted", "quarantined", "easy", "hard"} <= set(first)
     evaluation = first["evaluations"][0]
-    assert set(evaluation) == {"name", "n", "correct", "accuracy", "low", "high", "by_template"}
+    assert set(evaluation) == {"name", "n", "correct", "accuracy", "low", "high", "form", "by_template"}
     assert set(evaluation["by_template"]) == {"templates", "low", "high"}
     assert {"p", "kept", "visible_loss"} <= set(first["decision"])
 

@@ -110,7 +110,7 @@ class Ledger:
         """Other ways to use a number: 25% as 0.25, 0.75 or 1.25, 60 cents as 0.6, 3 million as 3000000."""
         for index, quantity in enumerate(self.quantities):
             given = Given(index)
-            scale = _scale(self.question, quantity)
+            scale = scale_of(self.question, quantity)
             if scale is not None and quantity.value * scale == value:
                 yield Operation("*", given, Constant(scale)) if scale > 1 else Operation("/", given, HUNDRED)
             if quantity.form is Form.PERCENT and not (value.denominator == 1 and given in self.used):
@@ -170,7 +170,7 @@ class Ledger:
         return leaf not in self.used and (self.is_percent(leaf) or self.is_part(leaf))
 
 
-def _scale(question: str, quantity: Quantity) -> Fraction | None:
+def scale_of(question: str, quantity: Quantity) -> Fraction | None:
     """What the unit after a number multiplies it by when dollars are counted: `60 cents`, `3 million`."""
     match = re.match(r"\s?(cents?|¢|hundred|thousand|million)(?!\w)", question[quantity.end :])
     if match is None:

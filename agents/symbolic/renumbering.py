@@ -48,11 +48,16 @@ class Relations:
     def hold(self, old: Sequence[Number], new: Sequence[Number]) -> bool:
         return (
             all(new[small] < new[large] for small, large in self.ordered)
-            and all(new[first] == new[second] for first, second in self.equal)
-            and all(new[place] == old[place] for place in self.pinned)
+            and self.distinct(old, new)
             and all(sum(sign * new[place] for sign, place in terms) == 0 for terms in self.sums)
             and all(_fits(group, old, new) for group in self.shares)
             and all(new[place] <= cap for place, cap in self.capped)
+        )
+
+    def distinct(self, old: Sequence[Number], new: Sequence[Number]) -> bool:
+        """Whether it does not matter which of equal numbers a step was tied to."""
+        return all(new[first] == new[second] for first, second in self.equal) and all(
+            new[place] == old[place] for place in self.pinned
         )
 
 

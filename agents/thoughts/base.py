@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
+from agents.origins import Origins
+from agents.renumbered import Renumbered
 from agents.symbolic.derivation import Derivation
 from domain import Reason
 
@@ -59,4 +61,20 @@ class Thought(Protocol):
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
         """Get the answer out of any text in this format, whoever wrote it."""
+        ...
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """What a thought offers besides so that its texts can be refused although their answer is right."""
+
+    def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
+        """Why a text with the right answer shows no reasoning; None where it does.
+
+        `origins` tells which numbers the question explains.
+        """
+        ...
+
+    def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:
+        """What the steps of the text may give with the question's other numbers; empty where unknown."""
         ...

@@ -8,10 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby, pairwise
+from math import ceil, floor
 
+from agents.origins import Origins
+from agents.renumbered import Renumbered
 from agents.symbolic.arithmetic import find_equations, value_of
-from agents.symbolic.derivation import Derivation, Expression, Step
+from agents.symbolic.derivation import Constant, Derivation, Expression, Step, leaves
 from agents.symbolic.infix import with_values
+from agents.symbolic.ledger import Claim
 from agents.symbolic.numbers import read_digits, write_plain
 from agents.symbolic.parse import read_claims
 from agents.thoughts.base import Outcome, Sandbox
@@ -27,7 +31,8 @@ ARITHMETIC = """\
 - Begin a new operation where a result is used again: `3 * 4 = 12` and then `12 + 5 = 17`, never
   `3 * 4 = 12 + 5 = 17`.
 - The last line is exactly `The answer is N.`, where N is the number alone, in digits and in the unit that
-  the problem asks for, without unit or words: `The answer is 72.`\
+  the problem asks for (where that is a percentage, 25 and not 0.25), without unit or words:
+  `The answer is 72.`\
 """
 """How operations and the answer are written wherever `ChainOfThought.outcome` reads them."""
 PROMPT = f"""\
@@ -74,6 +79,78 @@ class ChainOfThought:
         if wrong is not None:
             return Outcome(value=value, reason=Reason.WRONG_ARITHMETIC, detail=wrong)
         return Outcome(value=value)
+
+    def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
+        """An answer that no written operation comes to, or only one with numbers from nowhere."""
+        found = _Grounds(origins)
+        for claim in read_claims(_body(text), plain=True):
+            found.add(claim)
+        if any(answer in _readings(result) for result in found.results):
+            return None
+        if found.rejected:
+            number, claim = found.rejected[-1]
+            written = claim.text[claim.start : claim.end]
+            detail = f"`{written}`: nothing gives {write_plain(number)}"
+            return Outcome(value=answer, reason=Reason.UNEXPLAINED_NUMBER, detail=detail)
+        if found.results and answer in origins.given:
+            return None
+        detail = f"no written operation comes to {write_plain(answer)}"
+        return Outcome(value=answer, reason=Reason.NO_REASONING, detail=detail)
+
+    def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:  # noqa: ARG002
+        value = question.recompute(_body(text))
+        return frozenset(() if value is None else (value,))
+
+
+class _Grounds:
+    """What a chain of thought has found so far from the numbers of its question."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+        self.results: set[Fraction] = set()
+        """Of operations that rest on the question."""
+        self.side: set[Fraction] = set()
+        """Of operations on constants alone: 60 * 24 minutes a day."""
+        self.rejected: list[tuple[Fraction, Claim]] = []
+        """Operations with a number that nothing explains."""
+
+    def add(self, claim: Claim) -> None:
+        value = _value(claim.expression)
+        if value is None:
+            return
+        operands = [leaf.value for leaf in leaves(claim.expression) if isinstance(leaf, Constant)]
+        strange = next((operand for operand in operands if not self._explains(operand)), None)
+        if strange is not None:
+            self.rejected.append((strange, claim))
+        elif self._origins.given and not any(map(self._rests_on_question, operands)):
+            self.side.add(value)
+        else:
+            self.results.add(value)
+
+    def _explains(self, number: Fraction) -> bool:
+        return self._rests_on_question(number) or number in self.side or self._origins.explains(number)
+
+    def _rests_on_question(self, number: Fraction) -> bool:
+        return number in self._origins.given or any(number in _readings(result) for result in self.results)
+
+
+def _readings(result: Fraction) -> tuple[Fraction, ...]:
+    """A result as a text may go on with it: in percent or as a share, rounded, without its sign."""
+    rounded = (Fraction(round(result * 10**places), 10**places) for places in (0, 1, 2))
+    return (
+        result,
+        -result,
+        result * 100,
+        result / 100,
+        Fraction(floor(result)),
+        Fraction(ceil(result)),
+        *rounded,
+    )
+
+
+def _body(text: str) -> str:
+    """The text without its last line, which states the answer."""
+    return text.strip().rpartition("\n")[0]
 
 
 def read_answer(text: str) -> Fraction | None:

@@ -15,7 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
+from agents.origins import Origins
+from agents.renumbered import Renumbered
 from agents.symbolic.derivation import Derivation
 from agents.symbolic.infix import with_values
 from agents.symbolic.keypoints import read_keypoints, with_name
@@ -59,10 +62,16 @@ class Decomposition:
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
         """The number in the last line, and whether the arithmetic of the answers is right."""
         try:
-            _, answers, last = _read(_lines(text))
+            solution = _solution(text)
         except ValueError as error:
             return Outcome(value=None, reason=Reason.NO_ANSWER, detail=str(error))
-        return cot.THOUGHT.outcome("\n".join([*answers, last]), sandbox)
+        return cot.THOUGHT.outcome(solution, sandbox)
+
+    def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
+        return cot.THOUGHT.flaw(_solution(text), origins, answer)
+
+    def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:
+        return cot.THOUGHT.renumbered(_solution(text), question, sandbox)
 
 
 def subquestions(text: str) -> tuple[str, ...]:
@@ -78,6 +87,12 @@ def plan(text: str) -> str:
     return "\n".join(
         f"Question {number}: {question}" for number, question in enumerate(subquestions(text), start=1)
     )
+
+
+def _solution(text: str) -> str:
+    """The answers and the last line, a chain of thought; ValueError where the text is no decomposition."""
+    _, answers, last = _read(_lines(text))
+    return "\n".join([*answers, last])
 
 
 def _lines(text: str) -> list[str]:

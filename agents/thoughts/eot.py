@@ -12,9 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from agents.equations import idle_equation, operands_of, read_equation, with_numbers
+from agents.origins import Origins
+from agents.renumbered import Renumbered
 from agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step
 from agents.symbolic.infix import with_names
 from agents.thoughts.base import Outcome, Sandbox
+from agents.values import fault, unreasoned
 from domain import Reason
 
 PROMPT = """\
@@ -30,7 +34,7 @@ Write the problem as a system of equations. A program solves it, so you need not
   that you worked out in your head: write the equation that gives it.
 - The equations must fix the value of every unknown: one equation for each, none that contradicts another.
 - The last line is `solve for NAME`, with the one unknown that the problem asks for, in the unit that it
-  asks for: `solve for kites_in_june`. Nothing stands after it.\
+  asks for (where that is a percentage, 25 and not 0.25): `solve for kites_in_june`. Nothing stands after it.\
 """
 
 _QUESTION = re.compile(r"solve for ([A-Za-z_]\w*)", re.ASCII)
@@ -60,6 +64,32 @@ class EquationOfThought:
         if wrong is not None:
             return Outcome(value=None, reason=Reason.SYNTAX_ERROR, detail=f"{wrong[:80]!r} is no equation")
         return sandbox.solve(lines[:-1], asked[1])
+
+    def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
+        """Equations that compute nothing, or not from the question, or that the unknown does not need."""
+        lines, unknown = _parts(text)
+        equations = [read_equation(line) for line in lines]
+        operands = [operand for each in equations for operand in operands_of(each)]
+        numbers = {operand for operand in operands if isinstance(operand, Fraction)}
+        found = unreasoned(numbers, origins, answer, computes=len(operands) > 2 * len(equations))
+        if found is None and (idle := idle_equation(equations, unknown)) is not None:
+            return fault(Reason.UNUSED_STEP, f"nothing uses `{lines[idle][:80]}`", answer)
+        return found
+
+    def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:
+        lines, unknown = _parts(text)
+        numbers = {operand for line in lines for operand in operands_of(read_equation(line))}
+        changes = question.changes({number for number in numbers if isinstance(number, Fraction)})
+        if changes is None:
+            return frozenset()
+        value = sandbox.solve([with_numbers(line, changes) for line in lines], unknown).value
+        return frozenset(() if value is None else (value,))
+
+
+def _parts(text: str) -> tuple[list[str], str]:
+    """The equations and the unknown of a text that was solved."""
+    *lines, last = (line.strip() for line in text.splitlines() if line.strip())
+    return lines, last.removeprefix("solve for ")
 
 
 def _equation(unknown: Result, step: Step, write: Callable[[Expression], str]) -> str:

@@ -13,12 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
+from agents.origins import Origins
+from agents.renumbered import Renumbered
 from agents.symbolic.derivation import Derivation
 from agents.symbolic.keypoints import read_keypoints
 from agents.thoughts import cot
-from agents.thoughts.base import Outcome, Sandbox, Thought
+from agents.thoughts.base import Outcome, Sandbox
+from agents.thoughts.cot import ChainOfThought
+from agents.thoughts.pot import ProgramOfThought
 from domain import Reason
 
 CORE, INFORMATION, SOLUTION = HEADINGS = ("Core question:", "Problem-solving information:", "Solution:")
@@ -47,7 +52,7 @@ class Parts(NamedTuple):
 class KeyPointThought:
     """The key points, and the solution in another thought."""
 
-    solution: Thought
+    solution: ChainOfThought | ProgramOfThought
     cue: str
 
     @property
@@ -68,6 +73,12 @@ class KeyPointThought:
         except ValueError as error:
             return Outcome(value=None, reason=Reason.NO_ANSWER, detail=str(error))
         return self.solution.outcome(parts.solution, sandbox)
+
+    def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
+        return self.solution.flaw(read_parts(text).solution, origins, answer)
+
+    def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:
+        return self.solution.renumbered(read_parts(text).solution, question, sandbox)
 
 
 def read_parts(text: str) -> Parts:

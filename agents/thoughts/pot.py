@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
+from agents.origins import Origins
+from agents.programs import read_program
+from agents.renumbered import Renumbered
 from agents.symbolic.derivation import Derivation
 from agents.symbolic.infix import with_names
 from agents.thoughts.base import Outcome, Sandbox
+from agents.values import fault, unreasoned
+from domain import Reason
 
 PROMPT = """\
 Write a Python program that computes the answer.
@@ -20,7 +26,7 @@ Write a Python program that computes the answer.
   `1200 kites`; 25% is `25 / 100`. Write down no number that you worked out in your head: compute it.
 - Keep every value exact. Round only where the problem asks for it or its story allows whole things only.
 - The last line, and no other, assigns `answer`: `answer = 48 + kites_in_june`. It is a bare number, in the
-  unit that the problem asks for.\
+  unit that the problem asks for; where that is a percentage, 25 and not 0.25.\
 """
 
 
@@ -40,6 +46,28 @@ class ProgramOfThought:
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
         return sandbox.run_program(text)
+
+    def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
+        """A program that computes nothing, or not from the question, or does what `answer` does not need."""
+        program = read_program(text)
+        if program is None:
+            return fault(Reason.SYNTAX_ERROR, "Python itself does not parse it", answer)
+        numbers = {literal.value for literal in program.literals if not literal.parts}
+        found = unreasoned(numbers, origins, answer, computes=program.computes)
+        if found is None and program.unused is not None:
+            return fault(Reason.UNUSED_STEP, f"nothing uses `{program.unused}`", answer)
+        return found
+
+    def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:
+        program = read_program(text)
+        if program is None:
+            return frozenset()
+        changes = question.changes({literal.value for literal in program.literals})
+        if changes is None:
+            return frozenset()
+        texts = {program.with_numbers(changes, exact=exact) for exact in (False, True)}
+        values = {sandbox.run_program(text).value for text in texts if text is not None}
+        return frozenset(value for value in values if value is not None)
 
 
 THOUGHT = ProgramOfThought()

@@ -17,7 +17,7 @@ def judge(doc: Mapping[str, str], results: Sequence[str]) -> dict[str, float]:
     """1 where the program gives exactly the reference answer, else 0."""
     answer = parse_number(doc["answer"].rpartition("####")[2])
     assert answer is not None, doc
-    return {"accuracy": float(verifier().judge("pot", results[0], answer).accepted)}
+    return {"accuracy": float(verifier().judge_attempt("pot", results[0], answer).accepted)}
 
 
 @cache

@@ -78,7 +78,7 @@ def test_a_text_without_an_answer_gets_its_reason(
 
 def test_an_attempt_that_was_cut_off_has_no_answer_even_if_a_number_stands_there(verifier: Verifier) -> None:
     verdict = verifier.judge("pot", "answer = 72", Fraction(72), finished=False)
-    assert verdict == Verdict(reason=Reason.NO_ANSWER, detail="the text was cut off before its end")
+    assert (verdict.reason, verdict.value, verdict.form) == (Reason.NO_ANSWER, None, False)
 
 
 @pytest.mark.parametrize("thought", ["pot", "cot", "eot"])

@@ -9,12 +9,13 @@ import pytest
 
 from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
 from agents.verifier import Verifier
-from domain import Progress, Reason
+from domain import Progress, Reason, Verdict
 from errors import StoppedError
-from graph.exam import Exam, Question, Room, config_of, grade, hold, policy_of
-from storage.records import AttemptRecord, Record, SpanRecord, attempt_id
+from graph.exam import Exam, Question, Room, config_of, grade, hold, judge, policy_of
+from storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from tests.storage.samples import problem
 from training.config import GenerateConfig
+from training.tasks import Completion
 from training.weights import student_path
 
 THOUGHTS = ("pot", "eot", "cot")
@@ -186,6 +187,38 @@ def test_a_problem_counts_as_right_by_the_value_that_was_chosen() -> None:
     ]
     fallback = grade(Fallback((pot, eot)), QUESTIONS, attempts)
     assert (fallback["dev"].correct, fallback["dev"].n) == (2, 3)
+
+
+def test_an_answer_counts_by_its_value_and_its_form_is_told_apart(verifier: Verifier, tiny: Path) -> None:
+    verdicts = judged("evaluation", verifier, tiny, "**3**", "answer = 3", "answer = 4", "no idea")
+    assert [(verdict.accepted, verdict.form) for verdict in verdicts] == [
+        (True, False),
+        (True, True),
+        (False, True),
+        (False, False),
+    ]
+
+
+def test_what_a_student_practised_is_taught_only_where_it_is_a_rationale(
+    verifier: Verifier, tiny: Path
+) -> None:
+    texts = ("answer = 1 * 3", "answer = 3", "x = 1\nanswer = 1 * 3", "```\nanswer = 1 * 3\n```")
+    assert [verdict.reason for verdict in judged("practice", verifier, tiny, *texts)] == [
+        Reason.ACCEPTED,
+        Reason.NO_REASONING,
+        Reason.UNUSED_STEP,
+        Reason.SYNTAX_ERROR,
+    ]
+
+
+def judged(purpose: Purpose, verifier: Verifier, tiny: Path, *texts: str) -> list[Verdict]:
+    """Verdicts on these answers to `What is 1 times 3?`."""
+    sat = replace(exam(tiny, Majority((Ask("pot"),))), purpose=purpose)
+    completions = [
+        Completion(key=str(place), text=text, prompt_tokens=9, new_tokens=4, finished=True)
+        for place, text in enumerate(texts)
+    ]
+    return judge(sat, completions, {each.key: (QUESTIONS[0], Ask("pot")) for each in completions}, verifier)
 
 
 def test_samples_are_drawn_and_every_other_policy_is_greedy() -> None:

@@ -35,8 +35,8 @@ class PoisonedTeacher:
         return thought
 
     async def explain(self, problem: Problem, thought: str) -> Written:  # noqa: ARG002
-        waste = "waste = 0\n" * 4 if problem.round == POISONED else ""
-        return Answer(content=f"{waste}answer = 7")
+        waste = "0 + " * 12 if problem.round == POISONED else ""
+        return Answer(content=f"answer = {waste}7 + 0")
 
     async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:  # noqa: ARG002
         return Answer(content=Refusal(reason=Reason.NO_DERIVATION))

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from graph.lesson import LessonContext, LessonState, Task, build_lesson, votes
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 PROBLEM = Problem(id="p-1", question="What is 6 times 7?", answer=Fraction(42), solution="", source="test")
+BOXES = replace(
+    PROBLEM,
+    question="Tina fills 6 boxes with 7 cakes each. How many cakes are there?",
+    solution="There are 6*7 = <<6*7=42>>42 cakes.",
+)
 RIGHT, WRONG, BROKEN = "answer = 6 * 7", "answer = 6 + 7", "answer ="
 SPOKEN_RIGHT, SPOKEN_WRONG = "6 * 7 = 42.\nThe answer is 42.", "6 + 7 = 13.\nThe answer is 13."
 UNREACHABLE = Refusal(reason=Reason.CALL_FAILED, detail="no answer after 8 tries")
@@ -69,9 +75,9 @@ def solve(solver: ScriptedTeacher, verifier: Verifier) -> LessonState:
     return run(tasks, context)
 
 
-def run(tasks: tuple[Task, ...], context: LessonContext) -> LessonState:
+def run(tasks: tuple[Task, ...], context: LessonContext, problem: Problem = PROBLEM) -> LessonState:
     lesson = build_lesson().compile()
-    state = LessonState(problem=PROBLEM, tasks=tasks)
+    state = LessonState(problem=problem, tasks=tasks)
     return asyncio.run(lesson.ainvoke(state, context=context, version="v2")).value
 
 
@@ -100,6 +106,20 @@ def test_a_rationale_that_stays_wrong_is_quarantined(verifier: Verifier) -> None
     result = give(ScriptedTeacher(WRONG, BROKEN), verifier)
     assert result.outcome == "quarantined"
     assert reasons(result) == [Reason.WRONG_ANSWER, Reason.SYNTAX_ERROR]
+
+
+def test_an_answer_without_reasoning_is_repaired_and_not_taught(verifier: Verifier) -> None:
+    teacher = ScriptedTeacher("answer = 42", "answer = 6 * 7\nproduct = 6 * 7")
+    result = give(teacher, verifier)
+    assert result.outcome == "quarantined"
+    assert reasons(result) == [Reason.NO_REASONING, Reason.UNUSED_STEP]
+
+
+def test_a_rationale_that_is_right_by_accident_is_repaired_and_not_taught(verifier: Verifier) -> None:
+    teacher = ScriptedTeacher("answer = 6 + 36", RIGHT)
+    result = run((Task(thought="pot"),), LessonContext(teacher=teacher, verifier=verifier), BOXES)
+    assert reasons(result) == [Reason.BY_ACCIDENT, Reason.ACCEPTED]
+    assert result.outcome == "kept"
 
 
 def test_a_refusal_is_a_verdict_with_its_reason(verifier: Verifier) -> None:
@@ -146,6 +166,21 @@ def test_solutions_that_agree_on_another_answer_dispute_the_proposed_one(verifie
     assert result.outcome == "quarantined"
     assert reasons(result) == [Reason.DISPUTED] * 4
     assert result.verdict(result.tries[-1]).detail == "3 of 4 solutions agree on 13, not on 42"
+
+
+def test_a_solution_without_reasoning_has_no_vote(verifier: Verifier) -> None:
+    result = solve(ScriptedTeacher(RIGHT, SPOKEN_RIGHT, *["answer = 42", "The answer is 42."] * 2), verifier)
+    assert result.outcome == "quarantined"
+    assert reasons(result).count(Reason.NO_REASONING) == 4
+    assert [vote.value for vote in votes(result)] == [42, 42, None, None]
+
+
+def test_an_independent_solution_is_not_led_to_the_steps_of_the_proposed_one(verifier: Verifier) -> None:
+    solver = ScriptedTeacher("answer = 6 + 36")
+    context = LessonContext(teacher=ScriptedTeacher(), verifier=verifier, solver=solver)
+    result = run((Task(thought="pot"),), context, BOXES)
+    assert [taken.verdict.reason for taken in result.tries] == [Reason.BY_ACCIDENT]
+    assert solver.repaired == []
 
 
 def test_an_independent_solution_is_repaired_for_its_form_and_never_for_its_value(verifier: Verifier) -> None:

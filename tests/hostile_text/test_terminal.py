@@ -104,7 +104,8 @@ def test_report_for_scripts_is_ascii(run: Path, capsys: pytest.CaptureFixture[st
 def test_evaluations_are_shown_harmlessly(text: str) -> None:
     console = plain()
     show_evaluations(
-        console, [{"name": text, "n": 4, "correct": 1, "accuracy": 0.25, "low": 0.1, "high": 0.7}]
+        console,
+        [{"name": text, "n": 4, "correct": 1, "accuracy": 0.25, "low": 0.1, "high": 0.7, "form": 0.5}],
     )
     assert is_harmless(written(console))
     assert "1 of 4 right" in written(console)

@@ -86,6 +86,7 @@ def answer(
         text=f"answer = {value}",
         reason=reason,
         value=None if value is None else Fraction(value),
+        form=value is not None,
         new_tokens=4,
         finished=True,
         model="m",

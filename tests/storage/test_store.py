@@ -175,6 +175,26 @@ def test_events_are_kept_in_order(store: Store) -> None:
     assert events[0].time <= events[1].time <= datetime.now(UTC)
 
 
+def test_the_summary_has_the_share_of_answers_in_the_form_that_is_taught(store: Store) -> None:
+    asked = problem()
+    forms = (True, False, None, True)
+    store.add([asked, ROUND])
+    store.add(replace(attempt(asked, sample=sample), form=form) for sample, form in enumerate(forms))
+    store.add(
+        EvaluationRecord(round=round, name="in-domain", n=10, correct=1, low=0, high=0.5) for round in (-1, 0)
+    )
+    summary = store.summary()
+    assert [entry["form"] for entry in summary["baseline"]["evaluations"]] == [None]
+    assert [entry["form"] for entry in summary["rounds"][0]["evaluations"]] == [2 / 3]
+
+
+def test_answers_from_before_anybody_looked_at_forms_keep_their_hash(store: Store) -> None:
+    asked = problem()
+    store.add([asked, attempt(asked), replace(attempt(asked, sample=1), form=False)])
+    assert store.verify() == []
+    assert [each.form for each in store.attempts(round=0)] == [None, False]
+
+
 def test_the_summary_counts_a_round(store: Store) -> None:
     kept, repaired, refused = (problem(f"What is {n} + {n}?", 2 * n) for n in range(1, 4))
     new = problem("What is 9 + 9?", 18, round=1, split="generated")
@@ -201,6 +221,7 @@ def test_the_summary_counts_a_round(store: Store) -> None:
     assert [entry["correct"] for entry in summary["baseline"]["evaluations"]] == [1]
     first, second = summary["rounds"]
     evaluation = {"name": "in-domain", "n": 10, "correct": 5, "accuracy": 0.5, "low": 0.2, "high": 0.8}
+    evaluation["form"] = None
     assert first == {
         "round": 0,
         "problems": 2,

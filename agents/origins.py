@@ -1,0 +1,81 @@
+"""Which numbers a rationale may use without computing them: those that its question gives or suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from agents.symbolic.derivation import Form, Quantity
+from agents.symbolic.ledger import scale_of
+from agents.symbolic.linking import CALENDAR, FAMILIAR, UNITS
+from agents.symbolic.numbers import find_quantities, write_like
+from agents.symbolic.slots import IMPLIED, is_implied
+
+_EVERYWHERE = FAMILIAR.difference(IMPLIED) | CALENDAR | {Fraction(100), Fraction(1000)}
+"""What a step may use whatever the question says."""
+MOST_COUNTED = 12
+"""Up to here a number may count what the question lists: `John and his three friends` are 4."""
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The numbers of one question."""
+
+    question: str
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        return find_quantities(self.question)
+
+    @cached_property
+    def given(self) -> frozenset[Fraction]:
+        """Numbers that the question states, in each way that a step may write them: 25% is 25, 0.25, 0.75, 4.
+
+        Words such as `half` and `twice` count only where it states no other number.
+        """
+        stated = [quantity for quantity in self.quantities if not self._is_relative(quantity)]
+        return frozenset(number for each in stated or self.quantities for number in self._views(each))
+
+    @cached_property
+    def known(self) -> frozenset[Fraction]:
+        """Those of `given`, and what its words stand for: 2 and 1/2 for `half`, 60 for hours."""
+        return self._stated | self._implied
+
+    @cached_property
+    def _stated(self) -> frozenset[Fraction]:
+        return frozenset(number for quantity in self.quantities for number in self._views(quantity))
+
+    @cached_property
+    def _implied(self) -> frozenset[Fraction]:
+        return frozenset(Fraction(number) for number in IMPLIED if is_implied(self.question, number))
+
+    def explains(self, number: Fraction) -> bool:
+        """Whether a person sees at once where the number comes from; 14 may be the days of 2 weeks."""
+        if number in self.known or number in _EVERYWHERE or may_count(number):
+            return True
+        units = UNITS & self._implied
+        return any(number in (stated * unit, stated / unit) for stated in self._stated for unit in units)
+
+    def _is_relative(self, quantity: Quantity) -> bool:
+        text = self.question[quantity.start : quantity.end]
+        return quantity.form is Form.WORD and write_like(quantity.value, text, quantity.form) is None
+
+    def _views(self, quantity: Quantity) -> Iterator[Fraction]:
+        value = quantity.value
+        yield value
+        if quantity.form is Form.PERCENT:
+            share = value / 100
+            yield from (share, 1 - share, 1 + share, 100 - value, 100 + value)
+        if value.denominator > 1:
+            yield from (Fraction(value.numerator), Fraction(value.denominator), 1 - value, 1 + value)
+        if value and (quantity.form is Form.PERCENT or value.denominator > 1):
+            yield (100 if quantity.form is Form.PERCENT else 1) / value
+        if (scale := scale_of(self.question, quantity)) is not None:
+            yield value * scale
+
+
+def may_count(number: Fraction) -> bool:
+    """Whether it may count what the question lists by name, or the sides of what it tells of."""
+    return number.denominator == 1 and abs(number) <= MOST_COUNTED

@@ -1,0 +1,210 @@
+"""Reads programs without running them: which numbers they write, which steps nothing uses."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import isfinite
+
+MOST_TRIES = 20
+"""How often a text is cut where it stops being a program."""
+
+_NEWLINE = re.compile(r"\r\n?|\n")
+_BACKSLASH = re.compile(r"\\(?!\n)")
+_PLAIN_CALLS = frozenset({"min", "max", "abs", "sum", "int", "float", "round"})
+"""Functions whose first arguments are amounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number that a program writes at `source[start:end]`."""
+
+    value: Fraction
+    start: int
+    end: int
+    amount: bool
+    """It is reckoned with; else it may count digits, places or repetitions."""
+    parts: tuple[Fraction, ...] = ()
+    """Of a fraction, `3 / 4`: the two numbers, which are literals of their own."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that can be parsed; `source` is its text."""
+
+    source: str
+    tree: ast.Module
+
+    @cached_property
+    def literals(self) -> tuple[Literal, ...]:
+        """Every number in it; a fraction of two numbers, `3 / 4`, is there besides its parts."""
+        lines = _lines(self.source)
+        return tuple(
+            Literal(value, *_span(lines, node), amount, parts)
+            for node, value, amount, parts in _numbers(self.tree)
+        )
+
+    @property
+    def computes(self) -> bool:
+        return any(
+            isinstance(node, ast.BinOp | ast.AugAssign | ast.Compare | ast.Call)
+            for node in ast.walk(self.tree)
+        )
+
+    @cached_property
+    def unused(self) -> str | None:
+        """The first name that is assigned at the top level and that `answer` does not depend on."""
+        found = None
+        wanted = {"answer"}
+        for statement in reversed(self.tree.body):
+            match statement:
+                case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(
+                    ast.Name(name), _, ast.expr() as value
+                ):
+                    if name in wanted:
+                        wanted.discard(name)
+                        wanted |= _loaded(value)
+                    else:
+                        found = name
+                case ast.AugAssign(ast.Name(name), _, value):
+                    if name in wanted:
+                        wanted |= _loaded(value)
+                    else:
+                        found = name
+                case ast.Expr() | ast.Import() | ast.ImportFrom():
+                    pass
+                case _:
+                    wanted |= _loaded(statement)
+        return found
+
+    @property
+    def assigned(self) -> list[str]:
+        """The names that are assigned at the top level, in order."""
+        found = []
+        for statement in self.tree.body:
+            match statement:
+                case (
+                    ast.Assign([ast.Name(name)])
+                    | ast.AnnAssign(ast.Name(name))
+                    | ast.AugAssign(ast.Name(name))
+                ):
+                    found.append(name)
+        return found
+
+    @property
+    def shown(self) -> str | None:
+        """The expression that its last line prints, or that stands there alone."""
+        match self.tree.body[-1:]:
+            case [ast.Expr(ast.Call(ast.Name("print"), [value]))] | [ast.Expr(value)]:
+                return ast.get_source_segment(self.source, value)
+        return None
+
+    def with_numbers(self, changes: Mapping[Fraction, Fraction], *, exact: bool) -> str | None:
+        """The program with other numbers in it; None where they cannot be put in without doubt.
+
+        With `exact` every floor division divides exactly: where it did before, it is to do so again.
+        """
+        chosen = []
+        for literal in self.literals:
+            if literal.value not in changes:
+                continue
+            parts = [changes.get(part, part) for part in literal.parts]
+            if parts == list(literal.parts):
+                chosen.append(literal)
+            if not literal.amount or (
+                parts and parts != list(literal.parts) and parts[0] != parts[1] * changes[literal.value]
+            ):
+                return None
+        chosen.sort(key=lambda literal: literal.start, reverse=True)
+        text = self.source
+        for literal in chosen:
+            text = f"{text[: literal.start]}{written(changes[literal.value])}{text[literal.end :]}"
+        return text.replace("//", "/") if exact else text
+
+
+def written(value: Fraction) -> str:
+    """A number as a program and an equation may have it, whatever stands around it."""
+    if value.denominator == 1:
+        return str(value.numerator) if value >= 0 else f"({value.numerator})"
+    return f"({value.numerator} / {value.denominator})"
+
+
+def read_program(source: str) -> Program | None:
+    """None for what Python does not parse."""
+    found = _parsed(source)
+    return found if isinstance(found, Program) else None
+
+
+def leading_program(text: str) -> Program | None:
+    """The lines from the first on that are a program, up to a remark; None where there is none."""
+    lines = _NEWLINE.split(text)
+    for _ in range(MOST_TRIES):
+        found = _parsed("\n".join(lines))
+        if isinstance(found, Program):
+            return found if found.tree.body else None
+        del lines[min(found, len(lines)) - 1 :]
+    return None
+
+
+def _parsed(source: str) -> Program | int:
+    """The program, or the line in which it stops being one."""
+    # Python warns of a backslash that it does not know, which only texts have: where it reckons, it has none.
+    source = _BACKSLASH.sub("|", _NEWLINE.sub("\n", source))
+    try:
+        return Program(source, ast.parse(source))
+    except SyntaxError as error:
+        return error.lineno or 1
+    except (ValueError, RecursionError, MemoryError):
+        return 1
+
+
+def _numbers(tree: ast.AST) -> Iterator[tuple[ast.expr, Fraction, bool, tuple[Fraction, ...]]]:
+    """Every number: its value, whether it is an amount, and the parts of a fraction."""
+    waiting = [(tree, True)]
+    while waiting:
+        node, amount = waiting.pop()
+        match node:
+            case ast.Constant(int() | float() as value) if not isinstance(value, bool) and isfinite(value):
+                yield node, Fraction(repr(value)), amount, ()
+            case ast.BinOp(ast.Constant(int() as top), ast.Div(), ast.Constant(int() as bottom)) if bottom:
+                yield node, Fraction(top, bottom), amount, (Fraction(top), Fraction(bottom))
+        waiting += [(child, amount and _is_amount(node, child)) for child in ast.iter_child_nodes(node)]
+
+
+def _is_amount(node: ast.AST, child: ast.AST) -> bool:
+    match node:
+        case ast.Subscript() | ast.FormattedValue():
+            return False
+        case ast.Call(ast.Name(name), [first, *others]):
+            return name in _PLAIN_CALLS and (child is first or (name != "round" and child in others))
+        case ast.Call():
+            return False
+    return True
+
+
+def _loaded(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _lines(source: str) -> list[tuple[bytes, int]]:
+    """Each line in bytes, as Python counts its columns, and where it begins in the text."""
+    found, at = [], 0
+    for line in source.split("\n"):
+        found.append((line.encode("utf-8", "surrogatepass"), at))
+        at += len(line) + 1
+    return found
+
+
+def _span(lines: Sequence[tuple[bytes, int]], node: ast.expr) -> tuple[int, int]:
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    return _place(lines, node.lineno, node.col_offset), _place(lines, node.end_lineno, node.end_col_offset)
+
+
+def _place(lines: Sequence[tuple[bytes, int]], line: int, column: int) -> int:
+    data, start = lines[line - 1]
+    return start + len(data[:column].decode("utf-8", "surrogatepass"))

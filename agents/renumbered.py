@@ -1,0 +1,165 @@
+"""Asks a question with other numbers: steps that are right give the answer that follows from them."""
+
+from __future__ import annotations
+
+import operator
+import random
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from agents.symbolic.derivation import Constant, Derivation, Form, Given, Quantity, Result, leaves
+from agents.symbolic.ledger import scale_of
+from agents.symbolic.numbers import write_plain
+from agents.symbolic.parse import derive, derive_whole
+from agents.symbolic.reckoner import Number, Reckoner
+from agents.symbolic.renumbering import find_relations, renumber
+from agents.symbolic.slots import slots
+from domain import Problem, Refusal
+
+CHECKS = 2
+"""With how many choices of numbers a rationale is tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renumbered:
+    """A question with other numbers, and the answer that follows from its own derivation."""
+
+    derivation: Derivation
+    table: tuple[Number, ...]
+    """The numbers of the question, in the order of the derivation's quantities."""
+    answer: Fraction
+
+    def changes(self, numbers: Collection[Fraction]) -> Mapping[Fraction, Fraction] | None:
+        """What becomes of these numbers of a rationale; None where that cannot be told.
+
+        A number of the question may be written in several ways, 25% as 25, 0.25 or 0.75. One that the
+        rationale does not write may hide in a constant of its own, unless the derivation has that as well.
+        """
+        found: dict[Fraction, Fraction] = {}
+        fixed = _constants(self.derivation) | {each.value for each, new in self._pairs() if each.value == new}
+        fixed |= self._parts
+        for quantity, new in self._pairs():
+            if quantity.value == new:
+                continue
+            views = dict(self._views(quantity, new))
+            written = views.keys() & numbers
+            if not written and (not self._is_accounted_for(numbers) or _is_share(quantity)):
+                return None
+            for view in written:
+                if view in fixed or found.setdefault(view, views[view]) != views[view]:
+                    return None
+        return found
+
+    def recompute(self, text: str) -> Fraction | None:
+        """What a text that writes its operations with their results gives; None where that cannot be told."""
+        question, quantities = self.derivation.question, self.derivation.quantities
+        read = derive(question, text, self.derivation.answer)
+        if isinstance(read, Refusal) or read.quantities != quantities:
+            return None
+        reckoner = Reckoner(read)
+        table = reckoner.table(self.table)
+        if table is None or not find_relations(read, reckoner).distinct(reckoner.old, table):
+            return None
+        changed = {old for old, new in zip(reckoner.old, table, strict=True) if old != new}
+        brought = _constants(read)
+        if changed & (brought | self._parts):
+            return None
+        missed = self._changed(self.derivation) - self._changed(read)
+        if missed and not brought <= _constants(self.derivation):
+            return None
+        return Fraction(table[reckoner.steps[-1]])
+
+    def __str__(self) -> str:
+        changed = {write_plain(old.value): write_plain(new) for old, new in self._pairs() if old.value != new}
+        return ", ".join(f"{new} for {old}" for old, new in changed.items()) + " in the question"
+
+    @property
+    def _parts(self) -> set[Fraction]:
+        """The numbers that the question's fractions are written with: 2 and 5 of 2/5."""
+        fractions = [quantity.value for quantity in self.derivation.quantities if not _is_whole(quantity)]
+        return {Fraction(part) for value in fractions for part in value.as_integer_ratio()}
+
+    def _changed(self, derivation: Derivation) -> set[int]:
+        """The numbers of the question that change and that this derivation uses."""
+        return {
+            leaf.index
+            for leaf in _leaves(derivation)
+            if isinstance(leaf, Given)
+            and self.derivation.quantities[leaf.index].value != self.table[leaf.index]
+        }
+
+    def _pairs(self) -> Iterator[tuple[Quantity, Fraction]]:
+        yield from zip(self.derivation.quantities, map(Fraction, self.table), strict=True)
+
+    def _is_accounted_for(self, numbers: Collection[Fraction]) -> bool:
+        givens = {quantity.value for quantity in self.derivation.quantities}
+        return givens.union(_constants(self.derivation)).issuperset(numbers)
+
+    def _views(self, quantity: Quantity, new: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+        old = quantity.value
+        yield old, new
+        if quantity.form is Form.PERCENT:
+            yield old / 100, new / 100
+            yield 1 - old / 100, 1 - new / 100
+            yield 1 + old / 100, 1 + new / 100
+            yield 100 - old, 100 - new
+            yield 100 + old, 100 + new
+        if (scale := scale_of(self.derivation.question, quantity)) is not None:
+            yield old * scale, new * scale
+
+
+def _leaves(derivation: Derivation) -> Iterator[Given | Result | Constant]:
+    return (leaf for step in derivation.steps for leaf in leaves(step.expression))
+
+
+def _constants(derivation: Derivation) -> set[Fraction]:
+    return {leaf.value for leaf in _leaves(derivation) if isinstance(leaf, Constant)}
+
+
+def _is_whole(quantity: Quantity) -> bool:
+    return quantity.value.denominator == 1
+
+
+def _is_share(quantity: Quantity) -> bool:
+    """It may be written in ways that say nothing of its number: 25% as `/ 4`."""
+    return quantity.form is Form.PERCENT or not _is_whole(quantity)
+
+
+def _fits(old: Sequence[Number], new: Sequence[Number]) -> bool:
+    """Whether numbers that are sums or products of two others are so still."""
+    places: defaultdict[Number, list[int]] = defaultdict(list)
+    for place, value in enumerate(old):
+        places[value].append(place)
+    return all(
+        compute(new[one], new[other]) == new[place]
+        for one, other in combinations(range(len(old)), 2)
+        for compute in (operator.add, operator.mul)
+        for place in places.get(compute(old[one], old[other]), ())
+        if place not in (one, other)
+    )
+
+
+def renumberings(problem: Problem) -> Iterator[Renumbered]:
+    """The question with other numbers, always the same ones; none where its derivation is not known.
+
+    First all numbers change that may, then each of them alone. Where the question tells a number twice, `12
+    of the 30 are boys, 18 are girls`, a rationale may use either, so what it tells must go on to fit.
+    """
+    derivation = derive_whole(problem)
+    free = () if isinstance(derivation, Refusal) else slots(derivation)
+    if isinstance(derivation, Refusal) or not free:
+        return
+    reckoner = Reckoner(derivation)
+    relations = find_relations(derivation, reckoner)
+    rng = random.Random(problem.id)
+    for chosen in (*[free] * CHECKS, *([slot] for slot in free)):
+        table = renumber(chosen, reckoner, relations, rng)
+        if table is not None and _fits(reckoner.old[: reckoner.givens], table):
+            yield Renumbered(
+                derivation=derivation,
+                table=tuple(table[: reckoner.givens]),
+                answer=Fraction(table[reckoner.steps[-1]]),
+            )
