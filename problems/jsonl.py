@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from amounts import parse_reference
 from domain import MAX_TEXT, Problem, problem_id
 from errors import ProblemSetError, brief, is_unicode
-from problems.numbers import parse_number
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -39,7 +39,7 @@ def make_problem(question: object, answer: object, *, source: str, where: str) -
     solution, mark, final = answer.rpartition("####")
     if not mark:
         raise ProblemSetError(f"{where}: field 'answer' has no final line `#### N`: {brief(answer)}")
-    value = parse_number(final)
+    value = parse_reference(final)
     if value is None:
         raise ProblemSetError(f"{where}: field 'answer' ends in {brief(final.strip())}, which is no number")
     return Problem(

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("agents", "training", "storage", "problems")
-SHARED = ("domain", "errors", "matching")
+SHARED = ("amounts", "domain", "errors", "matching")
 ALLOWED = {
     **dict.fromkeys(SHARED, ()),
     "agents": SHARED,

@@ -20,6 +20,7 @@ from agents.symbolic.reckoner import Reckoner
 from agents.symbolic.renumbering import find_relations, renumber
 from agents.symbolic.retelling import Renewal
 from agents.symbolic.slots import slots
+from amounts import CURRENCY
 from domain import Draft, Problem, Reason, Refusal
 
 CHAINED = 0.25
@@ -72,7 +73,7 @@ def _drafts(
 
 def _is_money(derivation: Derivation) -> bool:
     """Whether the solution writes the answer with a currency sign."""
-    return re.search(r"=\s*[$€£]|[$€£][\d.,]+\W*$", derivation.steps[-1].text) is not None
+    return re.search(rf"=\s*{CURRENCY}|{CURRENCY}\s?[\d.,]+\W*$", derivation.steps[-1].text) is not None
 
 
 def _converted(question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
@@ -82,7 +83,7 @@ def _converted(question: str, renewal: Renewal, rng: random.Random) -> Iterator[
 
 
 def _extended(asked: Asked, question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
-    currency = re.search(r"[$€£]", question)
+    currency = re.search(CURRENCY, question)
     setting = Setting(
         asked=asked,
         answer=renewal.answer,

@@ -21,17 +21,20 @@ from agents.symbolic.ledger import Claim
 from agents.symbolic.linking import Linker
 from agents.symbolic.naming import Namer
 from agents.symbolic.numbers import DIGITS, find_quantities, read_digits
+from amounts import CURRENCY, CURRENCY_SIGNS, DOTTED
 from domain import MAX_TEXT, Problem, Reason, Refusal
 
 MAX_NUMBERS = 200
 """In the question, and operations in the solution: to tie them to each other takes quadratic time."""
 
 _MARK = re.compile(r"<<([^<>]*)>>")
-_ASSERTED = re.compile(rf"=\s*[$€£]?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
+_ASSERTED = re.compile(rf"=\s*{CURRENCY}?\s?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
 _FINAL_LINE = re.compile(r"^[^\S\n]*####.*$", re.MULTILINE)
 _LONG_NUMBER = re.compile(r"\d[\d,]{300}")
 _SENTENCE_END = re.compile(
-    r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)\s+(?=[A-Z$€£\d])|\n+"
+    r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)"
+    + "".join(rf"(?!(?<=\b{word}\.)\s+\d)" for word in DOTTED)
+    + rf"\s+(?=[A-Z{CURRENCY_SIGNS}\d])|\n+"
 )
 
 
@@ -61,7 +64,7 @@ def derive_whole(problem: Problem) -> Derivation | Refusal:
 
 def _ends_in_answer(problem: Problem) -> bool:
     """Whether the last result that it writes is the answer; else the answer was met by chance on the way."""
-    results = re.findall(r"=\s*[$€£]?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", problem.solution)
+    results = re.findall(rf"=\s*{CURRENCY}?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", problem.solution)
     return not results or read_digits(results[-1].rstrip(",")) in (problem.answer, problem.answer / 100)
 
 
@@ -82,7 +85,7 @@ def _marked(sentence: str, marks: Sequence[re.Match[str]], text: str) -> Iterato
     for mark in marks:
         place = min(max(mark.start() - removed, 0), len(text))
         removed += len(mark[0])
-        after = re.match(r"[$€£]?[\d.,]+\s?%", sentence[mark.end() :])
+        after = re.match(rf"{CURRENCY}?[\d.,]+\s?%", sentence[mark.end() :])
         content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")
         span = next(((start, end) for start, end in places if start <= place <= end), (place, place))
         yield from _claims(content, text, span)

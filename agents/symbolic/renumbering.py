@@ -14,6 +14,7 @@ from agents.symbolic.derivation import Derivation, Form, Given, Result, leaves
 from agents.symbolic.fixed import units_of
 from agents.symbolic.reckoner import Number, Reckoner
 from agents.symbolic.slots import SUBSTANTIAL, Slot, is_implied
+from amounts import CURRENCY
 
 TRIES = 40
 MOST_HOURS = 16
@@ -109,7 +110,9 @@ def _capped(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, i
         if step.value <= MOST_HOURS and _DAYS.search(question) and re.search(r"\bhours?\b", step.text):
             yield place, MOST_HOURS
         in_hundreds = _HUNDREDS.search(step.text) or _GRADES.search(question)
-        if step.value <= 100 and (in_hundreds or (_AGES.search(question) and "$" not in step.text)):
+        if step.value <= 100 and (
+            in_hundreds or (_AGES.search(question) and not re.search(CURRENCY, step.text))
+        ):
             yield place, 100
 
 

@@ -25,6 +25,7 @@ from agents.symbolic.derivation import (
 from agents.symbolic.fixed import is_fixed, units_of
 from agents.symbolic.numbers import write_like
 from agents.symbolic.reckoner import Number
+from amounts import CURRENCY
 
 SUBSTANTIAL = 12
 """Up to here numbers are often equal by chance."""
@@ -67,7 +68,7 @@ IMPLIED = {
         52: r"year|annual|cards",
         60: r"hour|minute|second",
         90: r"angle",
-        100: r"percent|%|cents?\b|dollar|meter|century|out of|\$",
+        100: r"percent|%|cents?\b|dollar|meter|century|out of|" + CURRENCY,
         180: r"angle|degree",
         360: r"angle|degree",
         365: r"year|annual",

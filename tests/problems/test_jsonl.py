@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from agents.thoughts.cot import read_answer
+from amounts import parse_number, parse_reference
 from errors import ProblemSetError
 from problems.jsonl import read_jsonl
-from problems.numbers import parse_number
 
 GOOD = {"question": "What is 1 + 1?", "answer": "It is <<1+1=2>>2.\n#### 2"}
 
@@ -50,6 +51,13 @@ def write(tmp_path: Path, *lines: object) -> Path:
         ("12 50", None),
         ("1,5", None),
         ("0,500", None),
+        ("3 10/3", None),
+        ("3 3/3", None),
+        ("₺9", Fraction(9)),
+        ("Rs. 600", Fraction(600)),
+        ("-R$5", Fraction(-5)),
+        ("20 zł", Fraction(20)),
+        ("CHF 1,200", Fraction(1200)),
         ("1,2345", None),
         ("1,234,5", None),
         ("3 5", None),
@@ -64,6 +72,27 @@ def write(tmp_path: Path, *lines: object) -> Path:
 )
 def test_a_number_is_read_exactly_or_not_at_all(text: str, value: Fraction | None) -> None:
     assert parse_number(text) == value
+    assert read_answer(f"The answer is {text.strip()}.") == (None if text.endswith(".") else value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.6666666666666666", Fraction(2, 3)),
+        ("10.333333333333334", Fraction(31, 3)),
+        ("3244047.0999999996", Fraction("3244047.1")),
+        ("$-0.30000000000000004", Fraction("-0.3")),
+        ("2.0107e-06", Fraction("0.0000020107")),
+        ("1e+16", Fraction(10**16)),
+        ("1e31", None),
+        ("$25$", Fraction(25)),
+        ("0.67", Fraction("0.67")),
+        ("0,500", None),
+        ("3 10/3", None),
+    ],
+)
+def test_a_reference_is_read_as_what_a_program_computes(text: str, value: Fraction | None) -> None:
+    assert parse_reference(text) == value
 
 
 def test_a_row_becomes_a_problem_with_its_solution_and_calculator_marks(tmp_path: Path) -> None:

@@ -253,3 +253,45 @@ def test_names_are_short_unique_identifiers(derivations: list[Derivation]) -> No
         names = [step.name for step in derivation.steps]
         assert len(set(names)) == len(names)
         assert all(name.isidentifier() and name.isascii() and len(name) <= 20 for name in names)
+
+
+FOOD = (
+    "Ravi has $2000. He spends 30% on books, 20% on rent, 20% on games, the rest on food. How much is that?"
+)
+FOOD_SOLUTION = (
+    "Books take 30% * $2000 = $<<30*.01*2000=600>>600.\n"
+    "Rent takes 20% * $2000 = $<<20*.01*2000=400>>400.\n"
+    "Games take 20% * $2000 = $<<20*.01*2000=400>>400.\n"
+    "Food gets $2000 - ($600 + $400 + $400) = $600."
+)
+CALL = (
+    "A call costs $0.9 for each of the first 10 minutes, $0.6 for each minute from then until minute 30, and "
+    "$0.3 per two minutes after that. What do 90 minutes cost?"
+)
+CALL_SOLUTION = (
+    "The first 10 minutes cost 10 * 0.9 = $9. The next 30 - 10 = 20 minutes cost 20 * 0.6 = $12.\n"
+    "There are 90 - 30 = 60 minutes left, and 60 / 2 = 30 pairs of minutes, which cost 0.3 * 30 = $9.\n"
+    "Altogether that is $9 + $12 + $9 = $30."
+)
+
+
+@pytest.mark.parametrize(
+    "sign", ["₺", "₣", "₽", "₩", "₪", "₫", "₦", "¥", "₹", "R$", "Rs. ", "Rs.", "kr ", "CHF "]
+)
+@pytest.mark.parametrize(
+    ("question", "solution", "answer"), [(FOOD, FOOD_SOLUTION, "600"), (CALL, CALL_SOLUTION, "30")]
+)
+def test_the_same_text_in_another_currency_gives_the_same_steps(
+    question: str, solution: str, answer: str, sign: str
+) -> None:
+    other = read(question.replace("$", sign), solution.replace("$", sign), answer)
+    assert shown(other) == shown(read(question, solution, answer))
+
+
+@pytest.mark.parametrize("unit", ["zł", "kr", "Kč", "€", "złotych"])
+def test_a_currency_may_follow_its_number(unit: str) -> None:
+    solution = (
+        f"3 trays cost 3 * 4 {unit} = 12 {unit}. With the coupon that is 12 {unit} - 5 {unit} = 7 {unit}."
+    )
+    derivation = read(f"3 trays cost 4 {unit} each, and a coupon takes 5 {unit} off.", solution, "7")
+    assert shown(derivation) == ["([3] * [4])", "(#0 - [5])"]
