@@ -142,7 +142,7 @@ def _token(match: re.Match[str], offset: int) -> Token:
     kind, text, value = Kind(str(match.lastgroup)), match[0], Fraction(0)
     if kind is Kind.MIXED:
         whole, top, bottom = (int(part) for part in re.split(r"[\s/]+", text))
-        kind = Kind.NUMBER if bottom else Kind.STOP
+        kind = Kind.NUMBER if top < bottom else Kind.STOP
         value = whole + Fraction(top, bottom or 1)
     elif kind is Kind.NUMBER:
         value = read_digits(text)

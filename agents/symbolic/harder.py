@@ -15,7 +15,7 @@ from agents.symbolic.derivation import Derivation
 from agents.symbolic.extension import Extension, Setting
 from agents.symbolic.extensions import extend
 from agents.symbolic.names import rename
-from agents.symbolic.parse import derive, derive_whole
+from agents.symbolic.parse import derive
 from agents.symbolic.reckoner import Reckoner
 from agents.symbolic.renumbering import find_relations, renumber
 from agents.symbolic.retelling import Renewal
@@ -25,6 +25,8 @@ from domain import Draft, Problem, Reason, Refusal
 
 CHAINED = 0.25
 """The share of parents for which chaining is tried first."""
+ROUND_TRIPS = 3
+"""How many choices of numbers are tried: with some, the new solution has several readings."""
 PARTNERS = 6
 """How many other problems are tried as the second one of a chain."""
 
@@ -37,15 +39,16 @@ def harder(
     `others` are problems that may be chained to it. Refuses with `Reason.NO_VARIATION` where no further
     question fits what the parent asks for.
     """
-    renewal = _renew(derivation, rng)
-    question = renewal.question()
-    if question is None:
-        return Refusal(reason=Reason.NO_VARIATION, detail="the new numbers cannot be written")
     partners = [other for other in others if other.id != problem.id]
-    for draft in _drafts(question, renewal, partners, rng):
-        back = derive(draft.question, draft.solution, draft.answer)
-        if not isinstance(back, Refusal) and len(back.steps) > len(derivation.steps):
-            return draft
+    for _ in range(ROUND_TRIPS):
+        renewal = _renew(derivation, rng)
+        question = renewal.question()
+        if question is None:
+            return Refusal(reason=Reason.NO_VARIATION, detail="the new numbers cannot be written")
+        for draft in _drafts(question, renewal, partners, rng):
+            back = derive(draft.question, draft.solution, draft.answer)
+            if not isinstance(back, Refusal) and len(back.steps) > len(derivation.steps):
+                return draft
     return Refusal(reason=Reason.NO_VARIATION, detail="no further step fits")
 
 
@@ -109,7 +112,7 @@ def _ask(asked: Asked, extension: Extension) -> str:
 
 @lru_cache(maxsize=1024)
 def _derive_partner(problem: Problem) -> Derivation | Refusal:
-    return derive_whole(problem)
+    return derive(problem.question, problem.solution, problem.answer)
 
 
 def _chained(
