@@ -195,12 +195,14 @@ class Linker:
         if fresh and len(fresh) >= self.ahead[Constant(value)]:  # each of them has to be used from here on
             return next((leaf for leaf in fresh if self.ledger.is_percent(leaf) == in_percent), fresh[0])
 
-        def fitness(leaf: Given | Result) -> tuple[bool, bool, bool, int, int]:
+        def nearness(leaf: Given | Result) -> int:
+            """`twice` multiplies and adds nothing; else what says the same is meant."""
+            return -1 if sign in "+-" and self.ledger.is_factor(leaf) else self.ledger.overlap(leaf, text)
+
+        def fitness(leaf: Given | Result) -> tuple[bool, bool, int, int]:
             fits = self.ledger.is_percent(leaf) == in_percent
             unused = leaf not in self.ledger.used
-            suits = self.ledger.is_factor(leaf) == (sign in "*/")
-            latest = leaf.index if isinstance(leaf, Result) else -1
-            return fits, unused, suits, self.ledger.overlap(leaf, text), latest
+            return fits, unused, nearness(leaf), leaf.index if isinstance(leaf, Result) else -1
 
         every: list[Given | Result] = [*results, *givens]
         if value in UNITS:
@@ -213,9 +215,14 @@ class Linker:
         if not every:
             return None
         best = max(every, key=fitness)
-        rivals = [leaf for leaf in every if fitness(leaf)[:-1] == fitness(best)[:-1]]
+        margin = 1 if best in self.ledger.used else 0
+        rivals = [
+            leaf
+            for leaf in every
+            if fitness(leaf)[:2] == fitness(best)[:2] and nearness(best) - nearness(leaf) <= margin
+        ]
         kinds = {type(leaf) for leaf in rivals}
-        is_part = value in self.parts and best in self.ledger.used
+        is_part = sign in "*/" and value in self.parts and best in self.ledger.used.difference(givens)
         self.unclear |= is_part or (len(kinds) > 1 and self.operands[value] < len(rivals))
         return best
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from langgraph.runtime import Runtime
 
-from domain import Problem, Progress
-from errors import ProblemSetError
+from domain import Progress
+from graph.exam import check_grader
 from graph.journal import kept_out
 from graph.plan import share
 from graph.state import RunContext, RunState, RunUpdate
@@ -20,7 +18,7 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context.listener.advanced(Progress(round=state.round, phase="seed", done=0, total=1))
     sets = prepare(context.settings.problems)
     for name, problems in {"seeds": sets.seeds, **sets.evaluation_sets}.items():
-        _check_grader(name, problems, context)
+        check_grader(context.verifier, name, problems)
     seeds = share(sets.seeds, context.settings)
     records: list[Record] = [ProblemRecord.of(problem, split="seed") for problem in seeds]
     for name, problems in sets.evaluation_sets.items():
@@ -34,12 +32,3 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         Progress(round=state.round, phase="seed", done=1, total=1, note=f"{len(sets.seeds)} seeds, {note}")
     )
     return {"removed": dict(sets.removed)}
-
-
-def _check_grader(name: str, problems: Sequence[Problem], context: RunContext) -> None:
-    offenders = context.verifier.self_check(problems)
-    if offenders:
-        raise ProblemSetError(
-            f"the grader fails on {len(offenders)} of {len(problems)} reference answers of {name!r}, "
-            f"first {offenders[0]!r}: correct these answers"
-        )
