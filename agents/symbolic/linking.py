@@ -210,12 +210,12 @@ class Linker:
             if sign in "*/" and is_implied(f"{self.ledger.question} {text}", value):
                 spent = spent | self.here
             every = [leaf for leaf in every if leaf not in spent]
-        others = [leaf for leaf in every if leaf not in self.here]
+        others = [leaf for leaf in every if leaf not in self.here and nearness(leaf) >= 0]
         every = others if value in self.parts else others or every
         if not every:
             return None
         best = max(every, key=fitness)
-        margin = 1 if best in self.ledger.used else 0
+        margin = 1 if best in self.ledger.used or isinstance(best, Given) else 0
         rivals = [
             leaf
             for leaf in every
