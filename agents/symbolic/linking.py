@@ -215,7 +215,7 @@ class Linker:
         if not every:
             return None
         best = max(every, key=fitness)
-        margin = 1 if best in self.ledger.used or isinstance(best, Given) else 0
+        margin = 1 if best in self.ledger.used else 0
         rivals = [
             leaf
             for leaf in every
