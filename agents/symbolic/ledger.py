@@ -21,6 +21,7 @@ from agents.symbolic.derivation import (
 )
 from agents.symbolic.numbers import write_plain
 from agents.symbolic.slots import is_factor
+from amounts import DOTTED
 
 _COMMON = frozenset(
     """
@@ -33,7 +34,7 @@ _COMMON = frozenset(
 )
 """Words that say nothing about which number is meant."""
 
-_CLAUSE_END = re.compile(r"[.,;:?!](?!\d)|\band\b")
+_CLAUSE_END = re.compile("".join(rf"(?<!\b{word})" for word in DOTTED) + r"[.,;:?!](?!\d)|\band\b")
 
 HUNDRED = Constant(Fraction(100))
 ONE = Constant(Fraction(1))
