@@ -263,9 +263,9 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         console.print(shown(line))
     if summary["cost"]["total"]["calls"]:
         console.print(shown(cost_line(summary["cost"]["total"])))
-    for line in (form_line(summary), *kept_out_lines(summary)):
-        if line is not None:
-            console.print(shown(line))
+    for told in (form_line(summary), *kept_out_lines(summary)):
+        if told is not None:
+            console.print(shown(told))
     if not summary["finished"]:
         console.print(shown(f"not finished; go on with: {command_line('resume', folder)}"))
     if not (folder / STUDENT).exists():

@@ -72,6 +72,8 @@ class Reason(StrEnum):
     """The equations do not determine the unknown."""
     NO_DERIVATION = "no_derivation"
     """The worked solution could not be read as arithmetic steps that reach the answer."""
+    AMBIGUOUS = "ambiguous"
+    """A number in the worked solution may mean several things, which would give different programs."""
     NO_VARIATION = "no_variation"
     """No new problem that makes sense could be made from this parent."""
     DUPLICATE = "duplicate"

@@ -13,7 +13,7 @@ from itertools import combinations
 from agents.symbolic.derivation import Constant, Derivation, Form, Given, Quantity, Result, leaves
 from agents.symbolic.ledger import scale_of
 from agents.symbolic.numbers import write_plain
-from agents.symbolic.parse import derive, derive_whole
+from agents.symbolic.parse import derive
 from agents.symbolic.reckoner import Number, Reckoner
 from agents.symbolic.renumbering import find_relations, renumber
 from agents.symbolic.slots import slots
@@ -148,7 +148,7 @@ def renumberings(problem: Problem) -> Iterator[Renumbered]:
     First all numbers change that may, then each of them alone. Where the question tells a number twice, `12
     of the 30 are boys, 18 are girls`, a rationale may use either, so what it tells must go on to fit.
     """
-    derivation = derive_whole(problem)
+    derivation = derive(problem.question, problem.solution, problem.answer)
     free = () if isinstance(derivation, Refusal) else slots(derivation)
     if isinstance(derivation, Refusal) or not free:
         return

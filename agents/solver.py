@@ -24,7 +24,8 @@ import errors
 from agents.confinement import confine
 from agents.equations import Expression, Operation, evaluate, read_equation, read_expression
 from agents.thoughts.base import Outcome
-from agents.values import MAX_BITS, fault, meant, too_long
+from agents.values import MAX_BITS, fault, too_long
+from amounts import meant
 from domain import Reason
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from agents.calling.asker import Asker
 from agents.calling.request import Answer
 from agents.prompting import Conversation, Turn, examples, prompt
 from agents.symbolic.harder import harder
-from agents.symbolic.parse import derive_whole
+from agents.symbolic.parse import derive
 from agents.symbolic.similar import similar
 from agents.thoughts.cot import read_answer
 from domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
@@ -58,7 +58,7 @@ class SymbolicSynthesizer:
 def _vary(
     problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
 ) -> Draft | Refusal:
-    derivation = derive_whole(problem)
+    derivation = derive(problem.question, problem.solution, problem.answer)
     if isinstance(derivation, Refusal):
         return derivation
     if operator is Operator.SIMILAR:

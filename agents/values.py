@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 from agents.origins import Origins, may_count
 from agents.symbolic.numbers import write_plain
 from agents.thoughts.base import Outcome
+from amounts import meant
 from domain import Reason
 
 MAX_DIGITS = 1000
@@ -51,34 +52,6 @@ def unreasoned(
     if origins.given and origins.given.isdisjoint(numbers):
         return fault(Reason.NO_REASONING, "it uses no number of the question", answer)
     return None
-
-
-def meant(number: float | Decimal) -> Fraction:
-    """The number that a rounded one stands for: `0.1 + 0.2` is 3/10, `100 / 3` is 100/3.
-
-    Binary and 28-digit decimal arithmetic cannot hold most fractions, so what a program computed is the
-    number it means plus rounding noise, and noise shows as a long tail of digits. A whole number, and any
-    number with at most 13 significant digits, is taken as it stands. Otherwise it means the fraction with
-    a denominator up to 10,000 (within 1e-13 of it), or the number that rounding to 14, 12 or 10 digits
-    makes three digits shorter still (within 5e-10, both relative), or, where neither exists, itself.
-    Comparison with a reference can then be exact.
-    """
-    written = Decimal(repr(number)) if isinstance(number, float) else number
-    exact = Fraction(written)
-    if exact.denominator == 1 or _significant(written) <= 13:
-        return exact
-    near = exact.limit_denominator(10_000)
-    if abs(near - exact) * 10**13 <= abs(exact):
-        return near
-    for digits in (14, 12, 10):
-        rounded = Context(prec=digits).plus(written)
-        if _significant(rounded) <= digits - 3:
-            return Fraction(rounded)
-    return exact
-
-
-def _significant(number: Decimal) -> int:
-    return len("".join(map(str, number.as_tuple().digits)).strip("0"))
 
 
 def too_long() -> Outcome:

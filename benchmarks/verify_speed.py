@@ -23,8 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.values import meant
 from agents.verifier import Verifier
+from amounts import meant
 from benchmarks.lessons import programs
 from problems.gsm_symbolic import GsmSymbolic
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from agents.evaluator import wilson
 from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
+from agents.symbolic.numbers import write_plain
 from agents.thoughts import thought
 from agents.thoughts.decompose import PLAN_CUE
 from agents.verifier import Verifier
-from domain import Interval, Progress, Stopwatch, Timing, Verdict
+from domain import Interval, Problem, Progress, Stopwatch, Timing, Verdict
+from errors import ProblemSetError, brief
 from graph import spans
 from graph.examples import choose_shots
 from graph.state import Listener, RunContext
@@ -64,6 +66,19 @@ class Room:
     should_stop: Callable[[], bool]
     keep: Callable[[Sequence[Record]], object]
     """Takes the attempts of each batch, and the spans of how they came about, as soon as they are judged."""
+
+
+def check_grader(verifier: Verifier, name: str, problems: Sequence[Problem]) -> None:
+    """Raises ProblemSetError where the reference answer of a problem would not be graded as right."""
+    if not (offenders := verifier.self_check(problems)):
+        return
+    first = offenders[0]
+    question = next(problem.question for problem in problems if problem.id == first.problem)
+    raise ProblemSetError(
+        f"{len(offenders)} of {len(problems)} reference answers of {name!r} cannot be graded, the first is "
+        f"{write_plain(first.answer)} to {brief(question)}: `{first.text}` comes out as {first.reason}; "
+        "correct these answers"
+    )
 
 
 Stage = Mapping[str, tuple[Question, Ask]]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from agents.thoughts import thought
 from agents.verifier import UNCONFINED, Verifier
-from domain import Interval
-from graph.exam import Exam, Question, Room, config_of, grade, hold, policy_of
+from domain import Interval, Problem
+from graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, policy_of
 from graph.state import UNTAUGHT, Listener
 from matching import exact_form
 from problems.contamination import GSM_SYMBOLIC
@@ -40,14 +40,15 @@ def score(
     """Accuracy of the student under a policy, by test set, with 95 % intervals.
 
     What a run's student was taught of `gsm-symbolic` is not asked: a run draws its seeds where its test set
-    ends, so that a larger one would reach into them. A file is asked as it is.
+    ends, so that a larger one would reach into them. A problem that is in a file twice is asked once.
     """
     for name in thoughts:
         thought(name)
+    sets = test_sets(problems, limit=limit, seed=seed)
     questions = [
         Question(problem=ProblemRecord.of(problem, split=evaluation_split(name)), evaluation=name)
-        for name, members in test_sets(problems, limit=limit, seed=seed).items()
-        for problem in members
+        for name, members in sets.items()
+        for problem in _once(members, listener)
     ]
     if problems == GSM_SYMBOLIC and (taught := _taught(Path(student))):
         fresh = [each for each in questions if exact_form(each.problem.question) not in taught]
@@ -68,12 +69,24 @@ def score(
     with Verifier(workers=2) as verifier:
         if not verifier.confined:
             listener.noticed(UNCONFINED)
+        for name, members in sets.items():
+            check_grader(verifier, name, members)
         room = Room(
             verifier=verifier, listener=listener, device=device, should_stop=should_stop, keep=_forget
         )
         attempts = hold(exam, questions, room, before={})
     accuracies = grade(exam.policy, questions, attempts)
     return [_summary(name, accuracy, attempts) for name, accuracy in accuracies.items()]
+
+
+def _once(problems: Sequence[Problem], listener: Listener) -> list[Problem]:
+    """Every question a single time, so that its answers do not count twice."""
+    found: dict[str, Problem] = {}
+    for problem in problems:
+        found.setdefault(exact_form(problem.question), problem)
+    if copies := len(problems) - len(found):
+        listener.noticed(f"{copies} of {len(problems)} problems are copies of others: asked once each")
+    return list(found.values())
 
 
 def _taught(student: Path) -> set[str]:

@@ -1,35 +1,61 @@
-"""Problems in GSM8K's format: one JSON object a line, with `question`, and `answer` ending in `#### N`."""
+"""Problems in GSM8K's format: `question`, and `answer` ending in `#### N`; in JSONL, JSON or Parquet."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
+from amounts import meant, parse_reference
 from domain import MAX_TEXT, Problem, problem_id
 from errors import ProblemSetError, brief, is_unicode
-from problems.numbers import parse_number
+from matching import exact_form
+from problems.rows import Row, read_rows
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+SHOWN = 3
+"""How many faults of a file are told in full."""
 
 
 def read_jsonl(path: Path) -> list[Problem]:
-    """Every problem of a file; blank lines are passed over.
+    """Every problem of a file, in any of the formats that `read_rows` knows.
 
-    Raises ProblemSetError for the first line that cannot be read, with its number and field.
+    Raises ProblemSetError for rows that cannot be used, with their place and field, and for a question that
+    stands there twice with different answers.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ProblemSetError(
-            f"there is no problem file {str(path)!r}; give `gsm-symbolic`, `gsm8k` or a JSONL file"
-        ) from None
-    except OSError as error:
-        raise ProblemSetError(f"cannot read the problem file {str(path)!r}: {error.strerror}") from error
-    problems = list(_problems(path, data))
+    problems: list[Problem] = []
+    faults: list[str] = []
+    known: dict[str, tuple[str, Fraction]] = {}
+    for place, row in read_rows(path):
+        try:
+            problem = _problem(row, source=path.stem, where=place)
+            first, answer = known.setdefault(exact_form(problem.question), (place, problem.answer))
+            if answer != problem.answer:
+                raise ProblemSetError(
+                    f"{place}: the question of {first} again, but with the answer {problem.answer} "
+                    f"instead of {answer}; take one of them out"
+                )
+            problems.append(problem)
+        except ProblemSetError as error:
+            faults.append(str(error))
+    if faults:
+        more = f"; {len(faults) - SHOWN} more rows cannot be used" if len(faults) > SHOWN else ""
+        raise ProblemSetError(f"{path}, {'; '.join(faults[:SHOWN])}{more}")
     if not problems:
         raise ProblemSetError(f"the problem file {str(path)!r} is empty; it needs one JSON object a line")
     return problems
+
+
+def _problem(row: Row | ProblemSetError, *, source: str, where: str) -> Problem:
+    if isinstance(row, ProblemSetError):
+        raise ProblemSetError(f"{where}: {row}")
+    for field in ("question", "answer"):
+        if row.get(field) is None:
+            keys = ", ".join(map(brief, list(row)[:8])) or "none"
+            raise ProblemSetError(
+                f"{where}: field {field!r} is missing; the fields are {keys}: rename them to 'question', and "
+                "'answer' with a last line `#### N`"
+            )
+        _text(row[field], field, where)
+    return make_problem(row["question"], row["answer"], source=source, where=where)
 
 
 def make_problem(question: object, answer: object, *, source: str, where: str) -> Problem:
@@ -39,9 +65,14 @@ def make_problem(question: object, answer: object, *, source: str, where: str) -
     solution, mark, final = answer.rpartition("####")
     if not mark:
         raise ProblemSetError(f"{where}: field 'answer' has no final line `#### N`: {brief(answer)}")
-    value = parse_number(final)
+    value = parse_reference(final)
     if value is None:
         raise ProblemSetError(f"{where}: field 'answer' ends in {brief(final.strip())}, which is no number")
+    if value.denominator > 1 and meant(value.numerator / value.denominator) != value:
+        raise ProblemSetError(
+            f"{where}: field 'answer' ends in {brief(final.strip())}, which no program computes exactly; "
+            "write it with at most 13 digits, or as a fraction with a smaller denominator"
+        )
     return Problem(
         id=problem_id(question, value),
         question=question,
@@ -51,44 +82,7 @@ def make_problem(question: object, answer: object, *, source: str, where: str) -
     )
 
 
-def _problems(path: Path, data: bytes) -> Iterator[Problem]:
-    for number, line in enumerate(data.removeprefix(_BYTE_ORDER_MARK).split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        row = _row(line, where)
-        yield make_problem(row.get("question"), row.get("answer"), source=path.stem, where=where)
-
-
-def _row(line: bytes, where: str) -> dict[str, object]:
-    try:
-        row = json.loads(line.decode("utf-8"), object_pairs_hook=_object)
-    except UnicodeDecodeError as error:
-        raise ProblemSetError(
-            f"{where}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8"
-        ) from error
-    except json.JSONDecodeError as error:
-        raise ProblemSetError(f"{where}: not JSON at column {error.colno}: {error.msg}") from error
-    except (ValueError, RecursionError) as error:
-        raise ProblemSetError(f"{where}: not JSON that can be read: {error}") from error
-    if not isinstance(row, dict):
-        raise ProblemSetError(f"{where}: not a JSON object but {brief(row)}")
-    return row
-
-
-def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    """Raises ValueError for a key that stands twice: it is anybody's guess which of the values is meant."""
-    found: dict[str, object] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {brief(key)} stands twice in one object")
-        found[key] = value
-    return found
-
-
 def _text(value: object, field: str, where: str) -> str:
-    if value is None:
-        raise ProblemSetError(f"{where}: field {field!r} is missing")
     if not isinstance(value, str):
         raise ProblemSetError(f"{where}: field {field!r} is not text but {brief(value)}")
     if not value.strip():

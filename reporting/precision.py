@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from agents.evaluator import clustered, sign_flip, visible_loss
 from graph.marks import Marked, sat
 from problems.contamination import DEV
 from settings import Settings
 from storage.store import Store
-from storage.summary import BASELINE_ROUND, DecisionSummary, EvaluationSummary, Summary, TemplateInterval
+from storage.summary import (
+    BASELINE_ROUND,
+    DecisionSummary,
+    EvaluationSummary,
+    ReadSummary,
+    Summary,
+    TemplateInterval,
+)
+
+E = TypeVar("E", bound=EvaluationSummary)
 
 
 def precise(store: Store, summary: Summary) -> Summary:
@@ -18,7 +28,7 @@ def precise(store: Store, summary: Summary) -> Summary:
     settings = Settings.from_json(summary["settings"])
     found = {BASELINE_ROUND: summary["baseline"]["evaluations"]}
     found |= {row["round"]: row["evaluations"] for row in summary["rounds"]}
-    evaluations: dict[int, list[EvaluationSummary]] = {}
+    evaluations: dict[int, list[ReadSummary]] = {}
     for round, entries in found.items():
         marks = sat(round, settings, store, [entry["name"] for entry in entries])
         evaluations[round] = [
@@ -38,14 +48,16 @@ def precise(store: Store, summary: Summary) -> Summary:
     }
 
 
-def with_templates(entry: EvaluationSummary, marks: Iterable[Marked]) -> EvaluationSummary:
+def with_templates(entry: E, marks: Iterable[Marked]) -> E:
     """The result with its interval over templates, where all of its problems have one."""
     groups = _by_template(marks)
     if not groups:
         return entry
     found = clustered([(sum(each.right for each in group), len(group)) for group in groups])
     interval: TemplateInterval = {"templates": len(groups), "low": found.low, "high": found.high}
-    return {**entry, "by_template": interval}
+    with_interval = entry.copy()
+    with_interval["by_template"] = interval
+    return with_interval
 
 
 def paired_by_template(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> float | None:

@@ -159,6 +159,18 @@ def test_evaluate_asks_nothing_that_a_run_has_taught_its_student(
     assert sizes[0] == sizes[1] < sizes[2] == 60
 
 
+def test_evaluate_asks_a_problem_that_is_there_twice_once_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("1 + 1?", "1 + 1 = 2\n#### 2"), ("1 + 1?", "two\n#### 2"), ("2 / 3?", "#### 0.6666666666666666")]
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps([{"question": question, "answer": answer} for question, answer in rows]))
+    assert main(["evaluate", "tiny", "--problems", str(path), "--max-new-tokens", "2", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert [each["n"] for each in json.loads(printed.out)["evaluations"]] == [2]
+    assert "1 of 3 problems are copies of others: asked once each" in printed.err
+
+
 def test_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 1
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}

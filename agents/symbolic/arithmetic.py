@@ -11,6 +11,7 @@ from typing import Literal
 
 from agents.symbolic.derivation import Constant, Expression, Operation, Sign, evaluate
 from agents.symbolic.numbers import CARDINALS, DIGITS, read_digits
+from amounts import CURRENCY
 
 MAX_UNIT_WORDS = 6
 """How many words may stand between an operand and the next operator (`3 boxes of red pens x 4`)."""
@@ -36,9 +37,9 @@ _SIGNS: dict[str, Sign] = {
     "/": "/",
     "÷": "/",
 }
-_BLANK = re.compile(r"[$€£¥₹]|\((?=[^()]*[A-Za-z])[^()=\d]*\)")
+_BLANK = re.compile(rf"{CURRENCY}|\((?=[^()]*[A-Za-z])[^()=\d]*\)")
 _TOKEN = re.compile(
-    rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<word>[A-Za-z][A-Za-z'’]*)|(?P<percent>%)"
+    rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<word>[^\W\d_](?:[^\W\d_]|['’])*)|(?P<percent>%)"
     r"|(?P<equals>=)|(?P<open>[(\[])|(?P<close>[)\]])|(?P<sign>[-+*×/÷–−])|(?P<stop>\S)"
 )
 _BULLET = re.compile(r"^[^\S\n]*(?:[-•*](?=\s)|\d+[.)](?=\s))\s*", re.MULTILINE)
@@ -141,7 +142,7 @@ def _token(match: re.Match[str], offset: int) -> Token:
     kind, text, value = Kind(str(match.lastgroup)), match[0], Fraction(0)
     if kind is Kind.MIXED:
         whole, top, bottom = (int(part) for part in re.split(r"[\s/]+", text))
-        kind = Kind.NUMBER if bottom else Kind.STOP
+        kind = Kind.NUMBER if top < bottom else Kind.STOP
         value = whole + Fraction(top, bottom or 1)
     elif kind is Kind.NUMBER:
         value = read_digits(text)

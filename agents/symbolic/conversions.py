@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from agents.symbolic.numbers import write_plain
+from amounts import CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _over_time(question: str, answer: Fraction, rng: random.Random) -> Conversio
         return None
     unit, count = match[2], _unused(range(2, 10), question, rng)
     text = f"{question[: match.start()]}{match[1]} in {count} {unit}s?"
-    currency = re.search(r"[$€£]", question) if "much" in match[1] else None
+    currency = re.search(CURRENCY, question) if "much" in match[1] else None
     sign = currency[0] if currency else ""
     return Conversion(text, *_product(f"In {count} {unit}s that makes", answer, count, "", sign))
 

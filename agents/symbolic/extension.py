@@ -55,7 +55,7 @@ class Setting:
     asked: Asked
     answer: Fraction
     currency: str
-    """`$`, `€` or `£`."""
+    """How the question writes it, such as `$` or `Rs.`."""
     taken: frozenset[Fraction]
     """Values that the problem already has; a new number that equals one of them would be ambiguous."""
     text: str

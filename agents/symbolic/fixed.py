@@ -7,6 +7,7 @@ import re
 from agents.symbolic.candidates import AGE
 from agents.symbolic.derivation import Form, Quantity
 from agents.symbolic.numbers import write_like
+from amounts import CURRENCY, CURRENCY_SIGNS
 
 MAX_COUNTED = 6
 """Up to here a number often counts what the question lists by name."""
@@ -45,7 +46,8 @@ _PEOPLE = re.compile(
     re.IGNORECASE,
 )
 _LISTED = re.compile(
-    r"\s[\w\s'-]{2,40}?(?:,|:|;|\s-|\()\s*[\w\s'$%-]+?(?:,[^.?!]*?)?,?\s+(?:and|or)\s", re.IGNORECASE
+    rf"\s[\w\s'-]{{2,40}}?(?:,|:|;|\s-|\()\s*[\w\s'{CURRENCY_SIGNS}%-]+?(?:,[^.?!]*?)?,?\s+(?:and|or)\s",
+    re.IGNORECASE,
 )
 _BACK_REFERENCE = re.compile(r"\b(?:the|these|those|all|both)\s$", re.IGNORECASE)
 _MEASURE = (
@@ -54,7 +56,7 @@ _MEASURE = (
 )
 _DEFINED = re.compile(
     rf"\b(?:1|one|an?|per) {_MEASURE} (?:is|equals|=|has|contains|is equivalent to)"
-    r"(?: about| approximately| equal to| exactly)? [$€£]?$",
+    rf"(?: about| approximately| equal to| exactly)? {CURRENCY}?$",
     re.IGNORECASE,
 )
 _MEASURES = re.compile(rf"\s*{_MEASURE}\b", re.IGNORECASE)
@@ -73,6 +75,7 @@ _FILLER_WORDS = (
 _FILLERS = frozenset(_FILLER_WORDS.split())
 _SAME = {"dollars": "$", "dollar": "$", "feet": "foot", "people": "person", "children": "child"}
 _UNIT = re.compile(r"(?:[\s-]+[A-Za-z]+){1,4}")
+_MONEY = re.compile(rf"{CURRENCY}\s*$")
 _NAME = re.compile(r"(?<= )[A-Z][a-z]{2,}\b")
 
 
@@ -80,7 +83,7 @@ def is_fixed(question: str, quantity: Quantity) -> bool:
     """Whether a number means something by itself: a year, a time, a label, a coin, the legs of a dog."""
     before, after = question[: quantity.start], question[quantity.end :]
     text = question[quantity.start : quantity.end]
-    if write_like(quantity.value, text, quantity.form) is None or _LABEL.search(before):
+    if write_like(quantity.value, text, quantity.form) is None or _LABEL.search(_MONEY.sub(" ", before)):
         return True
     if quantity.form is not Form.PERCENT and _MEANT.match(after):
         return True
@@ -110,7 +113,7 @@ def units_of(question: str, quantity: Quantity) -> frozenset[str]:
     """What is counted, roughly: `$`, `%`, or the next words without their plural s."""
     if quantity.form is Form.PERCENT:
         return frozenset("%")
-    if question[: quantity.start].rstrip().endswith(("$", "€", "£")):
+    if _MONEY.search(question[: quantity.start]):
         return frozenset("$")
     match = _UNIT.match(question, quantity.end)
     words = match[0].lower().replace("-", " ").split() if match else []

@@ -15,15 +15,18 @@ from agents.symbolic.derivation import Derivation
 from agents.symbolic.extension import Extension, Setting
 from agents.symbolic.extensions import extend
 from agents.symbolic.names import rename
-from agents.symbolic.parse import derive, derive_whole
+from agents.symbolic.parse import derive
 from agents.symbolic.reckoner import Reckoner
 from agents.symbolic.renumbering import find_relations, renumber
 from agents.symbolic.retelling import Renewal
 from agents.symbolic.slots import slots
+from amounts import CURRENCY
 from domain import Draft, Problem, Reason, Refusal
 
 CHAINED = 0.25
 """The share of parents for which chaining is tried first."""
+ROUND_TRIPS = 3
+"""How many choices of numbers are tried: with some, the new solution has several readings."""
 PARTNERS = 6
 """How many other problems are tried as the second one of a chain."""
 
@@ -36,15 +39,16 @@ def harder(
     `others` are problems that may be chained to it. Refuses with `Reason.NO_VARIATION` where no further
     question fits what the parent asks for.
     """
-    renewal = _renew(derivation, rng)
-    question = renewal.question()
-    if question is None:
-        return Refusal(reason=Reason.NO_VARIATION, detail="the new numbers cannot be written")
     partners = [other for other in others if other.id != problem.id]
-    for draft in _drafts(question, renewal, partners, rng):
-        back = derive(draft.question, draft.solution, draft.answer)
-        if not isinstance(back, Refusal) and len(back.steps) > len(derivation.steps):
-            return draft
+    for _ in range(ROUND_TRIPS):
+        renewal = _renew(derivation, rng)
+        question = renewal.question()
+        if question is None:
+            return Refusal(reason=Reason.NO_VARIATION, detail="the new numbers cannot be written")
+        for draft in _drafts(question, renewal, partners, rng):
+            back = derive(draft.question, draft.solution, draft.answer)
+            if not isinstance(back, Refusal) and len(back.steps) > len(derivation.steps):
+                return draft
     return Refusal(reason=Reason.NO_VARIATION, detail="no further step fits")
 
 
@@ -72,7 +76,7 @@ def _drafts(
 
 def _is_money(derivation: Derivation) -> bool:
     """Whether the solution writes the answer with a currency sign."""
-    return re.search(r"=\s*[$€£]|[$€£][\d.,]+\W*$", derivation.steps[-1].text) is not None
+    return re.search(rf"=\s*{CURRENCY}|{CURRENCY}\s?[\d.,]+\W*$", derivation.steps[-1].text) is not None
 
 
 def _converted(question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
@@ -82,7 +86,7 @@ def _converted(question: str, renewal: Renewal, rng: random.Random) -> Iterator[
 
 
 def _extended(asked: Asked, question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
-    currency = re.search(r"[$€£]", question)
+    currency = re.search(CURRENCY, question)
     setting = Setting(
         asked=asked,
         answer=renewal.answer,
@@ -108,7 +112,7 @@ def _ask(asked: Asked, extension: Extension) -> str:
 
 @lru_cache(maxsize=1024)
 def _derive_partner(problem: Problem) -> Derivation | Refusal:
-    return derive_whole(problem)
+    return derive(problem.question, problem.solution, problem.answer)
 
 
 def _chained(

@@ -20,6 +20,21 @@ from agents.symbolic.derivation import (
     leaves,
 )
 from agents.symbolic.numbers import write_plain
+from agents.symbolic.slots import is_factor
+from amounts import DOTTED
+
+_COMMON = frozenset(
+    """
+    the and for has have had was were are will can this that these those then than there they them their his
+    her she its with from each per many much how what which who when because since also more less total
+    altogether number amount all one two three four five six seven eight nine ten first second third after
+    before into out get got means mean now only left costs cost need needs pays paid pay buys buy bought
+    spends spent spend makes made make
+    """.split()  # noqa: SIM905
+)
+"""Words that say nothing about which number is meant."""
+
+_CLAUSE_END = re.compile("".join(rf"(?<!\b{word})" for word in DOTTED) + r"[.,;:?!](?!\d)|\band\b")
 
 HUNDRED = Constant(Fraction(100))
 ONE = Constant(Fraction(1))
@@ -94,6 +109,10 @@ class Ledger:
             return False
         return self.quantities[leaf.index].form in {Form.FRACTION, Form.WORD}
 
+    def is_factor(self, leaf: Given | Result) -> bool:
+        """Whether the question multiplies by it: `twice`, `3 times as many`."""
+        return isinstance(leaf, Given) and is_factor(self.question, self.quantities[leaf.index])
+
     def overlap(self, leaf: Given | Result, text: str) -> int:
         """How many words a sentence shares with the place where a number comes from; its unit counts most."""
         if isinstance(leaf, Result):
@@ -101,7 +120,8 @@ class Ledger:
             unit = _unit(around, self.value(leaf))
         else:
             quantity = self.quantities[leaf.index]
-            around = self.question[max(0, quantity.start - 40) : quantity.end + 40]
+            before = _CLAUSE_END.split(self.question[max(0, quantity.start - 40) : quantity.start])[-1]
+            around = before + _CLAUSE_END.split(self.question[quantity.end : quantity.end + 40])[0]
             unit = _stem(self.question[quantity.end : quantity.end + 20])
         same_unit = unit != "" and unit == _unit(text, self.value(leaf))
         return len(_stems(around) & _stems(text)) + 3 * same_unit
@@ -194,7 +214,8 @@ def _percent_views(leaf: Given | Result, percent: Fraction, value: Fraction) -> 
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(word.rstrip("s") for word in re.findall(r"[a-z]{4,}", text.lower()))
+    words = frozenset(re.findall(r"\b[a-z]{3,}", text)) - _COMMON
+    return frozenset(word.rstrip("s") for word in words)
 
 
 def _unit(text: str, value: Fraction) -> str:

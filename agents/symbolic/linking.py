@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from agents.symbolic.arithmetic import value_of
-from agents.symbolic.derivation import Constant, Expression, Given, Operation, Quantity, Result, leaves
+from agents.symbolic.derivation import (
+    Constant,
+    Expression,
+    Given,
+    Operation,
+    Quantity,
+    Result,
+    Sign,
+    leaves,
+)
 from agents.symbolic.ledger import HUNDRED, ONE, Claim, Ledger, Node
 from agents.symbolic.numbers import write_plain
+from agents.symbolic.slots import fraction_parts, is_implied, is_squared
 
 ADDED = frozenset(
     Fraction(value)
@@ -41,6 +51,7 @@ class Linker:
         repair: bool,
     ) -> None:
         self.ledger = Ledger(question, quantities)
+        self.parts = fraction_parts(quantities)
         self.asserted = asserted - EVERYDAY
         """Values that the solution found by other means than arithmetic, and so explain nothing."""
         self.repair = repair
@@ -48,16 +59,25 @@ class Linker:
         """How often each number is still to be used as an operand."""
         self.here: set[Given | Result] = set()
         """What the claim at hand has used."""
+        self.operands: Counter[Fraction] = Counter()
+        """What the claim at hand reckons with: equal numbers of one claim may change places."""
+        self.unclear = False
+        """An operand of the claim at hand may be either of two numbers."""
+        self.ambiguous = ""
+        """The first claim that is unclear."""
         self.fault = ""
         for claim in claims:
             self._add(claim)
 
     def root(self, answer: Fraction) -> int | None:
-        """The last sound node with this value that uses a number of the question; written ones come first."""
+        """The last node with this value, a written one if there is any; None where it is not sound.
+
+        An earlier node with the value has met it by chance.
+        """
         nodes = self.ledger.nodes
-        found = [index for index, node in enumerate(nodes) if node.sound and node.value == answer]
+        found = [index for index, node in enumerate(nodes) if node.value == answer]
         found.sort(key=lambda index: (nodes[index].written is not None, index), reverse=True)
-        return next((index for index in found if self._uses_question(index)), None)
+        return found[0] if found and nodes[found[0]].sound and self._uses_question(found[0]) else None
 
     def closure(self, root: int) -> list[int]:
         """The nodes that feed the root, itself included, in order."""
@@ -73,7 +93,8 @@ class Linker:
         return any(isinstance(leaf, Given) for node in nodes for leaf in leaves(node.expression))
 
     def _add(self, claim: Claim) -> None:
-        self.here = set()
+        self.here, self.unclear = set(), False
+        self.operands = Counter(map(self.ledger.value, leaves(claim.expression)))
         expression = self._link(claim.expression, claim.text, in_percent=claim.percent)
         try:
             value = self.ledger.value(expression)
@@ -82,7 +103,9 @@ class Linker:
         right = claim.written is None or claim.written == value
         if not right and not self.fault:
             self.fault = f"a step says {claim.written} where the value is {value}"
-        sound = (right or self.repair) and self._explained(expression, FAMILIAR)
+        if self.unclear and not self.ambiguous:
+            self.ambiguous = claim.text
+        sound = (right or self.repair) and not self.unclear and self._explained(expression, FAMILIAR)
         self.ledger.append(Node(claim, expression, value, sound))
 
     def _explained(self, expression: Expression, constants: frozenset[Fraction]) -> bool:
@@ -93,21 +116,31 @@ class Linker:
             case Result(index):
                 return self.ledger.nodes[index].sound
             case Constant(value):
-                return abs(value) in constants - self.asserted
+                return abs(value) in constants - self.asserted or value in self.parts
             case _:
                 return True
 
-    def _link(self, expression: Expression, text: str, *, in_percent: bool) -> Expression:
+    def _link(self, expression: Expression, text: str, *, in_percent: bool, sign: Sign = "+") -> Expression:
+        """`sign` is the operation that the expression is an operand of."""
         match expression:
             case Operation("/", left, Constant(divisor)):
                 return self._quotient(left, divisor, text, in_percent=in_percent)
             case Operation("*", left, Constant(value)) if value == Fraction(1, 100):
-                return Operation("/", self._link(left, text, in_percent=True), HUNDRED)
+                return Operation("/", self._link(left, text, in_percent=True, sign="*"), HUNDRED)
             case Operation(sign, left, right):
-                linked = self._link(left, text, in_percent=in_percent)
-                return Operation(sign, linked, self._link(right, text, in_percent=in_percent))
+                linked = self._link(left, text, in_percent=in_percent, sign=sign)
+                other = self._link(right, text, in_percent=in_percent, sign=sign)
+                return self._operation(sign, linked, other, text)
             case _:
-                return self._operand(value_of(expression), text, in_percent=in_percent)
+                return self._operand(value_of(expression), text, in_percent=in_percent, sign=sign)
+
+    def _operation(self, sign: Sign, left: Expression, right: Expression, text: str) -> Operation:
+        """Unclear where a result meets itself other than in a sum or a square: one is another number."""
+        one, other = ({left}, {right}) if sign == "-" else (set(_factors(left)), set(_factors(right)))
+        same = [leaf for leaf in one & other if isinstance(leaf, Result)] if sign != "+" else []
+        is_power = is_squared(f"{self.ledger.question} {text}") or all(map(self.ledger.is_percent, same))
+        self.unclear |= bool(same) and not (sign == "*" and is_power)
+        return Operation(sign, left, right)
 
     def _quotient(self, left: Expression, divisor: Fraction, text: str, *, in_percent: bool) -> Expression:
         """`3/4` may be one number of the question; the 2 of `48 / 2` may be its `half`."""
@@ -119,12 +152,12 @@ class Linker:
                 return Operation("-", ONE, given)
         quantities = range(len(self.ledger.quantities))
         by_hundred = divisor == 100 and any(self.ledger.is_percent(Given(index)) for index in quantities)
-        linked = self._link(left, text, in_percent=in_percent or by_hundred)
+        linked = self._link(left, text, in_percent=in_percent or by_hundred, sign="/")
         if by_hundred:
             return Operation("/", linked, HUNDRED)
         if self._part(1 / divisor) is not None:
             return Operation("/", linked, Constant(divisor))
-        return Operation("/", linked, self._operand(divisor, text, in_percent=False))
+        return self._operation("/", linked, self._operand(divisor, text, in_percent=False, sign="/"), text)
 
     def _part(self, value: Fraction) -> Given | None:
         found = next((given for given in self.ledger.givens_of(value) if self.ledger.is_part(given)), None)
@@ -143,9 +176,9 @@ class Linker:
         self.ledger.use(expression)
         self.here.update(leaf for leaf in leaves(expression) if not isinstance(leaf, Constant))
 
-    def _operand(self, value: Fraction, text: str, *, in_percent: bool) -> Expression:
+    def _operand(self, value: Fraction, text: str, *, in_percent: bool, sign: Sign) -> Expression:
         found = (
-            self._direct(value, text, in_percent=in_percent)
+            self._direct(value, text, in_percent=in_percent, sign=sign)
             or next(self.ledger.views(value), None)
             or (None if value in EVERYDAY else self.ledger.unwritten(value))
             or self._left_out(value, text)
@@ -155,24 +188,43 @@ class Linker:
         self._use(found)
         return found
 
-    def _direct(self, value: Fraction, text: str, *, in_percent: bool) -> Given | Result | None:
+    def _direct(self, value: Fraction, text: str, *, in_percent: bool, sign: Sign) -> Given | Result | None:
         """What equals the value: a percentage where one is due, what is not used yet, what says the same."""
         results, givens = self.ledger.results(value), self.ledger.givens_of(value)
         fresh = [leaf for leaf in results if leaf not in self.ledger.used]
         if fresh and len(fresh) >= self.ahead[Constant(value)]:  # each of them has to be used from here on
             return next((leaf for leaf in fresh if self.ledger.is_percent(leaf) == in_percent), fresh[0])
 
-        def fitness(leaf: Given | Result) -> tuple[bool, bool, int, bool, int]:
+        def nearness(leaf: Given | Result) -> int:
+            """`twice` multiplies and adds nothing; else what says the same is meant."""
+            return -1 if sign in "+-" and self.ledger.is_factor(leaf) else self.ledger.overlap(leaf, text)
+
+        def fitness(leaf: Given | Result) -> tuple[bool, bool, int, int]:
             fits = self.ledger.is_percent(leaf) == in_percent
-            latest = leaf.index if isinstance(leaf, Result) else -leaf.index
             unused = leaf not in self.ledger.used
-            return fits, unused, self.ledger.overlap(leaf, text), isinstance(leaf, Result), latest
+            return fits, unused, nearness(leaf), leaf.index if isinstance(leaf, Result) else -1
 
         every: list[Given | Result] = [*results, *givens]
         if value in UNITS:
             spent = self.ledger.used.difference(results) if value in CALENDAR else self.here
+            if sign in "*/" and is_implied(f"{self.ledger.question} {text}", value):
+                spent = spent | self.here
             every = [leaf for leaf in every if leaf not in spent]
-        return max(every, key=fitness) if len(every) > 1 else next(iter(every), None)
+        others = [leaf for leaf in every if leaf not in self.here and nearness(leaf) >= 0]
+        every = others if value in self.parts else others or every
+        if not every:
+            return None
+        best = max(every, key=fitness)
+        margin = 1 if best in self.ledger.used else 0
+        rivals = [
+            leaf
+            for leaf in every
+            if fitness(leaf)[:2] == fitness(best)[:2] and nearness(best) - nearness(leaf) <= margin
+        ]
+        kinds = {type(leaf) for leaf in rivals}
+        is_part = sign in "*/" and value in self.parts and best in self.ledger.used.difference(givens)
+        self.unclear |= is_part or (len(kinds) > 1 and self.operands[value] < len(rivals))
+        return best
 
     def _left_out(self, value: Fraction, text: str) -> Result | None:
         """A step of its own for a product that the solution uses without having computed it.
@@ -187,3 +239,12 @@ class Linker:
         return self.ledger.append(
             Node(Claim(product, value, False, text, start, start), product, value, True)
         )
+
+
+def _factors(expression: Expression) -> Iterator[Expression]:
+    """What a product or quotient is made of."""
+    if isinstance(expression, Operation) and expression.sign in "*/":
+        yield from _factors(expression.left)
+        yield from _factors(expression.right)
+    else:
+        yield expression

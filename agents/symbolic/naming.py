@@ -7,6 +7,8 @@ import keyword
 import re
 from collections.abc import Iterator
 
+from amounts import CURRENCY
+
 MAX_LENGTH = 20
 
 _RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | {"answer"}
@@ -26,7 +28,8 @@ _NEEDY = frozenset(
 )
 """Words that say too little alone after a value: `5 more` of what?"""
 _SUMS = frozenset(["total", "together", "altogether", "combined", "sum"])
-_VALUE = re.compile(r"^[\s$€£¥=]*-?[\d.,/]*\s?%?")
+_VALUE = re.compile(rf"^(?:{CURRENCY}|[\s=])*-?[\d.,/]*\s?%?")
+_SIGNS_BEFORE = re.compile(rf"(?:{CURRENCY}|[ :=,(-])+$")
 _PHRASE_END = re.compile(
     r"[.,;:!?=\d(+*/]|\b(?:and|because|so|since|which|that|but|when|if|while|or|as|than)\b"
 )
@@ -100,7 +103,7 @@ def _words(text: str) -> list[str]:
 
 def _clause_end(text: str) -> list[str]:
     """The words that lead up to a value: `total cost` out of `5 * 3. The total cost is `."""
-    clause = re.split(r"[.;:!?,](?=\s)|[=\n\d+*/×÷]", text.rstrip(" :=,$€£(-"))[-1]
+    clause = re.split(r"[.;:!?,](?=\s)|[=\n\d+*/×÷]", _SIGNS_BEFORE.sub("", text))[-1]
     words = [word for word in _words(clause) if word not in _WEAK or word in _JOINERS]
     return _trim(words)
 

@@ -28,7 +28,7 @@ _tens = "|".join(_TENS)
 _ones = "|".join(_UNITS[1:10])
 _PATTERN = re.compile(
     rf"(?P<mixed>\d+(?:\s+|-)\d+/\d+(?![\d/]))"
-    rf"|(?P<fraction>(?<![\d/.])\d+/\d+(?![\d/]))"
+    rf"|(?P<fraction>(?<![\d/.])\d+\s?/\s?\d+(?![\d/]))"
     rf"|(?P<digits>{DIGITS})(?P<percent>\s?%|\s(?:percent|per cent)\b)?"
     rf"|\b(?:(?:(?P<top>{_ones}|an?)[\s-])?(?P<part>half|halves|quarters?|(?<=[\s-])(?:thirds?|fourths?|"
     rf"fifths?|sixths?|eighths?|tenths?)))\b"
@@ -57,7 +57,9 @@ def _quantity(match: re.Match[str]) -> Quantity | None:
     if match["mixed"]:
         whole, fraction = re.split(r"[\s-]+", match["mixed"])
         value = _divide(fraction)
-        return None if value is None else Quantity(int(whole) + value, start, end, Form.FRACTION)
+        if value is None or value >= 1:
+            return None
+        return Quantity(int(whole) + value, start, end, Form.FRACTION)
     if match["fraction"]:
         value = _divide(match["fraction"])
         return None if value is None else Quantity(value, start, end, Form.FRACTION)

@@ -21,17 +21,21 @@ from agents.symbolic.ledger import Claim
 from agents.symbolic.linking import Linker
 from agents.symbolic.naming import Namer
 from agents.symbolic.numbers import DIGITS, find_quantities, read_digits
-from domain import MAX_TEXT, Problem, Reason, Refusal
+from amounts import CURRENCY, CURRENCY_SIGNS, DOTTED
+from domain import MAX_TEXT, Reason, Refusal
+from errors import brief
 
 MAX_NUMBERS = 200
 """In the question, and operations in the solution: to tie them to each other takes quadratic time."""
 
 _MARK = re.compile(r"<<([^<>]*)>>")
-_ASSERTED = re.compile(rf"=\s*[$€£]?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
+_ASSERTED = re.compile(rf"=\s*{CURRENCY}?\s?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
 _FINAL_LINE = re.compile(r"^[^\S\n]*####.*$", re.MULTILINE)
 _LONG_NUMBER = re.compile(r"\d[\d,]{300}")
 _SENTENCE_END = re.compile(
-    r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)\s+(?=[A-Z$€£\d])|\n+"
+    r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)"
+    + "".join(rf"(?!(?<=\b{word}\.)\s+\d)" for word in DOTTED)
+    + rf"\s+(?=[A-Z{CURRENCY_SIGNS}\d])|\n+"
 )
 
 
@@ -51,18 +55,10 @@ def derive(question: str, solution: str, answer: Fraction, *, repair: bool = Fal
     return found
 
 
-def derive_whole(problem: Problem) -> Derivation | Refusal:
-    """The derivation of a problem that is to be varied: its worked solution must end in the answer."""
-    found = derive(problem.question, problem.solution, problem.answer)
-    if not isinstance(found, Refusal) and not _ends_in_answer(problem):
-        return Refusal(reason=Reason.NO_DERIVATION, detail="the solution goes on after its answer")
-    return found
-
-
-def _ends_in_answer(problem: Problem) -> bool:
-    """Whether the last result that it writes is the answer; else the answer was met by chance on the way."""
-    results = re.findall(r"=\s*[$€£]?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", problem.solution)
-    return not results or read_digits(results[-1].rstrip(",")) in (problem.answer, problem.answer / 100)
+def _ends_in(answer: Fraction, solution: str) -> bool:
+    """Whether the last result that a solution writes is the answer; else it was met by chance on the way."""
+    results = re.findall(rf"=\s*{CURRENCY}?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", solution)
+    return not results or read_digits(results[-1].rstrip(",")) in (answer, answer / 100)
 
 
 def read_claims(solution: str, *, plain: bool) -> Iterator[Claim]:
@@ -82,7 +78,7 @@ def _marked(sentence: str, marks: Sequence[re.Match[str]], text: str) -> Iterato
     for mark in marks:
         place = min(max(mark.start() - removed, 0), len(text))
         removed += len(mark[0])
-        after = re.match(r"[$€£]?[\d.,]+\s?%", sentence[mark.end() :])
+        after = re.match(rf"{CURRENCY}?[\d.,]+\s?%", sentence[mark.end() :])
         content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")
         span = next(((start, end) for start, end in places if start <= place <= end), (place, place))
         yield from _claims(content, text, span)
@@ -148,8 +144,13 @@ def _assemble(
     asserted -= {claim.written for claim in claims}
     linker = Linker(question, quantities, claims, asserted=frozenset(asserted), repair=repair)
     root = linker.root(answer)
+    if root is None and linker.ambiguous:
+        return Refusal(reason=Reason.AMBIGUOUS, detail=f"several readings of {brief(linker.ambiguous)}")
     if root is None:
         return Refusal(reason=Reason.NO_DERIVATION, detail=linker.fault or f"no step reaches {answer}")
+    corrected = repair and root == len(linker.ledger.nodes) - 1
+    if not corrected and not _ends_in(answer, _FINAL_LINE.sub("", solution)):
+        return Refusal(reason=Reason.NO_DERIVATION, detail="the solution goes on after its answer")
     return _prune(question, linker, root)
 
 

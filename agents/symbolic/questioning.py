@@ -11,6 +11,7 @@ from agents.symbolic.derivation import Step
 from agents.symbolic.nouns import Kind, kind_of
 from agents.symbolic.predicates import THIRD_PERSONS, Predicate, read_predicate, word_set
 from agents.symbolic.telling import Clause, Told, clauses, is_setting, locate, plain, without_filler
+from amounts import CURRENCY
 
 _MEASURE = (
     r"(?:total|number|sum|amount|costs?|price|rate|average|length|width|height|area|volume|perimeter|distance"
@@ -35,7 +36,8 @@ _HOW = re.compile(
 )
 _SAID_IN_ORDER = re.compile(r"how (?:many|much) [A-Za-z' -]+? (?:are|were|have|there are|there were)\b.*")
 _HEADING = re.compile(
-    r"(?P<heading>(?!.*\b(?:is|are|was|were|add|subtract|multiply|divide)\b)[^:=,;.]+?)\s*[:=]\s*[$€£(]*"
+    r"(?P<heading>(?!.*\b(?:is|are|was|were|add|subtract|multiply|divide)\b)[^:=,;.]+?)\s*[:=]"
+    rf"\s*(?:\(|{CURRENCY})*"
 )
 _TOTAL_OF = re.compile(r".*\ba (total (?!number|amount)[a-z]+) of\W*")
 _BROKEN = re.compile(

@@ -13,7 +13,8 @@ from itertools import combinations, product
 from agents.symbolic.derivation import Derivation, Form, Given, Result, leaves
 from agents.symbolic.fixed import units_of
 from agents.symbolic.reckoner import Number, Reckoner
-from agents.symbolic.slots import SUBSTANTIAL, Slot, is_implied
+from agents.symbolic.slots import SUBSTANTIAL, Slot, is_implied, likely_parts
+from amounts import CURRENCY
 
 TRIES = 40
 MOST_HOURS = 16
@@ -114,7 +115,9 @@ def _capped(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, i
         if step.value <= MOST_HOURS and _DAYS.search(question) and re.search(r"\bhours?\b", step.text):
             yield place, MOST_HOURS
         in_hundreds = _HUNDREDS.search(step.text) or _GRADES.search(question)
-        if step.value <= 100 and (in_hundreds or (_AGES.search(question) and "$" not in step.text)):
+        if step.value <= 100 and (
+            in_hundreds or (_AGES.search(question) and not re.search(CURRENCY, step.text))
+        ):
             yield place, 100
 
 
@@ -136,11 +139,13 @@ def _indistinct(derivation: Derivation, reckoner: Reckoner) -> list[tuple[int, i
 
 
 def _mistakable(derivation: Derivation, reckoner: Reckoner) -> Iterator[int]:
-    """Results used more than once that the solution may have meant as a constant in one place."""
+    """Results that the solution may have meant as a constant, or as a part of a fraction, in one place."""
     found = (leaf for step in derivation.steps for leaf in leaves(step.expression))
+    parts = likely_parts(derivation)
     uses = Counter(leaf.index for leaf in found if isinstance(leaf, Result))
     for index, count in uses.items():
-        if count > 1 and is_implied(derivation.question, reckoner.old[reckoner.steps[index]]):
+        value = reckoner.old[reckoner.steps[index]]
+        if value in parts or (count > 1 and is_implied(derivation.question, value)):
             yield reckoner.steps[index]
 
 

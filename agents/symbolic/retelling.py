@@ -12,6 +12,7 @@ from types import MappingProxyType
 from agents.symbolic.derivation import Derivation, Expression, Form, Given, Operation, Result
 from agents.symbolic.numbers import CARDINALS, DIGITS, read_digits, write_like, write_plain
 from agents.symbolic.reckoner import Number, Reckoner, normal
+from amounts import CURRENCY
 
 _ONES = "two|three|four|five|six|seven|eight|nine"
 _NUMBER = re.compile(
@@ -21,10 +22,10 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _DIGITS = re.compile(DIGITS)
-_EQUALS = re.compile(r"=\s*[$€£]?\s*$")
-_IS = re.compile(r"(?:\bis|\bare|\bequals?)\s*[$€£]?\s*$")
-_OPERATOR_NEXT = re.compile(r"\s*(?:[-+*/×÷–−]|x\b)\s*[$€£]?[\d(.]")
-_OPERATOR_BEFORE = re.compile(r"\d\s*(?:[+*/×÷–−]|-(?=\s)|x\s)\s*[$€£]?$")
+_EQUALS = re.compile(rf"=\s*{CURRENCY}?\s*$")
+_IS = re.compile(rf"(?:\bis|\bare|\bequals?)\s*{CURRENCY}?\s*$")
+_OPERATOR_NEXT = re.compile(rf"\s*(?:[-+*/×÷–−]|x\b)\s*{CURRENCY}?\s?[\d(.]")
+_OPERATOR_BEFORE = re.compile(rf"\d\s*(?:[+*/×÷–−]|-(?=\s)|x\s)\s*{CURRENCY}?\s?$")
 _STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2}
 _UNEXPLAINED = 12
 """A number above it that nothing in the derivation explains may be stale, so its sentence is not reused."""
@@ -229,7 +230,7 @@ def _write_like(value: Fraction, original: str) -> str | None:
 
 def with_article(before: str, number: str) -> str:
     """The text before a number, with `a` or `an` as the number asks for."""
-    match = re.search(r"\b(an?)\s[$€£]?$", before, re.IGNORECASE)
+    match = re.search(rf"\b(an?)\s{CURRENCY}?$", before, re.IGNORECASE)
     if match is None:
         return before
     vowel = re.match(r"8|1[18](?!\d)|eight|eleven|[xn]$", number, re.IGNORECASE)

@@ -20,11 +20,13 @@ from agents.symbolic.derivation import (
     Given,
     Operation,
     Quantity,
+    evaluate,
     leaves,
 )
 from agents.symbolic.fixed import is_fixed, units_of
 from agents.symbolic.numbers import write_like
 from agents.symbolic.reckoner import Number
+from amounts import CURRENCY
 
 SUBSTANTIAL = 12
 """Up to here numbers are often equal by chance."""
@@ -67,7 +69,7 @@ IMPLIED = {
         52: r"year|annual|cards",
         60: r"hour|minute|second",
         90: r"angle",
-        100: r"percent|%|cents?\b|dollar|meter|century|out of|\$",
+        100: r"percent|%|cents?\b|dollar|meter|century|out of|" + CURRENCY,
         180: r"angle|degree",
         360: r"angle|degree",
         365: r"year|annual",
@@ -88,6 +90,9 @@ _PARTS = {
     }.items()
 }
 
+_SQUARE = re.compile(
+    r"squar|\bcub|\barea\b|\bper side|\beach (?:side|direction)|\bsides\b|by itself", re.IGNORECASE
+)
 _DELICATE = re.compile(
     r"\b(?:dice|die|odd number|even number|prime|palindrome|digit|consecutive|alphabet|roman|binary|leap)s?\b"
 )
@@ -110,6 +115,7 @@ def slots(derivation: Derivation) -> tuple[Slot, ...]:
     ):
         return ()
     ambiguous = _complements(derivation) | _differences(derivation, uses) | _parts(derivation)
+    ambiguous |= likely_parts(derivation)
     found = []
     for value, members in groups.items():
         quantities = [derivation.quantities[index] for index in members]
@@ -151,12 +157,38 @@ def _parts(derivation: Derivation) -> set[Fraction]:
 
 
 def _divides_by_itself(derivation: Derivation) -> bool:
-    """Whether a step has `10 / 10` or `10 - 10` of one number: one of the two then means something else."""
+    """Whether a step has `10 / 10`, `10 - 10` or `10 * 10` of one number: one of the two means another."""
     return any(
-        isinstance(part, Operation) and part.sign in "-/" and part.left == part.right
+        part.left == part.right
+        and (part.sign in "-/" or (part.sign == "*" and not is_squared(f"{derivation.question} {step.text}")))
         for step in derivation.steps
         for part in _operations(step.expression)
     )
+
+
+def is_squared(text: str) -> bool:
+    """Whether a text speaks of something that makes a number a factor twice, such as an area."""
+    return _SQUARE.search(text) is not None
+
+
+def fraction_parts(quantities: Sequence[Quantity]) -> set[Fraction]:
+    """The 3 and the 8 of `3/8`, which a solution may use alone."""
+    fractions = [quantity.value for quantity in quantities if quantity.form is Form.FRACTION]
+    return {
+        Fraction(part) for value in fractions for part in (value.numerator, value.denominator) if part > 1
+    }
+
+
+def likely_parts(derivation: Derivation) -> set[Fraction]:
+    """Numbers that a step may have taken from a fraction, and these fractions."""
+    givens = [quantity.value for quantity in derivation.quantities]
+    results = [step.value for step in derivation.steps]
+    used = {evaluate(leaf, givens, results) for step in derivation.steps for leaf in leaves(step.expression)}
+    found: set[Fraction] = set()
+    for quantity in derivation.quantities:
+        if taken := fraction_parts([quantity]) & used:
+            found |= {quantity.value, *taken}
+    return found
 
 
 def _is_too_short(derivation: Derivation, uses: Counter[int]) -> bool:
@@ -172,11 +204,12 @@ def _has_idle_factor(derivation: Derivation, uses: Counter[int]) -> bool:
     return any(
         quantity.value not in used and 1 / quantity.value not in used
         for quantity in derivation.quantities
-        if quantity.value and _is_factor(derivation.question, quantity)
+        if quantity.value and is_factor(derivation.question, quantity)
     )
 
 
-def _is_factor(question: str, quantity: Quantity) -> bool:
+def is_factor(question: str, quantity: Quantity) -> bool:
+    """Whether a number says how many times something else is: `twice`, `3 times as many`."""
     text = question[quantity.start : quantity.end]
     relative = quantity.form is Form.WORD and write_like(quantity.value, text, quantity.form) is None
     return (relative and not text[0].isdigit() and "dozen" not in text.lower()) or bool(

@@ -12,6 +12,7 @@ from agents.symbolic.names import gender, people
 from agents.symbolic.numbers import find_quantities
 from agents.symbolic.parse import read_claims
 from agents.symbolic.predicates import read_predicate, word_set
+from amounts import CURRENCY, CURRENCY_SIGNS
 
 
 class Told(NamedTuple):
@@ -103,7 +104,7 @@ _SETTING = re.compile(
     re.IGNORECASE,
 )
 _SECOND_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|would|so|he|she|they|there)\b")
-_SIGNS = " $€£(=:"
+_SIGNS = re.compile(rf"(?:{CURRENCY}|[ (=:])+$")
 _PRONOUN = re.compile(r"(he|she|it|they) (.+)")
 _MASS = word_set(
     "people children men women feet mph kg km ml cm lbs mg kilos dozen fish sheep mice geese teeth oz dice"
@@ -132,8 +133,10 @@ def locate(step: Step) -> Told | None:
 
 
 def _cut(text: str, start: int, end: int, value: Fraction) -> Told:
-    is_money = bool(re.search(r"[$€£]\s*[\d.,]+$", text[:end]) or re.match(r"\s?[$€£]", text[end:]))
-    rest = text[end:].lstrip(". $€£")
+    is_money = bool(
+        re.search(rf"{CURRENCY}\s*[\d.,]+$", text[:end]) or re.match(rf"\s?[{CURRENCY_SIGNS}]", text[end:])
+    )
+    rest = text[end:].lstrip(f". {CURRENCY_SIGNS}")
     stop = _CUT.search(rest)
     after = re.sub(r"/(?=[a-z])", " per ", rest[: stop.start()] if stop else rest).strip()
     noun, tail = _split_noun(after.removeprefix("total "), value)
@@ -182,10 +185,10 @@ def is_setting(text: str) -> bool:
 
 def without_filler(text: str) -> str:
     """Without what may stand between a verb and its number, such as `a total of`."""
-    shorter, text = text.rstrip(_SIGNS), ""
+    shorter, text = _SIGNS.sub("", text), ""
     while shorter != text:
         text = shorter
-        shorter = _FILLER.sub("", text).rstrip(_SIGNS)
+        shorter = _SIGNS.sub("", _FILLER.sub("", text))
     return text
 
 

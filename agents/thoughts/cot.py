@@ -16,10 +16,10 @@ from agents.symbolic.arithmetic import find_equations, value_of
 from agents.symbolic.derivation import Constant, Derivation, Expression, Step, leaves
 from agents.symbolic.infix import with_values
 from agents.symbolic.ledger import Claim
-from agents.symbolic.numbers import read_digits, write_plain
+from agents.symbolic.numbers import write_plain
 from agents.symbolic.parse import read_claims
 from agents.thoughts.base import Outcome, Sandbox
-from agents.values import MAX_DIGITS
+from amounts import CURRENCY, parse_number
 from domain import Reason
 
 ARITHMETIC = """\
@@ -42,20 +42,18 @@ Write the solution in short sentences, a line for each step of the reasoning, an
 {ARITHMETIC}\
 """
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
-_NUMBER = rf"(?:(?P<whole>\d+) )?(?P<top>{_DIGITS})(?:/(?P<bottom>\d+))?"
-_ANSWER = re.compile(rf"The answer is (?P<sign>[-−]?)[$€£]?{_NUMBER}\s?%?\.?")
+_ANSWER = re.compile(r"The answer is (\S.*)")
 _UNIT = re.compile(r"[^\S\n]*[^\W\d]")
 _BULLET = re.compile(r"^\s*(?:[-•*]|\d+[.)])\s+")
-_SLASH = re.compile(r"(?<![\d.])(\d+)/(\d+)(?![\d.])|(?<=[\d)%])\s*/\s*(?=[$€£(.\d])")
+_SLASH = re.compile(rf"(?<![\d.])(\d+)/(\d+)(?![\d.])|(?<=[\d)%])\s*/\s*(?={CURRENCY}|[(.\d])")
 _OPERATORS = [
-    (re.compile(r"(?<=[\w)%])\s*[x×](?=\s*[$€£(.\d])"), " *"),
+    (re.compile(rf"(?<=[\w)%])\s*[x×](?=\s*(?:{CURRENCY}|[(.\d]))"), " *"),
     (re.compile(r"(?<=\d)\.0+(?!\d)"), ""),
     (re.compile(r"÷\s*(\d+/\d+)"), r" / (\1)"),
     (re.compile(r"÷"), "/"),
     (re.compile(r"[–−]"), "-"),
     (re.compile(r"\s*([+*=])\s*"), r" \1 "),
-    (re.compile(r"(?<=[\d)%])\s*-\s*(?=[$€£(.\d])"), " - "),
+    (re.compile(rf"(?<=[\d)%])\s*-\s*(?={CURRENCY}|[(.\d])"), " - "),
 ]
 
 
@@ -160,13 +158,7 @@ def read_answer(text: str) -> Fraction | None:
     """
     lines = text.strip().splitlines()
     last = _ANSWER.fullmatch(lines[-1].strip()) if lines else None
-    if last is None or len(last[0]) > MAX_DIGITS:
-        return None
-    bottom = int(last["bottom"] or 1)
-    if bottom == 0 or (last["whole"] and not last["bottom"]):
-        return None
-    value = read_digits(last["top"]) / bottom + int(last["whole"] or 0)
-    return -value if last["sign"] else value
+    return parse_number(last[1]) if last else None
 
 
 def wrong_arithmetic(text: str) -> str | None:

@@ -10,12 +10,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from agents.verifier import Verifier
-from problems.numbers import parse_number
+from amounts import parse_reference
 
 
 def judge(doc: Mapping[str, str], results: Sequence[str]) -> dict[str, float]:
     """1 where the program gives exactly the reference answer, else 0."""
-    answer = parse_number(doc["answer"].rpartition("####")[2])
+    answer = parse_reference(doc["answer"].rpartition("####")[2])
     assert answer is not None, doc
     return {"accuracy": float(verifier().judge_attempt("pot", results[0], answer).accepted)}
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain
 
 from langgraph.runtime import Runtime
 
 from agents.thoughts import thought
-from domain import Problem, Progress
-from errors import ProblemSetError
+from domain import Progress
+from graph.exam import check_grader
 from graph.journal import kept_out
 from graph.plan import share
 from graph.state import RunContext, RunState, RunUpdate
@@ -24,7 +23,7 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context.listener.advanced(Progress(round=state.round, phase="seed", done=0, total=1))
     sets = prepare(context.settings.problems)
     for name, problems in {"seeds": sets.seeds, **sets.evaluation_sets}.items():
-        _check_grader(name, problems, context)
+        check_grader(context.verifier, name, problems)
     _check_positions(sets, context)
     seeds = share(sets.seeds, context.settings)
     records: list[Record] = [ProblemRecord.of(problem, split="seed") for problem in seeds]
@@ -55,12 +54,3 @@ def _check_positions(sets: ProblemSets, context: RunContext) -> None:
     for student in filter(None, (context.base, context.solver)):
         task = CheckTask(student=student, device=settings.device, requests=(request,))
         run_in_child(task, lambda _: None, context.should_stop)
-
-
-def _check_grader(name: str, problems: Sequence[Problem], context: RunContext) -> None:
-    offenders = context.verifier.self_check(problems)
-    if offenders:
-        raise ProblemSetError(
-            f"the grader fails on {len(offenders)} of {len(problems)} reference answers of {name!r}, "
-            f"first {offenders[0]!r}: correct these answers"
-        )

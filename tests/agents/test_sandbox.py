@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from agents.sandbox import LimitedSandbox
 from agents.thoughts.base import Outcome
-from agents.values import meant, value_outcome
+from agents.values import value_outcome
+from amounts import meant
 from domain import Reason
 
 SOUND = "clips_in_april = 48\nclips_in_may = clips_in_april / 2\nanswer = clips_in_april + clips_in_may\n"

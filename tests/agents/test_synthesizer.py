@@ -57,10 +57,9 @@ def test_a_parent_without_a_readable_solution_is_refused(operator: Operator) -> 
 @pytest.mark.parametrize("operator", list(Operator))
 def test_a_solution_that_goes_on_after_its_answer_is_refused(operator: Operator) -> None:
     parent = problem(
-        "A cell splits in two every 2 days. How many days does it take one cell to become 16 cells?",
-        "First 1*2 = <<1*2=2>>2 cells.\nThen 2*2 = <<2*2=4>>4 cells.\nThen 4*2 = <<4*2=8>>8 cells.\n"
-        "After 8 days there are 8*2 = <<8*2=16>>16 cells.",
-        8,
+        "A pump brings 12 liters a minute. How many minutes does it take to fill a tank of 240 liters?",
+        "It takes 240/12 = <<240/12=20>>20 minutes.\nThat is 60-20 = <<60-20=40>>40 less than an hour.",
+        20,
     )
     refusal = write(parent, operator)
     assert isinstance(refusal, Refusal)

@@ -9,9 +9,9 @@ import pytest
 
 from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
 from agents.verifier import Verifier
-from domain import Progress, Reason, Verdict
-from errors import StoppedError
-from graph.exam import Exam, Question, Room, config_of, grade, hold, judge, policy_of
+from domain import Problem, Progress, Reason, Verdict
+from errors import ProblemSetError, StoppedError
+from graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, judge, policy_of
 from storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from tests.storage.samples import problem
 from training.config import GenerateConfig
@@ -229,3 +229,13 @@ def test_samples_are_drawn_and_every_other_policy_is_greedy() -> None:
 
 def test_a_single_answer_is_that_of_the_first_thought() -> None:
     assert policy_of("single", THOUGHTS, samples=5) == Majority((Ask("pot"),))
+
+
+def test_reference_answers_that_are_graded_as_wrong_are_told_in_plain_words(verifier: Verifier) -> None:
+    odd = Problem(id="p-1", question="How many?", answer=Fraction(1, 99991), solution="", source="tests")
+    with pytest.raises(ProblemSetError) as caught:
+        check_grader(verifier, "mine", [odd])
+    assert str(caught.value) == (
+        "1 of 1 reference answers of 'mine' cannot be graded, the first is 1/99991 to 'How many?': "
+        "`answer = 2/99991 - 1/99991` comes out as wrong_answer; correct these answers"
+    )

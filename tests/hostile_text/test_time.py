@@ -16,9 +16,9 @@ from agents.symbolic.parse import derive
 from agents.thoughts import known, thought
 from agents.verifier import MAX_TEXT as LONGEST_RATIONALE
 from agents.verifier import Verifier
+from amounts import parse_number
 from domain import MAX_TEXT, Reason, Refusal
 from matching import masked
-from problems.numbers import parse_number
 from tests.growth import is_linear
 
 QUESTION = "Tom has 9 apples and 2 pears. How many are there?"

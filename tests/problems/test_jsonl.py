@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from fractions import Fraction
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from agents.thoughts.cot import read_answer
+from amounts import parse_number, parse_reference
 from errors import ProblemSetError
 from problems.jsonl import read_jsonl
-from problems.numbers import parse_number
 
 GOOD = {"question": "What is 1 + 1?", "answer": "It is <<1+1=2>>2.\n#### 2"}
 
@@ -50,6 +54,13 @@ def write(tmp_path: Path, *lines: object) -> Path:
         ("12 50", None),
         ("1,5", None),
         ("0,500", None),
+        ("3 10/3", None),
+        ("3 3/3", None),
+        ("₺9", Fraction(9)),
+        ("Rs. 600", Fraction(600)),
+        ("-R$5", Fraction(-5)),
+        ("20 zł", Fraction(20)),
+        ("CHF 1,200", Fraction(1200)),
         ("1,2345", None),
         ("1,234,5", None),
         ("3 5", None),
@@ -64,6 +75,27 @@ def write(tmp_path: Path, *lines: object) -> Path:
 )
 def test_a_number_is_read_exactly_or_not_at_all(text: str, value: Fraction | None) -> None:
     assert parse_number(text) == value
+    assert read_answer(f"The answer is {text.strip()}.") == (None if text.endswith(".") else value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.6666666666666666", Fraction(2, 3)),
+        ("10.333333333333334", Fraction(31, 3)),
+        ("3244047.0999999996", Fraction("3244047.1")),
+        ("$-0.30000000000000004", Fraction("-0.3")),
+        ("2.0107e-06", Fraction("0.0000020107")),
+        ("1e+16", Fraction(10**16)),
+        ("1e31", None),
+        ("$25$", Fraction(25)),
+        ("0.67", Fraction("0.67")),
+        ("0,500", None),
+        ("3 10/3", None),
+    ],
+)
+def test_a_reference_is_read_as_what_a_program_computes(text: str, value: Fraction | None) -> None:
+    assert parse_reference(text) == value
 
 
 def test_a_row_becomes_a_problem_with_its_solution_and_calculator_marks(tmp_path: Path) -> None:
@@ -134,3 +166,94 @@ def test_a_missing_file_is_an_error_that_names_what_there_is(tmp_path: Path) -> 
 def test_a_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ProblemSetError, match="Is a directory"):
         read_jsonl(tmp_path)
+
+
+def array(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "set.json"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("indent", [None, 4])
+def test_a_json_array_is_read(tmp_path: Path, indent: int | None) -> None:
+    rows = [GOOD, {**GOOD, "question": "And 2?"}]
+    assert len(read_jsonl(array(tmp_path, json.dumps(rows, indent=indent)))) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["\n".join(map(json.dumps, [GOOD, GOOD])), json.dumps([GOOD, GOOD], indent=1)]
+)
+def test_a_gzipped_file_is_read(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "set.jsonl.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    assert [problem.answer for problem in read_jsonl(path)] == [2, 2]
+
+
+def test_a_parquet_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "set.parquet"
+    pq.write_table(pa.table({name: [text] for name, text in GOOD.items()}), path)
+    assert [problem.answer for problem in read_jsonl(path)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "complaint"),
+    [
+        ("set.parquet", b"PAR1\x15\x00 PAR1", "is no whole Parquet file: "),
+        ("set.parquet", b"PAR1", "is no whole Parquet file: "),
+        ("set.parquet", b'{"question": "?"}', "is no whole Parquet file: "),
+        ("set.jsonl.gz", gzip.compress(b"[]")[:-9], "is damaged gzip: "),
+        ("set.json.gz", b"\x1f\x8bno", "is damaged gzip: "),
+        ("set.json", b"[]", "is empty"),
+        ("set.json", b'[\n{"question": 1,}\n]', "line 2: not JSON at column 16: .* begins as a JSON array"),
+        ("set.json", b"[1]", r"item 1: not a JSON object but 1"),
+        ("set.json", b'[{"a": 1, "a": 2}]', "line 1: not JSON that can be read: the key 'a' stands twice"),
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_line(
+    tmp_path: Path, name: str, data: bytes, complaint: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(ProblemSetError, match=complaint) as caught:
+        read_jsonl(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_bad_lines_are_counted_and_the_first_are_told(tmp_path: Path) -> None:
+    bad = [{**GOOD, "answer": f"#### 12:0{minute}"} for minute in range(6)]
+    with pytest.raises(ProblemSetError) as caught:
+        read_jsonl(write(tmp_path, GOOD, *bad))
+    told = str(caught.value)
+    assert [f"line {number}" in told for number in range(1, 8)] == [False, True, True, True, *[False] * 3]
+    assert told.endswith("; 3 more rows cannot be used")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"input": "1 + 1?", "target": 2.0},
+        {"problem": "1 + 1?", "answer": "2"},
+        {"Body": "1 + 1", "Answer": 2},
+    ],
+)
+def test_a_row_without_the_fields_is_told_which_it_has(tmp_path: Path, row: dict[str, object]) -> None:
+    with pytest.raises(
+        ProblemSetError, match="line 1: field 'question' is missing; the fields are "
+    ) as caught:
+        read_jsonl(write(tmp_path, row))
+    assert all(repr(key) in str(caught.value) for key in row)
+    assert "rename them to 'question', and 'answer'" in str(caught.value)
+
+
+def test_a_question_that_stands_there_with_two_answers_is_refused(tmp_path: Path) -> None:
+    other = {"question": " what is 1 + 1? ", "answer": "#### 3"}
+    with pytest.raises(
+        ProblemSetError, match="line 3: the question of line 1 again, but with the answer 3 inst"
+    ):
+        read_jsonl(write(tmp_path, GOOD, GOOD, other))
+
+
+@pytest.mark.parametrize("answer", ["0.12345678901234567", "1/99991"])
+def test_an_answer_that_no_program_computes_exactly_is_refused(tmp_path: Path, answer: str) -> None:
+    with pytest.raises(ProblemSetError, match=f"line 1: field 'answer' ends in '{answer}', which no program"):
+        read_jsonl(write(tmp_path, {**GOOD, "answer": f"#### {answer}"}))

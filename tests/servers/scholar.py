@@ -15,10 +15,10 @@ from agents.symbolic.numbers import DIGITS, write_plain
 from agents.symbolic.parse import derive
 from agents.synthesizer import SymbolicSynthesizer
 from agents.thoughts import thought as find_thought
+from amounts import parse_number
 from domain import Draft, Operator, Problem, Refusal, problem_id
 from matching import exact_form
 from problems.jsonl import read_jsonl
-from problems.numbers import parse_number
 from tests.servers.asked import Asked
 from tests.servers.slips import slipped
 

@@ -253,3 +253,147 @@ def test_names_are_short_unique_identifiers(derivations: list[Derivation]) -> No
         names = [step.name for step in derivation.steps]
         assert len(set(names)) == len(names)
         assert all(name.isidentifier() and name.isascii() and len(name) <= 20 for name in names)
+
+
+FOOD = (
+    "Ravi has $2000. He spends 30% on books, 20% on rent, 20% on games, the rest on food. How much is that?"
+)
+FOOD_SOLUTION = (
+    "Books take 30% * $2000 = $<<30*.01*2000=600>>600.\n"
+    "Rent takes 20% * $2000 = $<<20*.01*2000=400>>400.\n"
+    "Games take 20% * $2000 = $<<20*.01*2000=400>>400.\n"
+    "Food gets $2000 - ($600 + $400 + $400) = $600."
+)
+CALL = (
+    "A call costs $0.9 for each of the first 10 minutes, $0.6 for each minute from then until minute 30, and "
+    "$0.3 per two minutes after that. What do 90 minutes cost?"
+)
+CALL_SOLUTION = (
+    "The first 10 minutes cost 10 * 0.9 = $9. The next 30 - 10 = 20 minutes cost 20 * 0.6 = $12.\n"
+    "There are 90 - 30 = 60 minutes left, and 60 / 2 = 30 pairs of minutes, which cost 0.3 * 30 = $9.\n"
+    "Altogether that is $9 + $12 + $9 = $30."
+)
+
+
+@pytest.mark.parametrize(
+    "sign", ["₺", "₣", "₽", "₩", "₪", "₫", "₦", "¥", "₹", "R$", "Rs. ", "Rs.", "kr ", "CHF "]
+)
+@pytest.mark.parametrize(
+    ("question", "solution", "answer"), [(FOOD, FOOD_SOLUTION, "600"), (CALL, CALL_SOLUTION, "30")]
+)
+def test_the_same_text_in_another_currency_gives_the_same_steps(
+    question: str, solution: str, answer: str, sign: str
+) -> None:
+    other = read(question.replace("$", sign), solution.replace("$", sign), answer)
+    assert shown(other) == shown(read(question, solution, answer))
+
+
+@pytest.mark.parametrize("unit", ["zł", "kr", "Kč", "€", "złotych"])
+def test_a_currency_may_follow_its_number(unit: str) -> None:
+    solution = (
+        f"3 trays cost 3 * 4 {unit} = 12 {unit}. With the coupon that is 12 {unit} - 5 {unit} = 7 {unit}."
+    )
+    derivation = read(f"3 trays cost 4 {unit} each, and a coupon takes 5 {unit} off.", solution, "7")
+    assert shown(derivation) == ["([3] * [4])", "(#0 - [5])"]
+
+
+RUNNERS = (
+    "Two runners race. The first needs 8 minutes for a mile, the second 7. After 56 minutes the second one "
+    "stops. How many minutes may he rest until the first one catches up?"
+)
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_an_answer_that_was_met_on_the_way_is_refused(repair: bool) -> None:
+    solution = (
+        "The second runner has come 56 / 7 = <<56/7=8>>8 miles, the first 56 / 8 = <<56/8=7>>7 miles.\n"
+        "They are 8 - 7 = <<8-7=1>>1 mile apart, and the first runner needs 8 minutes for it."
+    )
+    refusal = derive(RUNNERS, solution, Fraction(8), repair=repair)
+    assert isinstance(refusal, Refusal)
+    assert refusal.detail == "the solution goes on after its answer"
+
+
+def test_an_answer_that_an_unexplained_step_gives_is_not_taken_from_an_earlier_one() -> None:
+    refusal = derive("10 coins of $4 and $2", "10 - 4 = 6. 2 * 71 = 142. 142 - 136 = 6.", Fraction(6))
+    assert isinstance(refusal, Refusal)
+
+
+PACK = "Four hunters feed 20 dogs. Each dog eats 8 pounds a day for five days. A deer gives 200 pounds."
+PACK_SOLUTION = (
+    "They eat 20 * 8 = <<20*8=160>>160 pounds a day. In five days it is 160 * 5 = <<160*5=800>>800 pounds.\n"
+    "That is 800 / 200 = <<800/200=4>>4 deer. Each hunter brings 4 / 4 = <<4/4=1>>1 deer."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "answer", "steps"),
+    [
+        (PACK, PACK_SOLUTION, "1", ["([20] * [8])", "(#0 * [five])", "(#1 / [200])", "(#2 / [Four])"]),
+        (
+            "He works 12 minutes on each of 5 parts. How many hours is that?",
+            "That is 12 * 5 = 60 minutes. 60 / 60 = 1 hour.",
+            "1",
+            ["([12] * [5])", "(#0 / 60)"],
+        ),
+        (
+            "30 pounds of meat make meals of 1.5 pounds, sold for $20 each.",
+            "That makes 30 / 1.5 = 20 meals. He earns 20 * 20 = $400.",
+            "400",
+            ["([30] / [1.5])", "(#0 * [20])"],
+        ),
+        (
+            "On Monday it sells 40 dinners, on Tuesday 40 more, on Wednesday half of that. How many in all?",
+            "Tuesday: 40 + 40 = 80. Wednesday: 80 / 2 = 40. In all 40 + 80 + 40 = 160.",
+            "160",
+            ["([40] + [40])", "(#0 / 2)", "((#1 + #0) + [40])"],
+        ),
+        (
+            "A room is 10 feet long in each direction, and a foot has 12 inches. What is its area?",
+            "It is 10 * 12 = 120 inches long. The area is 120 * 120 = 14400.",
+            "14400",
+            ["([10] * [12])", "(#0 * #0)"],
+        ),
+        (
+            "Pia sold 3/8 of her stamps for $24. How much would all of them bring?",
+            "One eighth brought 24 / 3 = 8 dollars. All of them bring 8 * 8 = $64.",
+            "64",
+            ["([24] / 3)", "(#0 * 8)"],
+        ),
+    ],
+)
+def test_two_equal_numbers_of_one_operation_are_two_things(
+    question: str, solution: str, answer: str, steps: list[str]
+) -> None:
+    assert shown(read(question, solution, answer)) == steps
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "answer"),
+    [
+        (
+            "A team of 11 scores 15 hits, 5 of them by its best player. How many has each other player?",
+            "The others score 15 - 5 = 10 hits. That is 10 / 10 = 1 hit each.",
+            "1",
+        ),
+        (
+            "She answers 16 of 80 questions in 12 minutes. How many minutes of her hour are left?",
+            "She needs 12 / 16 = 0.75 minutes each. 80 * 0.75 = 60 minutes. 60 - 60 = 0 minutes are left.",
+            "0",
+        ),
+        (
+            "Joe sold 50 cookies for $60, for 20% more than they cost. How much does one cost to make?",
+            "He sold each for 60 / 50 = $1.2. It costs 1.2 / 1.2 = $1.",
+            "1",
+        ),
+        (
+            "His mission took 5 days, and 60% longer. A second mission took 3 days. How many days in all?",
+            "It took 5 * 0.6 = 3 days longer. So it took 5 + 3 = 8 days. In all that is 8 + 3 = 11 days.",
+            "11",
+        ),
+    ],
+)
+def test_a_number_that_may_mean_two_things_is_refused(question: str, solution: str, answer: str) -> None:
+    refusal = derive(question, solution, Fraction(answer))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.AMBIGUOUS
