@@ -18,14 +18,14 @@ class FineTuneConfig:
 
     method: Method = "full"
     """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
-    start: Start = "base"
+    start: Start = "continue"
     """`base` trains the untaught student on the whole set each round; `continue` the latest one."""
     replay_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """With `continue`: share of the examples of earlier rounds that is taught again beside the new ones."""
-    epochs: PositiveInt = 3
+    epochs: PositiveInt = 2
     max_steps: PositiveInt | None = None
     """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""
-    learning_rate: PositiveFloat = 5e-4
+    learning_rate: PositiveFloat = 3e-4
     """Highest rate, reached after the warm-up; it falls linearly to zero from there."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the steps over which the rate rises."""
@@ -34,7 +34,7 @@ class FineTuneConfig:
     means the same at every batch size (Marek et al., arXiv 2507.07101)."""
     weight_decay: NonNegativeFloat = 0.0
     max_gradient_norm: PositiveFloat = 1.0
-    batch_size: PositiveInt = 16
+    batch_size: PositiveInt = 4
     """Examples to one optimizer step."""
     micro_batch_tokens: PositiveInt = 512
     """Tokens, padding included, that go through the model at once; more where a GPU has the memory."""
