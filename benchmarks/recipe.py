@@ -3,8 +3,8 @@
     python benchmarks/recipe.py --seeds 0 --cells 16:5e-4:3,4:3e-4:6 [--problems 93] [--tests 500]
     python benchmarks/recipe.py --report
 
-A cell is BATCH:RATE:EPOCHS, and behind it `:lora`, `:HALF_LIFE` (tokens, of AdamW's second moment) or
-`:replayX` (in three parts, as rounds teach). Each cell teaches the embedded student the same problems of
+A cell is BATCH:RATE:EPOCHS, and behind it `:lora`, `:HALF_LIFE` (tokens, of AdamW's second moment), `:decayX`
+(share of the steps) or `:replayX` (in three parts, as rounds teach). Each cell teaches the embedded student the same problems of
 `gsm-symbolic` as programs and asks it fresh instances of the same templates. Every finished training is a row
 of `benchmarks/recipe.jsonl`; cells that have a row are not run again.
 """
@@ -54,7 +54,7 @@ ROWS = Path(__file__).with_suffix(".jsonl")
 SPARE = 2
 """Problems drawn for each one that is taught: some cannot be explained."""
 THOUGHT = "pot"
-CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay")
+CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "decay")
 PARTS = (0.42, 0.24, 0.34)
 """Of the problems, as the rounds of a default run teach them."""
 
@@ -70,7 +70,8 @@ class Cell:
     half_life: int = FineTuneConfig().second_moment_half_life
     replay: float | None = None
     """Where it is given, the problems are taught in `PARTS`, each to the student of the part before, together
-    with this share of old examples."""
+    with this share of the old examples."""
+    decay: float = FineTuneConfig().decay_share
 
     def config(self, seed: int) -> FineTuneConfig:
         return replace(
@@ -80,6 +81,7 @@ class Cell:
             epochs=self.epochs,
             method="lora" if self.method == "lora" else "full",
             second_moment_half_life=self.half_life,
+            decay_share=self.decay,
         )
 
 
@@ -113,6 +115,8 @@ def read_cell(text: str) -> Cell:
             cell = replace(cell, half_life=int(more))
         elif more.startswith("replay"):
             cell = replace(cell, replay=float(more.removeprefix("replay")))
+        elif more.startswith("decay"):
+            cell = replace(cell, decay=float(more.removeprefix("decay")))
         else:
             cell = replace(cell, method=more)
     return cell
@@ -160,8 +164,7 @@ def parts(examples: Sequence[Example], cell: Cell, seed: int) -> Iterator[list[E
     chance, end = random.Random(seed), 0
     for share in PARTS:
         begin, end = end, min(len(examples), end + ceil(share * len(examples)))
-        replayed = min(begin, round(cell.replay * (end - begin)))
-        yield [*examples[begin:end], *chance.sample(examples[:begin], replayed)]
+        yield [*examples[begin:end], *chance.sample(examples[:begin], round(cell.replay * begin))]
 
 
 def ask(folder: Path, problems: Sequence[Problem]) -> list[bool]:

@@ -26,9 +26,11 @@ class FineTuneConfig:
     max_steps: PositiveInt | None = None
     """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""
     learning_rate: PositiveFloat = 3e-4
-    """Highest rate, reached after the warm-up; it falls linearly to zero from there."""
+    """Highest rate, reached after the warm-up."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the steps over which the rate rises."""
+    decay_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the steps, after the warm-up, over which the rate falls linearly to zero at the end."""
     second_moment_half_life: PositiveInt = 26_000
     """Tokens after which AdamW has half forgotten a squared gradient. Its beta2 follows from it, so that it
     means the same at every batch size (Marek et al., arXiv 2507.07101)."""

@@ -94,11 +94,10 @@ def all_batches(rows: Sequence[Row], config: FineTuneConfig) -> Iterator[list[Ro
 
 
 def rate_at(step: int, steps: int, config: FineTuneConfig) -> float:
-    """Learning rate of step 0, 1, ...: a linear rise, then a linear fall that ends just above zero."""
+    """Learning rate of step 0, 1, ...: a linear rise, the highest rate, a linear fall to just above zero."""
     warmup = max(1, round(config.warmup_share * steps))
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    return config.learning_rate * (steps - step) / (steps - warmup + 1)
+    decay = round(config.decay_share * (steps - warmup))
+    return config.learning_rate * min(1.0, (step + 1) / warmup, (steps - step) / (decay + 1))
 
 
 def beta2_of(batches: Sequence[Sequence[Row]], config: FineTuneConfig) -> float:
