@@ -241,15 +241,14 @@ def _visible_loss(decision: DecisionSummary) -> str:
 
 
 def form_line(summary: Summary) -> str | None:
-    """How many answers had the form that is taught, by student; None where nobody looked."""
-    rows = [("untaught", summary["baseline"]["evaluations"])]
-    rows += [(f"round {row['round']}", row["evaluations"]) for row in summary["rounds"]]
-    told = [
-        f"{student} " + ", ".join(f"{entry['name']} {_form(entry)}" for entry in entries)
-        for student, entries in rows
-        if any(entry["form"] is not None for entry in entries)
+    """How many answers of the last student had the form that is taught; None where nobody looked."""
+    known = [
+        (row["round"], [entry for entry in row["evaluations"] if entry["form"] is not None])
+        for row in summary["rounds"]
     ]
-    return f"form      answers in the form taught: {'; '.join(told)}" if told else None
+    round, entries = next((pair for pair in reversed(known) if pair[1]), (0, []))
+    told = ", ".join(f"{entry['name']} {_form(entry)}" for entry in entries)
+    return f"form      of round {round}, as taught: {told}" if told else None
 
 
 def _form(entry: ReadSummary) -> str:

@@ -3,10 +3,10 @@
     python benchmarks/recipe.py --seeds 0 --cells 16:5e-4:3,4:3e-4:6 [--problems 93] [--tests 500]
     python benchmarks/recipe.py --report
 
-A cell is BATCH:RATE:EPOCHS, and behind it `:lora`, `:HALF_LIFE` (tokens, of AdamW's second moment), `:decayX`
-(share of the steps) or `:replayX` (in three parts, as rounds teach). Each cell teaches the embedded student the same problems of
-`gsm-symbolic` as programs and asks it fresh instances of the same templates. Every finished training is a row
-of `benchmarks/recipe.jsonl`; cells that have a row are not run again.
+A cell is BATCH:RATE:EPOCHS and may have `:lora`, `:HALF_LIFE` (tokens, of the second moment), `:decayX`
+(share of the steps) and `:replayX` (in three parts, as rounds teach). Each cell teaches the embedded student
+the same problems of `gsm-symbolic` as programs and asks it fresh instances of their templates. Every finished
+training is a row of `benchmarks/recipe.jsonl`; cells that have a row are not run again.
 """
 
 from __future__ import annotations

@@ -90,6 +90,7 @@ MAY_BE_NOTHING = {
     "calls.max_calls",
     "fine_tune.replay_share",
     "fine_tune.warmup_share",
+    "fine_tune.decay_share",
     "fine_tune.weight_decay",
     "fine_tune.max_truncated_share",
     "generate.temperature",

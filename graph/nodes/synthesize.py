@@ -118,11 +118,15 @@ def place_orders(
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
-    """What this round's student was probed on, with its band; what a person rejected is no parent."""
+    """What this round's student was probed on, with its band.
+
+    What a person rejected is no parent, and neither is what was only written later for the next round.
+    """
     rejected = {rejection.problem_id for rejection in context.store.rejections()}
     probes = {probe.problem_id: probe for probe in context.store.probes(round=state.round)}
     for problem in context.store.problems(splits=TAUGHT_SPLITS):
-        if problem.id in probes and problem.id not in rejected:
+        later = problem.parent is not None and problem.round > state.round
+        if problem.id in probes and problem.id not in rejected and not later:
             yield problem, probes[problem.id].band
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from langgraph.runtime import Runtime
 
 from domain import Progress, Reason, Verdict, content_hash
-from errors import FddError, ProblemSetError, ProviderError
+from errors import FddError, ProblemSetError, ProviderError, command_line
 from graph.flow import finished
 from graph.journal import call_without_model, calls_to_models, transcripts
 from graph.lesson import LessonContext, LessonState, Try, build_lesson
@@ -248,5 +247,5 @@ def _nothing_taught(lost: Sequence[RationaleRecord], context: RunContext) -> Fdd
     detail, _ = Counter(each.detail for each in lost if each.reason is main).most_common(1)[0]
     return ProviderError(
         f"{found}, most often: {detail}; {ADVICE.get(main, BETTER_TEACHER)}, then start a new run; "
-        f"`python main.py trace {shlex.quote(str(context.folder))}` shows what was asked"
+        f"`{command_line('trace', context.folder)}` shows what was asked"
     )

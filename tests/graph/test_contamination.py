@@ -24,6 +24,7 @@ from storage.store import Store
 from tests.graph.contexts import opened
 from tests.problems.leaks import PLANTS, planted, written_by_hand
 from tests.storage.samples import ROUND, RUN, probe, problem, rationale
+from training.weights import student_path
 
 QUESTIONS = [question for question, _ in written_by_hand()]
 PARENTS, EXAM, ASKED = QUESTIONS[:6], QUESTIONS[6:30], 4
@@ -129,9 +130,10 @@ def leaky_settings(tmp_path: Path) -> Settings:
 
 
 def test_what_seeds_were_kept_out_is_stored_once_and_nothing_of_it_taught(
-    tmp_path: Path, store: Store
+    tmp_path: Path, store: Store, cache: Path
 ) -> None:
-    with opened(tmp_path, store, leaky_settings(tmp_path), base=tmp_path / "nowhere") as context:
+    base = student_path("tiny", cache)
+    with opened(tmp_path, store, leaky_settings(tmp_path), base=base) as context:
         removed = seed(STATE, Runtime(context=context))["removed"]
         before = pairs(store)
         seed(STATE, Runtime(context=context))
@@ -143,9 +145,10 @@ def test_what_seeds_were_kept_out_is_stored_once_and_nothing_of_it_taught(
 
 
 def test_problems_that_are_not_asked_are_in_the_database_and_in_no_set_that_is(
-    tmp_path: Path, store: Store
+    tmp_path: Path, store: Store, cache: Path
 ) -> None:
-    with opened(tmp_path, store, leaky_settings(tmp_path), base=tmp_path / "nowhere") as context:
+    base = student_path("tiny", cache)
+    with opened(tmp_path, store, leaky_settings(tmp_path), base=base) as context:
         seed(STATE, Runtime(context=context))
     assert len(store.problems(splits=["unasked:exam"])) == len(EXAM) - ASKED
     assert len(store.problems(splits=["test:exam"])) == ASKED

@@ -52,7 +52,7 @@ PROBLEMS = (
         "A dozen eggs cost $3. How much do 1 1/2 dozen cost?",
         "12 * 1 1/2 = 18 eggs. 3/12 = .25. 18 x .25 = 4.5",
     ),
-    ("Three twins are twenty-one. If so, what?", "(21 - 3) ÷ 2 = 9, so 9*2+3 = 21 = 3 × 7."),
+    ("Three twins are twenty-one. If so, what?", "(21 - 3) ÷ 2 = 9, so 3 × 7 = 9*2+3 = 21."),
 )
 """Questions with worked solutions, as a start for fuzzing."""
 

@@ -13,7 +13,7 @@ from reporting.precision import precise
 from storage.records import DecisionRecord
 from storage.store import Store
 from storage.summary import EvaluationSummary, Summary
-from tests.reporting.runs import add_evaluation, evaluation_problem, new_run
+from tests.reporting.runs import add_evaluation, answer, evaluation_problem, new_run
 
 NONE: list[int | None] = [None] * 60
 SOME: list[int | None] = [100 + n if n % 20 < 10 and n % 3 else None for n in range(60)]
@@ -58,7 +58,8 @@ def test_a_set_without_templates_has_only_the_interval_over_problems(store: Stor
 
 
 def test_a_set_in_which_one_problem_has_no_template_has_none_either(store: Store) -> None:
-    store.add([evaluation_problem("in-domain", 99)])
+    other = evaluation_problem("in-domain", 99)
+    store.add([other, answer(other, 199, 0, "in-domain")])
     assert "by_template" not in entry(summary_of(store), 0, "in-domain")
 
 

@@ -6,7 +6,7 @@ from transformers import AutoModelForCausalLM, DynamicCache
 
 from training.config import GenerateConfig
 from training.device import Runtime
-from training.generate import decode, make_batches
+from training.generate import decode, make_batches, repeats_itself
 from training.prompts import prompt_ids
 from training.reading import Reading, common_start, read_packed, read_padded
 from training.student import Student
@@ -43,7 +43,8 @@ def test_a_text_is_what_plain_transformers_writes_to_the_prompt_given_twice(
             do_sample=False,
             max_new_tokens=CONFIG.max_new_tokens,
         )
-        assert texts[0, len(item.ids) :].tolist() == ids
+        expected = texts[0, len(item.ids) :].tolist()
+        assert ids == (expected[: len(ids)] if repeats_itself(ids) else expected)
 
 
 def test_padded_and_packed_texts_are_the_same_but_for_rounding(exact: Student) -> None:
