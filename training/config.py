@@ -25,7 +25,7 @@ class FineTuneConfig:
     epochs: PositiveInt = 2
     max_steps: PositiveInt | None = None
     """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""
-    learning_rate: PositiveFloat = 3e-4
+    learning_rate: PositiveFloat = 1.5e-4
     """Highest rate, reached after the warm-up."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the steps over which the rate rises."""
