@@ -138,8 +138,9 @@ class Linker:
         """Unclear where a result meets itself other than in a sum or a square: one is another number."""
         one, other = ({left}, {right}) if sign == "-" else (set(_factors(left)), set(_factors(right)))
         same = [leaf for leaf in one & other if isinstance(leaf, Result)] if sign != "+" else []
-        is_power = is_squared(f"{self.ledger.question} {text}") or all(map(self.ledger.is_percent, same))
-        self.unclear |= bool(same) and not (sign == "*" and is_power)
+        if same and not self.unclear:
+            is_power = all(map(self.ledger.is_percent, same)) or is_squared(f"{self.ledger.question} {text}")
+            self.unclear = sign != "*" or not is_power
         return Operation(sign, left, right)
 
     def _quotient(self, left: Expression, divisor: Fraction, text: str, *, in_percent: bool) -> Expression:
