@@ -246,6 +246,10 @@ def _percent(entry: EvaluationSummary | None) -> str:
     return f"{share:.1f} % ({low:.1f}–{high:.1f})"
 
 
+def _of_asked(entry: EvaluationSummary | None) -> str:
+    return f"{_percent(entry)} of {entry['n']}" if entry else ""
+
+
 def _beside(
     before: Sequence[EvaluationSummary], after: Sequence[EvaluationSummary]
 ) -> list[dict[str, object]]:
@@ -255,7 +259,7 @@ def _beside(
             "name": entry["name"],
             "n": entry["n"],
             "correct": entry["correct"],
-            "before": _percent(untaught.get(entry["name"])),
+            "before": _of_asked(untaught.get(entry["name"])),
             "after": _percent(entry),
             "over_templates": _over_templates(entry),
         }
