@@ -65,8 +65,8 @@ def rounds_of(marked: Sequence[Marked]) -> list[int]:
 
 
 def whole_rounds(marked: Sequence[Marked]) -> list[int]:
-    """Rounds whose student has answered all of these items."""
-    return [round for round in rounds_of(marked) if all(round in each.right for each in marked)]
+    """Rounds whose student has answered all of these items; the untaught one is asked a part of them only."""
+    return [round for round in rounds_of(marked) if round < 0 or all(round in each.right for each in marked)]
 
 
 def select(marked: Sequence[Marked], show: Show, before: int, after: int) -> list[Marked]:

@@ -41,7 +41,7 @@ def test_the_run_is_understood_at_a_glance(page: Page) -> None:
     expect(
         page.get_by_role("img", name=re.compile("Accuracy on in-domain by round: untaught"))
     ).to_be_visible()
-    expect(page.locator(".node.done")).to_have_count(10)
+    expect(page.locator(".node.done")).to_have_count(11)
 
 
 def test_problems_are_filtered_and_searched(page: Page, run: Path) -> None:
@@ -88,7 +88,7 @@ def test_steps_lead_to_what_was_asked(page: Page) -> None:
 
 
 def test_two_students_are_compared_side_by_side(page: Page) -> None:
-    page.goto("/evaluations")
+    page.goto("/evaluations?name=dev")
     page.locator("td.question a").first.click()
     expect(page.locator(".side")).to_have_count(2)
     page.get_by_role("combobox", name="Before").select_option("0")
