@@ -17,7 +17,7 @@ from storage.store import Store
 from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
 
 TARGET_SECONDS = 690.0
-"""Most that a default run is foreseen to take on any machine."""
+"""A default run is made as big as fits into this time, but never smaller than the smallest size."""
 START_SECONDS = 4.0
 """Until a child process has loaded a student."""
 PHASE_SECONDS = 1.0

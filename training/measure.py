@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -31,8 +32,9 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     prompt = (token,) * (length - len(answer))
     with torch.inference_mode():
         student.model.train(False)
-        # Each text has another first token, for what texts begin with together is read once.
-        texts = [[row + 1, *prompt[1:]] for row in range(ROWS)]
+        # Every text begins with another token, because a beginning that all share is read only once.
+        known: Any = student.model.get_input_embeddings()
+        texts = [[row % known.num_embeddings, *prompt[1:]] for row in range(ROWS)]
         read_prompts(student, texts[:2])  # warms up
         began = time.monotonic()
         state = read_prompts(student, texts)
