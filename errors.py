@@ -103,7 +103,7 @@ class LimitReachedError(RunFailedError):
 
 
 class ListenerError(RunFailedError):
-    """Whoever watches the run failed; the run's own files are well."""
+    """The listener that shows the run failed; the files of the run itself are fine."""
 
 
 class OutputError(OSError):

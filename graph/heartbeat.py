@@ -69,7 +69,7 @@ def _told_apart() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ListenerError(f"whoever watches the run failed ({error}): mend that, then resume") from error
+        raise ListenerError(f"showing the run failed ({error}): mend that, then resume") from error
 
 
 @contextmanager
