@@ -4,7 +4,8 @@
     python benchmarks/recipe.py --report
 
 A cell is BATCH:RATE:EPOCHS and may have `:lora`, `:HALF_LIFE` (tokens, of the second moment), `:decayX`
-(share of the steps) and `:replayX` (in three parts, as rounds teach). Each cell teaches the embedded student
+(share of the steps), `:replayX` (in three parts, as rounds teach, with the optimizer's state) and `:restartX`
+(in three parts, each with a new optimizer). Each cell teaches the embedded student
 the same problems of `gsm-symbolic` as programs and asks it fresh instances of their templates. Every finished
 training is a row of `benchmarks/recipe.jsonl`; cells that have a row are not run again.
 """
@@ -54,7 +55,7 @@ ROWS = Path(__file__).with_suffix(".jsonl")
 SPARE = 2
 """Problems drawn for each one that is taught: some cannot be explained."""
 THOUGHT = "pot"
-CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "decay")
+CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "restart", "decay")
 PARTS = (0.42, 0.24, 0.34)
 """Of the problems, as the rounds of a default run teach them."""
 
@@ -69,8 +70,10 @@ class Cell:
     method: str = "full"
     half_life: int = FineTuneConfig().second_moment_half_life
     replay: float | None = None
-    """Where it is given, the problems are taught in `PARTS`, each to the student of the part before, together
-    with this share of the old examples."""
+    """Where it is given, the problems are taught in `PARTS`, each together with this share of the old
+    examples; a part goes on from where the part before stood when its rate began to fall."""
+    restart: float | None = None
+    """The same, but a part trains the student of the part before with a new optimizer."""
     decay: float = FineTuneConfig().decay_share
 
     def config(self, seed: int) -> FineTuneConfig:
@@ -115,6 +118,8 @@ def read_cell(text: str) -> Cell:
             cell = replace(cell, half_life=int(more))
         elif more.startswith("replay"):
             cell = replace(cell, replay=float(more.removeprefix("replay")))
+        elif more.startswith("restart"):
+            cell = replace(cell, restart=float(more.removeprefix("restart")))
         elif more.startswith("decay"):
             cell = replace(cell, decay=float(more.removeprefix("decay")))
         else:
@@ -137,13 +142,15 @@ def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         began, clock = time.process_time(), time.monotonic()
         trained = []
-        student = student_path(name, cache_folder())
+        start = output = student_path(name, cache_folder())
+        state, going_on = Path(folder) / "state.safetensors", cell.replay is not None
         for number, part in enumerate(parts(examples, cell, seed)):
+            student = load_student(start if going_on else output, runtime)
             output = Path(folder) / f"student-{number}"
-            trained.append(fine_tune(load_student(student, runtime), part, output, cell.config(seed), ignore))
-            student = output
+            states = {"state_from": state if number else None, "state_to": state} if going_on else {}
+            trained.append(fine_tune(student, part, output, cell.config(seed), ignore, **states))
         seconds, wall = time.process_time() - began, time.monotonic() - clock
-        correct = ask(student, sets.tests["in-domain"])
+        correct = ask(output, sets.tests["in-domain"])
     return {
         "steps": sum(each.steps for each in trained),
         "tokens": sum(each.tokens for each in trained),
@@ -158,13 +165,14 @@ def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
 
 def parts(examples: Sequence[Example], cell: Cell, seed: int) -> Iterator[list[Example]]:
     """What is taught at a time: everything, or the new examples and a draw from the old ones."""
-    if cell.replay is None:
+    share_of_old = cell.restart if cell.replay is None else cell.replay
+    if share_of_old is None:
         yield list(examples)
         return
     chance, end = random.Random(seed), 0
     for share in PARTS:
         begin, end = end, min(len(examples), end + ceil(share * len(examples)))
-        yield [*examples[begin:end], *chance.sample(examples[:begin], round(cell.replay * begin))]
+        yield [*examples[begin:end], *chance.sample(examples[:begin], round(share_of_old * begin))]
 
 
 def ask(folder: Path, problems: Sequence[Problem]) -> list[bool]:

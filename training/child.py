@@ -107,5 +107,6 @@ def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
     if isinstance(task, CheckTask):
         return check(student, task)
     if isinstance(task, FineTuneTask):
-        return fine_tune(student, task.examples, task.output, task.config, on_event)
+        states = {"state_from": task.state_from, "state_to": task.state_to}
+        return fine_tune(student, task.examples, task.output, task.config, on_event, **states)
     return generate(student, task.requests, task.config, on_event, task.done)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, count, islice
 from math import ceil, isfinite, nan
 from pathlib import Path
@@ -21,12 +20,12 @@ from training.child import ADVICE
 from training.config import FineTuneConfig
 from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
 from training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
+from training.optimizer import load_state, new_weight, save_state
 from training.preflight import fitting_rows
+from training.schedule import rate_at, stable_steps
 from training.student import Student, is_finite, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
 
-BETA1 = 0.9
-"""AdamW's decay of the mean gradient, a step."""
 ROOM = 5 / 4
 """Longest answer of the student, as a share of the longest rationale that it is taught."""
 HEAD_ROWS = 128
@@ -39,8 +38,15 @@ def fine_tune(
     output: Path,
     config: FineTuneConfig,
     on_event: Callable[[Event], None],
+    *,
+    state_from: Path | None = None,
+    state_to: Path | None = None,
 ) -> FineTuned:
-    """Train the student and save it in the folder `output`; `PreflightError` comes before any step."""
+    """Train the student and save it in the folder `output`; `PreflightError` comes before any step.
+
+    With `state_from` its weights and the optimizer are first set to what that file holds. `state_to` is the
+    file for a later training to go on from: as things stand before the rate falls.
+    """
     encoded = [encode(student.tokenizer, example) for example in examples]
     positions = student.positions or config.max_length
     rows = fitting_rows(examples, encoded, student.tokenizer, config, positions)
@@ -52,16 +58,24 @@ def fine_tune(
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
     batches = list(all_batches(rows, config))
     trainer = Trainer(student, model, config, on_event, beta2=beta2_of(batches, config))
+    if state_from:
+        load_state(trainer.weights, state_from)
+    warm = state_from is not None
+    stable = stable_steps(len(batches), config, warm=warm)
     began = time.monotonic()
     losses, tokens = [], 0
     for number, batch in enumerate(batches):
-        rate = rate_at(number, len(batches), config)
+        if state_to and number == stable:
+            save_state(trainer.weights, state_to)
+        rate = rate_at(number, len(batches), config, warm=warm)
         losses.append(trainer.step(batch, rate))
         if not isfinite(losses[-1]):
             raise diverged(number, len(batches), rate)
         tokens += sum(map(len, batch))
         speed = tokens / (time.monotonic() - began)
         on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
+    if state_to and stable == len(batches):
+        save_state(trainer.weights, state_to)
     seconds = time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
     if not all(map(is_finite, trained.parameters())):
@@ -93,13 +107,6 @@ def all_batches(rows: Sequence[Row], config: FineTuneConfig) -> Iterator[list[Ro
     return islice(batches, config.max_steps)
 
 
-def rate_at(step: int, steps: int, config: FineTuneConfig) -> float:
-    """Learning rate of step 0, 1, ...: a linear rise, the highest rate, a linear fall to just above zero."""
-    warmup = max(1, round(config.warmup_share * steps))
-    decay = round(config.decay_share * (steps - warmup))
-    return config.learning_rate * min(1.0, (step + 1) / warmup, (steps - step) / (decay + 1))
-
-
 def beta2_of(batches: Sequence[Sequence[Row]], config: FineTuneConfig) -> float:
     """AdamW's decay of the squared gradient a step; halved after `second_moment_half_life` tokens."""
     tokens = sum(len(row) for batch in batches for row in batch)
@@ -112,28 +119,6 @@ def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
 
     lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules="all-linear")
     return get_peft_model(model, lora, autocast_adapter_dtype=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """A weight of the network, and what the optimizer works on."""
-
-    used: nn.Parameter
-    master: nn.Parameter
-    """In float32, as bfloat16 is too coarse for small steps; the used weight itself where that is float32."""
-    optimizer: torch.optim.Optimizer
-    """One for each weight, so that only one weight at a time needs its gradient in float32."""
-
-    def step(self, rate: float) -> None:
-        if self.used.grad is None:
-            return
-        self.master.grad = self.used.grad.float()
-        self.optimizer.param_groups[0]["lr"] = rate
-        self.optimizer.step()
-        self.master.grad = None
-        self.used.grad = None
-        if self.master is not self.used:
-            self.used.data.copy_(self.master.data)
 
 
 class Trainer:
@@ -150,12 +135,12 @@ class Trainer:
     ) -> None:
         network: Any = student.model
         self.student, self.model, self.config, self.on_event = student, model, config, on_event
-        trained = [p for p in model.parameters() if p.requires_grad]
-        count = sum(p.numel() for p in trained)
+        trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        count = sum(p.numel() for p in trained.values())
         free, dtype = free_bytes(student.runtime), student.runtime.dtype
         if fault := no_room(count, dtype, free):
             raise WorkerError(fault)
-        self.weights = [new_weight(p, config, beta2) for p in trained]
+        self.weights = [new_weight(name, p, config, beta2) for name, p in trained.items()]
         self.body, self.head = network.base_model, network.get_output_embeddings()
         self.micro_batch_tokens = tokens_at_once(
             network.config, dtype, config.micro_batch_tokens, count, free
@@ -226,12 +211,3 @@ class Trainer:
             total += loss.item()
         torch.autograd.backward(hidden, leaf.grad)
         return total
-
-
-def new_weight(used: nn.Parameter, config: FineTuneConfig, beta2: float) -> Weight:
-    full = used.dtype == torch.float32
-    master = used if full else nn.Parameter(used.detach().float())
-    decay = config.weight_decay if used.dim() > 1 else 0.0
-    betas = (BETA1, beta2)
-    optimizer = torch.optim.AdamW([master], config.learning_rate, betas, weight_decay=decay, fused=True)
-    return Weight(used, master, optimizer)

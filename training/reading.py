@@ -75,14 +75,13 @@ class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # of a hook t
         assert self.keys is not None and self.values is not None
         self.keys = put(self.keys, key_states, self.ends)
         self.values = put(self.values, value_states, self.ends)
-        used = self.ends.longest + 1
-        return self.keys[:, :, :used], self.values[:, :, :used]
+        return self.keys, self.values
 
 
 def put(stored: Tensor, new: Tensor, ends: Ends) -> Tensor:
     """The stored (rows, heads, positions, size) with one new position behind the end of each row."""
-    if stored.shape[2] == ends.longest:
-        stored = torch.cat([stored, stored.new_zeros(*stored.shape[:2], BLOCK, stored.shape[3])], dim=2)
+    if (more := ends.longest + 1 - stored.shape[2]) > 0:
+        stored = torch.cat([stored, stored.new_zeros(*stored.shape[:2], more, stored.shape[3])], dim=2)
     stored[torch.arange(len(stored), device=stored.device), :, ends.lengths] = new[:, :, 0]
     return stored
 
@@ -104,7 +103,8 @@ class PackedReading:
 
     def advance(self, student: Student, tokens: Tensor) -> None:
         assert self.ends.lengths is not None
-        self.ends.longest = int(self.ends.lengths.max())
+        block = int(self.ends.lengths.max()) // BLOCK
+        self.ends.longest = max(self.ends.longest, (block + 1) * BLOCK - 1)
         lengths = self.ends.lengths[:, None]
         places = torch.arange(self.ends.longest + 1, device=lengths.device)
         self.logits = student.model(

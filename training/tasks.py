@@ -67,6 +67,10 @@ class FineTuneTask:
     output: Path
     config: FineTuneConfig = field(default_factory=FineTuneConfig)
     device: Device = "auto"
+    state_from: Path | None = None
+    """File with the weights and the optimizer's state to go on from."""
+    state_to: Path | None = None
+    """File for them, for a later training."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from langgraph.runtime import Runtime
 
@@ -16,6 +18,9 @@ from storage.records import RoundRecord
 from storage.store import Lesson
 from training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, Step
 from training.worker import run_in_child
+
+STATES = "optimizer"
+"""Folder of the run with the states of the optimizer, of no use once the last student is trained."""
 
 
 def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -31,6 +36,8 @@ def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         examples = choose_examples(state, context.settings, lessons)
         record = _teach(problems, examples, state, context)
         context.store.add([record])
+    if state.round == state.rounds:
+        shutil.rmtree(context.folder / STATES, ignore_errors=True)
     return {"student": record.student, "problems": problems}
 
 
@@ -72,7 +79,12 @@ def _teach(problems: int, examples: tuple[Example, ...], state: RunState, contex
 
 def _train(name: str, examples: tuple[Example, ...], state: RunState, context: RunContext) -> FineTuned:
     config = context.settings.fine_tune
-    start = context.base if config.start == "base" else context.student(state)
+    goes_on = config.start == "continue"
+    state_from = _optimizer_state(state.student, context) if goes_on and state.student else None
+    state_to = _optimizer_state(name, context) if goes_on and state.round < state.rounds else None
+    for file in (context.folder / STATES).glob("*"):
+        if file != state_from:  # of a round that was undone, or that a later one went on from
+            file.unlink()
 
     def on_event(event: Event) -> None:
         if isinstance(event, Step):
@@ -85,13 +97,20 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
             context.listener.noticed(event.text)
 
     task = FineTuneTask(
-        student=start,
+        student=context.base,
         examples=examples,
         output=context.folder / name,
         config=config,
         device=context.settings.device,
+        state_from=state_from,
+        state_to=state_to,
     )
     return run_in_child(task, on_event, context.should_stop)
+
+
+def _optimizer_state(student: str, context: RunContext) -> Path:
+    """The file from which a training goes on after this student's."""
+    return context.folder / STATES / f"{Path(student).name}.safetensors"
 
 
 def _record(name: str, problems: int, examples: int, result: FineTuned, state: RunState) -> RoundRecord:

@@ -89,8 +89,12 @@ def test_shuffled_operators_are_as_many_and_go_to_others(finished: Path) -> None
     assert by_chance == again != by_band
 
 
-def test_a_student_that_goes_on_has_the_steps_of_all_rounds_that_were_kept(tmp_path: Path) -> None:
-    store = new_run(tmp_path / "run", **{"fine_tune.start": "continue"})
+@pytest.mark.parametrize(("decay", "steps_made"), [(0, [5, 12, 16]), (0.5, [5, 10, 14])])
+def test_a_student_that_goes_on_has_the_steps_of_all_rounds_that_were_kept(
+    tmp_path: Path, decay: float, steps_made: list[int]
+) -> None:
+    """Without those in which the rate of an earlier student fell: training goes on from before them."""
+    store = new_run(tmp_path / "run", **{"fine_tune.start": "continue", "fine_tune.decay_share": decay})
     for round, steps in enumerate((5, 7, 11)):
         decision = DecisionRecord(
             round=round, against=round - 1, n=1, gained=0, lost=0, p=1.0, kept=round != 1
@@ -102,7 +106,7 @@ def test_a_student_that_goes_on_has_the_steps_of_all_rounds_that_were_kept(tmp_p
                 decision,
             ]
         )
-    assert [budget_of(store, round).steps for round in (0, 1, 2)] == [5, 12, 16]
+    assert [budget_of(store, round).steps for round in (0, 1, 2)] == steps_made
 
 
 def test_a_run_that_has_not_ended_has_no_control(cache: Path, tmp_path: Path) -> None:

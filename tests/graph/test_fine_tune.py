@@ -12,6 +12,7 @@ from agents.calling.request import Answer
 from agents.synthesizer import SymbolicSynthesizer
 from agents.teacher import SymbolicTeacher, Written
 from domain import Problem, Reason, Refusal, Verdict
+from errors import RunFailedError
 from graph.crew import Agents
 from graph.nodes.fine_tune import fine_tune
 from graph.run import start
@@ -72,6 +73,36 @@ def test_going_on_without_anything_new_keeps_the_last_student(make: Make) -> Non
     assert (record.student, record.examples, record.loss) == (ROUND.student, 0, None)
     assert noticed(context) == ["round 1 has nothing new to teach: the student before it goes on"]
     assert fine_tune(state, Runtime(context=context)) == update
+
+
+def states(context: RunContext) -> list[str]:
+    return sorted(file.name for file in (context.folder / "optimizer").glob("*"))
+
+
+def test_each_round_goes_on_from_the_state_of_the_student_that_was_kept(make: Make) -> None:
+    children = [problem(f"What is {i} + {i}?", 2 * i, round=i - 2) for i in (3, 4)]
+    context = make(SHORT, rounds=2)
+    context.store.add([*children, *(rationale(each, round=each.round) for each in children)])
+
+    def teach(round: int, student: str) -> None:
+        state = RunState(run=RUN.id, rounds=2, round=round, student=student)
+        fine_tune(state, Runtime(context=context))
+
+    teach(0, "")
+    assert states(context) == ["round-0.safetensors"]
+    (context.folder / "optimizer" / "round-1.part").touch()  # of a process that was killed
+    teach(1, "students/round-0")
+    assert states(context) == ["round-0.safetensors", "round-1.safetensors"]
+    (context.folder / "optimizer" / "round-0.safetensors").write_bytes(b"damaged")
+    with pytest.raises(RunFailedError, match="cannot go on from"):
+        teach(2, "students/round-0")  # round 1 was undone
+    assert states(context) == ["round-0.safetensors"]
+
+
+def test_no_state_is_left_when_the_last_student_is_trained(make: Make) -> None:
+    context = make(SHORT, rounds=0)
+    fine_tune(RunState(run=RUN.id, rounds=0), Runtime(context=context))
+    assert states(context) == []
 
 
 class Tired(SymbolicTeacher):

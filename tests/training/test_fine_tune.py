@@ -13,9 +13,10 @@ from errors import PreflightError, RunFailedError, WorkerError
 from training.config import FineTuneConfig, GenerateConfig, Method
 from training.data import encode, to_tensors
 from training.device import Runtime
-from training.fine_tune import Trainer, fine_tune, rate_at
+from training.fine_tune import Trainer, fine_tune
 from training.generate import generate
 from training.prompts import rationale_ids
+from training.schedule import rate_at, stable_steps
 from training.student import Student, load_student
 from training.tasks import Batch, Event, Example, FineTuned, Notice, Request, Step
 
@@ -191,9 +192,16 @@ def test_a_gradient_that_is_not_finite_ends_the_training_though_its_loss_is(
 
 
 def test_the_rate_rises_then_falls_and_never_reaches_zero() -> None:
-    config = FineTuneConfig(learning_rate=1.0, warmup_share=0.2)
+    config = FineTuneConfig(learning_rate=1.0, warmup_share=0.2, decay_share=1.0)
     rates = [rate_at(step, 10, config) for step in range(10)]
     assert rates == pytest.approx([0.5, 1.0, 8 / 9, 7 / 9, 6 / 9, 5 / 9, 4 / 9, 3 / 9, 2 / 9, 1 / 9])
+
+
+def test_the_rate_of_a_training_that_goes_on_does_not_rise_and_falls_at_its_end() -> None:
+    config = FineTuneConfig(learning_rate=1.0, warmup_share=0.2, decay_share=0.4)
+    rates = [rate_at(step, 10, config, warm=True) for step in range(10)]
+    assert rates == pytest.approx([1.0] * 6 + [4 / 5, 3 / 5, 2 / 5, 1 / 5])
+    assert stable_steps(10, config, warm=True) == 6
 
 
 def test_refused_examples_leave_no_student_behind(student: Student, tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""A training that goes on from the optimizer's state of an earlier one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from errors import RunFailedError
+from training.config import FineTuneConfig, Method
+from training.data import Row, encode
+from training.device import Runtime
+from training.fine_tune import Trainer, fine_tune, with_adapters
+from training.optimizer import load_state, save_state
+from training.student import Student, load_student
+from training.tasks import Example
+
+EXAMPLES = [
+    Example(question=f"What is {i} and {i}?", cue="Compute.", rationale=f"answer = {i} + {i}")
+    for i in range(8)
+]
+QUICK = FineTuneConfig(max_steps=4, batch_size=4, learning_rate=5e-3)
+STEADY = replace(QUICK, start="continue", decay_share=0.5, warmup_share=0.25)
+
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+
+
+def trainer_of(folder: Path, runtime: Runtime, method: Method) -> Trainer:
+    student, config = load_student(folder, runtime), replace(QUICK, method=method)
+    torch.manual_seed(0)
+    model = with_adapters(student.model, config) if method == "lora" else student.model
+    return Trainer(student, model, config, lambda _: None, beta2=0.95)
+
+
+def rows(student: Student) -> list[Row]:
+    return [encode(student.tokenizer, example) for example in EXAMPLES]
+
+
+def taught(student: Student, output: Path, **states: Path) -> dict[str, torch.Tensor]:
+    fine_tune(student, EXAMPLES, output, STEADY, lambda _: None, **states)
+    return load_file(output / "model.safetensors")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_training_that_goes_on_is_to_the_last_bit_the_one_that_was_not_interrupted(
+    tiny: Path, runtime: Runtime, tmp_path: Path, dtype: torch.dtype, method: Method
+) -> None:
+    runtime = Runtime(runtime.device, dtype)
+    whole = trainer_of(tiny, runtime, method)
+    batches = [rows(whole.student)[:4], rows(whole.student)[4:]]
+    whole.step(batches[0], 5e-3)
+    save_state(whole.weights, tmp_path / "states" / "state.safetensors")
+    whole.step(batches[1], 5e-3)
+    later = trainer_of(tiny, runtime, method)
+    load_state(later.weights, tmp_path / "states" / "state.safetensors")
+    later.step(batches[1], 5e-3)
+    assert [path.name for path in (tmp_path / "states").iterdir()] == ["state.safetensors"]
+    for one, other in zip(whole.weights, later.weights, strict=True):
+        assert torch.equal(one.master, other.master)
+        assert torch.equal(one.used, other.used)
+
+
+def test_what_is_gone_on_from_are_the_weights_before_the_rate_falls(
+    tiny: Path, runtime: Runtime, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.safetensors"
+    fallen = taught(load_student(tiny, runtime), tmp_path / "first", state_to=state)
+    saved = load_file(state)
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert not torch.equal(saved[f"{name}/weight"].to(fallen[name].dtype), fallen[name])
+    assert saved[f"{name}/step"] == 2
+    later = taught(load_student(tiny, runtime), tmp_path / "second", state_from=state, state_to=state)
+    assert load_file(state)[f"{name}/step"] == 4
+    anew = taught(load_student(tmp_path / "first", runtime), tmp_path / "anew")
+    assert not torch.equal(later[name], anew[name])
+
+
+def test_without_a_fall_the_state_is_that_of_the_student(
+    tiny: Path, runtime: Runtime, tmp_path: Path
+) -> None:
+    state, config = tmp_path / "state.safetensors", replace(STEADY, decay_share=0.0)
+    student = load_student(tiny, runtime)
+    fine_tune(student, EXAMPLES, tmp_path / "taught", config, lambda _: None, state_to=state)
+    name = "model.layers.0.mlp.up_proj.weight"
+    saved = load_file(tmp_path / "taught" / "model.safetensors")[name]
+    assert torch.equal(load_file(state)[f"{name}/weight"].to(saved.dtype), saved)
+
+
+def test_a_state_that_is_missing_damaged_or_of_another_student_is_told_in_a_line(
+    tiny: Path, runtime: Runtime, tmp_path: Path
+) -> None:
+    trainer = trainer_of(tiny, runtime, "full")
+    good, bad = tmp_path / "state.safetensors", tmp_path / "bad.safetensors"
+    save_state(trainer.weights, good)
+    with pytest.raises(RunFailedError, match=r"cannot go on .*bad\.safetensors.* begin a new run"):
+        load_state(trainer.weights, bad)
+    bad.write_bytes(good.read_bytes()[:-100])
+    with pytest.raises(RunFailedError, match="cannot go on"):
+        load_state(trainer.weights, bad)
+    tensors = load_file(good)
+    for changed in (
+        {"other/weight": torch.zeros(2)},
+        {**tensors, "model.norm.weight/weight": torch.zeros(3)},
+    ):
+        save_file(changed, bad)
+        with pytest.raises(RunFailedError, match="cannot go on"):
+            load_state(trainer.weights, bad)
+
+
+def test_a_state_that_cannot_be_written_is_told_in_a_line(
+    tiny: Path, runtime: Runtime, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFailedError, match="cannot save the optimizer's state into"):
+        save_state(trainer_of(tiny, runtime, "full").weights, tmp_path / "file" / "state.safetensors")

@@ -1,0 +1,93 @@
+"""AdamW on a student's weights, and its state in a file, from which a later training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from errors import RunFailedError
+from training.config import FineTuneConfig
+
+BETA1 = 0.9
+"""AdamW's decay of the mean gradient, a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A weight of the network, and what the optimizer works on."""
+
+    name: str
+    used: nn.Parameter
+    master: nn.Parameter
+    """In float32, as bfloat16 is too coarse for small steps; the used weight itself where that is float32."""
+    optimizer: torch.optim.Optimizer
+    """One for each weight, so that only one weight at a time needs its gradient in float32."""
+
+    def step(self, rate: float) -> None:
+        if self.used.grad is None:
+            return
+        self.master.grad = self.used.grad.float()
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.step()
+        self.master.grad = None
+        self.used.grad = None
+        self.use()
+
+    def use(self) -> None:
+        if self.master is not self.used:
+            self.used.data.copy_(self.master.data)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weight and AdamW's `step`, `exp_avg` and `exp_avg_sq`; the last three once it made a step."""
+        return {"weight": self.master.data, **self.optimizer.state[self.master]}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        self.master.data.copy_(tensors.pop("weight"))
+        self.use()
+        if tensors:
+            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": {0: tensors}})
+
+
+def new_weight(name: str, used: nn.Parameter, config: FineTuneConfig, beta2: float) -> Weight:
+    full = used.dtype == torch.float32
+    master = used if full else nn.Parameter(used.detach().float())
+    decay = config.weight_decay if used.dim() > 1 else 0.0
+    betas = (BETA1, beta2)
+    optimizer = torch.optim.AdamW([master], config.learning_rate, betas, weight_decay=decay, fused=True)
+    return Weight(name, used, master, optimizer)
+
+
+def save_state(weights: Iterable[Weight], file: Path) -> None:
+    """Write the weights in float32 and the optimizer's moments, the whole file or none."""
+    tensors = {f"{each.name}/{key}": value for each in weights for key, value in each.tensors().items()}
+    part = file.with_suffix(".part")
+    try:
+        file.parent.mkdir(exist_ok=True)
+        save_file(tensors, part)
+        part.replace(file)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            part.unlink()
+        raise RunFailedError(f"cannot save the optimizer's state into {str(file)!r}: {error}") from None
+
+
+def load_state(weights: Sequence[Weight], file: Path) -> None:
+    """Go on from what `save_state` wrote; `RunFailedError` where that is damaged or of other weights."""
+    try:
+        with safe_open(file, framework="pt") as saved:
+            keys = list(saved.keys())
+            for each in weights:
+                own = [key for key in keys if key.rpartition("/")[0] == each.name]
+                each.restore({key.rpartition("/")[2]: saved.get_tensor(key) for key in own})
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise RunFailedError(
+            f"cannot go on from the optimizer's state in {str(file)!r} ({error}): begin a new run; with "
+            "--start base it needs no such file"
+        ) from None
