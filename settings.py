@@ -302,7 +302,7 @@ OPTIONS = (
             "--start",
             "fine_tune.start",
             "NAME",
-            "base: from the untaught student each round; continue: from the last",
+            "base: from the untaught student each round; continue: one training over all rounds",
         ),
         (
             "--replay-share",

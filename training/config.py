@@ -19,7 +19,9 @@ class FineTuneConfig:
     method: Method = "full"
     """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
     start: Start = "continue"
-    """`base` trains the untaught student on the whole set each round; `continue` the latest one."""
+    """`base` trains the untaught student on the whole set each round. `continue` makes one training of all
+    rounds: each goes on with the weights and the optimizer's state of the one before, as they were before its
+    rate fell."""
     replay_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """With `continue`: share of the examples of earlier rounds that is taught again beside the new ones."""
     epochs: PositiveInt = 2
@@ -28,9 +30,9 @@ class FineTuneConfig:
     learning_rate: PositiveFloat = 1.5e-4
     """Highest rate, reached after the warm-up."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the steps over which the rate rises."""
+    """Share of the steps of the first training over which the rate rises."""
     decay_share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Share of the steps, after the warm-up, over which the rate falls linearly to zero at the end."""
+    """Share of a training's steps, after its warm-up, over which the rate falls linearly to zero at the end."""
     second_moment_half_life: PositiveInt = 26_000
     """Tokens after which AdamW has half forgotten a squared gradient. Its beta2 follows from it, so that it
     means the same at every batch size (Marek et al., arXiv 2507.07101)."""
@@ -38,7 +40,7 @@ class FineTuneConfig:
     max_gradient_norm: PositiveFloat = 1.0
     batch_size: PositiveInt = 4
     """Examples to one optimizer step."""
-    micro_batch_tokens: PositiveInt = 512
+    micro_batch_tokens: PositiveInt = 1024
     """Tokens, padding included, that go through the model at once; more where a GPU has the memory."""
     max_length: PositiveInt = 768
     """Tokens of prompt and rationale together; longer examples are left out."""
