@@ -182,6 +182,20 @@ def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path) -> None
         student_path("tiny", tmp_path)
 
 
+@pytest.mark.parametrize("change", [("  ", " *"), ("\n", "\r\n"), ("\n", "\n\n")])
+def test_checksums_that_another_program_wrote_are_read(tmp_path: Path, change: tuple[str, str]) -> None:
+    record = student_path("tiny", tmp_path) / "weights.sha256"
+    record.write_text(record.read_text().replace(*change), newline="")
+    student_path("tiny", tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"garbage\n", "\ufeff0  model.safetensors\n".encode("utf-16")])
+def test_a_record_that_holds_no_checksums_is_a_damage(tmp_path: Path, text: bytes) -> None:
+    (student_path("tiny", tmp_path) / "weights.sha256").write_bytes(text)
+    with pytest.raises(StudentError, match=r"weights file corrupted: .*run again"):
+        student_path("tiny", tmp_path)
+
+
 def test_a_missing_weights_file_is_named_too(tmp_path: Path) -> None:
     (student_path("tiny", tmp_path) / "model.safetensors").unlink()
     with pytest.raises(StudentError, match="no student in"):
