@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import StudentError
-from network import hub_fault
+from network import hub_fault, without_login
 from training.tasks import ConvertTask, Event
 from training.tiny import build_tiny
 from training.worker import run_in_child
@@ -34,6 +34,7 @@ WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 QUANTIZED = ("quantization_config", "compression_config")
 """Keys of config.json."""
+URL_WITH_LOGIN = re.compile(r"[^\s']+@\S+")
 POINTER = b"version https://git-lfs"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -164,6 +165,7 @@ def hub_path(name: str, cache_dir: Path) -> Path:
         ) from None
     except (HfHubHTTPError, httpx2.HTTPError, httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
         reason = hub_fault() or (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = URL_WITH_LOGIN.sub(lambda url: without_login(url[0]), reason)
         raise StudentError(f"cannot fetch student {name!r} from the model hub: {reason}") from None
     return check_student(folder)
 

@@ -12,6 +12,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from tokenizers.pre_tokenizers import ByteLevel
 
 from errors import StudentError
+from tests.servers.fixed import fixed
 from training import weights
 from training.device import Runtime
 from training.student import load_student
@@ -269,6 +270,19 @@ def test_a_variable_that_keeps_the_hub_from_being_reached_is_named(
         f"error: cannot fetch student 'someone/some-model' from the model hub: {variable}={value!r} "
     )
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_hub_is_shown_without_its_password(tmp_path: Path) -> None:
+    command = [sys.executable, "main.py", "evaluate", "someone/some-model", "--limit", "1"]
+    with fixed(200, {}) as server:  # it knows no GET
+        hub = server.url.replace("//", "//me:hunter22@")
+        environment = {"PATH": "", "FDD_CACHE": str(tmp_path), "HF_HOME": str(tmp_path), "HF_ENDPOINT": hub}
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+    assert "from the model hub: " in ended.stderr
+    assert "for url 'http://***@127.0.0.1" in ended.stderr
+    assert "hunter22" not in ended.stderr
 
 
 def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
