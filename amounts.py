@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from decimal import Context, Decimal
 from fractions import Fraction
 
@@ -36,31 +35,32 @@ _NUMBER = re.compile(
 
 
 def parse_number(text: str) -> Fraction | None:
-    """The number that the text is, exactly; None where it is something else, or could be read in two ways.
+    """The number that the text means; None where it is something else, or could be read in two ways.
 
-    Commas between thousands, a currency or per cent sign and a full stop at the end are passed over.
+    Rounding noise is read as by `meant`. Commas between thousands, a currency or per cent sign and a full
+    stop at the end are passed over.
 
     >>> parse_number("$1,200.50"), parse_number("-3/4"), parse_number("3 1/2"), parse_number("1,5")
     (Fraction(2401, 2), Fraction(-3, 4), Fraction(7, 2), None)
     """
     match = _NUMBER.fullmatch(text.strip())
     is_latex = match and match["paid"] and (match["money"] or match["sum"])
-    return None if not match or match["power"] or is_latex else _value(match, Fraction)
+    return None if not match or match["power"] or is_latex else _value(match)
 
 
 def parse_reference(text: str) -> Fraction | None:
-    """As `parse_number`, but `$25$` is read too, and floats as a program writes them: noise and exponents.
+    """As `parse_number`, but `$25$` is read too, and exponents, as a program writes them.
 
     >>> parse_reference("0.6666666666666666"), parse_reference("2.5e-06")
     (Fraction(2, 3), Fraction(1, 400000))
     """
     match = _NUMBER.fullmatch(text.strip())
-    return _value(match, lambda written: meant(Decimal(written))) if match else None
+    return _value(match) if match else None
 
 
-def _value(match: re.Match[str], read: Callable[[str], Fraction]) -> Fraction | None:
+def _value(match: re.Match[str]) -> Fraction | None:
     top, below, whole = match["top"].replace(",", ""), int(match["below"] or 1), match["whole"]
-    value = read(f"{top}e{match['power'] or 0}")
+    value = meant(Decimal(f"{top}e{match['power'] or 0}"))
     if below == 0 or (whole and value >= below):
         return None
     value = value / below + int(whole or 0)

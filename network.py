@@ -14,7 +14,9 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 """In small letters; programs read them in capitals as well."""
 SOCKS = ("socks5", "socks5h")
 
-_LOGIN = re.compile(r"(?<=//)[^/@]*(?=@)")
+_LOGIN = re.compile(r"^([a-z][a-z0-9+.-]*://|//)?.*@", re.IGNORECASE | re.DOTALL)
+"""Up to the last `@`: a password may have every character in it, and the scheme may be missing."""
+_QUERY = re.compile(r"\?.*", re.DOTALL)
 
 
 def network_fault(environment: Mapping[str, str] = os.environ) -> str | None:
@@ -56,12 +58,19 @@ def url_fault(url: str) -> str | None:
         return "it must begin with http:// or https://"
     if not host:
         return "it has no host"
+    if parts.query or parts.fragment:
+        return "it must end before ? and #"
     return "its port must be 1 to 65535" if port == 0 else None
 
 
+def has_login(url: str) -> bool:
+    """Whether the URL, which is one, has a user or password."""
+    return "@" in urlsplit(url).netloc
+
+
 def without_login(url: str) -> str:
-    """The URL without its user and password."""
-    return _LOGIN.sub("***", url)
+    """The URL as it can be shown: without user and password, and without a query, which may hold a key."""
+    return _QUERY.sub("?***", _LOGIN.sub(r"\1***@", url))
 
 
 def _proxy_fault(url: str) -> str | None:

@@ -27,7 +27,7 @@ from pydantic import (
 
 from agents.calling.config import CallConfig
 from errors import StoreError, UsageError, brief, is_unicode
-from network import url_fault, without_login
+from network import has_login, url_fault, without_login
 from problems.config import ProblemSettings
 from training.config import ROWS, Device, FineTuneConfig, GenerateConfig
 
@@ -155,9 +155,18 @@ class Settings:
         _check_urls(settings)
         return settings
 
+    @property
+    def urls(self) -> dict[str, str]:
+        """The servers of models, by their keys."""
+        return {key: getattr(self, key) for key in URLS}
+
     def to_json(self) -> dict[str, JsonValue]:
         values: dict[str, JsonValue] = _SETTINGS.dump_python(self, mode="json")
         return values
+
+    def to_store(self) -> dict[str, JsonValue]:
+        """As `to_json`, with no password of a URL in it."""
+        return self.to_json() | {key: without_login(url) for key, url in self.urls.items() if has_login(url)}
 
     @staticmethod
     def from_json(values: Mapping[str, object]) -> Settings:
@@ -331,10 +340,8 @@ OPTIONS = (
 )
 
 
-CHANGEABLE = (
-    *("calls.max_cost", "calls.max_tokens", "calls.max_calls"),
-    *("teacher_url", "synthesizer_url", "judge_url"),
-)
+URLS = ("teacher_url", "synthesizer_url", "judge_url")
+CHANGEABLE = ("calls.max_cost", "calls.max_tokens", "calls.max_calls", *URLS)
 """What `resume` may change: how far a run goes and where its models are, not what it does."""
 
 
@@ -435,6 +442,11 @@ def _check_urls(settings: Settings) -> None:
             raise UsageError(
                 f"--{part}-url {without_login(url)!r} is no URL of a server: {fault}, for example "
                 "http://127.0.0.1:8000/v1"
+            )
+        if has_login(url) and url == without_login(url):
+            raise UsageError(
+                f"--{part}-url {url!r} is stored without its user and password: give the whole URL again, "
+                f"`python main.py resume DIR --{part}-url URL`"
             )
 
 

@@ -49,13 +49,18 @@ class Setting(StrEnum):
 
 _SETTING = re.compile(r"\b(temperature|seed|max_tokens)\b")
 _REFUSAL = re.compile(
-    r"unsupported|not (\w+ )?support|unknown|unrecogni[sz]ed|unexpected|not (permitted|allowed|accepted)"
-    r"|not (a )?valid (field|param)|extra|forbidden|deprecated|only the default|only \S+ is allowed"
+    r"unsupported|not (\w+ )?support|unknown|unrecogni[sz]ed|unexpected|not (permitted|allowed|accepted|used)"
+    r"|not (an? )?(valid|recogni[sz]ed|known) (field|param|argument)|not be (set|used|specified|given)"
+    r"|invalid (for|with) this|extra|forbidden|deprecated|only the default|only \S+ is allowed"
     r"|(may|can) only be|must be (1|unset|omitted)\b",
 )
-"""A setting that is refused whatever its value is; of one out of range people should be told."""
+_OUT_OF_RANGE = re.compile(
+    r"(greater|larger|higher|more|less|lower|smaller|fewer) than|above|below|exceed|between|maximum|minimum"
+)
+"""Of a setting that is refused because of its value people should be told; any other is left out."""
 _NO_SYSTEM_TURN = re.compile(
     r"system (role|message|prompt|instruction)s?\b.*\b(not|no|un\w+)\b|role\b.*\bsystem\b.*\b(not|un\w+)\b"
+    r"|\b(un\w+|invalid) role\b.{0,5}\bsystem\b|unknown variant .?system|should be 'user' or 'assistant'"
     r"|unexpected role|(support|accept)\w* '?\"?system|developer instruction|roles must alternate"
     r"|only user and assistant roles",
     re.DOTALL,
@@ -92,12 +97,12 @@ def explain(error: Exception, address: str = "") -> CallError:
 
 def refused_setting(error: Exception) -> Setting | None:
     """The part of the request that the server does not know or want, as far as it says so."""
-    said = words(error).lower()
+    said = re.sub("n['’]t\\b", " not", words(error).lower())
     if _status_of(error) not in ABOUT_THE_REQUEST or _TOO_LONG.search(said):
         return None
     if _NO_SYSTEM_TURN.search(said):
         return Setting.SYSTEM
-    if not _REFUSAL.search(said):
+    if _OUT_OF_RANGE.search(said) or not _REFUSAL.search(said):
         return None
     named = (_SETTING.search(str(getattr(link, "param", ""))) for link in _chain(error))
     found = next(filter(None, (*named, _SETTING.search(said))), None)

@@ -11,12 +11,17 @@ from domain import Reason
 THOUGHT_FIELDS = ("reasoning_content", "reasoning")
 """Where servers put what a reasoning model thought, beside what it said."""
 
-_THINKING = r"(?:seed:)?(?:think|thinking|thoughts?|reasoning|reasoning_content|reflection)"
-_THOUGHT_BEGINS = re.compile(rf"\s*(?:<({_THINKING})>|\[THINK\]|◁think▷)", re.IGNORECASE)
-_THOUGHT_ENDS = re.compile(
-    rf"</(?P<tag>{_THINKING})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|channel\|>final<\|message\|>",
+_THINKING = r"[\w:]*(?:think|thought|reason|reflection|analysis|scratchpad)\w*"
+_THOUGHT_BEGINS = re.compile(
+    rf"\s*(?:<({_THINKING})>|\[THINK\]|◁think▷|<\|(?:START_THINKING|inner_prefix)\|>|<unused94>)",
     re.IGNORECASE,
 )
+_THOUGHT_ENDS = re.compile(
+    rf"</(?P<tag>{_THINKING})\s*>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|END_THINKING|inner_suffix)\|>|<unused95>"
+    r"|<\|channel\|>final\b.*?<\|message\|>|\bassistantfinal|^Here is my response:",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The last ones are those of gpt-oss, with its special tokens and without, and of Granite."""
 _FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 
 REASONS = {

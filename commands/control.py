@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from commands.arguments import add_folder
 from commands.watching import watch
+from settings import CHANGEABLE, add_options
 
 if TYPE_CHECKING:
     from graph.control import Kind
@@ -32,6 +33,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be asked, and its cost; ask nobody"
     )
+    add_options(parser, only=CHANGEABLE)
     parser.set_defaults(command=control)
 
 
@@ -41,7 +43,8 @@ def control(given: Namespace) -> int:
     from graph.run import start
     from reporting import comparison
 
-    settings = control_of(given.run_dir, given.kind)
+    changes = {key: value for key, value in vars(given).items() if key in CHANGEABLE}
+    settings = control_of(given.run_dir, given.kind).with_changes(changes)
     if given.dry_run:
         return run.preview(settings)
     beside = given.run_dir.resolve()

@@ -94,7 +94,7 @@ def start(
     with (
         _created(settings, folder, listener, cache),
         discarding(folder),
-        _at_work(folder, listener, cache, agents, {}, should_stop) as run,
+        _at_work(folder, listener, cache, agents, settings.urls, should_stop) as run,
     ):
         return run.finish()
 
@@ -271,7 +271,7 @@ def find_student(name: str, cache: Path, listener: Listener) -> Path:
 def describe_run(settings: Settings, speed: Speed) -> RunRecord:
     return RunRecord(
         id=f"run-{uuid.uuid4().hex[:12]}",
-        settings=settings.to_json(),
+        settings=settings.to_store(),
         versions={name: version(name) for name in PACKAGES},
         seed=settings.seed,
         speed=asdict(speed),

@@ -32,10 +32,23 @@ def test_a_variable_that_keeps_clients_from_being_made_is_named_with_its_value(
     assert fault in said
 
 
-def test_a_proxy_is_shown_without_its_password() -> None:
-    said = network_fault({"ALL_PROXY": "socks5://me:hunter22@127.0.0.1:1080"})
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("socks5://me:hunter22@127.0.0.1:1080", "socks5://***@127.0.0.1:1080"),
+        ("me:hunter22@proxy:port", "***@proxy:port"),
+        ("http://me:p@hunter22@proxy:99999", "http://***@proxy:99999"),
+        ("http://me:p/hunter22@proxy:99999", "http://***@proxy:99999"),
+        ("http://me:p//hunter22@proxy:99999", "http://***@proxy:99999"),
+        ("http://me:p#hunter22@proxy", "http://***@proxy"),
+        ("http://proxy:99999/?key=hunter22", "http://proxy:99999/?***"),
+    ],
+)
+def test_a_proxy_is_shown_without_its_password(proxy: str, shown: str) -> None:
+    said = network_fault({"ALL_PROXY": proxy})
     assert said is not None
-    assert said.startswith("ALL_PROXY='socks5://***@127.0.0.1:1080'")
+    assert said.startswith(f"ALL_PROXY={shown!r} ")
+    assert "hunter22" not in said
 
 
 def test_settings_that_work_are_no_fault(tmp_path: Path) -> None:
@@ -63,3 +76,8 @@ def test_an_address_of_the_hub_that_is_none_is_named(endpoint: str) -> None:
 )
 def test_the_url_of_a_server_is_one(url: str) -> None:
     assert url_fault(url) is None
+
+
+@pytest.mark.parametrize("end", ["?api_key=sk-planted", "/?version=1", "#chat"])
+def test_a_url_to_which_no_path_can_be_added_is_no_url_of_a_server(end: str) -> None:
+    assert url_fault(f"http://127.0.0.1:8000/v1{end}") == "it must end before ? and #"

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import StudentError
-from network import hub_fault
+from network import hub_fault, without_login
 from training.tasks import ConvertTask, Event
 from training.tiny import build_tiny
 from training.worker import run_in_child
@@ -34,6 +34,8 @@ WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 QUANTIZED = ("quantization_config", "compression_config")
 """Keys of config.json."""
+URL_WITH_LOGIN = re.compile(r"[^\s']+@\S+")
+POINTER = b"version https://git-lfs"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -163,6 +165,7 @@ def hub_path(name: str, cache_dir: Path) -> Path:
         ) from None
     except (HfHubHTTPError, httpx2.HTTPError, httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
         reason = hub_fault() or (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = URL_WITH_LOGIN.sub(lambda url: without_login(url[0]), reason)
         raise StudentError(f"cannot fetch student {name!r} from the model hub: {reason}") from None
     return check_student(folder)
 
@@ -176,19 +179,30 @@ def check_student(folder: Path) -> Path:
         )
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         raise StudentError(f"no student in {str(folder)!r}: it needs config.json and *.safetensors")
+    check_pointers(folder)
     check_precision(folder)
     check_shards(folder)
     record = folder / SEAL
     if not record.is_file():
         return folder
-    for line in record.read_text().splitlines():
-        expected, name = line.split("  ", 1)
-        file = folder / name
+    for line in filter(str.strip, record.read_text("utf-8", "replace").splitlines()):
+        expected, _, name = line.partition(" ")
+        file = folder / name[1:]  # behind a blank, or the `*` of `sha256sum --binary`
         if not file.is_file() or file_sha256(file) != expected:
             raise StudentError(
                 f"weights file corrupted: {str(file)!r}; delete the folder {str(folder)!r} and run again"
             )
     return folder
+
+
+def check_pointers(folder: Path) -> None:
+    for file in sorted(each for each in folder.iterdir() if each.is_file()):
+        with file.open("rb") as stream:
+            if stream.read(len(POINTER)) == POINTER:
+                raise StudentError(
+                    f"the student in {str(folder)!r} has a pointer of Git LFS in place of {file.name!r}: run "
+                    "`git lfs pull` there"
+                )
 
 
 def check_precision(folder: Path) -> None:

@@ -410,6 +410,12 @@ async def ask_twice(server: Server) -> None:
         (400, {"error": {"message": "`temperature` is deprecated for this model."}}, "temperature", None),
         (400, {"error": "invalid temperature: only 1 is allowed for this model"}, "temperature", None),
         (400, {"error": {"message": OPENAI_UNSUPPORTED.format("max_tokens")}}, "max_tokens", 40),
+        (400, {"error": "o1 models don't support temperature=0.7."}, "temperature", None),
+        (400, {"error": "temperature isn’t supported by this model"}, "temperature", None),
+        (400, {"error": "temperature cannot be set for reasoning models"}, "temperature", None),
+        (400, {"message": '"seed" is not a recognized parameter'}, "seed", None),
+        (400, {"error": "These `model_kwargs` are not used by the model: ['seed']"}, "seed", None),
+        (400, {"error": "Parameter `seed` is invalid for this model"}, "seed", None),
     ],
 )
 def test_a_setting_that_the_model_refuses_is_left_out_from_then_on(
@@ -430,6 +436,11 @@ def test_a_setting_that_the_model_refuses_is_left_out_from_then_on(
         "'messages[0].role' does not support 'system' with this model.",
         "Developer instruction is not enabled for models/gemma-3-27b-it",
         "This model does not support system prompts",
+        "System messages aren't supported by this model",
+        "Unsupported role: system",
+        "Unknown role 'system'",
+        "messages[0].role: unknown variant `system`, expected `user` or `assistant`",
+        "body.messages.0.role: Input should be 'user' or 'assistant'",
     ],
 )
 def test_a_system_turn_that_the_model_refuses_begins_the_users_from_then_on(message: str) -> None:
@@ -460,6 +471,8 @@ def test_several_settings_can_be_refused_one_after_the_other() -> None:
         "temperature: Input should be less than or equal to 0.2",
         "Invalid 'temperature': this model supports values from 0 to 0.2",
         "max_tokens is too large: 40. This model supports at most 10 completion tokens",
+        "This model does not support max_tokens greater than 10",
+        "max_tokens cannot be set above 10",
     ],
 )
 def test_a_value_out_of_range_is_told_and_not_left_out(message: str) -> None:

@@ -55,6 +55,14 @@ def test_the_number_that_a_text_names_is_its_value_in_another_form(
     assert verifier.judge(thought, text, Fraction(72)).value is None
 
 
+@pytest.mark.parametrize("thought", ["pot", "cot"])
+@pytest.mark.parametrize("text", ["**Answer:** 0.6666666666666666", "The answer is 0.6666666666666666 pies."])
+def test_a_float_in_a_text_is_the_number_that_it_is_in_a_reference(
+    verifier: Verifier, thought: str, text: str
+) -> None:
+    assert verifier.judge_attempt(thought, text, Fraction(2, 3)).reason is Reason.ACCEPTED
+
+
 @pytest.mark.parametrize("thought", ["pot", "kp_pot"])
 @pytest.mark.parametrize(
     "text",

@@ -39,6 +39,15 @@ DRAFT = "The format wants <answer> and </answer> around it, so <answer>8</answer
         ("◁think▷", "◁/think▷"),
         ("<|begin_of_thought|>", "<|end_of_thought|>"),
         ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+        ("<|channel|>analysis<|message|>", "<|channel|>final <|constrain|>json<|message|>"),
+        ("analysis", "assistantfinal"),
+        ("<|START_THINKING|>", "<|END_THINKING|><|START_RESPONSE|>"),
+        ("<|inner_prefix|>", "<|inner_suffix|>"),
+        ("<unused94>thought", "<unused95>"),
+        ("Here is my thought process:", "Here is my response:"),
+        ("<longcat_think>", "</longcat_think>"),
+        ("<analysis>", "</analysis>"),
+        ("<think>", "</think >"),
     ],
 )
 @pytest.mark.parametrize("opened", [True, False])

@@ -161,6 +161,16 @@ def test_a_key_is_written_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert KEY not in said.out + said.err + json.dumps(recorder.notices)
 
 
+def test_a_password_in_the_url_of_a_server_is_written_nowhere(tmp_path: Path, server: TeachingServer) -> None:
+    folder, url = tmp_path / "run", server.url.replace("//", "//me:hunter22@")
+    start(model_settings(url, rounds=0, synthesizer="symbolic"), folder, Recorder(), cache=tmp_path)
+    written = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert [file for file in written if b"hunter22" in file.read_bytes()] == []
+    with pytest.raises(UsageError, match=r"stored without its user and password: give the whole URL again"):
+        resume(folder, Recorder(), cache=tmp_path)
+    assert resume(folder, Recorder(), cache=tmp_path, changes={"teacher_url": url}).problems > 0
+
+
 def test_a_problem_writer_that_is_a_model_needs_a_judge_that_is_one(tmp_path: Path) -> None:
     settings = model_settings("", teacher="symbolic", synthesizer="openai:x", synthesizer_url="http://x/v1")
     with pytest.raises(UsageError, match="give --judge"):

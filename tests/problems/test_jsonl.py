@@ -46,6 +46,8 @@ def write(tmp_path: Path, *lines: object) -> Path:
         ("25 €", Fraction(25)),
         ("25.", Fraction(25)),
         ("44.0", Fraction(44)),
+        ("0.6666666666666666", Fraction(2, 3)),
+        ("$3,244,047.0999999996", Fraction("3244047.1")),
         ("", None),
         ("ten", None),
         ("1/0", None),

@@ -146,6 +146,13 @@ def test_an_adapter_is_refused_with_or_without_its_base(folder: Path) -> None:
         (folder / "config.json").unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_a_pointer_of_git_lfs_in_place_of_a_file_is_named_with_what_to_do(folder: Path, name: str) -> None:
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 269\n")
+    with pytest.raises(StudentError, match=rf"pointer of Git LFS in place of '{name}': run `git lfs pull`"):
+        student_path(str(folder), folder)
+
+
 def test_a_file_of_the_weights_that_is_missing_is_named(folder: Path, runtime: Runtime) -> None:
     names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
     weights = load_file(folder / "model.safetensors")

@@ -12,6 +12,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from tokenizers.pre_tokenizers import ByteLevel
 
 from errors import StudentError
+from tests.servers.fixed import fixed
 from training import weights
 from training.device import Runtime
 from training.student import load_student
@@ -182,6 +183,20 @@ def test_a_damaged_weights_file_is_named_with_what_to_do(tmp_path: Path) -> None
         student_path("tiny", tmp_path)
 
 
+@pytest.mark.parametrize("change", [("  ", " *"), ("\n", "\r\n"), ("\n", "\n\n")])
+def test_checksums_that_another_program_wrote_are_read(tmp_path: Path, change: tuple[str, str]) -> None:
+    record = student_path("tiny", tmp_path) / "weights.sha256"
+    record.write_text(record.read_text().replace(*change), newline="")
+    student_path("tiny", tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"garbage\n", "\ufeff0  model.safetensors\n".encode("utf-16")])
+def test_a_record_that_holds_no_checksums_is_a_damage(tmp_path: Path, text: bytes) -> None:
+    (student_path("tiny", tmp_path) / "weights.sha256").write_bytes(text)
+    with pytest.raises(StudentError, match=r"weights file corrupted: .*run again"):
+        student_path("tiny", tmp_path)
+
+
 def test_a_missing_weights_file_is_named_too(tmp_path: Path) -> None:
     (student_path("tiny", tmp_path) / "model.safetensors").unlink()
     with pytest.raises(StudentError, match="no student in"):
@@ -255,6 +270,19 @@ def test_a_variable_that_keeps_the_hub_from_being_reached_is_named(
         f"error: cannot fetch student 'someone/some-model' from the model hub: {variable}={value!r} "
     )
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_hub_is_shown_without_its_password(tmp_path: Path) -> None:
+    command = [sys.executable, "main.py", "evaluate", "someone/some-model", "--limit", "1"]
+    with fixed(200, {}) as server:  # it knows no GET
+        hub = server.url.replace("//", "//me:hunter22@")
+        environment = {"PATH": "", "FDD_CACHE": str(tmp_path), "HF_HOME": str(tmp_path), "HF_ENDPOINT": hub}
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+    assert "from the model hub: " in ended.stderr
+    assert "for url 'http://***@127.0.0.1" in ended.stderr
+    assert "hunter22" not in ended.stderr
 
 
 def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
