@@ -3,9 +3,9 @@
     python benchmarks/recipe.py --seeds 0 --cells 16:5e-4:3,4:3e-4:6 [--problems 93] [--tests 500]
     python benchmarks/recipe.py --report
 
-A cell is BATCH:RATE:EPOCHS and may have `:lora`, `:HALF_LIFE` (tokens, of the second moment), `:decayX`
-(share of the steps), `:replayX` (in three parts, as rounds teach, with the optimizer's state) and `:restartX`
-(in three parts, each with a new optimizer). Each cell teaches the embedded student
+A cell is BATCH:RATE:EPOCHS and may have `:lora`, `:HALF_LIFE` (tokens, of the second moment), `:replayX` (in
+three parts, as rounds teach, with the optimizer's state) and `:restartX` (in three parts, each with a new
+optimizer). Each cell teaches the embedded student
 the same problems of `gsm-symbolic` as programs and asks it fresh instances of their templates. Every finished
 training is a row of `benchmarks/recipe.jsonl`; cells that have a row are not run again.
 """
@@ -55,7 +55,7 @@ ROWS = Path(__file__).with_suffix(".jsonl")
 SPARE = 2
 """Problems drawn for each one that is taught: some cannot be explained."""
 THOUGHT = "pot"
-CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "restart", "decay")
+CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "restart")
 PARTS = (0.42, 0.24, 0.34)
 """Of the problems, as the rounds of a default run teach them."""
 
@@ -74,7 +74,6 @@ class Cell:
     examples; a part goes on from where the part before stood when its rate began to fall."""
     restart: float | None = None
     """The same, but a part trains the student of the part before with a new optimizer."""
-    decay: float = FineTuneConfig().decay_share
 
     def config(self, seed: int) -> FineTuneConfig:
         return replace(
@@ -84,7 +83,6 @@ class Cell:
             epochs=self.epochs,
             method="lora" if self.method == "lora" else "full",
             second_moment_half_life=self.half_life,
-            decay_share=self.decay,
         )
 
 
@@ -120,8 +118,6 @@ def read_cell(text: str) -> Cell:
             cell = replace(cell, replay=float(more.removeprefix("replay")))
         elif more.startswith("restart"):
             cell = replace(cell, restart=float(more.removeprefix("restart")))
-        elif more.startswith("decay"):
-            cell = replace(cell, decay=float(more.removeprefix("decay")))
         else:
             cell = replace(cell, method=more)
     return cell
@@ -144,10 +140,14 @@ def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
         trained = []
         start = output = student_path(name, cache_folder())
         state, going_on = Path(folder) / "state.safetensors", cell.replay is not None
-        for number, part in enumerate(parts(examples, cell, seed)):
+        taught_in = list(parts(examples, cell, seed))
+        for number, part in enumerate(taught_in, start=1):
             student = load_student(start if going_on else output, runtime)
             output = Path(folder) / f"student-{number}"
-            states = {"state_from": state if number else None, "state_to": state} if going_on else {}
+            states = {
+                "state_from": state if going_on and number > 1 else None,
+                "state_to": state if going_on and number < len(taught_in) else None,
+            }
             trained.append(fine_tune(student, part, output, cell.config(seed), ignore, **states))
         seconds, wall = time.process_time() - began, time.monotonic() - clock
         correct = ask(output, sets.tests["in-domain"])

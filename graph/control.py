@@ -11,7 +11,7 @@ from graph.nodes.report import delivered
 from settings import Settings
 from storage.folder import open_store
 from storage.store import Store
-from training.schedule import stable_steps
+from training.schedule import own_steps
 
 Kind = Literal["seeds", "repeat", "shuffled"]
 """`seeds` in place of children; `repeat`: the seeds again; `shuffled`: chance in place of bands."""
@@ -61,10 +61,9 @@ def budget_of(store: Store, round: int) -> Budget:
     """What the student of a round has been taught in all."""
     config = Settings.from_json(store.run().settings).fine_tune
     last = next(record for record in store.rounds() if record.round == round)
-    before = [record for record in store.kept() if record.round < round]
     steps = last.steps
     if config.start == "continue":
-        steps += sum(stable_steps(each.steps, config, warm=each != before[0]) for each in before)
+        steps += sum(own_steps(each.steps, config) for each in store.kept() if each.round < round)
     return Budget(last.problems, steps)
 
 

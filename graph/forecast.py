@@ -16,7 +16,7 @@ from settings import Settings
 from storage.store import Store
 from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
 
-TARGET_SECONDS = 690.0
+TARGET_SECONDS = 740.0
 """A default run is made as big as fits into this time, but never smaller than the smallest size."""
 START_SECONDS = 4.0
 """Until a child process has loaded a student."""
@@ -34,7 +34,10 @@ class Size:
     dev: int
 
 
-SIZES = (Size(72, 80), *(Size(seeds, DEV_SIZE) for seeds in (110, 220, 440, 880, 1760)))
+SIZES = (
+    *(Size(seeds, 80) for seeds in (72, 110, 160)),
+    *(Size(seeds, DEV_SIZE) for seeds in (220, 330, 500, 750, 1100, 1700)),
+)
 """Coarse steps, so that machines of a kind agree on one."""
 
 Seconds = Mapping[tuple[int, str], float]
@@ -91,6 +94,8 @@ def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Secon
             found[number, "practise"] = exam(settings.self_samples * each.total)
             found[number, "probe_children"] = exam(settings.samples * each.children)
         tokens = _examples(settings, rounds, number) * (PROMPT_TOKENS + ANSWER_TOKENS)
+        if settings.fine_tune.start == "continue" and number < settings.rounds:
+            tokens *= 1 + settings.fine_tune.decay_share
         found[number, "fine_tune"] = START_SECONDS + tokens / speed.training
         found[number, "evaluate"] = exam(asks * dev)
         if number < settings.rounds:

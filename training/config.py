@@ -20,19 +20,19 @@ class FineTuneConfig:
     """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
     start: Start = "continue"
     """`base` trains the untaught student on the whole set each round. `continue` makes one training of all
-    rounds: each goes on with the weights and the optimizer's state of the one before, as they were before its
-    rate fell."""
+    rounds: each goes on with the weights and the optimizer's state of the one before."""
     replay_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """With `continue`: share of the examples of earlier rounds that is taught again beside the new ones."""
-    epochs: PositiveInt = 2
+    epochs: PositiveInt = 1
     max_steps: PositiveInt | None = None
     """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""
-    learning_rate: PositiveFloat = 1.5e-4
-    """Highest rate, reached after the warm-up."""
+    learning_rate: PositiveFloat = 3e-4
+    """Highest rate, reached after the warm-up. In the last training it falls linearly from there to zero."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the steps of the first training over which the rate rises."""
-    decay_share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Share of a training's steps, after its warm-up, over which the rate falls linearly to zero at the end."""
+    decay_share: NonNegativeFloat = 0.2
+    """With `continue`: steps that every training but the last makes beyond its own, as a share of these,
+    while the rate falls to zero. The next one goes on from before them (see `training.schedule`)."""
     second_moment_half_life: PositiveInt = 26_000
     """Tokens after which AdamW has half forgotten a squared gradient. Its beta2 follows from it, so that it
     means the same at every batch size (Marek et al., arXiv 2507.07101)."""

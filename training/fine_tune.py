@@ -22,7 +22,7 @@ from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to
 from training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
 from training.optimizer import load_state, new_weight, save_state
 from training.preflight import fitting_rows
-from training.schedule import rate_at, stable_steps
+from training.schedule import Schedule, schedule
 from training.student import Student, is_finite, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
 
@@ -44,8 +44,8 @@ def fine_tune(
 ) -> FineTuned:
     """Train the student and save it in the folder `output`; `PreflightError` comes before any step.
 
-    With `state_from` its weights and the optimizer are first set to what that file holds. `state_to` is the
-    file for a later training to go on from: as things stand before the rate falls.
+    With `state_from` its weights and the optimizer are first set to what that file holds. With `state_to` it
+    is not the last training: that file is for a later one to go on from.
     """
     encoded = [encode(student.tokenizer, example) for example in examples]
     positions = student.positions or config.max_length
@@ -56,30 +56,29 @@ def fine_tune(
         on_event(Notice(text=f"left out {truncated} of {len(encoded)} examples: longer than {limit}"))
     torch.manual_seed(config.seed)  # LoRA's first matrices are drawn from it
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
-    batches = list(all_batches(rows, config))
+    steps = own_steps_of(rows, config)
+    plan = schedule(steps, config, goes_on=state_from is not None, is_last=state_to is None)
+    batches = list(islice(all_batches(rows, config), plan.steps))
     trainer = Trainer(student, model, config, on_event, beta2=beta2_of(batches, config))
     if state_from:
         load_state(trainer.weights, state_from)
-    warm = state_from is not None
-    stable = stable_steps(len(batches), config, warm=warm)
     began = time.monotonic()
     losses, tokens = [], 0
     for number, batch in enumerate(batches):
-        if state_to and number == stable:
+        if state_to and number == plan.stable:
             save_state(trainer.weights, state_to)
-        rate = rate_at(number, len(batches), config, warm=warm)
-        losses.append(trainer.step(batch, rate))
+        losses.append(trainer.step(batch, plan.rate(number)))
         if not isfinite(losses[-1]):
-            raise diverged(number, len(batches), rate)
+            raise diverged(number, plan)
         tokens += sum(map(len, batch))
         speed = tokens / (time.monotonic() - began)
         on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
-    if state_to and stable == len(batches):
+    if state_to and plan.stable == plan.steps:
         save_state(trainer.weights, state_to)
     seconds = time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
     if not all(map(is_finite, trained.parameters())):
-        raise diverged(number, len(batches), rate)
+        raise diverged(number, plan)
     trained.generation_config.max_new_tokens = ceil(ROOM * max(row.labelled for row in rows))
     save_student(Student(trained, student.tokenizer, student.runtime), output)
     tail = losses[-max(1, len(losses) // 10) :]
@@ -93,18 +92,22 @@ def fine_tune(
     )
 
 
-def diverged(step: int, steps: int, rate: float) -> RunFailedError:
+def diverged(step: int, plan: Schedule) -> RunFailedError:
     return RunFailedError(
-        f"training diverged in step {step + 1} of {steps}, at a learning rate of {rate:g}: begin a new run "
-        "with a lower --learning-rate; what models replied is in the cache and costs nothing again"
+        f"training diverged in step {step + 1} of {plan.steps}, at a learning rate of {plan.rate(step):g}: "
+        "begin a new run with a lower --learning-rate; what models replied is in the cache and costs nothing "
+        "again"
     )
 
 
+def own_steps_of(rows: Sequence[Row], config: FineTuneConfig) -> int:
+    return config.max_steps or config.epochs * ceil(len(rows) / config.batch_size)
+
+
 def all_batches(rows: Sequence[Row], config: FineTuneConfig) -> Iterator[list[Row]]:
+    """Epoch after epoch, without end."""
     rng = random.Random(config.seed)
-    epochs = count() if config.max_steps else range(config.epochs)
-    batches = chain.from_iterable(epoch_batches(rows, config.batch_size, rng) for _ in epochs)
-    return islice(batches, config.max_steps)
+    return chain.from_iterable(epoch_batches(rows, config.batch_size, rng) for _ in count())
 
 
 def beta2_of(batches: Sequence[Sequence[Row]], config: FineTuneConfig) -> float:

@@ -16,7 +16,7 @@ from training.device import Runtime
 from training.fine_tune import Trainer, fine_tune
 from training.generate import generate
 from training.prompts import rationale_ids
-from training.schedule import rate_at, stable_steps
+from training.schedule import own_steps, schedule
 from training.student import Student, load_student
 from training.tasks import Batch, Event, Example, FineTuned, Notice, Request, Step
 
@@ -192,16 +192,27 @@ def test_a_gradient_that_is_not_finite_ends_the_training_though_its_loss_is(
 
 
 def test_the_rate_rises_then_falls_and_never_reaches_zero() -> None:
-    config = FineTuneConfig(learning_rate=1.0, warmup_share=0.2, decay_share=1.0)
-    rates = [rate_at(step, 10, config) for step in range(10)]
+    config = FineTuneConfig(learning_rate=1.0, warmup_share=0.2)
+    plan = schedule(10, config, goes_on=False, is_last=True)
+    rates = [plan.rate(step) for step in range(plan.steps)]
     assert rates == pytest.approx([0.5, 1.0, 8 / 9, 7 / 9, 6 / 9, 5 / 9, 4 / 9, 3 / 9, 2 / 9, 1 / 9])
 
 
-def test_the_rate_of_a_training_that_goes_on_does_not_rise_and_falls_at_its_end() -> None:
-    config = FineTuneConfig(learning_rate=1.0, warmup_share=0.2, decay_share=0.4)
-    rates = [rate_at(step, 10, config, warm=True) for step in range(10)]
-    assert rates == pytest.approx([1.0] * 6 + [4 / 5, 3 / 5, 2 / 5, 1 / 5])
-    assert stable_steps(10, config, warm=True) == 6
+def test_a_training_that_goes_on_begins_at_the_highest_rate() -> None:
+    plan = schedule(4, FineTuneConfig(learning_rate=1.0), goes_on=True, is_last=True)
+    assert [plan.rate(step) for step in range(plan.steps)] == pytest.approx([4 / 5, 3 / 5, 2 / 5, 1 / 5])
+
+
+@pytest.mark.parametrize("steps", range(1, 30))
+@pytest.mark.parametrize("share", [0, 0.2, 0.5, 1.5])
+def test_a_training_that_another_goes_on_from_falls_in_steps_of_its_own(steps: int, share: float) -> None:
+    config = FineTuneConfig(learning_rate=1.0, decay_share=share)
+    plan = schedule(steps, config, goes_on=True, is_last=False)
+    rates = [plan.rate(step) for step in range(plan.steps)]
+    assert rates[:steps] == [1.0] * steps
+    assert rates[steps:] == sorted(rates[steps:], reverse=True)
+    assert rates[-1] > 0 and len(rates) == steps + round(share * steps)
+    assert own_steps(plan.steps, config) == steps
 
 
 def test_refused_examples_leave_no_student_behind(student: Student, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ EXAMPLES = [
     for i in range(8)
 ]
 QUICK = FineTuneConfig(max_steps=4, batch_size=4, learning_rate=5e-3)
-STEADY = replace(QUICK, start="continue", decay_share=0.5, warmup_share=0.25)
+STEADY = replace(QUICK, max_steps=2, decay_share=1.0)
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
