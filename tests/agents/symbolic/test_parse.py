@@ -369,6 +369,41 @@ def test_two_equal_numbers_of_one_operation_are_two_things(
 
 
 @pytest.mark.parametrize(
+    ("question", "solution", "answer", "steps"),
+    [
+        (
+            "Ben saw 4 owls and 2 foxes on Friday, 3 hares and 6 deer on Saturday, and 5 crows and 3 rats on "
+            "Sunday. How many animals did Ben see?",
+            "On Friday Ben saw 4 + 2 = 6 animals. On Saturday Ben saw 3 + 6 = 9 animals. On Sunday Ben saw "
+            "5 + 3 = 8 animals. The animals that Ben saw were 6 + 9 + 8 = 23.",
+            "23",
+            ["([4] + [2])", "([3] + [6])", "([5] + [3])", "((#0 + #1) + #2)"],
+        ),
+        (
+            "Three cooks buy 5 pies at $9 each, 2 jars at $1.5 each and 7 rolls at $3 each, and share the "
+            "cost. How much does each pay?",
+            "The pies cost 5 * 9 = $45. The jars cost 2 * 1.5 = $3. The rolls cost 7 * 3 = $21. "
+            "The three cooks share a cost of 45 + 3 + 21 = $69. Each pays 69 / 3 = $23.",
+            "23",
+            ["([5] * [9])", "([2] * [1.5])", "([7] * [3])", "((#0 + #1) + #2)", "(#3 / [Three])"],
+        ),
+        (
+            "A heron fished for five days. It ate 3 small fish on the first day, and each day 2 more. How "
+            "many small fish did it eat on the first four?",
+            "On the second day it ate 3 + 2 = 5 small fish. On the third it ate 5 + 2 = 7 small fish. On the "
+            "fourth it ate 7 + 2 = 9 small fish. It ate 3 + 5 + 7 + 9 = 24 small fish.",
+            "24",
+            ["([3] + [2])", "(#0 + [2])", "(#1 + [2])", "((([3] + #0) + #1) + #2)"],
+        ),
+    ],
+)
+def test_a_sum_of_results_takes_the_result_and_not_an_equal_number_of_the_question(
+    question: str, solution: str, answer: str, steps: list[str]
+) -> None:
+    assert shown(read(question, solution, answer)) == steps
+
+
+@pytest.mark.parametrize(
     ("question", "solution", "answer"),
     [
         (
