@@ -208,7 +208,10 @@ class Linker:
 
         def nearness(leaf: Given | Result) -> int:
             """`twice` multiplies and adds nothing; else what says the same is meant."""
-            return -1 if sign in "+-" and self.ledger.is_factor(leaf) else self.ledger.overlap(leaf, text)
+            if sign in "+-" and self.ledger.is_factor(leaf):
+                return -1
+            named = sign != "+" and self.operands[value] == 1 and self.ledger.is_named(leaf, text)
+            return self.ledger.overlap(leaf, text) + 2 * named
 
         def fitness(leaf: Given | Result) -> tuple[bool, bool, int, int]:
             fits = self.ledger.is_percent(leaf) == in_percent
@@ -220,6 +223,8 @@ class Linker:
             spent = self.ledger.used.difference(results) if value in CALENDAR else self.here
             if sign in "*/" and is_implied(f"{self.ledger.question} {text}", value):
                 spent = spent | self.here
+                if value != self.first and (sign == "/" or value in CALENDAR):  # it converts a unit
+                    spent = spent | self.ledger.used.intersection(results)
             every = [leaf for leaf in every if leaf not in spent]
         others = [leaf for leaf in every if leaf not in self.here and nearness(leaf) >= 0]
         every = others if value in self.parts else others or every
@@ -235,6 +240,7 @@ class Linker:
         if best in fresh and self._is_awaited(value) and (told := [leaf for leaf in every if leaf in givens]):
             is_newest = best == Result(len(self.ledger.nodes) - 1)
             best, rivals = max(told, key=fitness), rivals if is_newest else []
+        rivals = list(dict.fromkeys(map(self.ledger.origin, rivals)))
         kinds = {type(leaf) for leaf in rivals}
         is_part = sign in "*/" and value in self.parts and best in self.ledger.used.difference(givens)
         self.unclear |= is_part or (len(kinds) > 1 and self.operands[value] < len(rivals))

@@ -355,6 +355,34 @@ PACK_SOLUTION = (
             ["([10] * [12])", "(#0 * #0)"],
         ),
         (
+            "Lena walks 20 minutes three times a day. How many hours does she walk in 4 days?",
+            "She walks 20 * 3 = 60 minutes a day, in 4 days 60 * 4 = 240 minutes. It is 240 / 60 = 4 hours.",
+            "4",
+            ["([20] * [three])", "(#0 * [4])", "(#1 / 60)"],
+        ),
+        (
+            "Ned needs 4 minutes a page for 15 pages on 3 days. He then rests 1.5 hours. How many minutes?",
+            "He reads 15 * 4 = 60 minutes a day, so 60 * 3 = 180 minutes. He rests 1.5 * 60 = 90 minutes. "
+            "In all that is 180 + 90 = 270 minutes.",
+            "270",
+            ["([15] * [4])", "(#0 * [3])", "([1.5] * 60)", "(#1 + #2)"],
+        ),
+        (
+            "Two bags of flour and five bags of oats cost $13. A bag of flour costs $1.50. What do three "
+            "bags of flour and one bag of oats cost?",
+            "Two bags of flour cost 1.5 * 2 = $3. Three bags of flour cost 1.5 * 3 = $4.50. Five bags of "
+            "oats cost 13 - 3 = $10. A bag of oats costs 10 / 5 = $2. Together that is 4.5 + 2 = $6.50.",
+            "6.5",
+            ["([1.50] * [Two])", "([1.50] * [three])", "([13] - #0)", "(#2 / [five])", "(#1 + #3)"],
+        ),
+        (
+            "The area of a room is 54 square meters, its length 9 meters. What is its perimeter in meters?",
+            "Its length is 9 meters * (1 meters / 1 meters) = 9 meters. Its width is 54 / 9 = 6 meters. "
+            "Its perimeter is 2 * (6 + 9) = 30 meters.",
+            "30",
+            ["([9] * (1 / 1))", "([54] / #0)", "(2 * (#1 + #0))"],
+        ),
+        (
             "Pia sold 3/8 of her stamps for $24. How much would all of them bring?",
             "One eighth brought 24 / 3 = 8 dollars. All of them bring 8 * 8 = $64.",
             "64",
