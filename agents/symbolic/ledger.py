@@ -34,7 +34,7 @@ _COMMON = frozenset(
 )
 """Words that say nothing about which number is meant."""
 
-_CLAUSE_END = re.compile("".join(rf"(?<!\b{word})" for word in DOTTED) + r"[.,;:?!](?!\d)|\band\b")
+_CLAUSE_END = re.compile("".join(rf"(?<!{word})" for word in DOTTED) + r"[.,;:?!](?!\d)|\band\b")
 
 HUNDRED = Constant(Fraction(100))
 ONE = Constant(Fraction(1))

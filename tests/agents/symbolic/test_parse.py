@@ -297,6 +297,11 @@ def test_a_currency_may_follow_its_number(unit: str) -> None:
     assert shown(derivation) == ["([3] * [4])", "(#0 - [5])"]
 
 
+def test_a_currency_may_follow_the_cross_of_a_product() -> None:
+    derivation = read("20 pens cost Rs. 3 each.", "That is 20xRs. 3=Rs. 60.", "60")
+    assert shown(derivation) == ["([20] * [3])"]
+
+
 RUNNERS = (
     "Two runners race. The first needs 8 minutes for a mile, the second 7. After 56 minutes the second one "
     "stops. How many minutes may he rest until the first one catches up?"
