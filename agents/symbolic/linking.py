@@ -231,7 +231,8 @@ class Linker:
         if not every:
             return None
         best = max(every, key=fitness)
-        margin = 1 if best in self.ledger.used else 0
+        doubtful = best in givens and self._goes_on(value) and not self.ledger.is_named(best, text)
+        margin = 1 if best in self.ledger.used or doubtful else 0
         rivals = [
             leaf
             for leaf in every
@@ -248,10 +249,13 @@ class Linker:
 
     def _is_awaited(self, value: Fraction) -> bool:
         """Whether a later claim adds the value up with other results, and this one does not go on with it."""
-        nodes = self.ledger.nodes
-        goes_on = bool(nodes) and value == self.first == nodes[-1].value
         once = self.operands[value] == 1 and value not in self.added
-        return once and not goes_on and any(value in total for total in self.totals)
+        return once and not self._goes_on(value) and any(value in total for total in self.totals)
+
+    def _goes_on(self, value: Fraction) -> bool:
+        """Whether the claim at hand begins with this value, to which the claim before it came."""
+        nodes = self.ledger.nodes
+        return bool(nodes) and value == self.first == nodes[-1].value
 
     def _left_out(self, value: Fraction, text: str) -> Result | None:
         """A step of its own for a product that the solution uses without having computed it.

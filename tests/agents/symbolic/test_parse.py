@@ -455,6 +455,12 @@ def test_a_sum_of_results_takes_the_result_and_not_an_equal_number_of_the_questi
             "1",
         ),
         (
+            "Ida has $14 and Udo $8. A set costs $14, a juice $2. Each juice fills 8 glasses. How many?",
+            "They have 14 + 8 = $22. The set leaves 22 - 14 = $8. They buy 8 / 2 = 4 bottles of juice. "
+            "These fill 4 * 8 = 32 glasses.",
+            "32",
+        ),
+        (
             "His mission took 5 days, and 60% longer. A second mission took 3 days. How many days in all?",
             "It took 5 * 0.6 = 3 days longer. So it took 5 + 3 = 8 days. In all that is 8 + 3 = 11 days.",
             "11",
