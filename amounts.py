@@ -20,7 +20,7 @@ _NAMES = (
 )
 _LETTERS = (*DOTTED, *_NAMES.split())
 CURRENCY = (
-    rf"(?:(?<![^\W_])(?:(?:(?:{'|'.join(DOTTED)})\.?|{'|'.join(_LETTERS)})(?=\s*(?:[\d.(<−-]|$))|R(?=\d)"
+    rf"(?:(?:(?<![^\W_])|(?<=\dx))(?:(?:(?:{'|'.join(DOTTED)})\.?|{'|'.join(_LETTERS)})(?=\s*(?:[\d.(<−-]|$))|R(?=\d)"
     rf"|[A-Z]{{1,3}}\$)|[{CURRENCY_SIGNS}])"
 )
 """A pattern for what says before a number that it is money: `$`, `₺`, `R$`, `Rs.`, `CHF`."""

@@ -34,7 +34,7 @@ _COMMON = frozenset(
 )
 """Words that say nothing about which number is meant."""
 
-_CLAUSE_END = re.compile("".join(rf"(?<!\b{word})" for word in DOTTED) + r"[.,;:?!](?!\d)|\band\b")
+_CLAUSE_END = re.compile("".join(rf"(?<!{word})" for word in DOTTED) + r"[.,;:?!](?!\d)|\band\b")
 
 HUNDRED = Constant(Fraction(100))
 ONE = Constant(Fraction(1))
@@ -113,6 +113,16 @@ class Ledger:
         """Whether the question multiplies by it: `twice`, `3 times as many`."""
         return isinstance(leaf, Given) and is_factor(self.question, self.quantities[leaf.index])
 
+    def origin(self, leaf: Given | Result) -> Given | Result:
+        """The number that a result repeats (`35 * (1 / 1) = 35`), or the leaf itself."""
+        if isinstance(leaf, Given):
+            return leaf
+        node = self.nodes[leaf.index]
+        match node.expression, [each for each in leaves(node.expression) if each != ONE]:
+            case Operation("*" | "/"), [(Given() | Result()) as only] if self.value(only) == node.value:
+                return self.origin(only)
+        return leaf
+
     def overlap(self, leaf: Given | Result, text: str) -> int:
         """How many words a sentence shares with the place where a number comes from; its unit counts most."""
         if isinstance(leaf, Result):
@@ -125,6 +135,13 @@ class Ledger:
             unit = _stem(self.question[quantity.end : quantity.end + 20])
         same_unit = unit != "" and unit == _unit(text, self.value(leaf))
         return len(_stems(around) & _stems(text)) + 3 * same_unit
+
+    def is_named(self, leaf: Given | Result, text: str) -> bool:
+        """Whether a sentence has the word with which the question writes a number: `double`, `three`."""
+        if isinstance(leaf, Result) or self.quantities[leaf.index].form is not Form.WORD:
+            return False
+        word = self.question[self.quantities[leaf.index].start : self.quantities[leaf.index].end]
+        return re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) is not None
 
     def views(self, value: Fraction) -> Iterator[Expression]:
         """Other ways to use a number: 25% as 0.25, 0.75 or 1.25, 60 cents as 0.6, 3 million as 3000000."""

@@ -57,16 +57,23 @@ class Linker:
         self.repair = repair
         self.ahead = Counter(leaf for claim in claims for leaf in leaves(claim.expression))
         """How often each number is still to be used as an operand."""
+        self.totals = list(_totals(claims, self.ledger.givens))
+        """For each claim still to come, the values that it adds to several earlier results."""
         self.here: set[Given | Result] = set()
         """What the claim at hand has used."""
         self.operands: Counter[Fraction] = Counter()
         """What the claim at hand reckons with: equal numbers of one claim may change places."""
+        self.first = Fraction(0)
+        """The first operand of the claim at hand."""
+        self.added: frozenset[Fraction] = frozenset()
+        """What the claim at hand adds to several earlier results."""
         self.unclear = False
         """An operand of the claim at hand may be either of two numbers."""
         self.ambiguous = ""
         """The first claim that is unclear."""
         self.fault = ""
         for claim in claims:
+            self.added = self.totals.pop(0)
             self._add(claim)
 
     def root(self, answer: Fraction) -> int | None:
@@ -95,6 +102,7 @@ class Linker:
     def _add(self, claim: Claim) -> None:
         self.here, self.unclear = set(), False
         self.operands = Counter(map(self.ledger.value, leaves(claim.expression)))
+        self.first = self.ledger.value(next(leaves(claim.expression)))
         expression = self._link(claim.expression, claim.text, in_percent=claim.percent)
         try:
             value = self.ledger.value(expression)
@@ -196,36 +204,58 @@ class Linker:
         if fresh and len(fresh) >= self.ahead[Constant(value)]:  # each of them has to be used from here on
             return next((leaf for leaf in fresh if self.ledger.is_percent(leaf) == in_percent), fresh[0])
 
+        in_total = value in self.added
+
         def nearness(leaf: Given | Result) -> int:
             """`twice` multiplies and adds nothing; else what says the same is meant."""
-            return -1 if sign in "+-" and self.ledger.is_factor(leaf) else self.ledger.overlap(leaf, text)
+            if sign in "+-" and self.ledger.is_factor(leaf):
+                return -1
+            named = sign != "+" and self.operands[value] == 1 and self.ledger.is_named(leaf, text)
+            return self.ledger.overlap(leaf, text) + 2 * named
 
         def fitness(leaf: Given | Result) -> tuple[bool, bool, int, int]:
             fits = self.ledger.is_percent(leaf) == in_percent
-            unused = leaf not in self.ledger.used
+            unused = leaf not in self.ledger.used and not (in_total and results)
             return fits, unused, nearness(leaf), leaf.index if isinstance(leaf, Result) else -1
 
-        every: list[Given | Result] = [*results, *givens]
+        every: list[Given | Result] = [*results, *([] if in_total and fresh else givens)]
         if value in UNITS:
             spent = self.ledger.used.difference(results) if value in CALENDAR else self.here
             if sign in "*/" and is_implied(f"{self.ledger.question} {text}", value):
                 spent = spent | self.here
+                if value != self.first and (sign == "/" or value in CALENDAR):  # it converts a unit
+                    spent = spent | self.ledger.used.intersection(results)
             every = [leaf for leaf in every if leaf not in spent]
         others = [leaf for leaf in every if leaf not in self.here and nearness(leaf) >= 0]
         every = others if value in self.parts else others or every
         if not every:
             return None
         best = max(every, key=fitness)
-        margin = 1 if best in self.ledger.used else 0
+        doubtful = best in givens and self._goes_on(value) and not self.ledger.is_named(best, text)
+        margin = 1 if best in self.ledger.used or doubtful else 0
         rivals = [
             leaf
             for leaf in every
             if fitness(leaf)[:2] == fitness(best)[:2] and nearness(best) - nearness(leaf) <= margin
         ]
+        if best in fresh and self._is_awaited(value) and (told := [leaf for leaf in every if leaf in givens]):
+            is_newest = best == Result(len(self.ledger.nodes) - 1)
+            best, rivals = max(told, key=fitness), rivals if is_newest else []
+        rivals = list(dict.fromkeys(map(self.ledger.origin, rivals)))
         kinds = {type(leaf) for leaf in rivals}
         is_part = sign in "*/" and value in self.parts and best in self.ledger.used.difference(givens)
         self.unclear |= is_part or (len(kinds) > 1 and self.operands[value] < len(rivals))
         return best
+
+    def _is_awaited(self, value: Fraction) -> bool:
+        """Whether a later claim adds the value up with other results, and this one does not go on with it."""
+        once = self.operands[value] == 1 and value not in self.added
+        return once and not self._goes_on(value) and any(value in total for total in self.totals)
+
+    def _goes_on(self, value: Fraction) -> bool:
+        """Whether the claim at hand begins with this value, to which the claim before it came."""
+        nodes = self.ledger.nodes
+        return bool(nodes) and value == self.first == nodes[-1].value
 
     def _left_out(self, value: Fraction, text: str) -> Result | None:
         """A step of its own for a product that the solution uses without having computed it.
@@ -240,6 +270,28 @@ class Linker:
         return self.ledger.append(
             Node(Claim(product, value, False, text, start, start), product, value, True)
         )
+
+
+def _totals(claims: Sequence[Claim], givens: Sequence[Fraction]) -> Iterator[frozenset[Fraction]]:
+    """The values that each claim adds to at least two earlier results that are no numbers of the question."""
+    written: set[Fraction] = set()
+    for claim in claims:
+        terms = [leaf.value for leaf in _terms(claim.expression) if isinstance(leaf, Constant)]
+        found = set()
+        for place, value in enumerate(terms):
+            others = terms[:place] + terms[place + 1 :]
+            if value not in others and sum(other in written and other not in givens for other in others) > 1:
+                found.add(value)
+        yield frozenset(found)
+        if claim.written is not None:
+            written.add(claim.written)
+
+
+def _terms(expression: Expression) -> Iterator[Expression]:
+    """The terms of a sum; none of anything else."""
+    if isinstance(expression, Operation) and expression.sign == "+":
+        for side in (expression.left, expression.right):
+            yield from _terms(side) if isinstance(side, Operation) else (side,)
 
 
 def _factors(expression: Expression) -> Iterator[Expression]:

@@ -43,7 +43,8 @@ class Namer:
         self.taken: set[str] = set()
 
     def name(self, before: str, after: str) -> str:
-        """A name for the value that stands between two pieces of text."""
+        """A name for the value that stands between two pieces of text; no currency is part of it."""
+        before, after = (re.sub(CURRENCY, "$", text) for text in (before, after))
         head, tail = _clause_end(before), _noun_phrase(after)
         for words in _options(_words(before), head, tail):
             name = _join(words)

@@ -34,7 +34,7 @@ _FINAL_LINE = re.compile(r"^[^\S\n]*####.*$", re.MULTILINE)
 _LONG_NUMBER = re.compile(r"\d[\d,]{300}")
 _SENTENCE_END = re.compile(
     r"(?<=[a-z\d%)][.!?])(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)"
-    + "".join(rf"(?!(?<=\b{word}\.)\s+\d)" for word in DOTTED)
+    + "".join(rf"(?!(?<={word}\.)\s+\d)" for word in DOTTED)
     + rf"\s+(?=[A-Z{CURRENCY_SIGNS}\d])|\n+"
 )
 

@@ -297,6 +297,11 @@ def test_a_currency_may_follow_its_number(unit: str) -> None:
     assert shown(derivation) == ["([3] * [4])", "(#0 - [5])"]
 
 
+def test_a_currency_may_follow_the_cross_of_a_product() -> None:
+    derivation = read("20 pens cost Rs. 3 each.", "That is 20xRs. 3=Rs. 60.", "60")
+    assert shown(derivation) == ["([20] * [3])"]
+
+
 RUNNERS = (
     "Two runners race. The first needs 8 minutes for a mile, the second 7. After 56 minutes the second one "
     "stops. How many minutes may he rest until the first one catches up?"
@@ -355,6 +360,34 @@ PACK_SOLUTION = (
             ["([10] * [12])", "(#0 * #0)"],
         ),
         (
+            "Lena walks 20 minutes three times a day. How many hours does she walk in 4 days?",
+            "She walks 20 * 3 = 60 minutes a day, in 4 days 60 * 4 = 240 minutes. It is 240 / 60 = 4 hours.",
+            "4",
+            ["([20] * [three])", "(#0 * [4])", "(#1 / 60)"],
+        ),
+        (
+            "Ned needs 4 minutes a page for 15 pages on 3 days. He then rests 1.5 hours. How many minutes?",
+            "He reads 15 * 4 = 60 minutes a day, so 60 * 3 = 180 minutes. He rests 1.5 * 60 = 90 minutes. "
+            "In all that is 180 + 90 = 270 minutes.",
+            "270",
+            ["([15] * [4])", "(#0 * [3])", "([1.5] * 60)", "(#1 + #2)"],
+        ),
+        (
+            "Two bags of flour and five bags of oats cost $13. A bag of flour costs $1.50. What do three "
+            "bags of flour and one bag of oats cost?",
+            "Two bags of flour cost 1.5 * 2 = $3. Three bags of flour cost 1.5 * 3 = $4.50. Five bags of "
+            "oats cost 13 - 3 = $10. A bag of oats costs 10 / 5 = $2. Together that is 4.5 + 2 = $6.50.",
+            "6.5",
+            ["([1.50] * [Two])", "([1.50] * [three])", "([13] - #0)", "(#2 / [five])", "(#1 + #3)"],
+        ),
+        (
+            "The area of a room is 54 square meters, its length 9 meters. What is its perimeter in meters?",
+            "Its length is 9 meters * (1 meters / 1 meters) = 9 meters. Its width is 54 / 9 = 6 meters. "
+            "Its perimeter is 2 * (6 + 9) = 30 meters.",
+            "30",
+            ["([9] * (1 / 1))", "([54] / #0)", "(2 * (#1 + #0))"],
+        ),
+        (
             "Pia sold 3/8 of her stamps for $24. How much would all of them bring?",
             "One eighth brought 24 / 3 = 8 dollars. All of them bring 8 * 8 = $64.",
             "64",
@@ -363,6 +396,41 @@ PACK_SOLUTION = (
     ],
 )
 def test_two_equal_numbers_of_one_operation_are_two_things(
+    question: str, solution: str, answer: str, steps: list[str]
+) -> None:
+    assert shown(read(question, solution, answer)) == steps
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "answer", "steps"),
+    [
+        (
+            "Ben saw 4 owls and 2 foxes on Friday, 3 hares and 6 deer on Saturday, and 5 crows and 3 rats on "
+            "Sunday. How many animals did Ben see?",
+            "On Friday Ben saw 4 + 2 = 6 animals. On Saturday Ben saw 3 + 6 = 9 animals. On Sunday Ben saw "
+            "5 + 3 = 8 animals. The animals that Ben saw were 6 + 9 + 8 = 23.",
+            "23",
+            ["([4] + [2])", "([3] + [6])", "([5] + [3])", "((#0 + #1) + #2)"],
+        ),
+        (
+            "Three cooks buy 5 pies at $9 each, 2 jars at $1.5 each and 7 rolls at $3 each, and share the "
+            "cost. How much does each pay?",
+            "The pies cost 5 * 9 = $45. The jars cost 2 * 1.5 = $3. The rolls cost 7 * 3 = $21. "
+            "The three cooks share a cost of 45 + 3 + 21 = $69. Each pays 69 / 3 = $23.",
+            "23",
+            ["([5] * [9])", "([2] * [1.5])", "([7] * [3])", "((#0 + #1) + #2)", "(#3 / [Three])"],
+        ),
+        (
+            "A heron fished for five days. It ate 3 small fish on the first day, and each day 2 more. How "
+            "many small fish did it eat on the first four?",
+            "On the second day it ate 3 + 2 = 5 small fish. On the third it ate 5 + 2 = 7 small fish. On the "
+            "fourth it ate 7 + 2 = 9 small fish. It ate 3 + 5 + 7 + 9 = 24 small fish.",
+            "24",
+            ["([3] + [2])", "(#0 + [2])", "(#1 + [2])", "((([3] + #0) + #1) + #2)"],
+        ),
+    ],
+)
+def test_a_sum_of_results_takes_the_result_and_not_an_equal_number_of_the_question(
     question: str, solution: str, answer: str, steps: list[str]
 ) -> None:
     assert shown(read(question, solution, answer)) == steps
@@ -385,6 +453,12 @@ def test_two_equal_numbers_of_one_operation_are_two_things(
             "Joe sold 50 cookies for $60, for 20% more than they cost. How much does one cost to make?",
             "He sold each for 60 / 50 = $1.2. It costs 1.2 / 1.2 = $1.",
             "1",
+        ),
+        (
+            "Ida has $14 and Udo $8. A set costs $14, a juice $2. Each juice fills 8 glasses. How many?",
+            "They have 14 + 8 = $22. The set leaves 22 - 14 = $8. They buy 8 / 2 = 4 bottles of juice. "
+            "These fill 4 * 8 = 32 glasses.",
+            "32",
         ),
         (
             "His mission took 5 days, and 60% longer. A second mission took 3 days. How many days in all?",
