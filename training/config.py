@@ -26,7 +26,7 @@ class FineTuneConfig:
     epochs: PositiveInt = 1
     max_steps: PositiveInt | None = None
     """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""
-    learning_rate: PositiveFloat = 3e-4
+    learning_rate: PositiveFloat = 2e-4
     """Highest rate, reached after the warm-up. In the last training it falls linearly from there to zero."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the steps of the first training over which the rate rises."""
