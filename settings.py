@@ -230,7 +230,7 @@ OPTIONS = (
             "--limit",
             "problems.limit",
             "N",
-            "seed problems to take (default: what the machine teaches in ten minutes)",
+            "seed problems to take (default: what the machine teaches in about twelve minutes)",
         ),
         ("--test", "problems.test", "SET", "one more test set: a name as above or a JSONL file"),
         ("--test-size", "problems.test_size", "N", "problems in each test set"),
