@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from decimal import Context, Decimal
 from fractions import Fraction
 
@@ -25,6 +26,8 @@ CURRENCY = (
 )
 """A pattern for what says before a number that it is money: `$`, `₺`, `R$`, `Rs.`, `CHF`."""
 
+FLOAT_DIGITS = (16, 17)
+"""Significant digits of most floats that were rounded."""
 _NUMBER = re.compile(
     rf"(?P<money>{CURRENCY} ?)?(?P<sign>[-−]?)(?P<sum>{CURRENCY} ?)?(?:(?P<whole>\d{{1,30}}) (?=\d+/))?"
     r"(?P<top>(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|\d{1,30})(?:\.\d{1,30})?|\.\d{1,30})"
@@ -35,36 +38,46 @@ _NUMBER = re.compile(
 
 
 def parse_number(text: str) -> Fraction | None:
-    """The number that the text means; None where it is something else, or could be read in two ways.
+    """The number that the text is; None where it is something else, or could be read in two ways.
 
-    Rounding noise is read as by `meant`. Commas between thousands, a currency or per cent sign and a full
-    stop at the end are passed over.
+    It is exact, but for floats (see `as_written`). Commas between thousands, a currency or per cent sign and
+    a full stop at the end are passed over.
 
     >>> parse_number("$1,200.50"), parse_number("-3/4"), parse_number("3 1/2"), parse_number("1,5")
     (Fraction(2401, 2), Fraction(-3, 4), Fraction(7, 2), None)
     """
     match = _NUMBER.fullmatch(text.strip())
     is_latex = match and match["paid"] and (match["money"] or match["sum"])
-    return None if not match or match["power"] or is_latex else _value(match)
+    return None if not match or match["power"] or is_latex else _value(match, as_written)
 
 
 def parse_reference(text: str) -> Fraction | None:
-    """As `parse_number`, but `$25$` is read too, and exponents, as a program writes them.
+    """As `parse_number`, but `$25$` is read too, and floats as a program writes them: noise and exponents.
 
     >>> parse_reference("0.6666666666666666"), parse_reference("2.5e-06")
     (Fraction(2, 3), Fraction(1, 400000))
     """
     match = _NUMBER.fullmatch(text.strip())
-    return _value(match) if match else None
+    return _value(match, lambda written: meant(Decimal(written))) if match else None
 
 
-def _value(match: re.Match[str]) -> Fraction | None:
+def _value(match: re.Match[str], read: Callable[[str], Fraction]) -> Fraction | None:
     top, below, whole = match["top"].replace(",", ""), int(match["below"] or 1), match["whole"]
-    value = meant(Decimal(f"{top}e{match['power'] or 0}"))
+    value = read(f"{top}e{match['power'] or 0}")
     if below == 0 or (whole and value >= below):
         return None
     value = value / below + int(whole or 0)
     return -value if match["sign"] else value
+
+
+def as_written(digits: str) -> Fraction:
+    """The number that the digits are; with as many as a float is printed with, the one that this means.
+
+    >>> as_written("0.6666666666666666"), as_written("0.33")
+    (Fraction(2, 3), Fraction(33, 100))
+    """
+    written = Decimal(digits)
+    return meant(written) if _significant(written) in FLOAT_DIGITS else Fraction(written)
 
 
 def meant(number: float | Decimal) -> Fraction:

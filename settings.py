@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from agents.calling.config import CallConfig
-from errors import StoreError, UsageError, brief, is_unicode
+from errors import StoreError, UsageError, brief, command_line, is_unicode
 from network import has_login, url_fault, without_login
 from problems.config import ProblemSettings
 from training.config import ROWS, Device, FineTuneConfig, GenerateConfig
@@ -445,7 +445,7 @@ def _check_urls(settings: Settings) -> None:
         if has_login(url) and url == without_login(url):
             raise UsageError(
                 f"--{part}-url {url!r} is stored without its user and password: give the whole URL again, "
-                f"`python main.py resume DIR --{part}-url URL`"
+                f"`{command_line('resume', 'DIR', f'--{part}-url', 'URL')}`"
             )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
 
@@ -17,7 +16,7 @@ from agents.symbolic.numbers import DIGITS
 from agents.thoughts.base import Outcome, Sandbox, Thought
 from agents.thoughts.kp_cot import SOLUTION, KeyPointThought
 from agents.values import MAX_DIGITS
-from amounts import meant
+from amounts import as_written
 from domain import Reason
 
 MOST_VARIANTS = 8
@@ -104,6 +103,6 @@ def _plain(text: str) -> str:
 def _value(found: re.Match[str]) -> Fraction | None:
     if len(found[0]) > MAX_DIGITS or (found["bottom"] and int(found["bottom"]) == 0):
         return None
-    top = meant(Decimal(found["top"].replace(",", "")))
+    top = as_written(found["top"].replace(",", ""))
     value = int(found["whole"] or 0) + top / int(found["bottom"] or 1)
     return -value if found["sign"] else value

@@ -75,7 +75,9 @@ def save_state(weights: Iterable[Weight], file: Path) -> None:
     except (OSError, SafetensorError) as error:
         with suppress(OSError):
             part.unlink()
-        raise RunFailedError(f"cannot save the optimizer's state into {str(file)!r}: {error}") from None
+        raise RunFailedError(
+            f"cannot save the optimizer's state into {str(file)!r}: {error}; then `resume`"
+        ) from None
 
 
 def load_state(weights: Sequence[Weight], file: Path) -> None:

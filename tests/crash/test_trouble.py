@@ -43,7 +43,7 @@ def complaint(track: Track) -> str:
     [
         (Act.FILL, "database commit problems", "cannot write to the database"),
         (Act.FILL, "node seed 0: after", "cannot write into"),
-        (Act.FILL_STUDENT, "student Step", "cannot save the student"),
+        (Act.FILL_STUDENT, "student Step", "cannot save the optimizer's state"),
         (Act.FILL, "file student: after", "cannot write into"),
     ],
     ids=["database", "bookmark", "student", "data set"],
