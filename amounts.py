@@ -71,7 +71,7 @@ def _value(match: re.Match[str], read: Callable[[str], Fraction]) -> Fraction | 
 
 
 def as_written(digits: str) -> Fraction:
-    """The number that the digits are; with as many as a float is printed with, the one that this means.
+    """The exact number; with as many digits as a rounded float has, the number that this means.
 
     >>> as_written("0.6666666666666666"), as_written("0.33")
     (Fraction(2, 3), Fraction(33, 100))

@@ -57,7 +57,7 @@ _REFUSAL = re.compile(
 _OUT_OF_RANGE = re.compile(
     r"(greater|larger|higher|more|less|lower|smaller|fewer) than|above|below|exceed|between|maximum|minimum"
 )
-"""Of a setting that is refused because of its value people should be told; any other is left out."""
+"""A setting refused because of its value is reported; any other refused setting is left out."""
 _NO_SYSTEM_TURN = re.compile(
     r"system (role|message|prompt|instruction)s?\b.*\b(not|no|un\w+)\b|role\b.*\bsystem\b.*\b(not|un\w+)\b"
     r"|\b(un\w+|invalid) role\b.{0,5}\bsystem\b|unknown variant .?system|should be 'user' or 'assistant'"

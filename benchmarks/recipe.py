@@ -70,10 +70,10 @@ class Cell:
     method: str = "full"
     half_life: int = FineTuneConfig().second_moment_half_life
     replay: float | None = None
-    """Where it is given, the problems are taught in `PARTS`, each together with this share of the old
-    examples; a part goes on from where the part before stood when its rate began to fall."""
+    """If given, the problems are taught in `PARTS`, each together with this share of the old examples. A part
+    continues from the state of the part before, as it was before the rate fell."""
     restart: float | None = None
-    """The same, but a part trains the student of the part before with a new optimizer."""
+    """The same, but each part starts with a new optimizer from the student of the part before."""
 
     def config(self, seed: int) -> FineTuneConfig:
         return replace(

@@ -31,8 +31,8 @@ class FineTuneConfig:
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the steps of the first training over which the rate rises."""
     decay_share: NonNegativeFloat = 0.2
-    """With `continue`: steps that every training but the last makes beyond its own, as a share of these,
-    while the rate falls to zero. The next one goes on from before them (see `training.schedule`)."""
+    """With `continue`: extra steps of every training but the last, as a share of its other steps. The rate
+    falls to zero in them, and the next training continues from before them (see `training.schedule`)."""
     second_moment_half_life: PositiveInt = 26_000
     """Tokens after which AdamW has half forgotten a squared gradient. Its beta2 follows from it, so that it
     means the same at every batch size (Marek et al., arXiv 2507.07101)."""

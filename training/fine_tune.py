@@ -44,8 +44,8 @@ def fine_tune(
 ) -> FineTuned:
     """Train the student and save it in the folder `output`; `PreflightError` comes before any step.
 
-    With `state_from` its weights and the optimizer are first set to what that file holds. With `state_to` it
-    is not the last training: that file is for a later one to go on from.
+    `state_from` is a file with the weights and the optimizer's state to continue from. `state_to` is the file
+    for the next training to continue from; the last training has none.
     """
     encoded = [encode(student.tokenizer, example) for example in examples]
     positions = student.positions or config.max_length
@@ -56,7 +56,7 @@ def fine_tune(
         on_event(Notice(text=f"left out {truncated} of {len(encoded)} examples: longer than {limit}"))
     torch.manual_seed(config.seed)  # LoRA's first matrices are drawn from it
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
-    steps = own_steps_of(rows, config)
+    steps = config.max_steps or config.epochs * ceil(len(rows) / config.batch_size)
     plan = schedule(steps, config, goes_on=state_from is not None, is_last=state_to is None)
     batches = list(islice(all_batches(rows, config), plan.steps))
     trainer = Trainer(student, model, config, on_event, beta2=beta2_of(batches, config))
@@ -100,12 +100,8 @@ def diverged(step: int, plan: Schedule) -> RunFailedError:
     )
 
 
-def own_steps_of(rows: Sequence[Row], config: FineTuneConfig) -> int:
-    return config.max_steps or config.epochs * ceil(len(rows) / config.batch_size)
-
-
 def all_batches(rows: Sequence[Row], config: FineTuneConfig) -> Iterator[list[Row]]:
-    """Epoch after epoch, without end."""
+    """The batches of one epoch after another, without end."""
     rng = random.Random(config.seed)
     return chain.from_iterable(epoch_batches(rows, config.batch_size, rng) for _ in count())
 

@@ -1,4 +1,4 @@
-"""AdamW on a student's weights, and its state in a file, from which a later training goes on."""
+"""AdamW on a student's weights, and the file that keeps its state for the next training."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Weight:
         self.optimizer.step()
         self.master.grad = None
         self.used.grad = None
-        self.use()
+        self.update_used()
 
-    def use(self) -> None:
+    def update_used(self) -> None:
         if self.master is not self.used:
             self.used.data.copy_(self.master.data)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The weight and AdamW's `step`, `exp_avg` and `exp_avg_sq`; the last three once it made a step."""
+        """The weight; after the first step also AdamW's `step`, `exp_avg` and `exp_avg_sq`."""
         return {"weight": self.master.data, **self.optimizer.state[self.master]}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         self.master.data.copy_(tensors.pop("weight"))
-        self.use()
+        self.update_used()
         if tensors:
             self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": {0: tensors}})
 
@@ -65,7 +65,7 @@ def new_weight(name: str, used: nn.Parameter, config: FineTuneConfig, beta2: flo
 
 
 def save_state(weights: Iterable[Weight], file: Path) -> None:
-    """Write the weights in float32 and the optimizer's moments, the whole file or none."""
+    """Write the weights in float32 and the optimizer's moments; the file is written whole or not at all."""
     tensors = {f"{each.name}/{key}": value for each in weights for key, value in each.tensors().items()}
     part = file.with_suffix(".part")
     try:
@@ -76,12 +76,12 @@ def save_state(weights: Iterable[Weight], file: Path) -> None:
         with suppress(OSError):
             part.unlink()
         raise RunFailedError(
-            f"cannot save the optimizer's state into {str(file)!r}: {error}; then `resume`"
+            f"cannot save the optimizer's state into {str(file)!r}: {error}; mend that, then `resume`"
         ) from None
 
 
 def load_state(weights: Sequence[Weight], file: Path) -> None:
-    """Go on from what `save_state` wrote; `RunFailedError` where that is damaged or of other weights."""
+    """Restore what `save_state` wrote; `RunFailedError` if the file is damaged or of another network."""
     try:
         with safe_open(file, framework="pt") as saved:
             keys = list(saved.keys())

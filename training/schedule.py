@@ -1,8 +1,9 @@
 """How many steps a training makes, and its learning rate in each of them.
 
-A training that a later one goes on from keeps to the highest rate, and its state is saved. Only then the rate
-falls, in some more steps, which makes the student better but is no good point to go on from (warm-up, stable,
-decay: Hu et al., arXiv 2404.06395). In the last training the rate falls from the end of its warm-up on.
+Every training but the last first keeps the highest rate, and its state is saved for the next training. Then
+it makes some extra steps in which the rate falls: they improve the student, but the next training does not
+continue from them (warm-up, stable, decay: Hu et al., arXiv 2404.06395). In the last training the rate falls
+from the end of the warm-up on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Schedule:
 
 
 def schedule(steps: int, config: FineTuneConfig, *, goes_on: bool, is_last: bool) -> Schedule:
-    """For a training with so many steps of its own; one that `goes_on` from another is warm already."""
+    """For a training of this many steps, extra steps not counted; one that `goes_on` needs no warm-up."""
     rise = 0 if goes_on else max(1, round(config.warmup_share * steps))
     if is_last:
         return Schedule(config.learning_rate, rise, stable=rise, steps=steps)
@@ -38,5 +39,5 @@ def schedule(steps: int, config: FineTuneConfig, *, goes_on: bool, is_last: bool
 
 
 def own_steps(steps: int, config: FineTuneConfig) -> int:
-    """Of all steps of a training that is not the last those before the rate fell."""
+    """The steps before the rate fell, of a training that was not the last and made `steps` in all."""
     return round(steps / (1 + config.decay_share))

@@ -185,7 +185,7 @@ def save_student(student: Student, output: Path) -> None:
         if not isinstance(error, OSError | SafetensorError) and "(os error" not in str(error):
             raise
         raise RunFailedError(
-            f"cannot save the student into {str(output)!r}: {error}; then `resume`"
+            f"cannot save the student into {str(output)!r}: {error}; mend that, then `resume`"
         ) from None
 
 

@@ -68,9 +68,9 @@ class FineTuneTask:
     config: FineTuneConfig = field(default_factory=FineTuneConfig)
     device: Device = "auto"
     state_from: Path | None = None
-    """File with the weights and the optimizer's state to go on from."""
+    """File with the weights and the optimizer's state to continue from."""
     state_to: Path | None = None
-    """File for them, for a later training."""
+    """File to save them in for the next training; None in the last one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ from training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, Step
 from training.worker import run_in_child
 
 STATES = "optimizer"
-"""Folder of the run with the states of the optimizer, of no use once the last student is trained."""
+"""Folder in the run folder for optimizer states; deleted after the last training."""
 
 
 def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -83,7 +83,7 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
     state_from = _optimizer_state(state.student, context) if goes_on and state.student else None
     state_to = _optimizer_state(name, context) if goes_on and state.round < state.rounds else None
     for file in (context.folder / STATES).glob("*"):
-        if file != state_from:  # of a round that was undone, or that a later one went on from
+        if file != state_from:  # of undone rounds, and of rounds before the one continued
             file.unlink()
 
     def on_event(event: Event) -> None:
@@ -109,7 +109,7 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
 
 
 def _optimizer_state(student: str, context: RunContext) -> Path:
-    """The file from which a training goes on after this student's."""
+    """The file from which a training continues this student's."""
     return context.folder / STATES / f"{Path(student).name}.safetensors"
 
 

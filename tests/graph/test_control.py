@@ -93,7 +93,7 @@ def test_shuffled_operators_are_as_many_and_go_to_others(finished: Path) -> None
 def test_a_student_that_goes_on_has_the_steps_of_all_rounds_that_were_kept(
     tmp_path: Path, decay: float, steps_made: list[int]
 ) -> None:
-    """Without those in which the rate of an earlier student fell: training went on from before them."""
+    """Steps in which an earlier student's rate fell do not count: training continued from before them."""
     store = new_run(tmp_path / "run", **{"fine_tune.start": "continue", "fine_tune.decay_share": decay})
     for round, steps in enumerate((5, 7, 11)):
         decision = DecisionRecord(

@@ -79,7 +79,7 @@ def states(context: RunContext) -> list[str]:
     return sorted(file.name for file in (context.folder / "optimizer").glob("*"))
 
 
-def test_each_round_goes_on_from_the_state_of_the_student_that_was_kept(make: Make) -> None:
+def test_each_round_continues_from_the_state_of_the_last_kept_student(make: Make) -> None:
     children = [problem(f"What is {i} + {i}?", 2 * i, round=i - 2) for i in (3, 4)]
     context = make(SHORT, rounds=2)
     context.store.add([*children, *(rationale(each, round=each.round) for each in children)])
@@ -99,7 +99,7 @@ def test_each_round_goes_on_from_the_state_of_the_student_that_was_kept(make: Ma
     assert states(context) == ["round-0.safetensors"]
 
 
-def test_no_state_is_left_when_the_last_student_is_trained(make: Make) -> None:
+def test_no_optimizer_state_is_left_after_the_last_training(make: Make) -> None:
     context = make(SHORT, rounds=0)
     fine_tune(RunState(run=RUN.id, rounds=0), Runtime(context=context))
     assert states(context) == []

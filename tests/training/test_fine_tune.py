@@ -198,14 +198,14 @@ def test_the_rate_rises_then_falls_and_never_reaches_zero() -> None:
     assert rates == pytest.approx([0.5, 1.0, 8 / 9, 7 / 9, 6 / 9, 5 / 9, 4 / 9, 3 / 9, 2 / 9, 1 / 9])
 
 
-def test_a_training_that_goes_on_begins_at_the_highest_rate() -> None:
+def test_a_continued_training_has_no_warm_up() -> None:
     plan = schedule(4, FineTuneConfig(learning_rate=1.0), goes_on=True, is_last=True)
     assert [plan.rate(step) for step in range(plan.steps)] == pytest.approx([4 / 5, 3 / 5, 2 / 5, 1 / 5])
 
 
 @pytest.mark.parametrize("steps", range(1, 30))
 @pytest.mark.parametrize("share", [0, 0.2, 0.5, 1.5])
-def test_a_training_that_another_goes_on_from_falls_in_steps_of_its_own(steps: int, share: float) -> None:
+def test_every_training_but_the_last_lowers_the_rate_in_extra_steps(steps: int, share: float) -> None:
     config = FineTuneConfig(learning_rate=1.0, decay_share=share)
     plan = schedule(steps, config, goes_on=True, is_last=False)
     rates = [plan.rate(step) for step in range(plan.steps)]

@@ -1,4 +1,4 @@
-"""A training that goes on from the optimizer's state of an earlier one."""
+"""Trainings that continue from the optimizer's state of an earlier one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +44,7 @@ def taught(student: Student, output: Path, **states: Path) -> dict[str, torch.Te
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_training_that_goes_on_is_to_the_last_bit_the_one_that_was_not_interrupted(
+def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(
     tiny: Path, runtime: Runtime, tmp_path: Path, dtype: torch.dtype, method: Method
 ) -> None:
     runtime = Runtime(runtime.device, dtype)
@@ -62,7 +62,7 @@ def test_a_training_that_goes_on_is_to_the_last_bit_the_one_that_was_not_interru
         assert torch.equal(one.used, other.used)
 
 
-def test_what_is_gone_on_from_are_the_weights_before_the_rate_falls(
+def test_the_saved_state_has_the_weights_from_before_the_rate_falls(
     tiny: Path, runtime: Runtime, tmp_path: Path
 ) -> None:
     state = tmp_path / "state.safetensors"
@@ -77,7 +77,7 @@ def test_what_is_gone_on_from_are_the_weights_before_the_rate_falls(
     assert not torch.equal(later[name], anew[name])
 
 
-def test_without_a_fall_the_state_is_that_of_the_student(
+def test_without_a_falling_rate_the_saved_weights_are_the_students(
     tiny: Path, runtime: Runtime, tmp_path: Path
 ) -> None:
     state, config = tmp_path / "state.safetensors", replace(STEADY, decay_share=0.0)
@@ -88,7 +88,7 @@ def test_without_a_fall_the_state_is_that_of_the_student(
     assert torch.equal(load_file(state)[f"{name}/weight"].to(saved.dtype), saved)
 
 
-def test_a_state_that_is_missing_damaged_or_of_another_student_is_told_in_a_line(
+def test_a_state_that_is_missing_damaged_or_of_another_network_is_one_line(
     tiny: Path, runtime: Runtime, tmp_path: Path
 ) -> None:
     trainer = trainer_of(tiny, runtime, "full")
@@ -109,9 +109,7 @@ def test_a_state_that_is_missing_damaged_or_of_another_student_is_told_in_a_line
             load_state(trainer.weights, bad)
 
 
-def test_a_state_that_cannot_be_written_is_told_in_a_line(
-    tiny: Path, runtime: Runtime, tmp_path: Path
-) -> None:
+def test_a_state_that_cannot_be_written_is_one_line(tiny: Path, runtime: Runtime, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunFailedError, match="cannot save the optimizer's state into"):
         save_state(trainer_of(tiny, runtime, "full").weights, tmp_path / "file" / "state.safetensors")
