@@ -79,5 +79,5 @@ def test_the_url_of_a_server_is_one(url: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["?api_key=sk-planted", "/?version=1", "#chat"])
-def test_a_url_to_which_no_path_can_be_added_is_no_url_of_a_server(end: str) -> None:
+def test_the_url_of_a_server_must_end_before_a_query_or_fragment(end: str) -> None:
     assert url_fault(f"http://127.0.0.1:8000/v1{end}") == "it must end before ? and #"

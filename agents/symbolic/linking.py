@@ -273,7 +273,7 @@ class Linker:
 
 
 def _totals(claims: Sequence[Claim], givens: Sequence[Fraction]) -> Iterator[frozenset[Fraction]]:
-    """The values that each claim adds to at least two earlier results that are no numbers of the question."""
+    """The values that each claim adds to two or more earlier results that are not in the question."""
     written: set[Fraction] = set()
     for claim in claims:
         terms = [leaf.value for leaf in _terms(claim.expression) if isinstance(leaf, Constant)]

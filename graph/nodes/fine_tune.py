@@ -36,8 +36,9 @@ def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         examples = choose_examples(state, context.settings, lessons)
         record = _teach(problems, examples, state, context)
         context.store.add([record])
-    if state.round == state.rounds:
-        shutil.rmtree(context.folder / STATES, ignore_errors=True)
+    states = context.folder / STATES
+    if state.round == state.rounds and states.exists():
+        shutil.rmtree(states)
     return {"student": record.student, "problems": problems}
 
 

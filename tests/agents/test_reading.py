@@ -57,7 +57,7 @@ def test_the_number_that_a_text_names_is_its_value_in_another_form(
 
 @pytest.mark.parametrize("thought", ["pot", "cot"])
 @pytest.mark.parametrize("text", ["**Answer:** 0.6666666666666666", "The answer is 0.6666666666666666 pies."])
-def test_a_float_in_a_text_is_the_number_that_it_is_in_a_reference(
+def test_a_float_means_the_same_number_in_a_text_and_in_a_reference(
     verifier: Verifier, thought: str, text: str
 ) -> None:
     assert verifier.judge_attempt(thought, text, Fraction(2, 3)).reason is Reason.ACCEPTED

@@ -90,7 +90,7 @@ def test_shuffled_operators_are_as_many_and_go_to_others(finished: Path) -> None
 
 
 @pytest.mark.parametrize(("decay", "steps_made"), [(0, [5, 12, 16]), (0.25, [5, 11, 15])])
-def test_a_student_that_goes_on_has_the_steps_of_all_rounds_that_were_kept(
+def test_a_continued_student_has_the_steps_of_all_kept_rounds(
     tmp_path: Path, decay: float, steps_made: list[int]
 ) -> None:
     """Steps in which an earlier student's rate fell do not count: training continued from before them."""

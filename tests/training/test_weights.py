@@ -191,7 +191,7 @@ def test_checksums_that_another_program_wrote_are_read(tmp_path: Path, change: t
 
 
 @pytest.mark.parametrize("text", [b"garbage\n", "\ufeff0  model.safetensors\n".encode("utf-16")])
-def test_a_record_that_holds_no_checksums_is_a_damage(tmp_path: Path, text: bytes) -> None:
+def test_a_record_without_checksums_counts_as_corrupted(tmp_path: Path, text: bytes) -> None:
     (student_path("tiny", tmp_path) / "weights.sha256").write_bytes(text)
     with pytest.raises(StudentError, match=r"weights file corrupted: .*run again"):
         student_path("tiny", tmp_path)
