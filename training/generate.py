@@ -1,12 +1,15 @@
-"""How a student answers: in batches of like length, what they share read once, ended rows cut out."""
+"""How a student answers: longest prompts first, what they share read once, and a row of the batch that has
+ended its text is given to the next request.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import islice, repeat
 
 import torch
 from torch import Tensor
@@ -15,7 +18,7 @@ from errors import StudentError
 from training.config import GenerateConfig
 from training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
 from training.prompts import prompt_ids, rationale_ids
-from training.reading import read_prompts
+from training.reading import PackedReading, Reading, read_prompts
 from training.student import Student
 from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
@@ -32,8 +35,14 @@ REPETITIONS = 3
 """Times that a passage stands at the end of a text that is taken to repeat itself for ever, ..."""
 LEAST_REPEATED = 24
 """... and the tokens of all of them together; a rationale may well repeat a word or two."""
+REQUESTS_PER_ROW = 4
+"""Requests of a queue to each of its rows. More would leave fewer rows idle at the end of a queue, but an
+interruption loses all of a queue."""
 COMPACT_BELOW = 7 / 8
 """Ended rows are cut out of the cache once fewer than this share of its rows still write."""
+REFILL_BELOW = 3 / 4
+"""The next prompts are read once the cache has fewer than this share of the rows that it may have."""
+COMPLETIONS_PER_EVENT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,25 @@ class Encoded:
     longest: int
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Requests that are answered one after another, so many of them at once as there are rows."""
+
+    items: list[Encoded]
+    rows: int
+
+
+@dataclass(slots=True)
+class Text:
+    """What stands in one row of the cache."""
+
+    item: Encoded
+    draws: Iterator[float]
+    """A number for each token, which decides what is sampled."""
+    ids: list[int] = field(default_factory=list)
+    ended: bool = False
+
+
 def generate(
     student: Student,
     requests: Sequence[Request],
@@ -52,24 +80,23 @@ def generate(
     on_event: Callable[[Event], None],
     done: frozenset[str] = frozenset(),
 ) -> Generated:
-    """Answer the requests that are not done; each batch arrives as one `Batch` event.
+    """Answer the requests that are not done; their completions arrive in `Batch` events.
 
-    Batches are made from all requests, done or not, and a batch is left out only when all of it is done. So
-    on a CPU every text has the same batch mates however often the work was interrupted, and comes out the
-    same. On a CUDA GPU its free memory makes the batches anew: what is done stays as it is, but the rest may
-    come out otherwise than in one go, save where `training.reading` says that mates change nothing.
+    Queues are made from all requests, done or not, and a queue is left out only when all of it is done. So
+    on a CPU every text has the same mates however often the work was interrupted, and comes out the same. On
+    a CUDA GPU its free memory makes the queues anew: what is done stays as it is, but the rest may come out
+    otherwise than in one go, save where `training.reading` says that mates change nothing.
     """
     student.model.train(False)
     began, answered, written = time.monotonic(), 0, 0
-    batches = make_batches(student, requests, config)
-    for number, batch in enumerate(batches, start=1):
-        if all(item.request.key in done for item in batch):
+    for queue in make_queues(student, requests, config):
+        if all(item.request.key in done for item in queue.items):
             continue
-        texts = answer_batch(student, batch, config, on_event)
-        completions = tuple(completion for completion in texts if completion.key not in done)
-        answered += len(completions)
-        written += sum(completion.new_tokens for completion in completions)
-        on_event(Batch(completions=completions, batch=number, batches=len(batches)))
+        completions = (each for each in answer(student, queue, config, on_event) if each.key not in done)
+        while some := tuple(islice(completions, COMPLETIONS_PER_EVENT)):
+            answered += len(some)
+            written += sum(completion.new_tokens for completion in some)
+            on_event(Batch(completions=some))
     return Generated(completions=answered, new_tokens=written, seconds=time.monotonic() - began)
 
 
@@ -97,37 +124,35 @@ def longest_answer(student: Student, request: Request, config: GenerateConfig) -
     return student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
 
 
-def make_batches(
-    student: Student, requests: Sequence[Request], config: GenerateConfig
-) -> list[list[Encoded]]:
-    """Longest prompts first, so that a batch too big for the memory shows at once."""
+def make_queues(student: Student, requests: Sequence[Request], config: GenerateConfig) -> list[Queue]:
+    """Longest prompts first, so that rows too many for the memory show at once."""
     encoded = [encode(student, request, config) for request in requests]
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
     free = free_bytes(student.runtime)
-    size = rows_at_once(student.model.config, student.runtime.dtype, lengths, config.batch_size, free)
+    rows = rows_at_once(student.model.config, student.runtime.dtype, lengths, config.batch_size, free)
     items = iter(encoded)
-    return list(iter(lambda: list(islice(items, size)), []))
+    parts = iter(lambda: list(islice(items, REQUESTS_PER_ROW * rows)), [])
+    return [Queue(part, min(rows, len(part))) for part in parts]
 
 
-def answer_batch(
-    student: Student, batch: Sequence[Encoded], config: GenerateConfig, on_event: Callable[[Event], None]
+def answer(
+    student: Student, queue: Queue, config: GenerateConfig, on_event: Callable[[Event], None]
 ) -> Iterator[Completion]:
-    """The batch's completions; on a device without the memory for it, half of the batch at a time."""
+    """The queue's completions; on a device without the memory for its rows, the rest with half as many."""
+    left = {item.request.key: item for item in queue.items}
     try:
-        texts = decode(student, batch, config)
+        for item, ids in decode(student, queue, config):
+            del left[item.request.key]
+            yield complete(student, item, ids)
     except RuntimeError as error:
-        if len(batch) == 1 or not is_out_of_memory(error):
+        if queue.rows == 1 or not is_out_of_memory(error):
             raise
-        texts = []
-    if texts:
-        yield from (complete(student, item, ids) for item, ids in zip(batch, texts, strict=True))
-        return
-    free_memory(student.runtime)
-    middle = len(batch) // 2
-    on_event(Notice(text=f"out of memory with {len(batch)} questions at once: going on with {middle}"))
-    yield from answer_batch(student, batch[:middle], config, on_event)
-    yield from answer_batch(student, batch[middle:], config, on_event)
+    if left:
+        free_memory(student.runtime)
+        rows = queue.rows // 2
+        on_event(Notice(text=f"out of memory with {queue.rows} questions at once: going on with {rows}"))
+        yield from answer(student, Queue(list(left.values()), rows), config, on_event)
 
 
 def complete(student: Student, item: Encoded, ids: list[int]) -> Completion:
@@ -161,46 +186,58 @@ def repeats_itself(ids: Sequence[int]) -> bool:
 
 
 @torch.inference_mode()
-def decode(student: Student, batch: Sequence[Encoded], config: GenerateConfig) -> list[list[int]]:
-    """New token ids of each row, the end mark included where one was written."""
-    if len(batch) < LEAST_ROWS:
-        return decode(student, [*batch, *batch], config)[: len(batch)]
-    state = read_prompts(student, [item.ids for item in batch])
-    stops = torch.tensor(sorted(student.stop_ids), device=student.runtime.device)
-    draws = draw_numbers(batch, config).to(student.runtime.device)
-    rows = torch.arange(len(batch), device=student.runtime.device)
-    texts: list[list[int]] = [[] for _ in batch]
-    writing = torch.ones(len(batch), dtype=torch.bool, device=student.runtime.device)
-    for drawn in draws.T:
-        chosen = choose(state.logits, config.temperature, drawn[rows])
-        alive = zip(writing.nonzero()[:, 0].tolist(), rows[writing].tolist(), strict=True)
-        tokens = chosen.tolist()
-        for place, row in alive:
-            texts[row].append(tokens[place])
-            over = len(texts[row]) == batch[row].longest or repeats_itself(texts[row])
-            writing[place] = not over and not has_ended(student, batch[row].request, texts[row])
-        writing &= ~torch.isin(chosen, stops)
-        if not writing.any():
-            break
-        if (left := max(LEAST_ROWS, int(writing.sum()))) < COMPACT_BELOW * len(rows):
-            keep = writing.int().argsort(descending=True, stable=True)[:left]
+def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[tuple[Encoded, list[int]]]:
+    """Each item with its new token ids, end mark included where one was written, as soon as its text ends."""
+    waiting, texts, stops = deque(queue.items), list[Text](), student.stop_ids
+    state: Reading | None = None
+    while waiting or texts:
+        has_room = isinstance(state, PackedReading) and len(texts) < REFILL_BELOW * queue.rows
+        if waiting and (has_room or not texts):
+            new = [waiting.popleft() for _ in range(min(queue.rows - len(texts), len(waiting)))]
+            added = [Text(item, draw_numbers(item, config)) for item in new]
+            if len(added) < LEAST_ROWS:
+                added.append(Text(new[0], repeat(0.0), ended=True))
+            fresh = read_prompts(student, [text.item.ids for text in added])
+            if texts:
+                assert isinstance(state, PackedReading) and isinstance(fresh, PackedReading)
+                state.join(fresh)
+            else:
+                state = fresh
+            texts += added
+        assert state is not None
+        draws = torch.tensor([next(text.draws, 0.0) for text in texts], device=state.logits.device)
+        chosen = choose(state.logits, config.temperature, draws)
+        for text, token in zip(texts, chosen.tolist(), strict=True):
+            if not text.ended:
+                text.ids.append(token)
+                text.ended = token in stops or is_over(student, text)
+                if text.ended:
+                    yield text.item, text.ids
+        writing = sum(not text.ended for text in texts)
+        if not writing:
+            texts = []
+            continue
+        if (left := max(LEAST_ROWS, writing)) < COMPACT_BELOW * len(texts):
+            rows = sorted(range(len(texts)), key=lambda row: texts[row].ended)[:left]
+            texts, keep = [texts[row] for row in rows], torch.tensor(rows, device=chosen.device)
             state.keep(keep)
-            rows, chosen, writing = rows[keep], chosen[keep], writing[keep]
+            chosen = chosen[keep]
         state.advance(student, chosen)
-    return texts
 
 
-def draw_numbers(batch: Sequence[Encoded], config: GenerateConfig) -> Tensor:
-    """(rows, tokens) numbers in [0, 1), made from each row's own key and sample alone."""
-    longest = max(item.longest for item in batch)
+def is_over(student: Student, text: Text) -> bool:
+    """The text may not go on, or should not."""
+    is_full = len(text.ids) == text.item.longest
+    return is_full or repeats_itself(text.ids) or has_ended(student, text.item.request, text.ids)
+
+
+def draw_numbers(item: Encoded, config: GenerateConfig) -> Iterator[float]:
+    """A number in [0, 1) for each token, made from the item's own key and sample alone."""
     if config.temperature == 0:
-        return torch.zeros(len(batch), longest)
-    drawn = []
-    for item in batch:
-        name = f"{config.seed}:{item.request.sample}:{item.request.key}"
-        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
-        drawn.append(torch.rand(longest, generator=torch.Generator().manual_seed(seed)))
-    return torch.stack(drawn)
+        return repeat(0.0)
+    name = f"{config.seed}:{item.request.sample}:{item.request.key}"
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
+    return iter(torch.rand(item.longest, generator=torch.Generator().manual_seed(seed)).tolist())
 
 
 def choose(logits: Tensor, temperature: float, draws: Tensor) -> Tensor:

@@ -1,10 +1,12 @@
-"""Where a student stands in a batch of texts: what all begin with is read once, ended rows are cut out.
+"""Where a student stands in a batch of texts: what all begin with is read once, ended rows are cut out, and
+others join.
 
 Texts are of unlike length. Packed, each of them lies in the cache without a gap, from the left, and what
 follows it is masked. So its sums run over the same numbers in the same order whoever its mates are, and
-where products do not hang on the number of rows (those in bfloat16 on a CPU, from two rows on), neither does
-its text: it is that which transformers' own `generate` writes with `eager` attention to the same prompt,
-given twice. Padded on the left, as is usual, every seventh text of a bfloat16 student took another turn.
+where products do not hang on the number of rows, neither does its text: it is that which transformers' own
+`generate` writes with `eager` attention to the same prompt, given twice. Products in bfloat16 on a CPU do
+not, from two rows on, but with AMX they do: there two of 80 texts of a taught student took another turn with
+other mates. Padded on the left, as is usual, every seventh did so without AMX.
 """
 
 from __future__ import annotations
@@ -77,13 +79,31 @@ class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # of a hook t
         self.values = put(self.values, value_states, self.ends)
         return self.keys, self.values
 
+    def keep(self, rows: Tensor, positions: int) -> None:
+        assert self.keys is not None and self.values is not None
+        self.keys, self.values = self.keys[rows, :, :positions], self.values[rows, :, :positions]
+
+    def join(self, other: PackedLayer) -> None:
+        assert self.keys is not None and self.values is not None
+        assert other.keys is not None and other.values is not None
+        positions = max(self.keys.shape[2], other.keys.shape[2])
+        self.keys = torch.cat([widened(self.keys, positions), widened(other.keys, positions)])
+        self.values = torch.cat([widened(self.values, positions), widened(other.values, positions)])
+
 
 def put(stored: Tensor, new: Tensor, ends: Ends) -> Tensor:
     """The stored (rows, heads, positions, size) with one new position behind the end of each row."""
-    if (more := ends.longest + 1 - stored.shape[2]) > 0:
-        stored = torch.cat([stored, stored.new_zeros(*stored.shape[:2], more, stored.shape[3])], dim=2)
+    stored = widened(stored, ends.longest + 1)
     stored[torch.arange(len(stored), device=stored.device), :, ends.lengths] = new[:, :, 0]
     return stored
+
+
+def widened(stored: Tensor, positions: int) -> Tensor:
+    """The stored (rows, heads, positions, size) with room for so many positions."""
+    more = positions - stored.shape[2]
+    if more <= 0:
+        return stored
+    return torch.cat([stored, stored.new_zeros(*stored.shape[:2], more, stored.shape[3])], dim=2)
 
 
 @dataclass(slots=True)
@@ -91,6 +111,8 @@ class PackedReading:
     """Texts without gaps."""
 
     cache: Cache
+    layers: list[PackedLayer]
+    """Of the cache."""
     ends: Ends
     last: int
     """The last position; rows that have ended stay there for as long as their mates go on."""
@@ -98,13 +120,24 @@ class PackedReading:
 
     def keep(self, rows: Tensor) -> None:
         assert self.ends.lengths is not None
-        self.cache.batch_select_indices(rows)
         self.ends.lengths = self.ends.lengths[rows]
+        positions = room_for(self.ends.lengths)
+        for layer in self.layers:
+            layer.keep(rows, positions)
+        self.ends.longest = positions - 1
+
+    def join(self, other: PackedReading) -> None:
+        """Go on with the other's rows too, behind one's own."""
+        assert self.ends.lengths is not None and other.ends.lengths is not None
+        for mine, theirs in zip(self.layers, other.layers, strict=True):
+            mine.join(theirs)
+        self.ends.lengths = torch.cat([self.ends.lengths, other.ends.lengths])
+        self.ends.longest = max(self.ends.longest, other.ends.longest)
+        self.logits = torch.cat([self.logits, other.logits])
 
     def advance(self, student: Student, tokens: Tensor) -> None:
         assert self.ends.lengths is not None
-        block = int(self.ends.lengths.max()) // BLOCK
-        self.ends.longest = max(self.ends.longest, (block + 1) * BLOCK - 1)
+        self.ends.longest = max(self.ends.longest, room_for(self.ends.lengths) - 1)
         lengths = self.ends.lengths[:, None]
         places = torch.arange(self.ends.longest + 1, device=lengths.device)
         self.logits = student.model(
@@ -117,10 +150,16 @@ class PackedReading:
         self.ends.lengths = self.ends.lengths + 1
 
 
+def room_for(lengths: Tensor) -> int:
+    """Positions of a cache whose rows have these lengths and get one token more, in whole blocks."""
+    return (int(lengths.max()) // BLOCK + 1) * BLOCK
+
+
 def read_packed(student: Student, prompts: Sequence[list[int]], layers: int) -> PackedReading:
     """All but the last tokens are read together; those, which stand at unlike places, one row a token."""
     device, ends = student.runtime.device, Ends()
-    cache = Cache(layers=[PackedLayer(ends) for _ in range(layers)])
+    packed = [PackedLayer(ends) for _ in range(layers)]
+    cache = Cache(layers=[*packed])
     shared = read_shared(student, prompts, cache)
     rests = [ids[shared:-1] for ids in prompts]
     tokens = torch.zeros(len(rests), max(map(len, rests)), dtype=torch.long)
@@ -129,7 +168,7 @@ def read_packed(student: Student, prompts: Sequence[list[int]], layers: int) -> 
     if tokens.shape[1]:
         student.model.base_model(input_ids=tokens.to(device), past_key_values=cache, use_cache=True)
     ends.lengths = torch.tensor([len(ids) - 1 for ids in prompts], device=device)
-    reading = PackedReading(cache, ends, last_position(student), torch.empty(0))
+    reading = PackedReading(cache, packed, ends, last_position(student), torch.empty(0))
     reading.advance(student, torch.tensor([ids[-1] for ids in prompts], device=device))
     return reading
 

@@ -146,8 +146,6 @@ class Batch:
     """Event: these requests are answered."""
 
     completions: tuple[Completion, ...]
-    batch: int
-    batches: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

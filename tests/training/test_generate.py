@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from training.config import GenerateConfig
-from training.generate import choose, decode, generate, make_batches, repeats_itself
+from training.generate import Queue, choose, decode, generate, make_queues, repeats_itself
 from training.prompts import prompt_ids, rationale_ids
 from training.student import Student
 from training.tasks import Batch, Completion, Event, Example, Notice, Request
@@ -38,9 +38,20 @@ def greedy_alone(student: Student, request: Request, length: int) -> list[int]:
 
 def test_a_batch_with_cache_and_padding_writes_what_each_row_would_alone(exact: Student) -> None:
     expected = {r.key: greedy_alone(exact, r, 12) for r in REQUESTS}
-    (batch,) = make_batches(exact, REQUESTS, replace(SHORT, batch_size=5))
-    texts = decode(exact, batch, SHORT)
-    assert {item.request.key: ids for item, ids in zip(batch, texts, strict=True)} == expected
+    (queue,) = make_queues(exact, REQUESTS, replace(SHORT, batch_size=5))
+    assert {item.request.key: ids for item, ids in decode(exact, queue, SHORT)} == expected
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+def test_rows_that_are_given_to_the_next_request_change_no_text(exact: Student, rows: int) -> None:
+    exact.model.generation_config.eos_token_id = list(range(30))
+    requests = [replace(each, key=f"{each.key}-{n}", sample=n) for each in REQUESTS for n in range(5)]
+    config = GenerateConfig(max_new_tokens=30, temperature=1.0)
+    (alone,) = make_queues(exact, requests, replace(config, batch_size=len(requests)))
+    expected = {item.request.key: ids for item, ids in decode(exact, alone, config)}
+    found = {item.request.key: ids for item, ids in decode(exact, Queue(alone.items, rows), config)}
+    assert found == expected
+    assert len({len(ids) for ids in found.values()}) > 5
 
 
 def test_rows_that_end_leave_the_batch_without_a_trace_in_the_others(exact: Student) -> None:
@@ -64,7 +75,8 @@ def test_shots_that_all_prompts_begin_with_change_no_text(exact: Student) -> Non
 def test_every_request_is_answered_once_and_long_prompts_come_first(student: Student) -> None:
     found = answers(student, SHORT)
     assert sorted(found) == ["r0", "r1", "r2", "r3", "r4"]
-    lengths = [completion.prompt_tokens for completion in found.values()]
+    (queue,) = make_queues(student, REQUESTS, SHORT)
+    lengths = [len(item.ids) for item in queue.items]
     assert lengths == sorted(lengths, reverse=True)
 
 
@@ -77,8 +89,8 @@ def test_a_text_that_does_not_end_is_unfinished(student: Student) -> None:
 def test_an_answer_may_be_as_long_as_the_student_says_or_twice_what_was_shown(student: Student) -> None:
     def longest(config: GenerateConfig, *shown: str) -> int:
         shots = tuple(Example(question="One?", cue="Compute.", rationale=text) for text in shown)
-        (batch,) = make_batches(student, [replace(REQUESTS[0], shots=shots)], config)
-        return batch[0].longest
+        (queue,) = make_queues(student, [replace(REQUESTS[0], shots=shots)], config)
+        return queue.items[0].longest
 
     own = GenerateConfig()
     assert longest(own) == 256
@@ -137,7 +149,6 @@ def test_a_batch_that_needs_too_much_memory_is_halved(
     generate(student, REQUESTS, replace(SHORT, batch_size=5), events.append)
     assert [event.text for event in events if isinstance(event, Notice)] == [
         "out of memory with 5 questions at once: going on with 2",
-        "out of memory with 3 questions at once: going on with 1",
     ]
     assert {c.key for e in events if isinstance(e, Batch) for c in e.completions} == set(expected)
 
