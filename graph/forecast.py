@@ -35,8 +35,8 @@ class Size:
 
 
 SIZES = (
-    *(Size(seeds, 80) for seeds in (72, 120, 180)),
-    *(Size(seeds, DEV_SIZE) for seeds in (270, 400, 600, 900, 1350, 2000)),
+    *(Size(seeds, 80) for seeds in (72, 100, 140, 200, 280)),
+    *(Size(seeds, DEV_SIZE) for seeds in (400, 600, 900, 1350, 2000)),
 )
 """Coarse steps, so that machines of a kind agree on one."""
 

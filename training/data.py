@@ -62,6 +62,16 @@ def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
     return pieces
 
 
+def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
+    """The rows in so many shares or fewer, with about as many tokens each: the longest ones are dealt first,
+    forwards and backwards in turn.
+    """
+    ordered = sorted(rows, key=len, reverse=True)
+    turns = [*range(shares), *reversed(range(shares))]
+    dealt = [[row for i, row in enumerate(ordered) if turns[i % len(turns)] == n] for n in range(shares)]
+    return [share for share in dealt if share]
+
+
 def to_tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
     """Token ids, attention mask and labels, each (rows, longest), padded on the right."""
     width = max(map(len, rows))

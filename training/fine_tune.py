@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, count, islice
 from math import ceil, isfinite, nan
 from pathlib import Path
@@ -18,9 +20,10 @@ from errors import RunFailedError, WorkerError
 from training.attention import is_plain
 from training.child import ADVICE
 from training.config import FineTuneConfig
-from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
+from training.data import IGNORED, Row, deal, encode, epoch_batches, micro_batches, to_tensors
 from training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
 from training.optimizer import load_state, new_weight, save_state
+from training.parallel import at_once, threads_for
 from training.preflight import fitting_rows
 from training.schedule import Schedule, schedule
 from training.student import Student, is_finite, save_student
@@ -30,6 +33,8 @@ ROOM = 5 / 4
 """Longest answer of the student, as a share of the longest rationale that it is taught."""
 HEAD_ROWS = 128
 """Positions for which odds over the whole vocabulary are held at once."""
+MOST_REPLICATED = 300_000_000
+"""Trained weights of a student that is trained in several threads, each with gradients of its own."""
 
 
 def fine_tune(
@@ -120,6 +125,62 @@ def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
     return get_peft_model(model, lora, autocast_adapter_dtype=False)
 
 
+class Replica:
+    """A network that computes gradients of its own, on weights that it shares with the other replicas."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.body, self.head = network.base_model, network.get_output_embeddings()
+
+    def accumulate(self, rows: Sequence[Row], labelled: int, micro_batch_tokens: int) -> float:
+        """Add the rows' share of the gradient of a batch with so many `labelled` tokens; the rows' losses."""
+        return sum(self.backward(piece, labelled) for piece in micro_batches(rows, micro_batch_tokens))
+
+    def backward(self, rows: Sequence[Row], labelled: int) -> float:
+        ids, mask, labels = (tensor.to(self.network.device) for tensor in to_tensors(rows))
+        places = labels[:, 1:] != IGNORED
+        targets = labels[:, 1:][places]
+        if not is_plain(self.network.config):
+            logits = self.network(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][places]
+            loss = cross_entropy(logits.float(), targets, reduction="sum")
+            torch.autograd.backward(loss / labelled)
+            return loss.item()
+        hidden = self.body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1][
+            places
+        ]
+        return self.backward_through_head(hidden, targets, labelled)
+
+    def backward_through_head(self, hidden: Tensor, targets: Tensor, labelled: int) -> float:
+        """Odds over the vocabulary take the most memory by far: for labelled places only, a few at once."""
+        leaf = hidden.detach().requires_grad_()
+        total = 0.0
+        for start in range(0, len(targets), HEAD_ROWS):
+            logits = self.head(leaf[start : start + HEAD_ROWS]).float()
+            loss = cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="sum")
+            torch.autograd.backward(loss / labelled)
+            total += loss.item()
+        torch.autograd.backward(hidden, leaf.grad)
+        return total
+
+    def parameters(self) -> list[nn.Parameter]:
+        return list(self.network.parameters())
+
+    def another(self) -> Replica:
+        shared = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in self.parameters()}
+        return Replica(copy.deepcopy(self.network, shared))
+
+
+def replicas_of(student: Student, trained: int) -> list[Replica]:
+    """One for each thread, or a single one where threads do not pay.
+
+    They do not pay in float32, whose products keep all cores busy, and for big students, whose gradients take
+    more memory. Dropout would make results depend on which thread draws first.
+    """
+    first, runtime = Replica(student.model), student.runtime
+    pays = runtime.dtype == torch.bfloat16 and trained <= MOST_REPLICATED and is_plain(student.model.config)
+    return [first, *(first.another() for _ in range(1, threads_for(runtime) if pays else 1))]
+
+
 class Trainer:
     """Makes optimizer steps on one student."""
 
@@ -133,18 +194,19 @@ class Trainer:
         beta2: float,
     ) -> None:
         network: Any = student.model
-        self.student, self.model, self.config, self.on_event = student, model, config, on_event
+        self.student, self.config, self.on_event = student, config, on_event
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         count = sum(p.numel() for p in trained.values())
         free, dtype = free_bytes(student.runtime), student.runtime.dtype
         if fault := no_room(count, dtype, free):
             raise WorkerError(fault)
         self.weights = [new_weight(name, p, config, beta2) for name, p in trained.items()]
-        self.body, self.head = network.base_model, network.get_output_embeddings()
+        self.replicas = replicas_of(student, count)
         self.micro_batch_tokens = tokens_at_once(
             network.config, dtype, config.micro_batch_tokens, count, free
         )
-        model.train()
+        for replica in self.replicas:
+            replica.network.train()
 
     def step(self, batch: Sequence[Row], rate: float) -> float:
         """One step on the batch; its mean loss over the labelled tokens, NaN where training diverged."""
@@ -172,8 +234,8 @@ class Trainer:
                 if not is_out_of_memory(error) or not pieces:
                     raise
             self.micro_batch_tokens = max(len(piece) * len(piece[-1]) for piece in pieces) // 2
-            for weight in self.weights:
-                weight.used.grad = None
+            for replica in self.replicas:
+                replica.network.zero_grad()
             free_memory(self.student.runtime)
             self.on_event(
                 Notice(text=f"out of memory: going on with {self.micro_batch_tokens} tokens at once")
@@ -181,32 +243,16 @@ class Trainer:
 
     def accumulate(self, batch: Sequence[Row]) -> float:
         labelled = sum(row.labelled for row in batch)
-        pieces = micro_batches(batch, self.micro_batch_tokens)
-        return sum(self.backward(piece, labelled) for piece in pieces) / labelled
-
-    def backward(self, rows: Sequence[Row], labelled: int) -> float:
-        """Add the rows' share of the batch's gradient; the sum of their losses."""
-        ids, mask, labels = (tensor.to(self.student.runtime.device) for tensor in to_tensors(rows))
-        places = labels[:, 1:] != IGNORED
-        targets = labels[:, 1:][places]
-        if not is_plain(self.student.model.config):
-            logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][places]
-            loss = cross_entropy(logits.float(), targets, reduction="sum")
-            torch.autograd.backward(loss / labelled)
-            return loss.item()
-        hidden = self.body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1][
-            places
+        shares = deal(batch, len(self.replicas))
+        jobs = [
+            partial(replica.accumulate, share, labelled, self.micro_batch_tokens)
+            for replica, share in zip(self.replicas, shares, strict=False)
         ]
-        return self.backward_through_head(hidden, targets, labelled)
-
-    def backward_through_head(self, hidden: Tensor, targets: Tensor, labelled: int) -> float:
-        """Odds over the vocabulary take the most memory by far: for labelled places only, a few at once."""
-        leaf = hidden.detach().requires_grad_()
-        total = 0.0
-        for start in range(0, len(targets), HEAD_ROWS):
-            logits = self.head(leaf[start : start + HEAD_ROWS]).float()
-            loss = cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="sum")
-            torch.autograd.backward(loss / labelled)
-            total += loss.item()
-        torch.autograd.backward(hidden, leaf.grad)
-        return total
+        loss = sum(at_once(jobs)) / labelled
+        first, *others = (replica.parameters() for replica in self.replicas)
+        for other in others:
+            for mine, theirs in zip(first, other, strict=True):
+                if theirs.grad is not None:
+                    mine.grad = theirs.grad if mine.grad is None else mine.grad.add_(theirs.grad)
+                    theirs.grad = None
+        return loss

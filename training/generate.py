@@ -17,6 +17,7 @@ from torch import Tensor
 from errors import StudentError
 from training.config import GenerateConfig
 from training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
+from training.parallel import merged, threads_for
 from training.prompts import prompt_ids, rationale_ids
 from training.reading import PackedReading, Reading, read_prompts
 from training.student import Student
@@ -89,15 +90,25 @@ def generate(
     """
     student.model.train(False)
     began, answered, written = time.monotonic(), 0, 0
-    for queue in make_queues(student, requests, config):
-        if all(item.request.key in done for item in queue.items):
-            continue
-        completions = (each for each in answer(student, queue, config, on_event) if each.key not in done)
+    for queues in make_queues(student, requests, config):
+        left = [queue for queue in queues if any(item.request.key not in done for item in queue.items)]
+        found = merged([answer(student, queue, config) for queue in left], len(queues))
+        completions = (each for each in without_notices(found, on_event) if each.key not in done)
         while some := tuple(islice(completions, COMPLETIONS_PER_EVENT)):
             answered += len(some)
             written += sum(completion.new_tokens for completion in some)
             on_event(Batch(completions=some))
     return Generated(completions=answered, new_tokens=written, seconds=time.monotonic() - began)
+
+
+def without_notices(
+    found: Iterator[Completion | Notice], on_event: Callable[[Event], None]
+) -> Iterator[Completion]:
+    for each in found:
+        if isinstance(each, Notice):
+            on_event(each)
+        else:
+            yield each
 
 
 def encode(student: Student, request: Request, config: GenerateConfig) -> Encoded:
@@ -124,21 +135,24 @@ def longest_answer(student: Student, request: Request, config: GenerateConfig) -
     return student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
 
 
-def make_queues(student: Student, requests: Sequence[Request], config: GenerateConfig) -> list[Queue]:
-    """Longest prompts first, so that rows too many for the memory show at once."""
+def make_queues(
+    student: Student, requests: Sequence[Request], config: GenerateConfig
+) -> Iterator[list[Queue]]:
+    """Queues to work on at the same time, a thread each, longest prompts first: rows too many for the memory
+    show at once.
+    """
     encoded = [encode(student, request, config) for request in requests]
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
     free = free_bytes(student.runtime)
     rows = rows_at_once(student.model.config, student.runtime.dtype, lengths, config.batch_size, free)
-    items = iter(encoded)
-    parts = iter(lambda: list(islice(items, REQUESTS_PER_ROW * rows)), [])
-    return [Queue(part, min(rows, len(part))) for part in parts]
+    items, threads = iter(encoded), threads_for(student.runtime)
+    while part := list(islice(items, threads * REQUESTS_PER_ROW * rows)):
+        parts = [part[i::threads] for i in range(min(threads, len(part)))]
+        yield [Queue(each, min(rows, len(each))) for each in parts]
 
 
-def answer(
-    student: Student, queue: Queue, config: GenerateConfig, on_event: Callable[[Event], None]
-) -> Iterator[Completion]:
+def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[Completion | Notice]:
     """The queue's completions; on a device without the memory for its rows, the rest with half as many."""
     left = {item.request.key: item for item in queue.items}
     try:
@@ -151,8 +165,8 @@ def answer(
     if left:
         free_memory(student.runtime)
         rows = queue.rows // 2
-        on_event(Notice(text=f"out of memory with {queue.rows} questions at once: going on with {rows}"))
-        yield from answer(student, Queue(list(left.values()), rows), config, on_event)
+        yield Notice(text=f"out of memory with {queue.rows} questions at once: going on with {rows}")
+        yield from answer(student, Queue(list(left.values()), rows), config)
 
 
 def complete(student: Student, item: Encoded, ids: list[int]) -> Completion:

@@ -114,14 +114,15 @@ def test_when_memory_runs_out_the_batch_goes_on_in_smaller_pieces(
     trainer = Trainer(student, student.model, QUICK, events.append, beta2=0.95)
     rows = [encode(student.tokenizer, example) for example in EXAMPLES]
     expected = trainer.accumulate(rows)
-    backward = trainer.backward
+    (replica,) = trainer.replicas
+    backward = replica.backward
 
     def cramped(piece: list[object], labelled: int) -> float:
         if len(piece) > 4:
             raise error
         return backward(piece, labelled)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trainer, "backward", cramped)
+    monkeypatch.setattr(replica, "backward", cramped)
     assert trainer.accumulate_with_less_memory(rows) == pytest.approx(expected, rel=1e-2)
     assert next(e.text for e in events if isinstance(e, Notice)).startswith("out of memory: going on with")
 
@@ -137,7 +138,7 @@ def test_the_batch_is_halved_from_its_own_size_and_not_from_what_the_memory_was_
 
     config = replace(QUICK, micro_batch_tokens=70_000)
     trainer = Trainer(student, student.model, config, lambda _: None, beta2=0.95)
-    monkeypatch.setattr(trainer, "backward", full)
+    monkeypatch.setattr(trainer.replicas[0], "backward", full)
     with pytest.raises(torch.OutOfMemoryError):
         trainer.accumulate_with_less_memory([encode(student.tokenizer, example) for example in EXAMPLES])
     assert tried == [8, 4, 2, 1]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from training.config import GenerateConfig
-from training.generate import Queue, choose, decode, generate, make_queues, repeats_itself
+from training.generate import Queue, choose, decode, encode, generate, make_queues, repeats_itself
 from training.prompts import prompt_ids, rationale_ids
 from training.student import Student
 from training.tasks import Batch, Completion, Event, Example, Notice, Request
@@ -38,7 +38,7 @@ def greedy_alone(student: Student, request: Request, length: int) -> list[int]:
 
 def test_a_batch_with_cache_and_padding_writes_what_each_row_would_alone(exact: Student) -> None:
     expected = {r.key: greedy_alone(exact, r, 12) for r in REQUESTS}
-    (queue,) = make_queues(exact, REQUESTS, replace(SHORT, batch_size=5))
+    queue = Queue([encode(exact, request, SHORT) for request in REQUESTS], rows=5)
     assert {item.request.key: ids for item, ids in decode(exact, queue, SHORT)} == expected
 
 
@@ -47,9 +47,9 @@ def test_rows_that_are_given_to_the_next_request_change_no_text(exact: Student, 
     exact.model.generation_config.eos_token_id = list(range(30))
     requests = [replace(each, key=f"{each.key}-{n}", sample=n) for each in REQUESTS for n in range(5)]
     config = GenerateConfig(max_new_tokens=30, temperature=1.0)
-    (alone,) = make_queues(exact, requests, replace(config, batch_size=len(requests)))
-    expected = {item.request.key: ids for item, ids in decode(exact, alone, config)}
-    found = {item.request.key: ids for item, ids in decode(exact, Queue(alone.items, rows), config)}
+    items = [encode(exact, request, config) for request in requests]
+    expected = {item.request.key: ids for item, ids in decode(exact, Queue(items, len(items)), config)}
+    found = {item.request.key: ids for item, ids in decode(exact, Queue(items, rows), config)}
     assert found == expected
     assert len({len(ids) for ids in found.values()}) > 5
 
@@ -75,9 +75,10 @@ def test_shots_that_all_prompts_begin_with_change_no_text(exact: Student) -> Non
 def test_every_request_is_answered_once_and_long_prompts_come_first(student: Student) -> None:
     found = answers(student, SHORT)
     assert sorted(found) == ["r0", "r1", "r2", "r3", "r4"]
-    (queue,) = make_queues(student, REQUESTS, SHORT)
-    lengths = [len(item.ids) for item in queue.items]
-    assert lengths == sorted(lengths, reverse=True)
+    (queues,) = make_queues(student, REQUESTS, SHORT)
+    for queue in queues:
+        lengths = [len(item.ids) for item in queue.items]
+        assert lengths == sorted(lengths, reverse=True)
 
 
 def test_a_text_that_does_not_end_is_unfinished(student: Student) -> None:
@@ -89,8 +90,7 @@ def test_a_text_that_does_not_end_is_unfinished(student: Student) -> None:
 def test_an_answer_may_be_as_long_as_the_student_says_or_twice_what_was_shown(student: Student) -> None:
     def longest(config: GenerateConfig, *shown: str) -> int:
         shots = tuple(Example(question="One?", cue="Compute.", rationale=text) for text in shown)
-        (queue,) = make_queues(student, [replace(REQUESTS[0], shots=shots)], config)
-        return queue.items[0].longest
+        return encode(student, replace(REQUESTS[0], shots=shots), config).longest
 
     own = GenerateConfig()
     assert longest(own) == 256
@@ -148,7 +148,7 @@ def test_a_batch_that_needs_too_much_memory_is_halved(
     events: list[Event] = []
     generate(student, REQUESTS, replace(SHORT, batch_size=5), events.append)
     assert [event.text for event in events if isinstance(event, Notice)] == [
-        "out of memory with 5 questions at once: going on with 2",
+        "out of memory with 5 questions at once: going on with 2"
     ]
     assert {c.key for e in events if isinstance(e, Batch) for c in e.completions} == set(expected)
 

@@ -6,7 +6,7 @@ from transformers import AutoModelForCausalLM, DynamicCache
 
 from training.config import GenerateConfig
 from training.device import Runtime
-from training.generate import Queue, decode, make_queues, repeats_itself
+from training.generate import Queue, decode, encode, repeats_itself
 from training.prompts import prompt_ids
 from training.reading import Reading, common_start, read_packed, read_padded
 from training.student import Student
@@ -25,10 +25,10 @@ def test_rows_share_their_common_start() -> None:
 
 
 def test_a_text_does_not_hang_on_its_batch_mates(student: Student) -> None:
-    (queue,) = make_queues(student, REQUESTS, CONFIG)
-    together = {item.request.key: ids for item, ids in decode(student, queue, CONFIG)}
+    items = [encode(student, request, CONFIG) for request in REQUESTS]
+    together = {item.request.key: ids for item, ids in decode(student, Queue(items, len(items)), CONFIG)}
     for rows in (1, 3):
-        found = decode(student, Queue(queue.items, rows), CONFIG)
+        found = decode(student, Queue(items, rows), CONFIG)
         assert {item.request.key: ids for item, ids in found} == together
 
 
@@ -36,8 +36,8 @@ def test_a_text_is_what_plain_transformers_writes_to_the_prompt_given_twice(
     student: Student, tiny: Path, runtime: Runtime
 ) -> None:
     plain: Any = AutoModelForCausalLM.from_pretrained(tiny, dtype=runtime.dtype, attn_implementation="eager")
-    (queue,) = make_queues(student, REQUESTS, CONFIG)
-    for item, ids in decode(student, queue, CONFIG):
+    items = [encode(student, request, CONFIG) for request in REQUESTS]
+    for item, ids in decode(student, Queue(items, len(items)), CONFIG):
         twice = torch.tensor([item.ids, item.ids])
         texts = plain.generate(
             twice,

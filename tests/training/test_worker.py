@@ -113,7 +113,7 @@ def test_a_child_that_is_killed_is_reported_with_what_to_do(tiny: Path) -> None:
         (child,) = active_children()
         child.kill()
 
-    requests = tuple(Request(key=str(i), question="How many?", cue="Compute.") for i in range(3))
+    requests = tuple(Request(key=str(i), question="How many?", cue="Compute.") for i in range(50))
     config = GenerateConfig(max_new_tokens=200, batch_size=1)
     with pytest.raises(WorkerError, match="memory ran out"):
         run_in_child(GenerateTask(student=tiny, requests=requests, config=config), kill_child)
