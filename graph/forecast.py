@@ -16,7 +16,7 @@ from settings import Settings
 from storage.store import Store
 from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
 
-TARGET_SECONDS = 740.0
+TARGET_SECONDS = 680.0
 """A default run is made as big as fits into this time, but never smaller than the smallest size."""
 START_SECONDS = 4.0
 """Until a child process has loaded a student."""
