@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,28 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import nn
 
 from errors import RunFailedError, WorkerError
-from training.attention import is_plain
 from training.child import ADVICE
 from training.config import FineTuneConfig
-from training.data import IGNORED, Row, deal, encode, epoch_batches, micro_batches, to_tensors
+from training.data import Row, deal, encode, epoch_batches, micro_batches
 from training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
 from training.optimizer import load_state, new_weight, save_state
-from training.parallel import at_once, threads_for
+from training.parallel import at_once
 from training.preflight import fitting_rows
+from training.replica import replicas_of
 from training.schedule import Schedule, schedule
 from training.student import Student, is_finite, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
 
 ROOM = 5 / 4
 """Longest answer of the student, as a share of the longest rationale that it is taught."""
-HEAD_ROWS = 128
-"""Positions for which odds over the whole vocabulary are held at once."""
-MOST_REPLICATED = 300_000_000
-"""Trained weights of a student that is trained in several threads, each with gradients of its own."""
 
 
 def fine_tune(
@@ -123,62 +117,6 @@ def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
 
     lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules="all-linear")
     return get_peft_model(model, lora, autocast_adapter_dtype=False)
-
-
-class Replica:
-    """A network that computes gradients of its own, on weights that it shares with the other replicas."""
-
-    def __init__(self, network: Any) -> None:
-        self.network = network
-        self.body, self.head = network.base_model, network.get_output_embeddings()
-
-    def accumulate(self, rows: Sequence[Row], labelled: int, micro_batch_tokens: int) -> float:
-        """Add the rows' share of the gradient of a batch with so many `labelled` tokens; the rows' losses."""
-        return sum(self.backward(piece, labelled) for piece in micro_batches(rows, micro_batch_tokens))
-
-    def backward(self, rows: Sequence[Row], labelled: int) -> float:
-        ids, mask, labels = (tensor.to(self.network.device) for tensor in to_tensors(rows))
-        places = labels[:, 1:] != IGNORED
-        targets = labels[:, 1:][places]
-        if not is_plain(self.network.config):
-            logits = self.network(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][places]
-            loss = cross_entropy(logits.float(), targets, reduction="sum")
-            torch.autograd.backward(loss / labelled)
-            return loss.item()
-        hidden = self.body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1][
-            places
-        ]
-        return self.backward_through_head(hidden, targets, labelled)
-
-    def backward_through_head(self, hidden: Tensor, targets: Tensor, labelled: int) -> float:
-        """Odds over the vocabulary take the most memory by far: for labelled places only, a few at once."""
-        leaf = hidden.detach().requires_grad_()
-        total = 0.0
-        for start in range(0, len(targets), HEAD_ROWS):
-            logits = self.head(leaf[start : start + HEAD_ROWS]).float()
-            loss = cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="sum")
-            torch.autograd.backward(loss / labelled)
-            total += loss.item()
-        torch.autograd.backward(hidden, leaf.grad)
-        return total
-
-    def parameters(self) -> list[nn.Parameter]:
-        return list(self.network.parameters())
-
-    def another(self) -> Replica:
-        shared = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in self.parameters()}
-        return Replica(copy.deepcopy(self.network, shared))
-
-
-def replicas_of(student: Student, trained: int) -> list[Replica]:
-    """One for each thread, or a single one where threads do not pay.
-
-    They do not pay in float32, whose products keep all cores busy, and for big students, whose gradients take
-    more memory. Dropout would make results depend on which thread draws first.
-    """
-    first, runtime = Replica(student.model), student.runtime
-    pays = runtime.dtype == torch.bfloat16 and trained <= MOST_REPLICATED and is_plain(student.model.config)
-    return [first, *(first.another() for _ in range(1, threads_for(runtime) if pays else 1))]
 
 
 class Trainer:

@@ -1,0 +1,77 @@
+"""Computes the gradients of a batch: in several threads where that is faster, each with a replica."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from training.attention import is_plain
+from training.data import IGNORED, Row, micro_batches, to_tensors
+from training.parallel import threads_for
+from training.student import Student
+
+HEAD_ROWS = 128
+"""Positions for which odds over the whole vocabulary are held at once."""
+MOST_REPLICATED = 300_000_000
+"""Trained weights of a student that is trained in several threads, each with gradients of its own."""
+
+
+class Replica:
+    """A network that computes gradients of its own, on weights that it shares with the other replicas."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.body, self.head = network.base_model, network.get_output_embeddings()
+
+    def accumulate(self, rows: Sequence[Row], labelled: int, micro_batch_tokens: int) -> float:
+        """Add the rows' share of the gradient of a batch with so many `labelled` tokens; the rows' losses."""
+        return sum(self.backward(piece, labelled) for piece in micro_batches(rows, micro_batch_tokens))
+
+    def backward(self, rows: Sequence[Row], labelled: int) -> float:
+        ids, mask, labels = (tensor.to(self.network.device) for tensor in to_tensors(rows))
+        places = labels[:, 1:] != IGNORED
+        targets = labels[:, 1:][places]
+        if not is_plain(self.network.config):
+            logits = self.network(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][places]
+            loss = cross_entropy(logits.float(), targets, reduction="sum")
+            torch.autograd.backward(loss / labelled)
+            return loss.item()
+        hidden = self.body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1][
+            places
+        ]
+        return self.backward_through_head(hidden, targets, labelled)
+
+    def backward_through_head(self, hidden: Tensor, targets: Tensor, labelled: int) -> float:
+        """Odds over the vocabulary take the most memory by far: for labelled places only, a few at once."""
+        leaf = hidden.detach().requires_grad_()
+        total = 0.0
+        for start in range(0, len(targets), HEAD_ROWS):
+            logits = self.head(leaf[start : start + HEAD_ROWS]).float()
+            loss = cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="sum")
+            torch.autograd.backward(loss / labelled)
+            total += loss.item()
+        torch.autograd.backward(hidden, leaf.grad)
+        return total
+
+    def parameters(self) -> list[nn.Parameter]:
+        return list(self.network.parameters())
+
+    def another(self) -> Replica:
+        shared = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in self.parameters()}
+        return Replica(copy.deepcopy(self.network, shared))
+
+
+def replicas_of(student: Student, trained: int) -> list[Replica]:
+    """One for each thread, or a single one where threads do not pay.
+
+    They do not pay in float32, whose products keep all cores busy, and for big students, whose gradients take
+    more memory. Dropout would make results depend on which thread draws first.
+    """
+    first, runtime = Replica(student.model), student.runtime
+    pays = runtime.dtype == torch.bfloat16 and trained <= MOST_REPLICATED and is_plain(student.model.config)
+    return [first, *(first.another() for _ in range(1, threads_for(runtime) if pays else 1))]
