@@ -44,6 +44,7 @@ COMPACT_BELOW = 7 / 8
 REFILL_BELOW = 3 / 4
 """The next prompts are read once the cache has fewer than this share of the rows that it may have."""
 COMPLETIONS_PER_EVENT = 16
+"""At most; fewer where fewer requests are answered at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def generate(
         left = [queue for queue in queues if any(item.request.key not in done for item in queue.items)]
         found = merged([answer(student, queue, config) for queue in left], len(queues))
         completions = (each for each in without_notices(found, on_event) if each.key not in done)
-        while some := tuple(islice(completions, COMPLETIONS_PER_EVENT)):
+        size = min(COMPLETIONS_PER_EVENT, queues[0].rows)
+        while some := tuple(islice(completions, size)):
             answered += len(some)
             written += sum(completion.new_tokens for completion in some)
             on_event(Batch(completions=some))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cache, partial
+from functools import cache
 from itertools import chain
 from queue import SimpleQueue
 from threading import Event
@@ -78,5 +78,10 @@ def pool_of(threads: int) -> ThreadPoolExecutor:
     """Threads that divide the cores among them. They are kept: what libraries prepare for a shape of numbers,
     they prepare in each thread anew.
     """
-    limit = partial(torch.set_num_threads, max(1, torch.get_num_threads() // threads))
+    each = max(1, torch.get_num_threads() // threads)
+
+    def limit() -> None:
+        torch.set_num_threads(each)
+        torch.get_num_threads()  # torch takes the number that was set last, by any thread, at a first use
+
     return ThreadPoolExecutor(threads, initializer=limit)
