@@ -22,7 +22,7 @@ POWER = 0.8
 """Share of the cases in which a loss that counts as visible is found."""
 AGREEMENT = 0.45
 """Correlation of the answers of two students of like data: 0.44, 0.46 and 0.50 in the three pairs of
-docs/LOG.md, "as many problems without feedback teach more"."""
+docs/LOG.md, "As many problems without feedback teach more"."""
 
 DRAWS = 4_000
 """Of a bootstrap."""

@@ -1,4 +1,4 @@
-"""What the README says is true: its commands exist, its program runs."""
+"""What README and `docs/` say is true: commands and links exist, the program runs."""
 
 import json
 import os
@@ -16,7 +16,14 @@ from storage.folder import open_store
 from tests.problems.made_up import made_up
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+USAGE = (ROOT / "docs" / "USAGE.md").read_text()
+GUIDES = {
+    "README": (ROOT / "README.md").read_text(),
+    "USAGE": USAGE,
+    "HOW-IT-WORKS": (ROOT / "docs" / "HOW-IT-WORKS.md").read_text(),
+    "DECISIONS": (ROOT / "docs" / "DECISIONS.md").read_text(),
+}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def options(name: str) -> set[str]:
@@ -25,35 +32,54 @@ def options(name: str) -> set[str]:
     return set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
 
 
-def test_every_option_that_the_readme_names_exists() -> None:
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them from headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_every_option_that_a_guide_names_exists(guide: str) -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDES[guide]))
     known = set[str]().union(*(options(name) for name in ("run", *COMMANDS)))
     assert named <= {*known, "--allow-blocking"}  # of `langgraph dev`
 
 
-def test_the_readme_names_every_command() -> None:
-    assert {name for name in COMMANDS if f"python main.py {name} " not in README} - {"doctor"} == set()
-    assert "python main.py doctor" in README
+@pytest.mark.parametrize("guide", ["README", "USAGE"])
+def test_readme_and_usage_name_every_command(guide: str) -> None:
+    assert [name for name in COMMANDS if f"python main.py {name} " not in GUIDES[guide]] == []
 
 
-def test_the_commands_of_the_readme_are_in_the_makefile() -> None:
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_commands_of_a_guide_are_in_the_makefile(guide: str) -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    assert set(re.findall(r"make ([a-z-]+)", README)) <= targets
+    assert set(re.findall(r"make ([a-z-]+)", GUIDES[guide])) <= targets
 
 
-def test_every_file_and_folder_that_the_readme_links_exists() -> None:
-    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
-    folders = re.findall(r"^\| `([a-z]+)/` \|", README, re.MULTILINE)
-    assert links
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in GUIDES["README"]] == []
+
+
+def test_every_folder_that_the_readme_lists_exists() -> None:
+    folders = re.findall(r"^\| `([a-z]+)/` \|", GUIDES["README"], re.MULTILINE)
     assert folders
-    assert all((ROOT / name).exists() for name in [*links, *folders])
+    assert all((ROOT / name).is_dir() for name in folders)
 
 
-def test_the_teacher_of_the_readme_teaches_as_a_script(
+def test_the_teacher_of_the_usage_page_teaches_as_a_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    query, program = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    query, program = re.findall(r"```python\n(.*?)```", USAGE, re.DOTALL)
     rows = (
         {"question": f"{made_up(n)}, {n} for ${n + 1} each?", "answer": f"#### {n * (n + 1)}"}
         for n in range(2, 42)

@@ -6,7 +6,7 @@ from graph.build import build_run, is_first, is_last
 from graph.state import RunState
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-README = Path(__file__).parent.parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_shape_of_the_outer_graph_is_the_golden_one() -> None:
@@ -14,9 +14,9 @@ def test_shape_of_the_outer_graph_is_the_golden_one() -> None:
     assert drawn == (GOLDEN / "run.mmd").read_text()
 
 
-@pytest.mark.parametrize("name", ["run.mmd", "lesson.mmd"])
-def test_the_readme_shows_the_golden_drawing(name: str) -> None:
-    assert (GOLDEN / name).read_text().strip() in README.read_text()
+@pytest.mark.parametrize(("page", "name"), [("README.md", "run.mmd"), ("docs/HOW-IT-WORKS.md", "lesson.mmd")])
+def test_a_page_shows_the_golden_drawing(page: str, name: str) -> None:
+    assert (GOLDEN / name).read_text().strip() in (ROOT / page).read_text()
 
 
 @pytest.mark.parametrize(("round_", "decision"), [(0, "first"), (1, "later")])

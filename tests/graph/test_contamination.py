@@ -67,7 +67,7 @@ def copying(tmp_path: Path, store: Store) -> Iterator[RunContext]:
 
 
 def pairs(store: Store) -> list[tuple[object, ...]]:
-    """The view that the README names."""
+    """The view that docs/HOW-IT-WORKS.md names."""
     with duckdb.connect(str(store.path), read_only=True) as connection:
         return connection.execute("SELECT * FROM kept_out ORDER BY ALL").fetchall()
 

@@ -39,7 +39,7 @@ PATIENCE = 180
 
 @pytest.fixture(scope="module")
 def server(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """The server as the README starts it, cut off from every network but its own port."""
+    """The server as docs/USAGE.md starts it, cut off from every network but its own port."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
