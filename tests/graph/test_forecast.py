@@ -11,7 +11,7 @@ from problems.split import prepare
 from settings import Settings, load_settings
 from training.tasks import Speed
 
-FAST = Speed(training=350, reading=2300, writing=290)
+FAST = Speed(training=240, reading=2000, writing=310)
 SLOW = Speed(training=75, reading=500, writing=120)
 
 

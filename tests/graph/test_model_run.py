@@ -151,7 +151,7 @@ def test_a_key_is_written_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[s
         teaching(tmp_path / "server", "--gsm-symbolic", "0", "--echo-key", "--fail-after", "12") as server,
     ):
         patch.setenv("FDD_SERVER_KEY", KEY)
-        settings = model_settings(server.url, **{"calls.tries": 2})
+        settings = model_settings(server.url, rounds=0, synthesizer="symbolic", **{"calls.tries": 2})
         start(settings, tmp_path / "run", recorder, cache=tmp_path / "cache")
     details = [call.detail for call in open_store(tmp_path / "run").calls()]
     assert any("***" in detail for detail in details)
