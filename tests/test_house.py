@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("agents", "training", "storage", "problems")
-SHARED = ("amounts", "domain", "errors", "matching", "network")
+SHARED = ("amounts", "domain", "errors", "flags", "matching", "network")
 ALLOWED = {
     **dict.fromkeys(SHARED, ()),
     "streams": ("errors",),
