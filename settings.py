@@ -1,6 +1,7 @@
 """A run's settings, typed, and where they come from: defaults, a TOML file, environment, command line.
 
-Each source overrides the ones before it. This is the only place that reads the environment.
+Each source overrides the ones before it. Only this module reads settings and keys from the environment.
+tests/test_house.py lists the few others that touch what libraries and child processes find there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -32,6 +33,8 @@ from network import has_login, url_fault, without_login
 from problems.config import ProblemSettings
 from training.config import Device, FineTuneConfig, GenerateConfig
 
+ENVIRONMENT: Mapping[str, str] = os.environ
+"""Of this process, for keys of providers and for children: passed on to whoever needs it."""
 ENVIRONMENT_PREFIX = "FDD_"
 STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "tiny": {
@@ -263,21 +266,14 @@ def add_options(parser: ArgumentParser, only: Collection[str] | None = None) -> 
     options = [option for option in OPTIONS if only is None or option.key in only]
     groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in options)}
     for option in options:
-        if option.metavar is None:
-            groups[option.group].add_argument(
-                option.flag, dest=option.key, default=SUPPRESS, action="store_true", help=option.help
-            )
-            continue
-        shown = (
-            "" if option.key == "rounds" or option.default in (None, "") else f" (default: {option.default})"
-        )
-        groups[option.group].add_argument(
-            option.flag, dest=option.key, default=SUPPRESS, metavar=option.metavar, help=option.help + shown
-        )
+        value: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
+        silent = option.key == "rounds" or not option.metavar or option.default in (None, "")
+        text = option.help if silent else f"{option.help} (default: {option.default})"
+        groups[option.group].add_argument(option.flag, dest=option.key, default=SUPPRESS, help=text, **value)
 
 
 def load_settings(
-    given: Mapping[str, object], file: Path | None = None, environment: Mapping[str, str] = os.environ
+    given: Mapping[str, object], file: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT
 ) -> Settings:
     """Settings from a TOML file, the environment, and what was given on the command line, in this order."""
     values: dict[str, object] = dict(_read_toml(file)) if file else {}
@@ -369,7 +365,7 @@ def _check_share(settings: Settings) -> None:
         )
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+def cache_folder(environment: Mapping[str, str] = ENVIRONMENT) -> Path:
     """Where students are kept between runs."""
     root = environment.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(environment.get("FDD_CACHE") or f"{root}/feedback-driven-distillation").expanduser()
@@ -391,7 +387,7 @@ class Telemetry:
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
-def find_telemetry(environment: Mapping[str, str] = os.environ) -> Telemetry | None:
+def find_telemetry(environment: Mapping[str, str] = ENVIRONMENT) -> Telemetry | None:
     """What OpenTelemetry's own variables say; None where they name no endpoint, or switch it off."""
     endpoint = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
     if not endpoint and (base := environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
@@ -413,7 +409,7 @@ def _can_be_split(url: str) -> bool:
         return False
 
 
-def may_block(environment: Mapping[str, str] = os.environ) -> bool:
+def may_block(environment: Mapping[str, str] = ENVIRONMENT) -> bool:
     """Whether event loops of ours may wait for files: `langgraph dev` forbids it unless it is told not to."""
     return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
 
