@@ -19,7 +19,7 @@ _LOGIN = re.compile(r"^([a-z][a-z0-9+.-]*://|//)?.*@", re.IGNORECASE | re.DOTALL
 _QUERY = re.compile(r"\?.*", re.DOTALL)
 
 
-def network_fault(environment: Mapping[str, str] = os.environ) -> str | None:
+def network_fault(environment: Mapping[str, str]) -> str | None:
     """The first variable with a proxy or certificates that cannot be used, and what to do about it.
 
     Clients raise errors that do not name the variable, so this is asked after something went wrong.

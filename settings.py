@@ -1,6 +1,7 @@
 """A run's settings, typed, and where they come from: defaults, a TOML file, environment, command line.
 
-Each source overrides the ones before it. This is the only place that reads the environment.
+Each source overrides the ones before it. Only this module reads settings and keys from the environment.
+tests/test_house.py lists the few others that touch what libraries and child processes find there.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import os
 import tomllib
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,10 +28,13 @@ from pydantic import (
 
 from agents.calling.config import CallConfig
 from errors import StoreError, UsageError, brief, command_line, is_unicode
+from flags import Flag
 from network import has_login, url_fault, without_login
 from problems.config import ProblemSettings
-from training.config import ROWS, Device, FineTuneConfig, GenerateConfig
+from training.config import Device, FineTuneConfig, GenerateConfig
 
+ENVIRONMENT: Mapping[str, str] = os.environ
+"""Of this process, for keys of providers and for children: passed on to whoever needs it."""
 ENVIRONMENT_PREFIX = "FDD_"
 STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "tiny": {
@@ -50,7 +54,9 @@ INTEGER_BITS = 63
 
 SYMBOLIC = "symbolic"
 """The agents that need no model."""
+ROLES = ("teacher", "synthesizer", "judge")
 
+T = TypeVar("T")
 Share = Annotated[float, Field(gt=0, le=1)]
 PolicyName = Literal["single", "fallback", "vote", "samples"]
 
@@ -78,71 +84,94 @@ class Role:
 class Settings:
     """Everything that decides what a run does. Stored with the run; `resume` reads it from there."""
 
-    rounds: NonNegativeInt
-    """Rounds of feedback after the first round of teaching; 0 teaches the seeds and nothing else."""
-    seed: int = 0
-    student: str = "smollm2-135m"
-    teacher: str = SYMBOLIC
-    """`symbolic`, or a language model as `provider:model`."""
-    teacher_url: str = ""
-    """Server of one's own that speaks OpenAI's protocol; empty for the provider's."""
-    synthesizer: str | None = None
-    """Who writes problems; the teacher where it is None."""
-    synthesizer_url: str = ""
-    judge: str | None = None
-    """Who solves written problems without seeing their answers; the teacher where it is None."""
-    judge_url: str = ""
-    solutions: Annotated[int, Field(ge=2)] = 4
-    """Independent solutions of a problem that a model wrote."""
-    agreement: Annotated[float, Field(gt=0.5, le=1)] = 0.75
-    """Share of them that must come to the answer written with the problem."""
-    thoughts: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = ("pot",)
-    """Formats the student is taught, the first before all: it is probed and practises in that one."""
-    samples: PositiveInt = 1
-    """Answers to each probed problem: one is greedy, more are drawn at `probe_temperature`."""
-    probe_temperature: Annotated[float, Field(gt=0)] = 0.7
-    reprobe: bool = False
-    """Probe what was trained on as well, as the paper does."""
-    initial_share: Share | None = None
-    """Share of the seeds in the first training set; the same for every round where it is None."""
-    taught: PositiveInt | None = None
-    """Problems in the first training set, of spare ones; where it is None, all that can be explained."""
-    operators: Literal["band", "shuffled"] = "band"
-    """Whose child is harder and whose similar: by the `band` of the parent, or as many of each by chance."""
-    policy: PolicyName = "single"
-    """What counts in evaluations as a student's answer: `single` its greedy one in the first thought,
-    `fallback` the first thought's that gives a value, `vote` the majority of all thoughts, `samples` the
-    majority of several answers in the first."""
-    policy_samples: PositiveInt = 5
-    """With `samples`: how many answers at most."""
-    policy_temperature: Annotated[float, Field(gt=0)] = 0.7
-    solver: str | None = None
-    """Student that works out the answers where the one that is taught learns only to decompose."""
-    self_samples: Annotated[int, Field(ge=0)] = 0
-    """Answers that the last student gives to each problem of the set; those found right join the set."""
-    self_samples_where: Literal["missing", "everywhere"] = "missing"
-    """Problems that it gives them to: those without an accepted rationale of the teacher's, or all."""
-    shots: Annotated[int, Field(ge=0)] = 4
-    """Worked examples shown to the untaught student."""
-    baseline_size: PositiveInt = 30
-    """Problems of each evaluation set that the untaught student is asked."""
-    workers: PositiveInt = 2
-    """Lessons given at a time, and sandbox processes."""
-    device: Device = "auto"
-    calls: CallConfig = field(default_factory=CallConfig)
+    rounds: Annotated[
+        NonNegativeInt, Flag("N", "rounds of feedback after the first round of teaching", group="the run")
+    ]
+    """0 teaches the seeds and nothing else."""
+    seed: Annotated[int, Flag("S", "the same seed and settings give the same data set")] = 0
+    device: Annotated[Device, Flag("NAME", "auto, cpu, cuda or mps")] = "auto"
+    workers: Annotated[PositiveInt, Flag("N", "lessons given at a time, and sandbox processes")] = 2
     problems: ProblemSettings = field(default_factory=ProblemSettings)
+
+    teacher: Annotated[
+        str, Flag("NAME", "symbolic (needs no model), or a model: openai:MODEL", group="teaching")
+    ] = SYMBOLIC
+    teacher_url: Annotated[str, Flag("URL", "server of your own that speaks OpenAI's protocol")] = ""
+    synthesizer: Annotated[str | None, Flag("NAME", "who writes problems (default: the teacher)")] = None
+    synthesizer_url: Annotated[str, Flag("URL", "its server")] = ""
+    judge: Annotated[
+        str | None, Flag("NAME", "who solves written problems unseen (default: the teacher)")
+    ] = None
+    judge_url: Annotated[str, Flag("URL", "its server")] = ""
+    solutions: Annotated[
+        int, Field(ge=2), Flag("N", "independent solutions of a problem that a model wrote")
+    ] = 4
+    agreement: Annotated[
+        float, Field(gt=0.5, le=1), Flag("X", "share of them that must come to the answer written with it")
+    ] = 0.75
+    thoughts: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_split),
+        Field(min_length=1),
+        Flag(
+            "LIST",
+            "formats to teach, with commas: pot, cot, eot, kp_pot, kp_cot, decompose; probes use the first",
+        ),
+    ] = ("pot",)
+    """The student practises in the first one, too."""
+    samples: Annotated[PositiveInt, Flag("K", "answers to each probed problem: 1 is greedy")] = 1
+    """Further answers are drawn at `probe_temperature`."""
+    probe_temperature: Annotated[
+        float, Field(gt=0), Flag("T", "temperature of probes with several samples")
+    ] = 0.7
+    reprobe: Annotated[bool, Flag(None, "probe what was trained on as well, as the paper does")] = False
+    initial_share: Annotated[Share | None, Flag("X", "share of the seeds in the first training set")] = None
+    """None deals the seeds evenly to all rounds (see `graph.plan.initial_seeds`)."""
+    taught: PositiveInt | None = None
+    """Number of problems to teach in round 0; None teaches every problem that has an accepted rationale."""
+    operators: Annotated[
+        Literal["band", "shuffled"],
+        Flag("NAME", "harder or similar by the parent's band, or shuffled: a control"),
+    ] = "band"
+    """`shuffled` deals the same operators out to the parents by chance."""
+    self_samples: Annotated[
+        int, Field(ge=0), Flag("K", "the student's own answers to each problem; right ones join")
+    ] = 0
+    self_samples_where: Annotated[
+        Literal["missing", "everywhere"],
+        Flag("NAME", "missing: only where no rationale of the teacher's was accepted; or everywhere"),
+    ] = "missing"
+    shots: Annotated[int, Field(ge=0), Flag("N", "worked examples shown to the untaught student")] = 4
+
+    baseline_size: Annotated[
+        PositiveInt, Flag("N", "problems of each set that the untaught student is asked", group="evaluation")
+    ] = 30
+    policy: Annotated[
+        PolicyName, Flag("NAME", "how the student is asked: single, fallback, vote or samples")
+    ] = "single"
+    """What counts as a student's answer: `single` its greedy one in the first thought, `fallback` the first
+    thought's that gives a value, `vote` the majority of all thoughts, `samples` the majority of several
+    answers in the first."""
+    policy_samples: Annotated[PositiveInt, Flag("K", "with samples: most answers to one question")] = 5
+    policy_temperature: Annotated[
+        float, Field(gt=0), Flag("T", "with samples: temperature of the answers")
+    ] = 0.7
+    calls: CallConfig = field(default_factory=CallConfig)
+
+    student: Annotated[
+        str, Flag("ID", "smollm2-135m, tiny, a folder, or a hub's ORG/NAME", group="student and fine-tuning")
+    ] = "smollm2-135m"
+    solver: Annotated[
+        str | None, Flag("ID", "who answers what the student only decomposes; as --student")
+    ] = None
     fine_tune: FineTuneConfig = field(default_factory=FineTuneConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
 
     def roles(self) -> dict[str, Role]:
-        """Teacher, synthesizer and judge; who is not named is the teacher."""
+        """Teacher, synthesizer and judge; a part that nobody is named for is the teacher's."""
         teacher = Role(self.teacher, self.teacher_url)
-        named = {
-            "synthesizer": (self.synthesizer, self.synthesizer_url),
-            "judge": (self.judge, self.judge_url),
-        }
-        others = {part: Role(name, url) if name else teacher for part, (name, url) in named.items()}
-        return {"teacher": teacher, **others}
+        given = {part: (getattr(self, part), getattr(self, f"{part}_url")) for part in ROLES}
+        return {part: Role(name, url) if name else teacher for part, (name, url) in given.items()}
 
     def with_changes(self, given: Mapping[str, object]) -> Settings:
         """The same run with others of the `CHANGEABLE`, by their keys; UsageError for what is none."""
@@ -191,8 +220,8 @@ class Option:
     """Where it stands in `Settings`: `rounds`, `problems.limit`."""
     group: str
     help: str
-    metavar: str | None = None
-    switch: bool = False
+    metavar: str | None
+    """None for a switch."""
 
     @property
     def variable(self) -> str:
@@ -210,136 +239,20 @@ class Option:
         return ",".join(value) if isinstance(value, tuple) else value
 
 
-def _options(group: str, *rows: tuple[str, str, str | None, str]) -> Iterator[Option]:
-    for flag, key, metavar, text in rows:
-        yield Option(flag=flag, key=key, group=group, metavar=metavar, help=text, switch=metavar is None)
+def _options(settings: type, tables: str = "", group: str = "") -> Iterator[Option]:
+    """The fields that have a `Flag`, in their order, and those of the settings inside."""
+    for name, kind in get_type_hints(settings, include_extras=True).items():
+        if isinstance(kind, type) and is_dataclass(kind):
+            yield from _options(kind, f"{tables}{name}.", group)
+        for flag in getattr(kind, "__metadata__", ()):
+            if isinstance(flag, Flag):
+                group = flag.group or group
+                given, key = flag.name or f"--{name.replace('_', '-')}", f"{tables}{name}"
+                yield Option(flag=given, key=key, group=group, help=flag.help, metavar=flag.metavar)
 
 
-OPTIONS = (
-    *_options(
-        "the run",
-        ("--rounds", "rounds", "N", "rounds of feedback after the first round of teaching"),
-        ("--seed", "seed", "S", "the same seed and settings give the same data set"),
-        ("--device", "device", "NAME", "auto, cpu, cuda or mps"),
-        ("--workers", "workers", "N", "lessons given at a time, and sandbox processes"),
-    ),
-    *_options(
-        "problems",
-        ("--problems", "problems.name", "SET", "gsm-symbolic, gsm8k, or a JSONL file in GSM8K's format"),
-        (
-            "--limit",
-            "problems.limit",
-            "N",
-            "seed problems to take (default: what the machine teaches in about twelve minutes)",
-        ),
-        ("--test", "problems.test", "SET", "one more test set: a name as above or a JSONL file"),
-        ("--test-size", "problems.test_size", "N", "problems in each test set"),
-        (
-            "--held-out-size",
-            "problems.held_out_size",
-            "N",
-            "test problems of templates that are never taught",
-        ),
-        (
-            "--dev-size",
-            "problems.dev_size",
-            "N",
-            "problems that choose between the rounds' students (default: 80 or 150, by speed)",
-        ),
-    ),
-    *_options(
-        "teaching",
-        ("--teacher", "teacher", "NAME", "symbolic (needs no model), or a model: openai:MODEL"),
-        ("--teacher-url", "teacher_url", "URL", "server of your own that speaks OpenAI's protocol"),
-        ("--synthesizer", "synthesizer", "NAME", "who writes problems (default: the teacher)"),
-        ("--synthesizer-url", "synthesizer_url", "URL", "its server"),
-        ("--judge", "judge", "NAME", "who solves written problems unseen (default: the teacher)"),
-        ("--judge-url", "judge_url", "URL", "its server"),
-        ("--solutions", "solutions", "N", "independent solutions of a problem that a model wrote"),
-        ("--agreement", "agreement", "X", "share of them that must come to the answer written with it"),
-        (
-            "--thoughts",
-            "thoughts",
-            "LIST",
-            "formats to teach, with commas: pot, cot, eot, kp_pot, kp_cot, decompose; probes use the first",
-        ),
-        ("--samples", "samples", "K", "answers to each probed problem: 1 is greedy"),
-        ("--probe-temperature", "probe_temperature", "T", "temperature of probes with several samples"),
-        ("--reprobe", "reprobe", None, "probe what was trained on as well, as the paper does"),
-        ("--initial-share", "initial_share", "X", "share of the seeds in the first training set"),
-        (
-            "--operators",
-            "operators",
-            "NAME",
-            "harder or similar by the parent's band, or shuffled: a control",
-        ),
-        ("--self-samples", "self_samples", "K", "the student's own answers to each problem; right ones join"),
-        (
-            "--self-samples-where",
-            "self_samples_where",
-            "NAME",
-            "missing: only where no rationale of the teacher's was accepted; or everywhere",
-        ),
-        ("--shots", "shots", "N", "worked examples shown to the untaught student"),
-    ),
-    *_options(
-        "evaluation",
-        ("--baseline-size", "baseline_size", "N", "problems of each set that the untaught student is asked"),
-        ("--policy", "policy", "NAME", "how the student is asked: single, fallback, vote or samples"),
-        ("--policy-samples", "policy_samples", "K", "with samples: most answers to one question"),
-        ("--policy-temperature", "policy_temperature", "T", "with samples: temperature of the answers"),
-    ),
-    *_options(
-        "calls to models",
-        ("--max-cost", "calls.max_cost", "USD", "stop before the run has spent more"),
-        ("--max-tokens", "calls.max_tokens", "N", "stop before it has used more tokens"),
-        ("--max-calls", "calls.max_calls", "N", "stop before it has made more calls"),
-        ("--prices", "calls.prices", "FILE", "TOML file of prices that override those known"),
-        ("--temperature", "calls.temperature", "T", "temperature of every agent that is a model"),
-        ("--max-reply-tokens", "calls.max_reply_tokens", "N", "longest reply of a model"),
-        ("--call-seconds", "calls.seconds", "S", "time-out of one request"),
-        ("--call-tries", "calls.tries", "N", "requests for one call before it is given up"),
-        ("--calls-at-once", "calls.at_once", "N", "most requests in flight"),
-    ),
-    *_options(
-        "student and fine-tuning",
-        ("--student", "student", "ID", "smollm2-135m, tiny, a folder, or a hub's ORG/NAME"),
-        ("--solver", "solver", "ID", "who answers what the student only decomposes; as --student"),
-        ("--method", "fine_tune.method", "NAME", "full or lora"),
-        (
-            "--start",
-            "fine_tune.start",
-            "NAME",
-            "base: from the untaught student each round; continue: one training over all rounds",
-        ),
-        (
-            "--replay-share",
-            "fine_tune.replay_share",
-            "X",
-            "with continue: share of the old examples that is taught again",
-        ),
-        ("--epochs", "fine_tune.epochs", "N", "passes over the training set"),
-        ("--max-steps", "fine_tune.max_steps", "N", "optimizer steps of a training, in place of --epochs"),
-        ("--learning-rate", "fine_tune.learning_rate", "X", "highest learning rate"),
-        ("--batch-size", "fine_tune.batch_size", "N", "examples to one optimizer step"),
-        ("--max-length", "fine_tune.max_length", "N", "tokens of prompt and rationale together"),
-        (
-            "--max-new-tokens",
-            "generate.max_new_tokens",
-            "N",
-            "longest answer of the student (default: what it was taught decides)",
-        ),
-        (
-            "--generate-batch-size",
-            "generate.batch_size",
-            "N",
-            f"most questions answered together (default: {ROWS}, or what a CUDA GPU holds)",
-        ),
-    ),
-)
-
-
-URLS = ("teacher_url", "synthesizer_url", "judge_url")
+OPTIONS = tuple(_options(Settings))
+URLS = tuple(f"{part}_url" for part in ROLES)
 CHANGEABLE = ("calls.max_cost", "calls.max_tokens", "calls.max_calls", *URLS)
 """What `resume` may change: how far a run goes and where its models are, not what it does."""
 
@@ -353,21 +266,14 @@ def add_options(parser: ArgumentParser, only: Collection[str] | None = None) -> 
     options = [option for option in OPTIONS if only is None or option.key in only]
     groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in options)}
     for option in options:
-        if option.switch:
-            groups[option.group].add_argument(
-                option.flag, dest=option.key, default=SUPPRESS, action="store_true", help=option.help
-            )
-            continue
-        shown = (
-            "" if option.key == "rounds" or option.default in (None, "") else f" (default: {option.default})"
-        )
-        groups[option.group].add_argument(
-            option.flag, dest=option.key, default=SUPPRESS, metavar=option.metavar, help=option.help + shown
-        )
+        value: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
+        silent = option.key == "rounds" or not option.metavar or option.default in (None, "")
+        text = option.help if silent else f"{option.help} (default: {option.default})"
+        groups[option.group].add_argument(option.flag, dest=option.key, default=SUPPRESS, help=text, **value)
 
 
 def load_settings(
-    given: Mapping[str, object], file: Path | None = None, environment: Mapping[str, str] = os.environ
+    given: Mapping[str, object], file: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT
 ) -> Settings:
     """Settings from a TOML file, the environment, and what was given on the command line, in this order."""
     values: dict[str, object] = dict(_read_toml(file)) if file else {}
@@ -426,12 +332,8 @@ def _check_solver(settings: Settings) -> None:
 
 
 def _check_urls(settings: Settings) -> None:
-    parts = {
-        "teacher": (settings.teacher, settings.teacher_url),
-        "synthesizer": (settings.synthesizer, settings.synthesizer_url),
-        "judge": (settings.judge, settings.judge_url),
-    }
-    for part, (name, url) in parts.items():
+    for part in ROLES:
+        name, url = getattr(settings, part), getattr(settings, f"{part}_url")
         if url and not Role(name or SYMBOLIC, url).is_model:
             raise UsageError(
                 f"--{part}-url {without_login(url)!r} needs a model: give --{part} openai:MODEL with the "
@@ -463,7 +365,7 @@ def _check_share(settings: Settings) -> None:
         )
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+def cache_folder(environment: Mapping[str, str] = ENVIRONMENT) -> Path:
     """Where students are kept between runs."""
     root = environment.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(environment.get("FDD_CACHE") or f"{root}/feedback-driven-distillation").expanduser()
@@ -485,7 +387,7 @@ class Telemetry:
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
-def find_telemetry(environment: Mapping[str, str] = os.environ) -> Telemetry | None:
+def find_telemetry(environment: Mapping[str, str] = ENVIRONMENT) -> Telemetry | None:
     """What OpenTelemetry's own variables say; None where they name no endpoint, or switch it off."""
     endpoint = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
     if not endpoint and (base := environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
@@ -507,14 +409,14 @@ def _can_be_split(url: str) -> bool:
         return False
 
 
-def may_block(environment: Mapping[str, str] = os.environ) -> bool:
+def may_block(environment: Mapping[str, str] = ENVIRONMENT) -> bool:
     """Whether event loops of ours may wait for files: `langgraph dev` forbids it unless it is told not to."""
     return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
 
 
 def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
     try:
-        settings = dict(_flatten(tomllib.loads(file.read_text("utf-8"))))
+        settings = dict(flat(tomllib.loads(file.read_text("utf-8"))))
     except OSError as error:
         raise UsageError(f"cannot read settings file {str(file)!r}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -525,16 +427,17 @@ def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
 def known_settings(table: Mapping[str, object], where: str) -> Iterator[tuple[str, object]]:
     """Settings by their keys, `problems.limit`, of tables in tables; UsageError for an unknown one."""
     known = {option.key for option in OPTIONS}
-    for key, value in _flatten(table):
+    for key, value in flat(table):
         if key not in known:
             raise UsageError(f"unknown setting {brief(key)} in {where}: known are {', '.join(sorted(known))}")
         yield key, value
 
 
-def _flatten(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+def flat(table: Mapping[str, T], prefix: str = "") -> Iterator[tuple[str, T]]:
+    """Each value that is no table, under its keys with dots."""
     for name, value in table.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
 from errors import UsageError
@@ -42,35 +41,44 @@ SHORTEST_SECRET = 8
 """Shorter values are too likely to stand in a text by chance."""
 
 
-def check_keys(model: str, provider: str, *, has_address: bool) -> None:
-    """Raises `UsageError` where the model's key is missing or no header can carry it; shows no key."""
-    names = (SERVER_KEY,) if has_address else KEYS.get(provider, ())
-    found = {name: os.environ[name] for name in names if os.environ.get(name)}
-    if names and not found and not has_address:
-        raise UsageError(f"the model {model!r} needs a key: set the environment variable {names[0]}")
-    for name, key in found.items():
-        # A library that refuses such a header quotes it in its error.
-        if not all("!" <= character <= "~" for character in key):
-            at_an_end = all("!" <= character <= "~" for character in key.strip())
-            fault = "white space at an end" if at_an_end else "white space or a character that is not ASCII"
-            raise UsageError(f"the key in {name} cannot be sent, it has {fault}: set it without")
+class Keys:
+    """The keys and other secrets of an environment; `repr` shows none of them."""
 
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
 
-def without_secrets(text: str) -> str:
-    """The text with `***` for every secret of the environment, however it is spelled there."""
-    spellings = {spelling for secret in _secrets() for spelling in _spellings(secret)}
-    found = sorted((s for s in spellings if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
-    if not found:
-        return text
-    return re.sub("|".join(map(re.escape, found)), "***", text)
+    @property
+    def server(self) -> str:
+        return self._environment.get(SERVER_KEY) or NO_KEY
 
+    def check(self, model: str, provider: str, *, has_address: bool) -> None:
+        """Raises `UsageError` where the model's key is missing or no header can carry it; shows no key."""
+        names = (SERVER_KEY,) if has_address else KEYS.get(provider, ())
+        found = {name: key for name in names if (key := self._environment.get(name))}
+        if names and not found and not has_address:
+            raise UsageError(f"the model {model!r} needs a key: set the environment variable {names[0]}")
+        for name, key in found.items():
+            # A library that refuses such a header quotes it in its error.
+            if not all("!" <= character <= "~" for character in key):
+                fault = "white space or a character that is not ASCII"
+                if all("!" <= character <= "~" for character in key.strip()):
+                    fault = "white space at an end"
+                raise UsageError(f"the key in {name} cannot be sent, it has {fault}: set it without")
 
-def _secrets() -> Iterator[str]:
-    for name, value in os.environ.items():
-        if SECRET.search(name):
-            yield value
-        elif HEADERS.search(name):
-            yield from (re.split("[:=]", line, maxsplit=1)[-1].strip() for line in value.splitlines())
+    def masked(self, text: str) -> str:
+        """The text with `***` for every secret of the environment, however it is spelled there."""
+        spellings = {spelling for secret in self._secrets() for spelling in _spellings(secret)}
+        found = sorted((s for s in spellings if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
+        if not found:
+            return text
+        return re.sub("|".join(map(re.escape, found)), "***", text)
+
+    def _secrets(self) -> Iterator[str]:
+        for name, value in self._environment.items():
+            if SECRET.search(name):
+                yield value
+            elif HEADERS.search(name):
+                yield from (re.split("[:=]", line, maxsplit=1)[-1].strip() for line in value.splitlines())
 
 
 def _spellings(secret: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from math import isfinite
 from urllib.parse import urlsplit
 
 from agents.calling.request import CallError, Fault
-from agents.keys import without_secrets
+from agents.keys import Keys
 from network import without_login
 
 FAULTS = {
@@ -73,11 +73,11 @@ _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 
 
-def explain(error: Exception, address: str = "") -> CallError:
+def explain(error: Exception, address: str, keys: Keys) -> CallError:
     """What broke, whatever library says it: the SDKs' errors share their attributes.
 
-    `address` is the URL of a server of one's own. The error given back carries nothing of the one that it
-    stands for, whose request holds the key.
+    `address` is the URL of a server of one's own, or empty. The error given back carries nothing of the one
+    that it stands for, whose request holds the key.
     """
     status = _status_of(error)
     names = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
@@ -91,7 +91,7 @@ def explain(error: Exception, address: str = "") -> CallError:
         fault = Fault.CONNECTION
     else:
         fault = Fault.UNREADABLE
-    detail = line(error) + _hint(error, fault, address)
+    detail = line(error, keys) + _hint(error, fault, address)
     return CallError(fault, detail, next(filter(None, map(_retry_after, _chain(error))), None))
 
 
@@ -109,7 +109,7 @@ def refused_setting(error: Exception) -> Setting | None:
     return Setting(found[0]) if found else None
 
 
-def line(error: BaseException) -> str:
+def line(error: BaseException, keys: Keys) -> str:
     """What the error says, in one line and without secrets: the server's own words where it gave any."""
     status, said = _status_of(error), words(error)
     if status is not None and said:
@@ -117,8 +117,8 @@ def line(error: BaseException) -> str:
     else:
         text = "; ".join(dict.fromkeys(str(link).strip() or type(link).__name__ for link in _chain(error)))
     # Before it becomes one line, and after: a secret may have white space in it.
-    text = " ".join(without_secrets(text).split())
-    return without_secrets(text)[:LONGEST_DETAIL]
+    text = " ".join(keys.masked(text).split())
+    return keys.masked(text)[:LONGEST_DETAIL]
 
 
 def words(error: BaseException) -> str:

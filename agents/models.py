@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +10,7 @@ from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from agents.calling.request import CallError, Fault, Finish, Message, ModelReply, ModelRequest
-from agents.keys import NO_KEY, SERVER_KEY, check_keys, without_secrets
+from agents.keys import Keys
 from agents.model_errors import Setting, explain, line, refused_setting
 from agents.replies import THOUGHT_FIELDS
 from errors import UsageError
@@ -49,29 +48,34 @@ def full_name(name: str, address: str) -> str:
     return f"{OPENAI}:{name.removeprefix(f'{OPENAI}:')}" if address else name
 
 
-def open_model(name: str, *, address: str = "", seconds: float) -> LangChainModel:
+def open_model(
+    name: str, *, address: str = "", seconds: float, environment: Mapping[str, str]
+) -> LangChainModel:
     """The model of this name; raises `UsageError` where it is clear before any request that none can be sent.
 
     `name` is `provider:model`, for any provider that LangChain knows. With the address of a server that
     speaks OpenAI's protocol (vLLM, Ollama, llama.cpp, `transformers serve`) the model's own name is enough.
-    Keys come from the environment, that of a server with an address from `FDD_SERVER_KEY`. A request is given
-    up after `seconds`.
+    Keys are looked for in `environment`, that of a server with an address under `FDD_SERVER_KEY`; it must be
+    the process's own, where the providers' libraries look as well. A request is given up after `seconds`.
     """
     provider, _, model = full_name(name, address).partition(":")
     if not provider or not model:
         example = "provider:model, for example openai:gpt-4o-mini, or give the URL of its server as well"
         raise UsageError(f"unknown model {name!r}: write {example}")
-    check_keys(name, provider, has_address=bool(address))
-    return LangChainModel(provider, model, address, seconds)
+    Keys(environment).check(name, provider, has_address=bool(address))
+    return LangChainModel(provider, model, address, seconds, environment)
 
 
 class LangChainModel:
     """A `ChatModel`; belongs to the event loop in which it is first asked, and is closed there."""
 
-    def __init__(self, provider: str, model: str, address: str, seconds: float) -> None:
+    def __init__(
+        self, provider: str, model: str, address: str, seconds: float, environment: Mapping[str, str]
+    ) -> None:
         """Raises `UsageError` when the provider's package is missing or refuses the settings."""
         self.name, self.address = f"{provider}:{model}", address
         self._provider, self._model, self._seconds = provider, model, seconds
+        self._keys = Keys(environment)
         self._client: AsyncHttpxClient | None = None
         self._chats: dict[tuple[float, int, frozenset[Setting]], BaseChatModel] = {}
         self._left_out = frozenset[Setting]()
@@ -84,9 +88,10 @@ class LangChainModel:
         except ImportError as error:
             package = str(getattr(error.__cause__, "name", None) or error).replace("_", "-")
             problem = f"needs a package that is not installed: pip install {package}"
-            problem = _environment_fault(provider) or problem
+            problem = _environment_fault(provider, environment) or problem
         except Exception as error:  # Every provider has errors of its own.
-            problem = _environment_fault(provider) or f"cannot be opened: {line(error)}"
+            fault = _environment_fault(provider, environment)
+            problem = fault or f"cannot be opened: {line(error, self._keys)}"
         if problem:
             raise UsageError(f"the model {self.name!r} {problem}")
 
@@ -103,10 +108,11 @@ class LangChainModel:
             except TimeoutError:
                 failure, refused = CallError(Fault.TIMEOUT, f"no reply in {self._seconds:g} s"), None
             except Exception as error:  # Every provider has errors of its own.
-                failure, refused = explain(error, self.address), refused_setting(error)
+                failure = explain(error, self.address, self._keys)
+                refused = refused_setting(error)
             else:
                 self._left_out |= left_out
-                return _read(message, request)
+                return _read(message, request, self._keys)
             if refused is None or refused in left_out or refused not in self._optional:
                 break
             left_out |= {refused}
@@ -171,7 +177,7 @@ class LangChainModel:
             self._client = self._client or usual_client(self._seconds)
             options |= {"base_url": OPENAI_ADDRESS, "max_tokens": max_tokens}
         else:
-            key = os.environ.get(SERVER_KEY) or NO_KEY
+            key = self._keys.server
             self._client = self._client or own_client(self._seconds, key)
             # LangChain would always send `max_completion_tokens`, which some servers ignore.
             name = "max_completion_tokens" if Setting.MAX_TOKENS in left_out else "max_tokens"
@@ -179,15 +185,15 @@ class LangChainModel:
         return OpenAIChat(http_async_client=self._client, **options)
 
 
-def _environment_fault(provider: str) -> str | None:
+def _environment_fault(provider: str, environment: Mapping[str, str]) -> str | None:
     """What in the environment keeps a client from being made, as the end of a sentence."""
-    proxy = os.environ.get("OPENAI_PROXY")
+    proxy = environment.get("OPENAI_PROXY")
     if provider == OPENAI and proxy:
         return (
             f"cannot be opened: OPENAI_PROXY={without_login(proxy)!r} is not supported; unset it, and set "
             "HTTPS_PROXY where a proxy is needed"
         )
-    fault = network_fault()
+    fault = network_fault(environment)
     return fault and f"cannot be opened: {fault}"
 
 
@@ -199,9 +205,9 @@ def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return (replace(first, content=f"{system.content}\n\n{first.content}"), *others)
 
 
-def _read(message: AIMessage, request: ModelRequest) -> ModelReply:
+def _read(message: AIMessage, request: ModelRequest, keys: Keys) -> ModelReply:
     # Lone surrogates, which JSON can write, could not be stored.
-    text = without_secrets(_text(message).encode("utf-8", "replace").decode("utf-8"))
+    text = keys.masked(_text(message).encode("utf-8", "replace").decode("utf-8"))
     usage: Mapping[str, Any] = message.usage_metadata or {}
     prompt = sum(len(turn.content) for turn in request.messages)
     completion_tokens = _whole(usage.get("output_tokens")) or ceil(len(text) / CHARACTERS_A_TOKEN)

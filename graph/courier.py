@@ -28,6 +28,7 @@ from agents.calling.prices import Price
 from agents.calling.request import CallError, ChatModel, Fault, Finish, Message, ModelReply, ModelRequest
 from agents.models import open_model
 from errors import StoreError
+from settings import ENVIRONMENT
 from storage.call_cache import CallCache
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,13 +99,13 @@ class Courier:
     async def _started(self) -> Process:
         if self._process is not None and self._listening is not None and not self._listening.done():
             return self._process
-        paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
+        paths = filter(None, (str(ROOT), ENVIRONMENT.get("PYTHONPATH")))
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "graph.courier", json.dumps(asdict(self._errand))),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)},
             start_new_session=True,
             pass_fds=self._passed_on,
             limit=LONGEST_LINE,
@@ -192,7 +193,7 @@ async def serve(errand: Errand) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
     transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)
     told = asyncio.StreamWriter(transport, protocol, None, loop)
-    model = open_model(errand.name, address=errand.address, seconds=errand.seconds)
+    model = open_model(errand.name, address=errand.address, seconds=errand.seconds, environment=ENVIRONMENT)
     with CallCache(Path(errand.replies)) as replies:
         await Delivery(errand, model, replies).serve(asked, told)
 

@@ -23,7 +23,7 @@ from agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
 from domain import Usage
 from errors import UsageError
 from graph.courier import Courier, Errand
-from settings import Role, Settings
+from settings import ENVIRONMENT, Role, Settings
 from storage.call_cache import CallCache
 
 T = TypeVar("T")
@@ -171,7 +171,11 @@ def find_models(settings: Settings) -> dict[Role, ChatModel]:
     """The models that the settings name; raises `UsageError` for one that cannot be asked."""
     check_roles(settings.roles())
     roles = {role for role in settings.roles().values() if role.is_model}
-    return {role: open_model(role.name, address=role.url, seconds=settings.calls.seconds) for role in roles}
+    seconds = settings.calls.seconds
+    return {
+        role: open_model(role.name, address=role.url, seconds=seconds, environment=ENVIRONMENT)
+        for role in roles
+    }
 
 
 def price_of(role: Role, config: CallConfig) -> Price | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import PositiveInt
+
+from flags import Flag
 
 DEV_SIZE = 150
 """At an accuracy of 40 % the undo sees losses from 12 points on with 150 problems, from 23 on with 40
@@ -15,16 +18,28 @@ DEV_SIZE = 150
 class ProblemSettings:
     """Everything that decides the problem sets: equal settings give equal sets."""
 
-    name: str = "gsm-symbolic"
-    """`gsm-symbolic`, `gsm8k`, or a JSONL file in GSM8K's format."""
-    test: str | None = None
-    """One more test set: a name as above, or a JSONL file."""
-    limit: PositiveInt | None = None
-    """Number of seed problems; None takes all that a file has, and `gsm-symbolic` needs a number."""
-    test_size: PositiveInt = 200
-    """Problems in each test set, where there are so many."""
-    held_out_size: PositiveInt = 60
-    """Problems of the templates that are never taught (`gsm-symbolic` only)."""
-    dev_size: PositiveInt | None = None
-    """Problems for choosing between students, at most; None for `DEV_SIZE`, or fewer on a slow machine."""
+    name: Annotated[
+        str,
+        Flag(
+            "SET",
+            "gsm-symbolic, gsm8k, or a JSONL file in GSM8K's format",
+            name="--problems",
+            group="problems",
+        ),
+    ] = "gsm-symbolic"
+    limit: Annotated[
+        PositiveInt | None,
+        Flag("N", "seed problems to take (default: what the machine teaches in about twelve minutes)"),
+    ] = None
+    """None takes all that a file has, and `gsm-symbolic` needs a number."""
+    test: Annotated[str | None, Flag("SET", "one more test set: a name as above or a JSONL file")] = None
+    test_size: Annotated[PositiveInt, Flag("N", "problems in each test set")] = 200
+    """A set may have fewer."""
+    held_out_size: Annotated[PositiveInt, Flag("N", "test problems of templates that are never taught")] = 60
+    """`gsm-symbolic` only."""
+    dev_size: Annotated[
+        PositiveInt | None,
+        Flag("N", f"problems that choose between the rounds' students (default: 80 or {DEV_SIZE}, by speed)"),
+    ] = None
+    """None for `DEV_SIZE`, or fewer on a slow machine."""
     seed: int = 0

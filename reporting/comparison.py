@@ -5,7 +5,7 @@ The paired test is over the problems that both were asked, which are known by th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -17,7 +17,7 @@ from graph.marks import Marked, changes, sat
 from graph.nodes.report import delivered
 from graph.state import UNTAUGHT
 from reporting.precision import paired_by_template, with_templates
-from settings import Settings
+from settings import Settings, flat
 from storage.folder import open_store
 from storage.records import EvaluationRecord, Json
 from storage.store import Store
@@ -158,15 +158,6 @@ def differences(first: Mapping[str, Json], second: Mapping[str, Json]) -> list[D
         for key in sorted(one.keys() | two.keys())
         if one.get(key) != two.get(key)
     ]
-
-
-def flat(values: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, Json]]:
-    """Each value that is no mapping, under its keys with dots."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def worded(value: Json) -> str:

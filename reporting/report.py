@@ -11,12 +11,12 @@ from graph.nodes.report import delivered, write_whole
 from graph.state import UNTAUGHT
 from problems.contamination import DEV
 from reporting import findings, tables
-from reporting.comparison import SetComparison, Sitting, compare_sittings, flat, worded
+from reporting.comparison import SetComparison, Sitting, compare_sittings, worded
 from reporting.pictures import Picture, inline, save
 from reporting.precision import precise
 from reporting.tables import Table
 from reporting.templating import environment
-from settings import Settings
+from settings import Settings, flat
 from storage.evidence import Evidence
 from storage.folder import open_store
 from storage.records import RunRecord

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("agents", "training", "storage", "problems")
-SHARED = ("amounts", "domain", "errors", "matching", "network")
+SHARED = ("amounts", "domain", "errors", "flags", "matching", "network")
 ALLOWED = {
     **dict.fromkeys(SHARED, ()),
     "streams": ("errors",),
@@ -108,6 +108,33 @@ def test_the_clock_that_can_jump_is_looked_at_in_few_places() -> None:
         and ast.unparse(node) in ("datetime.now", "time.time", "time.time_ns", "datetime.utcnow")
     }
     assert looking == WALL_CLOCK
+
+
+ENVIRONMENT = {
+    "settings.py",
+    *("main.py", "training/child.py", "training/preload.py"),
+    *("network.py", "training/device.py"),
+    "agents/solver.py",
+}
+"""Settings read it. The next three set what libraries read when they are imported. Two look at what a client
+of the hub and oneDNN have read there by themselves, and the solver gives its process the little that Python
+needs in order to start."""
+
+
+def test_the_environment_is_read_in_few_places() -> None:
+    """Whoever else needs it is given `settings.ENVIRONMENT`."""
+    reading = {
+        str(file.relative_to(ROOT))
+        for name in ALLOWED
+        for file in sources(name)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if (
+            isinstance(node, ast.Attribute)
+            and ast.unparse(node) in ("os.environ", "os.environb", "os.getenv")
+        )
+        or (isinstance(node, ast.ImportFrom) and node.module == "os")
+    }
+    assert reading == ENVIRONMENT
 
 
 def test_no_file_of_tests_is_empty() -> None:

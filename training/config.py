@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from flags import Flag
+
 Method = Literal["full", "lora"]
 Start = Literal["base", "continue"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -16,18 +18,23 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 class FineTuneConfig:
     """How one round of fine-tuning is done."""
 
-    method: Method = "full"
+    method: Annotated[Method, Flag("NAME", "full or lora")] = "full"
     """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
-    start: Start = "continue"
-    """`base` trains the untaught student on the whole set each round. `continue` makes one training of all
-    rounds: each goes on with the weights and the optimizer's state of the one before."""
-    replay_share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """With `continue`: share of the examples of earlier rounds that is taught again beside the new ones."""
-    epochs: PositiveInt = 1
-    max_steps: PositiveInt | None = None
-    """Optimizer steps, over as many epochs as they take; where it is None, `epochs` decides."""
-    learning_rate: PositiveFloat = 2e-4
-    """Highest rate, reached after the warm-up. In the last training it falls linearly from there to zero."""
+    start: Annotated[
+        Start,
+        Flag("NAME", "base: from the untaught student each round; continue: one training over all rounds"),
+    ] = "continue"
+    """`base` trains on the whole set each round. With `continue` each round goes on with the weights and the
+    optimizer's state of the one before."""
+    replay_share: Annotated[
+        float, Field(ge=0, le=1), Flag("X", "with continue: share of the old examples that is taught again")
+    ] = 1.0
+    epochs: Annotated[PositiveInt, Flag("N", "passes over the training set")] = 1
+    max_steps: Annotated[
+        PositiveInt | None, Flag("N", "optimizer steps of a training, in place of --epochs")
+    ] = None
+    learning_rate: Annotated[PositiveFloat, Flag("X", "highest learning rate")] = 2e-4
+    """Reached after the warm-up. In the last training the rate falls linearly from there to zero."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the steps of the first training over which the rate rises."""
     decay_share: NonNegativeFloat = 0.2
@@ -38,12 +45,11 @@ class FineTuneConfig:
     means the same at every batch size (Marek et al., arXiv 2507.07101)."""
     weight_decay: NonNegativeFloat = 0.0
     max_gradient_norm: PositiveFloat = 1.0
-    batch_size: PositiveInt = 4
-    """Examples to one optimizer step."""
+    batch_size: Annotated[PositiveInt, Flag("N", "examples to one optimizer step")] = 4
     micro_batch_tokens: PositiveInt = 1024
     """Tokens, padding included, that go through the model at once; more where a GPU has the memory."""
-    max_length: PositiveInt = 768
-    """Tokens of prompt and rationale together; longer examples are left out."""
+    max_length: Annotated[PositiveInt, Flag("N", "tokens of prompt and rationale together")] = 768
+    """Longer examples are left out."""
     max_truncated_share: Annotated[float, Field(ge=0, le=1)] = 0.02
     """Fine-tuning refuses when more than this share of the examples is longer than `max_length`."""
     lora_rank: PositiveInt = 32
@@ -59,10 +65,18 @@ ROWS = 64
 class GenerateConfig:
     """How a student answers."""
 
-    max_new_tokens: PositiveInt | None = None
-    """Longest answer; where it is None, a little more than the student was taught or shown."""
+    max_new_tokens: Annotated[
+        PositiveInt | None, Flag("N", "longest answer of the student (default: what it was taught decides)")
+    ] = None
+    """None allows a little more than the student was taught or shown."""
     temperature: NonNegativeFloat = 0.0
     """0 is greedy."""
-    batch_size: PositiveInt | None = None
-    """Most requests decoded together; None for `ROWS`, or for what the free memory of a CUDA GPU holds."""
+    batch_size: Annotated[
+        PositiveInt | None,
+        Flag(
+            "N",
+            f"most questions answered together (default: {ROWS}, or what a CUDA GPU holds)",
+            name="--generate-batch-size",
+        ),
+    ] = None
     seed: int = 0

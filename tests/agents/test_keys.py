@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from agents.keys import without_secrets
+from agents.keys import Keys
 from agents.models import open_model
 from errors import UsageError
 
@@ -37,19 +37,17 @@ UNSENDABLE = [
     [("FDD_SERVER_KEY", "m", URL), ("OPENAI_API_KEY", "openai:m", ""), ("GROQ_API_KEY", "groq:m", "")],
 )
 def test_a_key_that_no_header_can_carry_is_refused_unseen(
-    key: str, variable: str, name: str, address: str, monkeypatch: pytest.MonkeyPatch
+    key: str, variable: str, name: str, address: str
 ) -> None:
-    monkeypatch.setenv(variable, key)
     with pytest.raises(UsageError, match=f"the key in {variable} cannot be sent") as refused:
-        open_model(name, address=address, seconds=5)
+        open_model(name, address=address, seconds=5, environment={variable: key})
     assert "planted" not in str(refused.value)
 
 
-def test_every_key_that_a_provider_may_take_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
-    monkeypatch.setenv("GEMINI_API_KEY", f"{KEY}\n")
+def test_every_key_that_a_provider_may_take_is_looked_at() -> None:
+    environment = {"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": f"{KEY}\n"}
     with pytest.raises(UsageError, match="GEMINI_API_KEY cannot be sent"):
-        open_model("google_genai:m", seconds=5)
+        open_model("google_genai:m", seconds=5, environment=environment)
 
 
 SECRETS = [f"{KEY}\n", f"{KEY}\r\n", f"{KEY}/+=&", f'{KEY}"\\é', f"{KEY} and\tmore"]
@@ -70,16 +68,13 @@ SPELLINGS = [
 
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("spell", SPELLINGS)
-def test_a_secret_is_masked_in_every_spelling(
-    secret: str, spell: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_is_masked_in_every_spelling(secret: str, spell: object) -> None:
     assert callable(spell)
-    monkeypatch.setenv("MY_SERVICE_KEY", secret)
-    shown = without_secrets(f"Illegal header value {spell(secret)}.")
+    shown = Keys({"MY_SERVICE_KEY": secret}).masked(f"Illegal header value {spell(secret)}.")
     assert "planted" not in shown
     assert shown.startswith("Illegal header value ")
 
 
-def test_the_values_of_custom_headers_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Team: maths-department\nX-Secret: {KEY}\r")
-    assert without_secrets(f"you sent {KEY}") == "you sent ***"
+def test_the_values_of_custom_headers_are_masked() -> None:
+    keys = Keys({"OPENAI_CUSTOM_HEADERS": f"X-Team: maths-department\nX-Secret: {KEY}\r"})
+    assert keys.masked(f"you sent {KEY}") == "you sent ***"
