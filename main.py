@@ -35,6 +35,9 @@ COMMANDS = (
     "doctor",
 )
 
+PLATFORMS = ("linux", "darwin")
+"""Locks, the sandbox and child processes need a POSIX system; no other one was tried."""
+
 
 class Parser(ArgumentParser):
     """An argument parser whose complaints are one line, and whose help is written or raises `OutputError`."""
@@ -53,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the hub's client is imported
     try:
+        if sys.platform not in PLATFORMS:
+            raise UsageError(f"runs on Linux and macOS, not on {sys.platform!r}: on Windows, use WSL")
         given = build_parser(arguments).parse_args(arguments)
         command: Callable[[Namespace], int] = given.command
         code = command(given)

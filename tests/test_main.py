@@ -256,3 +256,13 @@ def test_a_pipe_that_breaks_elsewhere_is_an_error(monkeypatch: pytest.MonkeyPatc
 
 def test_text_from_outside_cannot_steer_the_terminal() -> None:
     assert one_line("a\x1b[31mb\nc\u202ed") == "a [31mb c d"
+
+
+def test_other_systems_are_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert main(["doctor"]) == 2
+    assert capsys.readouterr().err == (
+        "error: runs on Linux and macOS, not on 'win32': on Windows, use WSL\n"
+    )
