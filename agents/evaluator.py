@@ -87,6 +87,7 @@ def _score_interval(share: float, n: int) -> tuple[float, float]:
     scale = 1 + Z95**2 / n
     centre = (share + Z95**2 / (2 * n)) / scale
     half = Z95 / scale * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    # Exact at the ends, where the formula is off by a rounding error.
     return 0.0 if share == 0 else centre - half, 1.0 if share == 1 else centre + half
 
 
@@ -114,6 +115,7 @@ def sign_flip(differences: Sequence[int]) -> float:
     for size in sizes:
         ways.update({total + size: number for total, number in ways.items()})
     least = abs(sum(differences))
+    # If the positive differences sum to `total`, all differences sum to 2 * total - sum(sizes).
     extreme = sum(number for total, number in ways.items() if abs(2 * total - sum(sizes)) >= least)
     return extreme / (1 << len(sizes))
 
@@ -137,6 +139,7 @@ def visible_loss(n: int, accuracy: float) -> float | None:
     def power(loss: float) -> float:
         after = accuracy - loss
         spread = math.sqrt(accuracy * (1 - accuracy) * after * (1 - after))
+        # P(both are right) at the assumed correlation; it cannot exceed P(the later student is right).
         both = min(after, accuracy * after + AGREEMENT * spread)
         return _harm_power(critical, lost=accuracy - both, gained=after - both)
 
@@ -195,6 +198,7 @@ def posterior(correct: int, n: int) -> Posterior:
     _check(correct, n)
 
     def exceeded(rate: float) -> float:
+        # The CDF of Beta(correct + 1, n - correct + 1) at `rate`.
         return _tail(correct + 1, n + 1, rate)
 
     return Posterior(

@@ -95,7 +95,9 @@ def intrude(folder: Path, port: int, layers: Iterable[Layer]) -> None:
         Deed.READ: (folder / "secret").read_text,
         Deed.CONNECT: partial(_connect, port),
         Deed.START: _start_process,
+        # Signal 0 is not delivered; it only tests whether the process may be signalled.
         Deed.REACH: partial(os.kill, os.getppid(), 0),
+        # Twice the limit on the address space.
         Deed.GROW: partial(mmap.mmap, -1, 2 * MEGABYTES * 2**20),
     }
     confine(MEGABYTES, sys.path, layers)

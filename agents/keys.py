@@ -95,4 +95,5 @@ def _spellings(secret: str) -> Iterator[str]:
             quote(text, "", errors="replace"),
             quote_plus(text, errors="replace"),
         ):
+            # Some libraries write percent codes in lower case.
             yield from (quoted, re.sub("%..", lambda code: code[0].lower(), quoted))

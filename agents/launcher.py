@@ -26,6 +26,7 @@ def launcher(program: str, megabytes: int, readable: Sequence[str] = ()) -> Iter
     """
     command = [sys.executable, "-I", "-S", confinement.__file__, str(megabytes), os.pathsep.join(readable)]
     script = f'#!/bin/sh\nexec {shlex.join([*command, program])} "$@"\n'
+    # In memory first: the temporary folder may be mounted without permission to execute.
     for kept in (_in_memory, _in_folder):
         with kept(script) as path:
             if path is not None and _starts(path):

@@ -80,6 +80,7 @@ def explain(error: Exception, address: str, keys: Keys) -> CallError:
     original one, whose request holds the key.
     """
     status = _status_of(error)
+    # By class name, because not every library is installed.
     names = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
     if status is not None:
         fault = FAULTS.get(status, Fault.SERVER_ERROR if status >= 500 else Fault.REJECTED)
@@ -97,6 +98,7 @@ def explain(error: Exception, address: str, keys: Keys) -> CallError:
 
 def refused_setting(error: Exception) -> Setting | None:
     """The part of the request that the server refuses; None if its message names none."""
+    # So that the patterns need only the long form of a negation.
     said = re.sub("n['’]t\\b", " not", words(error).lower())
     if _status_of(error) not in ABOUT_THE_REQUEST or _TOO_LONG.search(said):
         return None
@@ -118,6 +120,7 @@ def line(error: BaseException, keys: Keys) -> str:
         text = "; ".join(dict.fromkeys(str(link).strip() or type(link).__name__ for link in _chain(error)))
     # Masked before white space is collapsed and after: a secret may contain white space.
     text = " ".join(keys.masked(text).split())
+    # Cut after masking, since half a secret would not be recognised.
     return keys.masked(text)[:LONGEST_DETAIL]
 
 

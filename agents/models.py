@@ -105,6 +105,7 @@ class LangChainModel:
         left_out = self._left_out
         while True:
             try:
+                # A client's time-out may apply to each read, and then a slow stream would never end.
                 async with asyncio.timeout(self._seconds):
                     message = await self._invoke(request, left_out)
             except TimeoutError:
@@ -153,6 +154,7 @@ class LangChainModel:
         """LangChain's client for these settings: only its constructor has standard names for them."""
         key = (temperature, max_tokens, left_out)
         if key not in self._chats:
+            # The caller retries, and counts every try.
             options: dict[str, Any] = {"timeout": self._seconds, "max_retries": 0}
             options["temperature"] = None if Setting.TEMPERATURE in left_out else temperature
             self._chats[key] = (

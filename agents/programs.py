@@ -71,11 +71,13 @@ class Program:
                         wanted |= _loaded(value)
                     else:
                         found = name
+                # It also reads the name, which therefore stays wanted.
                 case ast.AugAssign(ast.Name(name), _, value):
                     if name in wanted:
                         wanted |= _loaded(value)
                     else:
                         found = name
+                # These assign no amounts, so they cannot be unused steps.
                 case ast.Expr() | ast.Import() | ast.ImportFrom():
                     pass
                 case _:
@@ -171,6 +173,7 @@ def _numbers(tree: ast.AST) -> Iterator[tuple[ast.expr, Fraction, bool, tuple[Fr
         node, amount = waiting.pop()
         match node:
             case ast.Constant(int() | float() as value) if not isinstance(value, bool) and isfinite(value):
+                # `repr` gives the decimal as it is written: 0.1 is 1/10.
                 yield node, Fraction(repr(value)), amount, ()
             case ast.BinOp(ast.Constant(int() as top), ast.Div(), ast.Constant(int() as bottom)) if bottom:
                 yield node, Fraction(top, bottom), amount, (Fraction(top), Fraction(bottom))

@@ -20,6 +20,7 @@ _TAG = re.compile(r"<(?=\\*/?[A-Za-z|｜])")
 """Matches the start of a possible tag, ours or a chat template's: `<problem>`, `</s>`, `<|im_end|>`."""
 _QUOTED_TAG = re.compile(r"<\\(?=\\*/?[A-Za-z|｜])")
 
+# Prompts are plain text, in which HTML escapes would be wrong.
 _ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
 
 

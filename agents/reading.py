@@ -41,6 +41,7 @@ _ALONE = re.compile(rf"(?:.*(?<![<>!=])=)?\s*{_NUMBER}(?![ij]\b)[^\d=+*/]*")
 def read_freely(thought: Thought, text: str, sandbox: Sandbox) -> Outcome | None:
     """The outcome of a text whatever its form; None if it has no answer in any form."""
     if isinstance(thought, KeyPointThought):
+        # Without the heading, `rpartition` gives the whole text.
         return read_freely(thought.solution, text.rpartition(SOLUTION)[2], sandbox)
     for variant in islice(_variants(text), MOST_VARIANTS):
         outcome = thought.outcome(variant, sandbox)

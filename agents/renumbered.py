@@ -66,8 +66,10 @@ class Renumbered:
             return None
         changed = {old for old, new in zip(reckoner.old, table, strict=True) if old != new}
         brought = _constants(read)
+        # A changed number that is also a constant of the text could be meant as either.
         if changed & (brought | self._parts):
             return None
+        # A number that the text does not use may be hidden in a constant of its own.
         missed = self._changed(self.derivation) - self._changed(read)
         if missed and not brought <= _constants(self.derivation):
             return None
@@ -156,6 +158,7 @@ def renumberings(problem: Problem) -> Iterator[Renumbered]:
         return
     reckoner = Reckoner(derivation)
     relations = find_relations(derivation, reckoner)
+    # Seeded with the problem, so that every check of a rationale uses the same numbers.
     rng = random.Random(problem.id)
     for chosen in (*[free] * CHECKS, *([slot] for slot in free)):
         table = renumber(chosen, reckoner, relations, rng)

@@ -117,6 +117,7 @@ def _turns(name: str, kind: str) -> tuple[Turn, ...]:
 
 
 def _read_draft(parts: dict[str, str]) -> Draft | Refusal:
+    # Read as the last line of a chain of thought, so that the same rules apply.
     answer = read_answer(f"The answer is {parts['answer'].rstrip('.')}.")
     if answer is None or not (parts["problem"] and parts["solution"]):
         detail = f"the answer {parts['answer'][:40]!r} is no number" if parts["answer"] else "an empty part"

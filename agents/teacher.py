@@ -17,6 +17,7 @@ from agents.symbolic.parse import derive
 from agents.thoughts import thought as find_thought
 from domain import Problem, Reason, Refusal, Verdict, content_hash
 
+# Has currency, a percentage, parentheses and divisions: a change in how they are written changes the hash.
 SPECIMEN_QUESTION = (
     "A shop sold 48 kites in May and half as many in June, each for $1,200. It gave 25% of the money away "
     "and shared the rest among 3 owners. How much did each owner get?"
@@ -145,6 +146,7 @@ def conversation(
 
 def finding(verdict: Verdict) -> str:
     """What a teacher is told about a rejected rationale; never the right answer."""
+    # The detail of these verdicts contains the right answer.
     if verdict.reason in (Reason.WRONG_ANSWER, Reason.ROUNDED_REFERENCE):
         assert verdict.value is not None
         return f"It comes to {write_plain(verdict.value)}, which is not the right answer."

@@ -30,6 +30,7 @@ def value_outcome(value: object) -> Outcome:
     if type(value) is float and math.isfinite(value):
         return Outcome(value=meant(value))
     if type(value) is Decimal and value.is_finite():
+        # Decimal("1e999999") is short, but not as an exact number.
         return too_long() if abs(value.adjusted()) > MAX_DIGITS else Outcome(value=meant(value))
     kind = type(value).__name__
     shown = f"{kind} {value!r}" if isinstance(value, (bool, float, Decimal, complex)) else kind

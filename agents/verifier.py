@@ -79,6 +79,7 @@ class Verifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # The threads use the sandbox, so they end first.
         self._threads.shutdown(cancel_futures=True)
         self._sandbox.__exit__(kind, error, trace)
 
@@ -146,6 +147,7 @@ class Verifier:
         checks = 0
         for question in renumberings(problem):
             values = kind.renumbered(text, question, self._sandbox)
+            # Without values the numbers could not be replaced, which proves nothing.
             if values and question.answer not in values:
                 detail = (
                     f"with {question}, it gives {_shown(min(values))} instead of {_shown(question.answer)}"
@@ -212,6 +214,7 @@ def is_rounding(rounded: Fraction, value: Fraction) -> bool:
     places, needed = decimal_places(rounded), decimal_places(value)
     if not places or places < 2 or (needed is not None and needed <= places):
         return False
+    # Allows rounding to nearest and cutting off, but not rounding up otherwise.
     return abs(rounded - value) * 10**places < 1 and abs(rounded) <= abs(value) + Fraction(1, 2 * 10**places)
 
 

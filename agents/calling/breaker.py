@@ -51,6 +51,7 @@ class Breaker:
         assert self._trying_since is not None
         waited = now - self._trying_since
         self._tries += 1
+        # A server that limits the rate is alive; only `SILENCE` ends the run for it.
         self._failures += error.fault is not Fault.RATE_LIMITED
         failing = self._failures >= FAILURES and waited >= BLIP
         silent = self._tries >= TRIES_IN_SILENCE and waited >= SILENCE
@@ -69,6 +70,7 @@ class FirstCalls:
     def ended(self, call: Call) -> str | None:
         """Count a finished call; return why no more should be made and what to do, or None to continue."""
         self._answered = self._answered or call.status is CallStatus.ANSWERED
+        # The text of a `CallError` begins with its fault.
         rejected = call.status is CallStatus.FAILED and call.detail.startswith(Fault.REJECTED)
         if self._answered or not (rejected or call.status is CallStatus.TRUNCATED):
             return None

@@ -97,12 +97,15 @@ class Caller:
         if sending is None:
             sending = self._sending[key] = asyncio.create_task(self._fetch(key, request))
             sending.add_done_callback(partial(self._forget, key))
+        # Shielded, so that the request goes on if this task is cancelled. Tasks that share it may be of
+        # different agents, so each gets its own request back.
         return replace(await asyncio.shield(sending), request=request)
 
     def stop(self) -> None:
         """Send no more requests; replies in flight are still stored. May be called from any thread."""
         self._ended = self._ended or StoppedError("stopped as asked")
         if self._loop is not None and not self._loop.is_closed():
+            # An asyncio event may be set only in its loop's thread.
             self._loop.call_soon_threadsafe(self._end.set)
 
     async def close(self) -> None:
@@ -112,6 +115,7 @@ class Caller:
 
     def _check(self) -> None:
         if self._ended is not None:
+            # A new exception each time: several tasks raise it, each with its own traceback.
             raise type(self._ended)(*self._ended.args)
 
     def _forget(self, key: str, task: asyncio.Task[Call]) -> None:
@@ -160,6 +164,7 @@ class Caller:
 
     async def _send(self, request: ModelRequest, number: int) -> tuple[Call, CallError | None]:
         async with self._purse.hold(self._most(request)):
+            # The caller may have stopped while this request waited for the budget.
             self._check()
             call, begun = sent(request, self.model, number), self._now()
             self._breaker.sending(begun)
@@ -202,6 +207,7 @@ class Caller:
     def _keep(self, call: Call, reply: ModelReply) -> Call:
         """Charge the reply to the budget and store it; if another process stored one first, use that one."""
         self._breaker.answered()
+        # Charged even if another process's reply is used below: this one was paid for as well.
         self._purse.pay(call.request.agent, self._usage(reply.prompt_tokens, reply.completion_tokens))
         call = answered(call, reply, self._price)
         stored = self._cache.put(to_cache(call, self._run))

@@ -64,6 +64,7 @@ class AdaptiveLimit:
         try:
             return await turn
         except asyncio.CancelledError:
+            # Admitted and cancelled at the same time: free the slot again.
             if not turn.cancelled():
                 self.leave(turn.result())
             raise
@@ -88,6 +89,7 @@ class AdaptiveLimit:
     def leave(self, ticket: Ticket, seconds: float | None = None) -> None:
         """Free the slot; `seconds` is the response time, infinite for a time-out, None without a response."""
         if seconds is not None and seconds < inf:
+            # Before the slot is freed, since `_grow` asks whether all slots are in use.
             if ticket.number >= self._cut_at:
                 self._grow()
             if self._rejections.answered(ticket.inside):
@@ -97,6 +99,7 @@ class AdaptiveLimit:
         if finding is Finding.SLOW:
             self._cut(CUT_SLOW)
         elif finding is Finding.NOT_OURS:
+            # The cut has not helped, so it is undone.
             self._limit = max(self._limit, self._before_cut)
         if finding is not None:
             self._watch.begin(self._next, self.size)

@@ -78,6 +78,7 @@ class Purse:
         return True
 
     def _wake(self) -> None:
+        # Every waiting call checks again: a small one may fit where the first does not.
         for turn in self._waiting:
             if not turn.done():
                 turn.set_result(None)

@@ -95,6 +95,7 @@ class RejectionWatch:
         if now.requests < max(SAMPLE, ROUND_TRIPS * inside):
             return False
         self._now = _Tally()
+        # Standard error of the difference between two shares.
         error = sqrt(usual.share * (1 - usual.share) * (1 / now.requests + 1 / usual.requests))
         too_many = now.share > usual.share + CERTAINTY * error
         self._refusals = self._refusals + 1 if now.share > MOST_USUAL else 0

@@ -115,6 +115,7 @@ class SlownessWatch:
             return None
         self._ended += 1
         if seconds is not None:
+            # Above zero, because `_load` takes logarithms.
             self._seconds.append(max(seconds, 1e-3))
             self._inside += ticket.inside
         if self._ended < ENOUGH * self._size:
@@ -128,10 +129,12 @@ class SlownessWatch:
         if load.seconds == inf:
             return Finding.SLOW
         if suspect and load.unmoved_since(suspect):
+            # The server itself is slower than before: later samples are compared with its present speed.
             self._best = load
             return Finding.NOT_OURS
         if self._best is None or load.at_most < self._best.at_most:
             self._best = load
+        # By Little's law, inside * best / now of the requests are being served, and the rest wait.
         waiting = load.inside * (1 - self._best.seconds / load.seconds)
         if load.at_least > TOLERANCE * self._best.at_most and waiting > FEW_WAITING:
             self._suspect = load

@@ -96,6 +96,7 @@ def _parts(text: str) -> tuple[list[str], str]:
 def _equation(unknown: Result, step: Step, write: Callable[[Expression], str]) -> str:
     """Write `unknown = expression`, or `unknown * divisor = dividend` for a division, except by 100."""
     match step.expression:
+        # A division by 100 is kept, as percentages are written so: `25 / 100`.
         case Operation("/", dividend, divisor) if divisor != _HUNDRED:
             return f"{write(Operation('*', unknown, divisor))} = {write(dividend)}"
         case _:

@@ -88,6 +88,7 @@ def read_parts(text: str) -> Parts:
     if not 0 == first < second < third:
         raise ValueError(f"the headings are not in this order: {' '.join(HEADINGS)}")
     core = lines[0].removeprefix(CORE).strip()
+    # The core question is one line, so the next heading must be on the second.
     if not core or second > 1:
         raise ValueError(f"`{CORE}` is not followed by one sentence on its line")
     information = [line.removeprefix("- ").strip() for line in lines[second + 1 : third]]
