@@ -36,8 +36,7 @@ class Synthesizer(Protocol):
     async def write(
         self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
     ) -> Drafted:
-        """Write a draft from the problem; all random choices come from `rng`.
-
+        """Write a draft from the problem with the operator; the same state of `rng` gives the same draft.
         `others` are problems that may be chained with this one to make it harder.
         """
         ...

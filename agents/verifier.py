@@ -103,11 +103,11 @@ class Verifier:
     def judge_rationale(
         self, thought: str, text: str, problem: Problem, finished: bool = True, *, derived: bool = False
     ) -> Verdict:
-        """Judge a rationale to be taught: form and answer must be right, and the answer must be computed.
+        """Judge a rationale to be taught: form and answer must be right, and follow from the question.
 
         If the question can be asked with other numbers, the same steps must give the answer that follows
-        from those. This is not tried for a `derived` text, written from the problem's own derivation, because
-        it holds there.
+        from those. A `derived` text is not tried with them: written from the problem's own derivation, it
+        always gives that answer.
         """
         return self._guarded(text, finished, lambda: self._reasoned(thought, text, problem, derived))
 
@@ -219,7 +219,7 @@ def is_rounding(rounded: Fraction, value: Fraction) -> bool:
 
 
 def statements(answer: Fraction) -> Iterator[tuple[str, str]]:
-    """Pairs of a thought and a text that states this answer, in the ways that the formats allow."""
+    """Yield pairs of a thought and a text that states just this answer, in the ways that formats allow."""
     plain, double = write_plain(answer), write_plain(2 * answer)
     yield "pot", f"answer = {plain}"
     yield "pot", f"answer = {double} - {plain}"

@@ -18,7 +18,7 @@ SILENCE = 300.0
 """Seconds without any reply that end the run, also if the server only rejects requests for load."""
 
 TRIES_IN_SILENCE = 10
-"""Fewest failed tries within `SILENCE`: a slow server may need longer than that for a few replies."""
+"""Fewest failed tries before `SILENCE` ends a run: a slow server may need that long for a few replies."""
 
 ALIKE = 5
 """First calls that must fail for the same reason to end the run: the next would fail as well."""

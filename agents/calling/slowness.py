@@ -7,7 +7,7 @@ from enum import Enum, auto
 from math import exp, inf, log, sqrt
 
 TOLERANCE = 1.5
-"""Multiple of the best response time up to which a delay may have any cause."""
+"""Multiple of the best response time that must be exceeded: smaller delays may have any cause."""
 
 CERTAINTY = 2.0
 """Standard errors of margin on each side of a comparison."""
@@ -103,7 +103,7 @@ class SlownessWatch:
         self._inside = 0
 
     def forget(self) -> None:
-        """Drop the last slow sample: after a cut for another reason, a change of speed says nothing on it."""
+        """Drop the last slow sample: after a cut for another reason it can no longer be compared with."""
         self._suspect = None
 
     def ended(self, ticket: Ticket, seconds: float | None) -> Finding | None:

@@ -174,7 +174,7 @@ def wrong_arithmetic(text: str) -> str | None:
 
 
 def _value(expression: Expression) -> Fraction | None:
-    """The value; None if it is too large for any problem, where it does not matter whether it is right."""
+    """The value; None if it is too large for any problem, since its correctness does not matter then."""
     with suppress(OverflowError):
         return value_of(expression)
     return None
