@@ -1,7 +1,7 @@
-"""Accepts an answer that nobody knows for sure, when independent solutions agree on it.
+"""Accepts an uncertain answer if independent solutions agree on it.
 
-After self-consistency (Wang et al., arXiv 2203.11171), with the votes spread over several formats, whose
-mistakes are less alike than those of samples of one (Liu et al., arXiv 2305.14333).
+After self-consistency (Wang et al., arXiv 2203.11171), with votes from several formats: their mistakes are
+less alike than those of samples in one format (Liu et al., arXiv 2305.14333).
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 LEAST_THOUGHTS = 2
-"""Formats in which an answer must have been found."""
+"""Fewest formats in which an answer must have been found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one solution came to."""
+    """The result of one solution."""
 
     thought: str
     value: Fraction | None
-    """None where it came to nothing, which is a vote against every answer."""
+    """None if the solution gave no number, which counts as a vote against every answer."""
 
 
 def agreed(votes: Sequence[Vote], share: float) -> Fraction | None:
-    """The value that at least this share of all votes is for, in two formats or more; None if there is none.
+    """The only value with at least this share of all votes, in two formats or more; None if there is none.
 
     With `share` above one half no two values can reach it.
     """
@@ -36,6 +36,7 @@ def agreed(votes: Sequence[Vote], share: float) -> Fraction | None:
         if vote.value is not None:
             found[vote.value].add(vote.thought)
             counts[vote.value] += 1
+    # The margin keeps a rounding error from raising the number: 0.55 * 100 is 55.00000000000001.
     needed = math.ceil(share * len(votes) - 1e-9)
     reached = [v for v, count in counts.items() if count >= needed and len(found[v]) >= LEAST_THOUGHTS]
     return reached[0] if len(reached) == 1 else None

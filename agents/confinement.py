@@ -1,11 +1,11 @@
-"""Takes from a process what computing does not need: files, network, other processes, more memory.
+"""Denies a process what computing does not need: files, network, other processes, more memory.
 
-Run by itself it confines its own process and then becomes the given program. Every worker of a pool starts
-that way, and so does each that replaces a crashed one:
+Run as a program, it confines its own process and then becomes the given program. Every worker of a pool
+starts that way, also one that replaces a crashed worker:
 
     python -I -S agents/confinement.py MEGABYTES READABLE PROGRAM [ARGUMENT ...]
 
-What the kernel does not offer, or does not allow, is left out: the interpreter's own limits remain.
+A layer that the kernel lacks or forbids is skipped; the interpreter's own limits still apply.
 """
 
 from __future__ import annotations
@@ -25,24 +25,28 @@ LIBRARIES = (
     *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache"),
     "/usr/share/zoneinfo",
 )
-"""What a program needs besides itself in order to start, and to know the time zones."""
+"""Paths that a program must read, besides its own, in order to start and to know the time zones."""
 
 
 class Layer(StrEnum):
-    """Independent of each other: where one is missing or broken, the others still hold."""
+    """Layers of confinement. They are independent: if one is missing or broken, the others still hold."""
 
     LIMITS = "limits"
-    """No bytes into files, no core dumps, no more memory than allowed, no capabilities of root."""
+    """No bytes written to files, no core dumps, limited memory, no capabilities of root."""
     NAMESPACE = "network namespace"
-    """A network of its own, with no way out."""
+    """A network namespace of its own, without any connection."""
     LANDLOCK = "landlock"
-    """No file is written, none read but what programs need to start; no TCP and no signals to others."""
+    """No writing of files; reading only of the allowed paths; no TCP and no signals to other processes."""
     SECCOMP = "seccomp"
-    """No sockets, no new processes, no hold on other processes, no change of a file's owner or mode."""
+    """No sockets, no new processes, no access to other processes, no change of a file's owner or mode."""
 
 
 def confine(megabytes: int, readable: Iterable[str], layers: Iterable[Layer] = tuple(Layer)) -> list[Layer]:
-    """Apply the layers for good to this process, which has one thread; those that the kernel took."""
+    """Apply the layers to this process, irrevocably; return those that the kernel accepted.
+
+    The process must have only one thread. `megabytes` limits its address space, and `readable` lists the
+    paths that it may read besides `LIBRARIES`.
+    """
     paths, chosen = (*LIBRARIES, *readable), frozenset(layers)
     apply = {
         Layer.LIMITS: lambda: _limit(megabytes),
@@ -50,13 +54,14 @@ def confine(megabytes: int, readable: Iterable[str], layers: Iterable[Layer] = t
         Layer.LANDLOCK: lambda: _keep_to(paths),
         Layer.SECCOMP: _filter_calls,
     }
+    # In the order of `Layer`: seccomp comes last, because it refuses `unshare`, which the namespace needs.
     return [layer for layer in Layer if layer in chosen and apply[layer]()]
 
 
 DROP_CAPABILITY = 24
-"""For `prctl`."""
+"""Option of `prctl`: PR_CAPBSET_DROP."""
 CAPABILITIES = 64
-"""More than any kernel knows."""
+"""More than any kernel has."""
 
 
 def _limit(megabytes: int) -> bool:
@@ -71,8 +76,9 @@ def _limit(megabytes: int) -> bool:
         for kind, limit in limits.items():
             _, most = resource.getrlimit(kind)
             least = limit if most == resource.RLIM_INFINITY else min(limit, most)
+            # The hard limit as well, so that the process cannot raise it again.
             resource.setrlimit(kind, (least, least))
-    except (ValueError, OSError):  # not every system limits what Linux does
+    except (ValueError, OSError):  # not every system has all of Linux's limits
         return False
     return True
 
@@ -81,24 +87,24 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def _leave_network() -> bool:
-    """Only root may do it alone; others do it as the root of a user namespace of their own."""
+    """Enter a new network namespace; without root this needs a new user namespace as well."""
     return _took("unshare", CLONE_NEWNET) or _took("unshare", CLONE_NEWUSER | CLONE_NEWNET)
 
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-"""System calls of Landlock, on every architecture."""
+"""Numbers of Landlock's system calls, the same on every architecture."""
 RULESET_VERSION, PATH_BENEATH = 1, 1
 FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
-"""How many rights on files each version knows; later ones know 16. See linux/landlock.h."""
+"""Number of file rights that each version knows; later versions know 16. See linux/landlock.h."""
 EXECUTE_AND_READ, READ_DIRECTORY = 0b0101, 0b1000
 TCP_RIGHTS = 0b11
-"""Bind and connect, from version 4."""
+"""Bits for bind and connect, from version 4."""
 SCOPES = 0b11
-"""Abstract Unix sockets and signals, from version 6."""
+"""Bits for abstract Unix sockets and signals, from version 6."""
 
 
 def _keep_to(paths: Sequence[str]) -> bool:
-    """Forbid everything that Landlock knows, but reading and executing what lies beneath the paths."""
+    """Forbid everything that Landlock knows, except reading and executing files beneath the paths."""
     if sys.platform != "linux":
         return False
     version = _libc().syscall(CREATE_RULESET, None, 0, RULESET_VERSION)
@@ -122,31 +128,31 @@ def _allow(rules: int, path: str) -> None:
 
 
 NO_NEW_PRIVS, SET_SECCOMP, FILTER_MODE = 38, 22, 2
-"""For `prctl`."""
+"""Options and argument of `prctl`."""
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
-"""What a filter returns; the error number is added to `REFUSE`."""
+"""Return values of a filter; the error number is added to `REFUSE`."""
 CLONE_THREAD = 0x00010000
 X32_CALLS = 0x40000000
-"""Added to the numbers of the second set of calls on x86_64; none of ours uses it."""
+"""Bit in the numbers of the x32 system calls on x86_64, which no program here needs."""
 LOAD, JUMP_EQUAL, JUMP_GREATER_EQUAL, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 """Instructions of classic BPF (linux/filter.h)."""
 NUMBER_AT, ARCHITECTURE_AT, FLAGS_AT = 0, 4, 16
-"""Offsets in `struct seccomp_data`; `FLAGS_AT` is the lower half of the first argument."""
+"""Offsets in `struct seccomp_data`; `FLAGS_AT` is the low half of the first argument."""
 
 
 class Machine(NamedTuple):
-    """What filters must know of an architecture."""
+    """The facts about an architecture that a filter needs."""
 
     identity: int
-    """As `struct seccomp_data` gives it."""
+    """Its number in `struct seccomp_data`."""
     column: int
-    """In the table of calls."""
+    """Its column in `REFUSED`."""
 
 
 MACHINES = {"x86_64": Machine(0xC000003E, 0), "aarch64": Machine(0xC00000B7, 1)}
 CLONE = (56, 220)
 CLONE3 = 435
-"""Hides its flags from filters; who is told that there is none takes `clone`."""
+"""Refused with ENOSYS, since filters cannot see its flags; the C library then uses `clone` instead."""
 REFUSED: Mapping[str, tuple[int, ...]] = {
     "socket": (41, 198),
     "socketpair": (53, 199),
@@ -179,7 +185,7 @@ REFUSED: Mapping[str, tuple[int, ...]] = {
     "utimes": (235,),
     "futimesat": (261,),
 }
-"""Numbers of system calls (asm/unistd.h) on x86_64 and, where it has the call, aarch64."""
+"""Numbers of refused system calls (asm/unistd.h) on x86_64 and, if it has the call, on aarch64."""
 
 
 def _filter_calls() -> bool:
@@ -193,7 +199,10 @@ def _filter_calls() -> bool:
 
 
 def _filter(machine: Machine) -> bytes:
-    """Refuse the calls, `clone` unless it makes a thread, and everything that another machine would call."""
+    """A BPF program that refuses `REFUSED`, `clone` except for threads, and calls of other architectures.
+
+    The second and third number of a jump are the instructions to skip if its test is true and if it is false.
+    """
     refuse = (RETURN, 0, 0, REFUSE | errno.EPERM)
     numbers = [of[machine.column] for of in REFUSED.values() if machine.column < len(of)]
     program = [
@@ -221,7 +230,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _took(function: str, *arguments: int | bytes) -> bool:
-    """Call a function of the C library with words and pointers; whether it is there and did not fail."""
+    """Call a function of the C library with words and pointers; return whether it exists and succeeded."""
     words = [ctypes.c_ulong(each) if isinstance(each, int) else each for each in arguments]
     return hasattr(_libc(), function) and getattr(_libc(), function)(*words) == 0
 
@@ -230,12 +239,12 @@ STANDARD_ERROR = 2
 
 
 def become(megabytes: int, readable: Sequence[str], program: str, arguments: Sequence[str]) -> None:
-    """Be the program, confined, with no environment and nothing open but its input and output.
+    """Replace this process by the confined program, without environment; only standard streams stay open.
 
-    What it says on its error stream could be a hostile program's words, and nobody reads it.
+    Standard error leads to /dev/null: nobody reads it, and a hostile program could write anything to it.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_ERROR)
-    # Where standard error was closed, `open` gave its number, and `dup2` left it to be closed by `execve`.
+    # If standard error was closed, `open` returned its number 2, and `dup2` did not make it inheritable.
     os.set_inheritable(STANDARD_ERROR, True)
     os.closerange(3, 2**16)
     confine(megabytes, [program, *readable])

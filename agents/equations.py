@@ -1,7 +1,7 @@
-"""Reads equations written by a model and solves them exactly; no part of them is ever evaluated as Python.
+"""Parses equations written by a model and solves them exactly; never evaluates any part of them as Python.
 
-What is linear once the values found so far are put in, which covers every chain of steps, is solved here with
-fractions; only what is left over goes to sympy, in a limited process.
+Equations that become linear when the values found so far are inserted, which includes every chain of steps,
+are solved here with fractions. Only the remaining ones go to sympy, in a limited process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_EQUATIONS = 60
 MAX_LENGTH = 400
 """Characters in one equation."""
 MAX_DEPTH = 40
-"""Parentheses, signs and powers inside one another."""
+"""Nested parentheses, signs and powers."""
 
 TOKEN = re.compile(
     r"\s*([0-9]+(?:\.[0-9]+)?(?![\w.])|\.[0-9]+(?![\w.])|[A-Za-z_][A-Za-z0-9_]*|\*\*|[-+*/()])"
@@ -39,13 +39,13 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
 SIGN_BINDING = 3
-"""`-x ** 2` is `-(x ** 2)`, `-x * y` is `(-x) * y`."""
+"""Precedence of a sign: `-x ** 2` is `-(x ** 2)`, `-x * y` is `(-x) * y`."""
 
 T = TypeVar("T")
 
 
 class Refused(Exception):  # noqa: N818 - a finding about the text, not a fault of ours
-    """The equations cannot be read or computed with; `outcome` says why."""
+    """The equations cannot be parsed or computed; `outcome` says why."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.detail)
@@ -53,12 +53,12 @@ class Refused(Exception):  # noqa: N818 - a finding about the text, not a fault 
 
 
 class NonlinearError(Exception):
-    """An expression is not linear in what is still unknown."""
+    """An expression is not linear in the unknowns that are left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A binary operation; `-x` is `0 - x`."""
+    """A binary operation; `-x` is represented as `0 - x`."""
 
     sign: str
     left: Expression
@@ -71,22 +71,22 @@ Expression = Fraction | str | Operation
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """Two expressions that are to be equal."""
+    """Two expressions that must be equal."""
 
     left: Expression
     right: Expression
 
 
 class NonlinearSolver(Protocol):
-    """Solves what elimination cannot."""
+    """Solves equations that elimination cannot."""
 
     def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
-        """The value of `unknown`; `relations` gives, for some names, the expression that each one equals."""
+        """The value of `unknown`; `relations` maps names to the expressions that they equal."""
         ...
 
 
 def read_equation(text: str) -> Equation:
-    """`2 * clips_in_may = 48` as a tree; raises `Refused` for anything outside that small language."""
+    """Parse an equation such as `2 * clips_in_may = 48`; raises `Refused` for anything else."""
     sides = text.split("=")
     if len(sides) != 2:
         raise _syntax(f"an equation has one `=`, not {len(sides) - 1}: {_shown(text)}")
@@ -94,7 +94,7 @@ def read_equation(text: str) -> Equation:
 
 
 def read_expression(text: str) -> Expression:
-    """Names, decimal numbers, `+ - * / **`, signs and parentheses, all in ASCII; raises `Refused`."""
+    """Parse names, decimal numbers, `+ - * / **`, signs and parentheses, all ASCII; raises `Refused`."""
     if len(text) > MAX_LENGTH:
         raise Refused(fault(Reason.MEMORY_LIMIT, f"an equation is longer than {MAX_LENGTH} characters"))
     if found := CALL.search(text):
@@ -103,7 +103,7 @@ def read_expression(text: str) -> Expression:
 
 
 def evaluate(expression: Expression, number: Callable[[Fraction], T], name: Callable[[str], T]) -> T:
-    """Compute an expression with whatever type `number` and `name` turn its leaves into."""
+    """Compute an expression in the type to which `number` and `name` convert its leaves."""
     if isinstance(expression, Fraction):
         return number(expression)
     if isinstance(expression, str):
@@ -114,7 +114,7 @@ def evaluate(expression: Expression, number: Callable[[Fraction], T], name: Call
 
 
 def operands_of(equation: Equation) -> Iterator[Fraction | str]:
-    """The numbers and names on both sides."""
+    """Yield the numbers and names of both sides, from left to right."""
     waiting = [equation.right, equation.left]
     while waiting:
         match waiting.pop():
@@ -125,7 +125,10 @@ def operands_of(equation: Equation) -> Iterator[Fraction | str]:
 
 
 def idle_equation(equations: Sequence[Equation], unknown: str) -> int | None:
-    """The first equation that the unknown does not need: it only fixes a name that no other one has."""
+    """The index of the first equation that the unknown does not need; None if it needs all.
+
+    Such an equation has no names, or one that occurs in no other needed equation and is not the unknown.
+    """
     names = [{each for each in operands_of(equation) if isinstance(each, str)} for equation in equations]
     needed = set(range(len(equations)))
     while True:
@@ -142,7 +145,7 @@ def idle_equation(equations: Sequence[Equation], unknown: str) -> int | None:
 
 
 def with_numbers(text: str, changes: Mapping[Fraction, Fraction]) -> str:
-    """An equation with other numbers in it."""
+    """The equation with its numbers replaced according to `changes`."""
 
     def change(token: re.Match[str]) -> str:
         number = token[1]
@@ -212,7 +215,7 @@ def _tokens(text: str) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """`constant + sum(factor * name)`; raises `NonlinearError` where a result would be none."""
+    """`constant + sum(factor * name)`; operations raise `NonlinearError` if the result has another form."""
 
     constant: Fraction
     terms: Mapping[str, Fraction]
@@ -251,6 +254,7 @@ class Linear:
         base = self.constant
         if base == 0 and power < 0:
             raise Refused(fault(Reason.RUNTIME_ERROR, "division by zero"))
+        # Checked before the power is computed, which could take all memory.
         bits = max(base.numerator.bit_length(), base.denominator.bit_length())
         if bits * abs(power) > 2 * MAX_BITS:
             raise Refused(too_long())
@@ -260,19 +264,19 @@ class Linear:
         return Linear(self.constant * factor, {name: f * factor for name, f in self.terms.items() if factor})
 
     def without(self, name: str, value: Linear) -> Linear:
-        """With the value put in for the name."""
+        """The expression with the value substituted for the name."""
         if name not in self.terms:
             return self
         rest = Linear(self.constant, {other: f for other, f in self.terms.items() if other != name})
         return rest + value.times(self.terms[name])
 
     def __str__(self) -> str:
-        """As an expression that `read_expression` reads."""
+        """An expression that `read_expression` can parse."""
         return " + ".join([f"({self.constant})", *(f"({f}) * {name}" for name, f in self.terms.items())])
 
 
 def solve_equations(equations: Sequence[str], unknown: str, solver: NonlinearSolver) -> Outcome:
-    """The value of one unknown, or why the equations give none; contradictions count wherever they stand."""
+    """The value of one unknown, or why there is none; any contradiction between the equations is a fault."""
     if len(equations) > MAX_EQUATIONS:
         return fault(Reason.MEMORY_LIMIT, f"more than {MAX_EQUATIONS} equations")
     try:
@@ -291,10 +295,11 @@ def solve_equations(equations: Sequence[str], unknown: str, solver: NonlinearSol
 
 
 def _eliminate(equations: Mapping[str, Equation]) -> tuple[dict[str, Linear], list[str]]:
-    """What each name equals in terms of the open ones (Gauss-Jordan), and what stays nonlinear."""
+    """Each solved name in terms of the open ones (Gauss-Jordan), and the equations that stay nonlinear."""
     relations: dict[str, Linear] = {}
     waiting = dict(equations)
     progress = True
+    # Repeated, because a value found later can make an earlier equation linear.
     while waiting and progress:
         progress = False
         for text, equation in list(waiting.items()):
@@ -319,7 +324,7 @@ def _difference(equation: Equation, relations: Mapping[str, Linear]) -> Linear:
 
 
 def _learn(zero: Linear, relations: dict[str, Linear], text: str) -> None:
-    """Solve `zero = 0` for its first name and put the result into what is known so far."""
+    """Solve `zero = 0` for its first name and substitute the result in the relations known so far."""
     if not zero.terms:
         if zero.constant:
             raise Refused(fault(Reason.NO_SOLUTION, f"it contradicts the others: {_shown(text)}"))

@@ -1,4 +1,4 @@
-"""What counts of right answers say: interval of the accuracy, posterior of the solve rate, band, harm."""
+"""Statistics of counts of right answers: accuracy interval, posterior of the solve rate, band, harm."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Z95 = 1.959963984540054
 
 
 HARM_LEVEL = 0.05
-"""A student that is worse with a p-value up to this one was harmed."""
+"""Largest p-value at which a worse student counts as harmed."""
 POWER = 0.8
-"""Share of the cases in which a loss that counts as visible is found."""
+"""Probability with which a loss must be found to count as visible."""
 AGREEMENT = 0.45
-"""Correlation of the answers of two students of like data: 0.44, 0.46 and 0.50 in the three pairs of
-docs/LOG.md, "As many problems without feedback teach more"."""
+"""Correlation of the answers of two students trained on similar data: 0.44, 0.46 and 0.50 in the three pairs
+of docs/LOG.md, "As many problems without feedback teach more"."""
 
 DRAWS = 4_000
-"""Of a bootstrap."""
+"""Bootstrap draws."""
 FEWEST_CLUSTERS = 5
-"""With right answers, and with wrong ones, from which a bootstrap can draw; chosen by simulated coverage."""
+"""Fewest clusters with right answers, and with wrong ones, for a bootstrap; chosen by simulated coverage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Posterior:
-    """What is known of a solve rate after some samples."""
+    """Posterior distribution of a solve rate after some samples."""
 
     mean: float
     low: float
@@ -44,7 +44,8 @@ class Posterior:
 def wilson(correct: int, n: int) -> Interval:
     """The 95 % score interval of a share: E. B. Wilson, JASA 22 (1927), 209-212.
 
-    Unlike the normal approximation it stays inside 0..1 and has a width even when all or none are right.
+    Unlike the normal approximation it stays inside 0..1, and its width is not zero when all or none are
+    right. Raises ValueError for `n=0`.
     """
     _check(correct, n)
     if n == 0:
@@ -54,13 +55,14 @@ def wilson(correct: int, n: int) -> Interval:
 
 
 def clustered(counts: Sequence[tuple[int, int]]) -> Interval:
-    """The 95 % interval of a share over clusters: what might other templates have given?
+    """The 95 % interval of a share over clusters: the range that other clusters might have given.
 
-    `counts` has `(correct, n)` of each cluster, for example of the instances of one template. Percentile
-    bootstrap that draws whole clusters, with a fixed seed: C. A. Field and A. H. Welsh, JRSS B 69 (2007),
-    369-390. Where fewer than five clusters have a right answer, or a wrong one, a bootstrap is too narrow
-    (without any its width is zero). There it is Wilson's interval with each cluster as one observation.
-    It always contains Wilson's interval over observations, since clusters vary at least as chance does.
+    `counts` has `(correct, n)` for each cluster, such as the instances of one template. The method is a
+    percentile bootstrap that draws whole clusters, with a fixed seed: C. A. Field and A. H. Welsh, JRSS B 69
+    (2007), 369-390. If fewer than five clusters have a right answer, or fewer than five a wrong one, the
+    bootstrap is too narrow (with none, its width is zero). Then the result is Wilson's interval with each
+    cluster as one observation. The interval always contains Wilson's interval over observations, since
+    clusters vary at least as much as chance does.
     """
     for right, asked in counts:
         _check(right, asked)
@@ -85,14 +87,15 @@ def _score_interval(share: float, n: int) -> tuple[float, float]:
     scale = 1 + Z95**2 / n
     centre = (share + Z95**2 / (2 * n)) / scale
     half = Z95 / scale * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    # Exact at the ends, where the formula is off by a rounding error.
     return 0.0 if share == 0 else centre - half, 1.0 if share == 1 else centre + half
 
 
 def mcnemar(gained: int, lost: int) -> float:
     """Two-sided exact p-value of a paired test: Q. McNemar, Psychometrika 12 (1947), 153-157.
 
-    Of the problems that only one of two students solves, is either as likely to be the better one's? Under
-    that hypothesis `gained` is a draw from Binomial(gained + lost, 1/2). 1 where both solve the same ones.
+    `gained` and `lost` count the problems that only the second or only the first student solves. If neither
+    is better, `gained` is a draw from Binomial(gained + lost, 1/2). The value is 1 if both counts are 0.
     """
     n = gained + lost
     tail = sum(math.comb(n, k) for k in range(min(gained, lost) + 1))
@@ -102,31 +105,32 @@ def mcnemar(gained: int, lost: int) -> float:
 def sign_flip(differences: Sequence[int]) -> float:
     """Two-sided exact p-value of a paired test over clusters: R. A. Fisher, The Design of Experiments (1935).
 
-    A difference is how many problems of one cluster the second student solves more than the first. If neither
-    is the better one, each difference is as likely to have the other sign. With one problem in each cluster
-    this is `mcnemar`.
+    Each difference is the number of problems in one cluster that the second student solves, minus that of the
+    first. If neither is better, each difference is as likely to have the other sign. With one problem in each
+    cluster this is `mcnemar`.
     """
     sizes = [abs(each) for each in differences if each]
-    # How many choices of the signs give each sum of the sizes that have a plus.
+    # The number of sign choices for each sum of the positive differences.
     ways = Counter({0: 1})
     for size in sizes:
         ways.update({total + size: number for total, number in ways.items()})
     least = abs(sum(differences))
+    # If the positive differences sum to `total`, all differences sum to 2 * total - sum(sizes).
     extreme = sum(number for total, number in ways.items() if abs(2 * total - sum(sizes)) >= least)
     return extreme / (1 << len(sizes))
 
 
 def is_harm(gained: int, lost: int) -> bool:
-    """Whether what was lost outweighs what was gained by more than chance explains."""
+    """Whether more problems were lost than gained, and by more than chance explains."""
     return lost > gained and mcnemar(gained, lost) <= HARM_LEVEL
 
 
 def visible_loss(n: int, accuracy: float) -> float | None:
     """The smallest loss of accuracy that `is_harm` finds on n paired problems with a power of 80 %.
 
-    `accuracy` is that of the student before. None where the power is lower even for the loss of all that it
-    solves. The answers of both students are taken to correlate by `AGREEMENT`; the power is exact under that
-    assumption: S. W. Duffy, Biometrics 40 (1984), 1005-1015.
+    `accuracy` is that of the previous student. The result is None if the power is lower even for a student
+    that solves nothing any more. The answers of both students are assumed to have the correlation
+    `AGREEMENT`; under that assumption the power is exact: S. W. Duffy, Biometrics 40 (1984), 1005-1015.
     """
     if not 0 <= accuracy <= 1:
         raise ValueError(f"accuracy must lie between 0 and 1, got {accuracy!r}")
@@ -135,6 +139,7 @@ def visible_loss(n: int, accuracy: float) -> float | None:
     def power(loss: float) -> float:
         after = accuracy - loss
         spread = math.sqrt(accuracy * (1 - accuracy) * after * (1 - after))
+        # P(both are right) at the assumed correlation; it cannot exceed P(the later student is right).
         both = min(after, accuracy * after + AGREEMENT * spread)
         return _harm_power(critical, lost=accuracy - both, gained=after - both)
 
@@ -144,7 +149,7 @@ def visible_loss(n: int, accuracy: float) -> float | None:
 
 
 def blind_spot(n: int, correct: int) -> str:
-    """What to tell a person where n problems show not even the loss of half of what a student can do."""
+    """A warning if n problems cannot show the loss of half of the student's accuracy; empty otherwise."""
     loss = visible_loss(n, correct / n)
     if loss is not None and loss <= correct / n / 2:
         return ""
@@ -158,13 +163,13 @@ def blind_spot(n: int, correct: int) -> str:
 
 
 def _critical(discordant: int) -> int:
-    """The fewest losses that are harm, of so many losses and gains; more than all of them where none are."""
+    """The fewest losses among `discordant` problems that count as harm; `discordant + 1` if none do."""
     tails = np.cumsum(_binomial(discordant, 0.5))
     return discordant + 1 - int(np.searchsorted(tails, HARM_LEVEL / 2, side="right"))
 
 
 def _harm_power(critical: Sequence[int], *, lost: float, gained: float) -> float:
-    """P(harm) where each problem is lost or gained with these probabilities, independently of the others."""
+    """P(harm) if each problem is lost or gained with these probabilities, independently of the others."""
     n = len(critical) - 1
     if lost + gained == 0:
         return 0.0
@@ -178,6 +183,7 @@ def _harm_power(critical: Sequence[int], *, lost: float, gained: float) -> float
 def _binomial(n: int, rate: float) -> NDArray[np.float64]:
     """P(X = k) for k = 0 ... n, where X ~ Binomial(n, rate)."""
     logs = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, n + 1)))))
+    # Keeps both logarithms below finite.
     rate = min(max(rate, 1e-300), 1 - 1e-16)
     hits = np.arange(n + 1)
     chances = logs[n] - logs - logs[::-1] + hits * math.log(rate) + hits[::-1] * math.log1p(-rate)
@@ -192,6 +198,7 @@ def posterior(correct: int, n: int) -> Posterior:
     _check(correct, n)
 
     def exceeded(rate: float) -> float:
+        # The CDF of Beta(correct + 1, n - correct + 1) at `rate`.
         return _tail(correct + 1, n + 1, rate)
 
     return Posterior(
@@ -204,6 +211,7 @@ def posterior(correct: int, n: int) -> Posterior:
 def band(correct: int, n: int) -> Band:
     """Easy from a posterior mean of 0.6, hard up to 0.4; one greedy sample gives 2/3 or 1/3, never mixed."""
     _check(correct, n)
+    # In integers, so that means of exactly 0.6 and 0.4 are decided without rounding.
     if 5 * (correct + 1) >= 3 * (n + 2):
         return Band.EASY
     if 5 * (correct + 1) <= 2 * (n + 2):
@@ -230,7 +238,7 @@ def _tail(least: int, n: int, rate: float) -> float:
 
 
 def _root(rising: Callable[[float], float], level: float, steps: int = 60) -> float:
-    """Where a function that rises from 0 at 0 passes `level` before 1, by bisection; to double precision."""
+    """Where a function that rises from 0 at 0 passes `level` before 1: bisection, to 2 ** -(steps + 1)."""
     low, high = 0.0, 1.0
     for _ in range(steps):
         middle = (low + high) / 2

@@ -1,10 +1,10 @@
-"""Tries, in a process confined as the workers are, what none of them may do: the proof that a layer holds.
+"""Tests the confinement: tries what workers of the sandbox may not do, in a process confined like them.
 
-The process prints a line for everything that it was refused:
+The process prints a line for each attempt that was refused:
 
     python -P -m agents.intruder FOLDER PORT LAYER ...
 
-Started by `launcher`, it shows what the workers of the sandbox are refused.
+Started through `launcher`, it shows what the sandbox's workers are refused.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ RUN = (
     f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); "
     "runpy.run_module('agents.intruder', run_name='__main__')"
 )
-"""Finds this module without the environment, which workers do not have."""
+"""Program that finds this module without environment variables, which workers do not have."""
 SECONDS = 30.0
 """For starting Python on a busy machine."""
 
 
 class Deed(StrEnum):
-    """What an intruder would do."""
+    """Attempts of an intruder."""
 
     WRITE = "write files"
     READ = "read files"
@@ -52,24 +52,24 @@ FORBIDS = {
     Layer.LANDLOCK: Deed.WRITE,
     Layer.SECCOMP: Deed.START,
 }
-"""What each layer refuses wherever it is active, whatever its version refuses besides."""
+"""One attempt that each layer refuses in every version; newer versions may refuse more."""
 
 
 def active_layers() -> list[Layer]:
-    """The layers that, each alone, were seen to refuse on this machine what they are there for."""
+    """The layers that, applied alone on this machine, refuse their attempt in `FORBIDS`."""
     return [layer for layer, deed in FORBIDS.items() if deed in refused([layer])]
 
 
 def refused_to_workers() -> frozenset[Deed]:
-    """What an intruder cannot do that is started as the workers of the sandbox are."""
+    """The attempts refused to a process that is started like the sandbox's workers."""
     with launcher(sys.executable, MEGABYTES, (sys.prefix, sys.base_prefix, str(ROOT))) as program:
         return refused((), program)
 
 
 def refused(layers: Iterable[Layer], program: str | None = None) -> frozenset[Deed]:
-    """What an intruder cannot do behind the layers; raises `WorkerError` when it does not start.
+    """The attempts that the layers refuse; raises `WorkerError` if they cannot be tried.
 
-    `program` is Python itself, or becomes it.
+    `program` is the Python interpreter or a launcher that becomes it.
     """
     with TemporaryDirectory(prefix="fdd-") as folder, socket.create_server(("127.0.0.1", 0)) as server:
         (Path(folder) / "secret").write_text("secret")
@@ -89,13 +89,15 @@ def refused(layers: Iterable[Layer], program: str | None = None) -> frozenset[De
 
 
 def intrude(folder: Path, port: int, layers: Iterable[Layer]) -> None:
-    """Confine this process, then try everything; print what was refused."""
+    """Confine this process, make every attempt, and print those that were refused."""
     attempts: dict[Deed, Callable[[], object]] = {
         Deed.WRITE: partial((folder / "written").write_text, "x"),
         Deed.READ: (folder / "secret").read_text,
         Deed.CONNECT: partial(_connect, port),
         Deed.START: _start_process,
+        # Signal 0 is not delivered; it only tests whether the process may be signalled.
         Deed.REACH: partial(os.kill, os.getppid(), 0),
+        # Twice the limit on the address space.
         Deed.GROW: partial(mmap.mmap, -1, 2 * MEGABYTES * 2**20),
     }
     confine(MEGABYTES, sys.path, layers)

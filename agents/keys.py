@@ -1,4 +1,4 @@
-"""Keys of providers: where they are, whether they can be sent, and how no text ever shows one."""
+"""Keys of providers: finds them, checks that they can be sent, and masks them in texts."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ KEYS = {
     "upstage": ("UPSTAGE_API_KEY",),
     "xai": ("XAI_API_KEY",),
 }
-"""Where providers keep their key, one of these; some would only miss it in the first request."""
+"""Environment variables for each provider's key, one of which is needed. They are checked before the start,
+since some libraries report a missing key only at the first request."""
 
 SERVER_KEY = "FDD_SERVER_KEY"
-"""Where the key of servers named by their URL is: a provider's own key is sent to nobody else."""
+"""Environment variable for the key of servers given by URL: a provider's key is sent to no other server."""
 NO_KEY = "none"
-"""Sent to servers of one's own that need no key: the client insists on one."""
+"""Sent to a user's own servers that need no key, because the client requires one."""
 
 SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)S?$", re.IGNORECASE)
-"""Names of variables whose values must not be shown."""
+"""Matches names of variables whose values must not be shown."""
 HEADERS = re.compile(r"HEADERS$", re.IGNORECASE)
-"""Names of variables with a header a line, whose values must not be shown either."""
+"""Matches names of variables with one header per line, whose values must not be shown either."""
 SHORTEST_SECRET = 8
-"""Shorter values are too likely to stand in a text by chance."""
+"""Shorter values are not masked, because they are too likely to occur in a text by chance."""
 
 
 class Keys:
@@ -52,13 +53,13 @@ class Keys:
         return self._environment.get(SERVER_KEY) or NO_KEY
 
     def check(self, model: str, provider: str, *, has_address: bool) -> None:
-        """Raises `UsageError` where the model's key is missing or no header can carry it; shows no key."""
+        """Raises `UsageError`, without the key, if the model's key is missing or no header can carry it."""
         names = (SERVER_KEY,) if has_address else KEYS.get(provider, ())
         found = {name: key for name in names if (key := self._environment.get(name))}
         if names and not found and not has_address:
             raise UsageError(f"the model {model!r} needs a key: set the environment variable {names[0]}")
         for name, key in found.items():
-            # A library that refuses such a header quotes it in its error.
+            # Checked here, because a library that refuses such a header quotes it in its error.
             if not all("!" <= character <= "~" for character in key):
                 fault = "white space or a character that is not ASCII"
                 if all("!" <= character <= "~" for character in key.strip()):
@@ -66,8 +67,9 @@ class Keys:
                 raise UsageError(f"the key in {name} cannot be sent, it has {fault}: set it without")
 
     def masked(self, text: str) -> str:
-        """The text with `***` for every secret of the environment, however it is spelled there."""
+        """The text with `***` for every secret of the environment, in any of its spellings."""
         spellings = {spelling for secret in self._secrets() for spelling in _spellings(secret)}
+        # The longest first, so that no secret is masked only in a part that is a secret as well.
         found = sorted((s for s in spellings if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
         if not found:
             return text
@@ -82,7 +84,7 @@ class Keys:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """As it is, and as libraries write it in messages, in URLs, in JSON and in HTML."""
+    """Yield a secret as it is, and as libraries write it in messages, URLs, JSON and HTML."""
     for text in (secret, secret.strip(), " ".join(secret.split())):
         yield text
         yield from (repr(text)[1:-1], ascii(text)[1:-1], repr(text.encode("utf-8", "replace"))[2:-1])
@@ -93,4 +95,5 @@ def _spellings(secret: str) -> Iterator[str]:
             quote(text, "", errors="replace"),
             quote_plus(text, errors="replace"),
         ):
+            # Some libraries write percent codes in lower case.
             yield from (quoted, re.sub("%..", lambda code: code[0].lower(), quoted))

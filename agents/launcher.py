@@ -1,4 +1,4 @@
-"""Starts programs confined, for a caller that can name a program but not its arguments."""
+"""Starts programs confined, for an API that takes the path of a program but no arguments."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from tempfile import TemporaryDirectory
 from agents import confinement
 
 START_SECONDS = 30.0
-"""For starting a program on a busy machine."""
+"""Time-out for starting a program, enough for a busy machine."""
 
 
 @contextmanager
 def launcher(program: str, megabytes: int, readable: Sequence[str] = ()) -> Iterator[str]:
-    """The path of a program that confines itself and becomes the given one, wherever it is started from.
+    """Yield the path of a program that confines its process and then becomes the given program.
 
-    It is `program` itself where confined processes do not start. `readable` is what the program may read
-    besides itself and the libraries of the system.
+    The path is `program` itself if confined processes do not start on this machine. `readable` lists the
+    paths that the program may read besides itself and the system's libraries.
     """
     command = [sys.executable, "-I", "-S", confinement.__file__, str(megabytes), os.pathsep.join(readable)]
     script = f'#!/bin/sh\nexec {shlex.join([*command, program])} "$@"\n'
+    # In memory first: the temporary folder may be mounted without permission to execute.
     for kept in (_in_memory, _in_folder):
         with kept(script) as path:
             if path is not None and _starts(path):
@@ -36,13 +37,14 @@ def launcher(program: str, megabytes: int, readable: Sequence[str] = ()) -> Iter
 
 @contextmanager
 def _in_memory(script: str) -> Iterator[str | None]:
-    """A script that needs no folder in which programs may be executed. Only Linux has such files."""
+    """Keep the script in memory, for machines that allow no programs in temporary folders; Linux only."""
     if sys.platform != "linux":
         yield None
         return
     with os.fdopen(os.memfd_create("confined"), "w") as file:
         file.write(script)
         file.flush()
+        # Reopened for reading: Linux does not execute a file that is open for writing.
         descriptor = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY)
     try:
         yield f"/proc/{os.getpid()}/fd/{descriptor}"

@@ -1,4 +1,4 @@
-"""What the errors of providers' libraries mean: the fault, the server's own words, what it refuses."""
+"""Interprets errors of providers' libraries: the fault, the server's message, and the setting it refuses."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ FAULTS = {
     429: Fault.RATE_LIMITED,
     **dict.fromkeys((503, 529), Fault.OVERLOADED),
 }
-"""By HTTP status."""
+"""Faults by HTTP status."""
 
 NO_CREDIT = "insufficient_quota"
-"""OpenAI's code in a 429 that waiting does not help."""
+"""OpenAI's error code in a 429 that no waiting resolves."""
 
 BROKEN = {"APIConnectionError", "TransportError", "ClientConnectionError", "ConnectionError"}
-"""What libraries call the errors of a connection."""
+"""Names of the libraries' classes for connection errors."""
 
 LONGEST_DETAIL = 300
 """Characters."""
 
 ABOUT_THE_REQUEST = (400, 422, 500, 501)
-"""With these servers refuse a part of a request; 500 where the model's chat template does."""
+"""HTTP statuses with which servers refuse a part of a request; 500 if the model's chat template does."""
 
 
 class Setting(StrEnum):
-    """A part of a request that some models refuse, and that can be left out or written in another way."""
+    """A part of a request that some models refuse, and that can be left out or sent in another way."""
 
     TEMPERATURE = "temperature"
     SEED = "seed"
     MAX_TOKENS = "max_tokens"
     """Sent as `max_completion_tokens` instead."""
     SYSTEM = "system"
-    """The system turn; written at the beginning of the user's first one instead."""
+    """The system message; put at the beginning of the first user message instead."""
 
 
 _SETTING = re.compile(r"\b(temperature|seed|max_tokens)\b")
@@ -57,7 +57,7 @@ _REFUSAL = re.compile(
 _OUT_OF_RANGE = re.compile(
     r"(greater|larger|higher|more|less|lower|smaller|fewer) than|above|below|exceed|between|maximum|minimum"
 )
-"""A setting refused because of its value is reported; any other refused setting is left out."""
+"""Matches a refusal of a setting's value, which is reported; any other refused setting is left out."""
 _NO_SYSTEM_TURN = re.compile(
     r"system (role|message|prompt|instruction)s?\b.*\b(not|no|un\w+)\b|role\b.*\bsystem\b.*\b(not|un\w+)\b"
     r"|\b(un\w+|invalid) role\b.{0,5}\bsystem\b|unknown variant .?system|should be 'user' or 'assistant'"
@@ -74,12 +74,13 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def explain(error: Exception, address: str, keys: Keys) -> CallError:
-    """What broke, whatever library says it: the SDKs' errors share their attributes.
+    """Convert an error of any provider's library: their errors share the same attributes.
 
-    `address` is the URL of a server of one's own, or empty. The error given back carries nothing of the one
-    that it stands for, whose request holds the key.
+    `address` is the URL of the user's own server, or empty. The returned error keeps no reference to the
+    original one, whose request holds the key.
     """
     status = _status_of(error)
+    # By class name, because not every library is installed.
     names = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
     if status is not None:
         fault = FAULTS.get(status, Fault.SERVER_ERROR if status >= 500 else Fault.REJECTED)
@@ -96,7 +97,8 @@ def explain(error: Exception, address: str, keys: Keys) -> CallError:
 
 
 def refused_setting(error: Exception) -> Setting | None:
-    """The part of the request that the server does not know or want, as far as it says so."""
+    """The part of the request that the server refuses; None if its message names none."""
+    # So that the patterns need only the long form of a negation.
     said = re.sub("n['’]t\\b", " not", words(error).lower())
     if _status_of(error) not in ABOUT_THE_REQUEST or _TOO_LONG.search(said):
         return None
@@ -110,24 +112,25 @@ def refused_setting(error: Exception) -> Setting | None:
 
 
 def line(error: BaseException, keys: Keys) -> str:
-    """What the error says, in one line and without secrets: the server's own words where it gave any."""
+    """The error's message in one line and without secrets: the server's own if it sent one."""
     status, said = _status_of(error), words(error)
     if status is not None and said:
         text = f"HTTP {status}: {said}"
     else:
         text = "; ".join(dict.fromkeys(str(link).strip() or type(link).__name__ for link in _chain(error)))
-    # Before it becomes one line, and after: a secret may have white space in it.
+    # Masked before white space is collapsed and after: a secret may contain white space.
     text = " ".join(keys.masked(text).split())
+    # Cut after masking, since half a secret would not be recognised.
     return keys.masked(text)[:LONGEST_DETAIL]
 
 
 def words(error: BaseException) -> str:
-    """The message in the body of the server's reply; empty where there is none."""
+    """The message in the body of the server's reply; empty if there is none."""
     return next(filter(None, (_message(getattr(link, "body", None)) for link in _chain(error))), "")
 
 
 def _message(body: object) -> str:
-    """Servers call it `message`, `detail` or `error`; FastAPI gives a list, each with its place."""
+    """Find the message in a body: under `message`, `detail` or `error`, or in FastAPI's list with places."""
     if isinstance(body, str):
         title = _TITLE.search(body)
         return title[1] if title else _TAG.sub(" ", body).strip()
@@ -143,7 +146,7 @@ def _message(body: object) -> str:
 
 
 def _hint(error: Exception, fault: Fault, address: str) -> str:
-    """What is probably wrong, where that is not what the server says."""
+    """The probable cause, if the server's message does not name it."""
     status = _status_of(error)
     if status == 413 or (status in ABOUT_THE_REQUEST and _TOO_LONG.search(words(error).lower())):
         return " (the request is too long for this server or model)"
@@ -176,7 +179,10 @@ def _status(error: BaseException) -> int | None:
 
 
 def _retry_after(error: BaseException) -> float | None:
-    """Seconds; the header gives them, or a date (RFC 9110, section 10.2.3) by the server's own clock."""
+    """Seconds until a retry, from the header's number or date (RFC 9110, section 10.2.3), or None.
+
+    A date is compared with the server's own clock if the reply gives that.
+    """
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     value = headers.get("retry-after")
     if value is None:

@@ -1,4 +1,4 @@
-"""Language models of any provider, by way of LangChain: the only file that knows a provider."""
+"""Language models of any provider, through LangChain."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 OPENAI = "openai"
 OPENAI_ADDRESS = "https://api.openai.com/v1"
-"""Always said, so that no variable of the environment sends requests elsewhere than the run's record says."""
+"""Always given explicitly, so that no environment variable sends requests to another server than recorded."""
 
 REASONING = re.compile(r"(ft:)?o\d")
-"""Models of OpenAI that take no temperature: o1, o3-mini, o4-mini. LangChain knows the later ones."""
+"""OpenAI's models that take no temperature: o1, o3-mini, o4-mini. LangChain knows the later ones."""
 
 FINISHES = {
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "complete", "eos", "eos_token"), Finish.STOP),
@@ -34,29 +34,30 @@ FINISHES = {
     **dict.fromkeys(("content_filter", "refusal", "safety", "recitation", "language"), Finish.FILTERED),
     **dict.fromkeys(("blocklist", "prohibited_content", "spii", "content_filtered"), Finish.FILTERED),
 }
-"""Providers' words for why a model stopped, in small letters."""
+"""Providers' words for why a model stopped, in lower case."""
 
 CHARACTERS_A_TOKEN = 4
-"""For servers that do not count: about right for English, so that limits hold."""
+"""Estimate for servers that do not count tokens: about right for English, so that limits still apply."""
 
 MOST_TOKENS = 2**31
-"""A count above that is none."""
+"""A larger token count is treated as unknown."""
 
 
 def full_name(name: str, address: str) -> str:
-    """`provider:model`, as records and prices have it; a server with an address speaks OpenAI's protocol."""
+    """The name `provider:model` used in records and prices; a server given by address counts as OpenAI's."""
     return f"{OPENAI}:{name.removeprefix(f'{OPENAI}:')}" if address else name
 
 
 def open_model(
     name: str, *, address: str = "", seconds: float, environment: Mapping[str, str]
 ) -> LangChainModel:
-    """The model of this name; raises `UsageError` where it is clear before any request that none can be sent.
+    """Open the named model; raises `UsageError` if it is clear that no request can be sent.
 
     `name` is `provider:model`, for any provider that LangChain knows. With the address of a server that
     speaks OpenAI's protocol (vLLM, Ollama, llama.cpp, `transformers serve`) the model's own name is enough.
-    Keys are looked for in `environment`, that of a server with an address under `FDD_SERVER_KEY`; it must be
-    the process's own, where the providers' libraries look as well. A request is given up after `seconds`.
+    Keys are taken from `environment`; the key of a server with an address is in `FDD_SERVER_KEY`. It must be
+    the environment of this process, because the providers' libraries read that too. A request times out after
+    `seconds`.
     """
     provider, _, model = full_name(name, address).partition(":")
     if not provider or not model:
@@ -67,22 +68,23 @@ def open_model(
 
 
 class LangChainModel:
-    """A `ChatModel`; belongs to the event loop in which it is first asked, and is closed there."""
+    """A `ChatModel` that uses LangChain; it must be used and closed in one event loop."""
 
     def __init__(
         self, provider: str, model: str, address: str, seconds: float, environment: Mapping[str, str]
     ) -> None:
-        """Raises `UsageError` when the provider's package is missing or refuses the settings."""
+        """Raises `UsageError` if the provider's package is missing or refuses the settings."""
         self.name, self.address = f"{provider}:{model}", address
         self._provider, self._model, self._seconds = provider, model, seconds
         self._keys = Keys(environment)
         self._client: AsyncHttpxClient | None = None
         self._chats: dict[tuple[float, int, frozenset[Setting]], BaseChatModel] = {}
         self._left_out = frozenset[Setting]()
-        """What the model is known to refuse."""
+        """Settings that the model is known to refuse."""
         if provider == OPENAI and not address and REASONING.match(model):
             self._left_out = frozenset({Setting.TEMPERATURE})
         problem = ""
+        # Opened once now, so that a missing package or a refused setting is found before any request.
         try:
             self._chat(0.0, 1, self._left_out)
         except ImportError as error:
@@ -96,13 +98,14 @@ class LangChainModel:
             raise UsageError(f"the model {self.name!r} {problem}")
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """Ask once; raises `CallError`, which carries nothing of the error that it stands for.
+        """Ask once; raises `CallError`, which keeps no reference to the provider's error.
 
-        What the server refuses of the request is left out, at once and from then on.
+        A setting that the server refuses is left out of an immediate repeat and of all later requests.
         """
         left_out = self._left_out
         while True:
             try:
+                # A client's time-out may apply to each read, and then a slow stream would never end.
                 async with asyncio.timeout(self._seconds):
                     message = await self._invoke(request, left_out)
             except TimeoutError:
@@ -116,7 +119,8 @@ class LangChainModel:
             if refused is None or refused in left_out or refused not in self._optional:
                 break
             left_out |= {refused}
-        # Not raised above: the provider's error, whose request holds the key, would go along as its context.
+        # Raised here, outside the handlers: there the provider's error, whose request holds the key, would
+        # become its context.
         raise failure
 
     async def close(self) -> None:
@@ -127,7 +131,7 @@ class LangChainModel:
 
     @property
     def _optional(self) -> frozenset[Setting]:
-        """What can be left out of a request to this provider."""
+        """Settings that can be left out of a request to this provider."""
         if self.address:
             return frozenset(Setting)
         seed = {Setting.SEED} if self._provider == OPENAI else frozenset()
@@ -142,13 +146,15 @@ class LangChainModel:
         sample: dict[str, Any] = {}
         if self._provider == OPENAI and Setting.SEED not in left_out:
             sample["seed"] = request.sample
+        # LangSmith would send the conversation to a third party if the environment turns tracing on.
         with tracing_context(enabled=False):
             return await chat.ainvoke(messages, config={"callbacks": []}, **sample)
 
     def _chat(self, temperature: float, max_tokens: int, left_out: frozenset[Setting]) -> BaseChatModel:
-        """LangChain's client; settings are given to its constructor, where their names are standard."""
+        """LangChain's client for these settings: only its constructor has standard names for them."""
         key = (temperature, max_tokens, left_out)
         if key not in self._chats:
+            # The caller retries, and counts every try.
             options: dict[str, Any] = {"timeout": self._seconds, "max_retries": 0}
             options["temperature"] = None if Setting.TEMPERATURE in left_out else temperature
             self._chats[key] = (
@@ -186,7 +192,7 @@ class LangChainModel:
 
 
 def _environment_fault(provider: str, environment: Mapping[str, str]) -> str | None:
-    """What in the environment keeps a client from being made, as the end of a sentence."""
+    """What in the environment prevents opening a client, as the end of a sentence; None for nothing."""
     proxy = environment.get("OPENAI_PROXY")
     if provider == OPENAI and proxy:
         return (
@@ -198,7 +204,7 @@ def _environment_fault(provider: str, environment: Mapping[str, str]) -> str | N
 
 
 def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The conversation with its system turn at the beginning of the user's first one."""
+    """The conversation with its system message at the beginning of the first user message."""
     if len(messages) < 2 or messages[0].role != "system":
         return messages
     system, first, *others = messages
@@ -206,12 +212,13 @@ def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _read(message: AIMessage, request: ModelRequest, keys: Keys) -> ModelReply:
-    # Lone surrogates, which JSON can write, could not be stored.
+    # JSON can contain lone surrogates, which the database cannot store.
     text = keys.masked(_text(message).encode("utf-8", "replace").decode("utf-8"))
     usage: Mapping[str, Any] = message.usage_metadata or {}
     prompt = sum(len(turn.content) for turn in request.messages)
     completion_tokens = _whole(usage.get("output_tokens")) or ceil(len(text) / CHARACTERS_A_TOKEN)
     finish = _finish(message)
+    # At the token limit an unknown reason means that the reply was cut off.
     if finish is Finish.OTHER and completion_tokens >= request.max_tokens:
         finish = Finish.LENGTH
     return ModelReply(
@@ -223,7 +230,7 @@ def _read(message: AIMessage, request: ModelRequest, keys: Keys) -> ModelReply:
 
 
 def _text(message: AIMessage) -> str:
-    """What the model said; where that is nothing, what it thought, in tags that say so."""
+    """The model's text; if that is empty, its thoughts, in tags that mark them as such."""
     text = str(message.text)
     if not text.strip():
         for name in THOUGHT_FIELDS:
@@ -234,7 +241,7 @@ def _text(message: AIMessage) -> str:
 
 
 def _whole(count: object) -> int:
-    """A server's count of tokens, rounded up; 0, for unknown, where it is no number that can be one."""
+    """A server's token count, rounded up; 0, which means unknown, if it is not a plausible number."""
     try:
         number = float(count) if isinstance(count, int | float | str) else 0.0
     except (ValueError, OverflowError):
@@ -247,5 +254,5 @@ def _finish(message: AIMessage) -> Finish:
         return Finish.FILTERED
     said = message.response_metadata
     word = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason") or ""
-    # Some give an enum: `FinishReason.MAX_TOKENS`.
+    # Some providers give an enum: `FinishReason.MAX_TOKENS`.
     return FINISHES.get(str(word).rpartition(".")[2].lower(), Finish.OTHER)

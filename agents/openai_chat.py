@@ -1,7 +1,8 @@
-"""OpenAI's protocol by way of LangChain; imported where a model is opened, because it takes seconds.
+"""OpenAI's protocol through LangChain; imported only when a model is opened, because that takes seconds.
 
-LangChain drops what a reasoning model thought, and it adds up token counts that need not be numbers. OpenAI's
-client reads an organization, a project and more headers from the environment, and sends them to every server.
+It works around three defects. LangChain drops a reasoning model's thoughts, and it adds token counts that
+need not be numbers. OpenAI's client reads an organization, a project and more headers from the environment,
+and sends them to every server.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from langchain_openai import ChatOpenAI
 from agents.replies import THOUGHT_FIELDS
 
 KEPT = ("Content-Length", "Transfer-Encoding", "X-Stainless-Raw-Response")
-"""By the last one OpenAI's client finds out what to make of the response."""
+"""Headers kept in a request to a user's own server; the last tells OpenAI's client how to read the reply."""
 
 
 class OpenAIChat(ChatOpenAI):
-    """LangChain's client, with the model's thoughts beside its text and token counts as they came."""
+    """LangChain's client; also keeps the model's thoughts, and the token counts as the server sent them."""
 
     def _create_chat_result(
         self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
     ) -> ChatResult:
         if not isinstance(response, openai.types.chat.ChatCompletion):
             return super()._create_chat_result(response, generation_info)
+        # Taken out, so that LangChain cannot add up counts that are not numbers.
         usage, response.usage = getattr(response, "usage", None), None
         result = super()._create_chat_result(response, generation_info)
         message = result.generations[0].message
@@ -44,19 +46,19 @@ class OpenAIChat(ChatOpenAI):
 
 
 def usual_client(seconds: float) -> openai.DefaultAsyncHttpxClient:
-    """A client for the provider. LangChain's own is shared by event loops, and breaks in the second."""
+    """A client for the provider. LangChain's own is shared between event loops, and fails in the second."""
     return openai.DefaultAsyncHttpxClient(timeout=seconds)
 
 
 def own_client(seconds: float, key: str) -> openai.DefaultAsyncHttpxClient:
-    """A client for a server named by its URL: of the request's headers only those that it needs are sent."""
+    """A client for a server given by its URL, which sends only the headers that the request needs."""
 
     async def reduce(request: Request) -> None:
         headers = Headers({"Accept": "application/json", "Content-Type": "application/json"})
         headers["Host"] = Request(request.method, request.url).headers["Host"]
         headers |= {name: request.headers[name] for name in KEPT if name in request.headers}
         authorization = request.headers.get("Authorization")
-        if authorization is not None:  # it is gone after a redirect to another server
+        if authorization is not None:  # the client drops it on a redirect to another server
             headers["Authorization"] = authorization if request.url.userinfo else f"Bearer {key}"
         request.headers = headers
 

@@ -1,4 +1,4 @@
-"""What a student is asked at inference, and which of its answers counts: pure decisions, nobody is asked."""
+"""Decides what a student is asked at inference and which of its answers counts; asks no model itself."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One way to put a question: the thought to answer in, and which of several samples it is."""
+    """One way to ask a question: the thought to answer in, and the number of the sample."""
 
     thought: str
     sample: int = 0
 
 
 Values = Mapping[Ask, Fraction | None]
-"""How one question was asked so far, and the value that came of each; None where none did."""
+"""The ways in which one question was asked so far, with the value of each answer; None for no value."""
 
 
 class Policy(Protocol):
-    """Decides for one question; it never sees the reference answer."""
+    """A policy for one question; it never sees the reference answer."""
 
     @property
     def asks(self) -> tuple[Ask, ...]:
-        """Everything that it may ask, in its order."""
+        """Everything that it may ask, in order."""
         ...
 
     def next(self, values: Values) -> tuple[Ask, ...]:
-        """What to ask now, all at once; nothing where it is decided."""
+        """What to ask next, in one batch; empty when the answer is decided."""
         ...
 
     def choose(self, values: Values) -> Fraction | None:
-        """The student's answer; None where it has none."""
+        """The student's answer; None if it has none."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """The first way that gives a value; the next one is asked only where those before gave none."""
+    """Takes the first value; asks in the next way only if all ways before gave none."""
 
     asks: tuple[Ask, ...]
 
@@ -53,9 +53,9 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Majority:
-    """Every way is asked, and the majority counts.
+    """Asks in every way and takes the value given most often.
 
-    Over samples of one thought this is self-consistency (Wang et al., arXiv 2203.11171).
+    With samples of one thought this is self-consistency (Wang et al., arXiv 2203.11171).
     """
 
     asks: tuple[Ask, ...]
@@ -69,15 +69,15 @@ class Majority:
 
 @dataclass(frozen=True, slots=True)
 class EarlyMajority:
-    """Comes to the same as `Majority`, but stops asking once no answer that is left could change it.
+    """Gives the same value as `Majority`, but stops asking when no remaining answer could change it.
 
-    That consistency tells when to stop is the idea of Adaptive-Solver (Zhou et al., arXiv 2310.01446).
+    Stopping early on consistent answers is the idea of Adaptive-Solver (Zhou et al., arXiv 2310.01446).
     """
 
     asks: tuple[Ask, ...]
 
     def next(self, values: Values) -> tuple[Ask, ...]:
-        """As many as must be asked even if all agree: one by one would be no fewer, and take more turns."""
+        """The asks needed even if all agree: asking one by one would need as many, in more batches."""
         unasked = _unasked(self.asks, values)
         return unasked[: fewest_to_decide(_in_order(self.asks, values), len(unasked))]
 
@@ -90,23 +90,25 @@ def samples_of(thought: str, number: int) -> tuple[Ask, ...]:
 
 
 def most_given(values: Iterable[Fraction | None]) -> Fraction | None:
-    """The value given most often, of equals the one given first; what gives no value has no vote."""
+    """The value given most often, and of those the one given first; None has no vote."""
     votes = Counter(value for value in values if value is not None)
-    # `most_common` leaves equals in the order in which they came.
+    # `most_common` keeps equal counts in the order of their first vote.
     return votes.most_common(1)[0][0] if votes else None
 
 
 def is_decided(values: Sequence[Fraction | None], left: int) -> bool:
-    """Whether the majority stays the same whatever the answers that are left say."""
+    """Whether the most frequent value stays the same for any `left` further answers."""
     winner = most_given(values)
     given = {value for value in values if value is not None}
+    # Differs from all values given, as its magnitude is larger.
     newcomer = sum(map(abs, given), Fraction(1))
-    # A rival has its best chance where all that is left goes to it.
+    # A rival has its best chance if it gets all remaining answers.
     return all(most_given([*values, *[rival] * left]) == winner for rival in (*given, newcomer))
 
 
 def fewest_to_decide(values: Sequence[Fraction | None], left: int) -> int:
-    """The fewest further answers, of those left, after which the vote can be decided; 0 where it is."""
+    """The fewest of the `left` further answers after which the vote can be decided; 0 if it is decided."""
+    # A vote is decided soonest if all further answers agree with the present winner.
     winner = most_given(values)
     hoped = Fraction(0) if winner is None else winner
     return next(more for more in range(left + 1) if is_decided([*values, *[hoped] * more], left - more))

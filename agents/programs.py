@@ -1,4 +1,4 @@
-"""Reads programs without running them: which numbers they write, which steps nothing uses."""
+"""Analyses programs without running them: the numbers that they write, and steps that nothing uses."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from functools import cached_property
 from math import isfinite
 
 MOST_TRIES = 20
-"""How often a text is cut where it stops being a program."""
+"""Attempts to parse a text; after each, the text is cut at the line where it stops being a program."""
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _BACKSLASH = re.compile(r"\\(?!\n)")
 _PLAIN_CALLS = frozenset({"min", "max", "abs", "sum", "int", "float", "round"})
-"""Functions whose first arguments are amounts."""
+"""Functions whose arguments are amounts; of `round` only the first is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A number that a program writes at `source[start:end]`."""
+    """A number written in a program, at `source[start:end]`."""
 
     value: Fraction
     start: int
     end: int
     amount: bool
-    """It is reckoned with; else it may count digits, places or repetitions."""
+    """True if the program computes with it; otherwise it may count digits, places or repetitions."""
     parts: tuple[Fraction, ...] = ()
-    """Of a fraction, `3 / 4`: the two numbers, which are literals of their own."""
+    """The two numbers of a fraction such as `3 / 4`, each of which is a literal too; else empty."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program that can be parsed; `source` is its text."""
+    """A parsed program; `source` is its text."""
 
     source: str
     tree: ast.Module
 
     @cached_property
     def literals(self) -> tuple[Literal, ...]:
-        """Every number in it; a fraction of two numbers, `3 / 4`, is there besides its parts."""
+        """Every number in the program; for a fraction such as `3 / 4`, the whole and both parts."""
         lines = _lines(self.source)
         return tuple(
             Literal(value, *_span(lines, node), amount, parts)
@@ -57,7 +57,8 @@ class Program:
 
     @cached_property
     def unused(self) -> str | None:
-        """The first name that is assigned at the top level and that `answer` does not depend on."""
+        """The name in the first top-level assignment that `answer` does not depend on; None without one."""
+        # Backwards from `answer`, so that each name counts as used only if a later line needs it.
         found = None
         wanted = {"answer"}
         for statement in reversed(self.tree.body):
@@ -70,11 +71,13 @@ class Program:
                         wanted |= _loaded(value)
                     else:
                         found = name
+                # It also reads the name, which therefore stays wanted.
                 case ast.AugAssign(ast.Name(name), _, value):
                     if name in wanted:
                         wanted |= _loaded(value)
                     else:
                         found = name
+                # These assign no amounts, so they cannot be unused steps.
                 case ast.Expr() | ast.Import() | ast.ImportFrom():
                     pass
                 case _:
@@ -83,7 +86,7 @@ class Program:
 
     @property
     def assigned(self) -> list[str]:
-        """The names that are assigned at the top level, in order."""
+        """The names assigned at the top level, in order."""
         found = []
         for statement in self.tree.body:
             match statement:
@@ -97,16 +100,16 @@ class Program:
 
     @property
     def shown(self) -> str | None:
-        """The expression that its last line prints, or that stands there alone."""
+        """The expression that the last statement prints or consists of; None if it does neither."""
         match self.tree.body[-1:]:
             case [ast.Expr(ast.Call(ast.Name("print"), [value]))] | [ast.Expr(value)]:
                 return ast.get_source_segment(self.source, value)
         return None
 
     def with_numbers(self, changes: Mapping[Fraction, Fraction], *, exact: bool) -> str | None:
-        """The program with other numbers in it; None where they cannot be put in without doubt.
+        """The program with these numbers replaced; None if the replacement is ambiguous.
 
-        With `exact` every floor division divides exactly: where it did before, it is to do so again.
+        With `exact`, `//` becomes `/`: a floor division that left no remainder before must leave none now.
         """
         chosen = []
         for literal in self.literals:
@@ -119,6 +122,7 @@ class Program:
                 parts and parts != list(literal.parts) and parts[0] != parts[1] * changes[literal.value]
             ):
                 return None
+        # From the end, so that the positions of the numbers before stay valid.
         chosen.sort(key=lambda literal: literal.start, reverse=True)
         text = self.source
         for literal in chosen:
@@ -127,20 +131,20 @@ class Program:
 
 
 def written(value: Fraction) -> str:
-    """A number as a program and an equation may have it, whatever stands around it."""
+    """Write a number for a program or an equation, in parentheses unless it is an integer of at least 0."""
     if value.denominator == 1:
         return str(value.numerator) if value >= 0 else f"({value.numerator})"
     return f"({value.numerator} / {value.denominator})"
 
 
 def read_program(source: str) -> Program | None:
-    """None for what Python does not parse."""
+    """Parse a program; None if it is not valid Python."""
     found = _parsed(source)
     return found if isinstance(found, Program) else None
 
 
 def leading_program(text: str) -> Program | None:
-    """The lines from the first on that are a program, up to a remark; None where there is none."""
+    """The leading lines of a text that are a program; None if there are none."""
     lines = _NEWLINE.split(text)
     for _ in range(MOST_TRIES):
         found = _parsed("\n".join(lines))
@@ -151,8 +155,8 @@ def leading_program(text: str) -> Program | None:
 
 
 def _parsed(source: str) -> Program | int:
-    """The program, or the line in which it stops being one."""
-    # Python warns of a backslash that it does not know, which only texts have: where it reckons, it has none.
+    """The program, or the number of the line at which parsing failed."""
+    # Python warns of unknown escapes, which only strings have; no arithmetic needs a backslash within a line.
     source = _BACKSLASH.sub("|", _NEWLINE.sub("\n", source))
     try:
         return Program(source, ast.parse(source))
@@ -163,12 +167,13 @@ def _parsed(source: str) -> Program | int:
 
 
 def _numbers(tree: ast.AST) -> Iterator[tuple[ast.expr, Fraction, bool, tuple[Fraction, ...]]]:
-    """Every number: its value, whether it is an amount, and the parts of a fraction."""
+    """Yield every number: its node, its value, whether it is an amount, and the parts of a fraction."""
     waiting = [(tree, True)]
     while waiting:
         node, amount = waiting.pop()
         match node:
             case ast.Constant(int() | float() as value) if not isinstance(value, bool) and isfinite(value):
+                # `repr` gives the decimal as it is written: 0.1 is 1/10.
                 yield node, Fraction(repr(value)), amount, ()
             case ast.BinOp(ast.Constant(int() as top), ast.Div(), ast.Constant(int() as bottom)) if bottom:
                 yield node, Fraction(top, bottom), amount, (Fraction(top), Fraction(bottom))
@@ -191,7 +196,7 @@ def _loaded(node: ast.AST) -> set[str]:
 
 
 def _lines(source: str) -> list[tuple[bytes, int]]:
-    """Each line in bytes, as Python counts its columns, and where it begins in the text."""
+    """Each line in bytes, in which `ast` counts columns, and the position in the text where it begins."""
     found, at = [], 0
     for line in source.split("\n"):
         found.append((line.encode("utf-8", "surrogatepass"), at))

@@ -1,4 +1,4 @@
-"""The prompts of agents that are models: text files rendered with strict variables, known by their hash."""
+"""Prompts of agents that are models: text files, rendered with strict variables and identified by hash."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from domain import content_hash
 FOLDER = Path(__file__).parent / "prompts"
 
 _TAG = re.compile(r"<(?=\\*/?[A-Za-z|｜])")
-"""Where a tag may begin, ours or a chat template's: `<problem>`, `</s>`, `<|im_end|>`."""
+"""Matches the start of a possible tag, ours or a chat template's: `<problem>`, `</s>`, `<|im_end|>`."""
 _QUOTED_TAG = re.compile(r"<\\(?=\\*/?[A-Za-z|｜])")
 
+# Prompts are plain text, in which HTML escapes would be wrong.
 _ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A worked example in a prompt: the variables of what is asked, and the reply."""
+    """A worked example in a prompt: the variables of the request, and the reply."""
 
     asked: Mapping[str, str]
     reply: str
@@ -33,16 +34,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What a model is sent, up to its reply."""
+    """The messages sent to a model for one reply."""
 
     messages: tuple[Message, ...]
     prompt_hash: str
-    """Identifies what the model is told and shown, whatever it is then asked."""
+    """Hash of everything that the prompt tells and shows, whatever the final request is about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt file, `NAME.md`: what the model is told, a line `---`, and what it is asked each time."""
+    """A prompt file, `NAME.md`: the system message, a line `---`, and the template of user messages."""
 
     name: str
     system: str
@@ -51,9 +52,9 @@ class Prompt:
     def conversation(
         self, asked: Mapping[str, str], told: Mapping[str, str], examples: Sequence[Turn] = ()
     ) -> Conversation:
-        """Ask with worked examples as earlier turns; a variable that is missing raises jinja2's error.
+        """Build a conversation with the examples as earlier turns; a missing variable raises jinja2's error.
 
-        What is asked about is quoted: the only tags among it are those of the prompt file.
+        The variables in `asked` are quoted, so that all tags come from the prompt file.
         """
         turns = [Message(role="system", content=_fill(self.system, told))]
         for example in examples:
@@ -71,7 +72,7 @@ class Prompt:
 
 
 def quote(text: str) -> str:
-    """The text with a backslash behind each `<` of a tag, so that it can neither open nor close one.
+    """Put a backslash after each `<` of a tag, so that the text can neither open nor close one.
 
     >>> quote("1 < 2 </problem>")
     '1 < 2 <\\\\/problem>'
@@ -80,7 +81,7 @@ def quote(text: str) -> str:
 
 
 def unquote(text: str) -> str:
-    """What `quote` was given."""
+    """Undo `quote`."""
     return _QUOTED_TAG.sub("<", text)
 
 
@@ -92,7 +93,7 @@ def prompt(name: str) -> Prompt:
 
 @cache
 def examples(name: str) -> Mapping[str, Sequence[Mapping[str, str]]]:
-    """What stands in `NAME.toml`: tables of texts, without the blank lines around them."""
+    """The tables of texts in `NAME.toml`, without surrounding blank lines."""
     tables = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
     return {
         kind: [{key: text.strip().replace("\n", _joint(key)) for key, text in row.items()} for row in rows]
@@ -101,7 +102,7 @@ def examples(name: str) -> Mapping[str, Sequence[Mapping[str, str]]]:
 
 
 def _joint(key: str) -> str:
-    """Questions are broken into lines for their reader only; solutions have a line a step."""
+    """The replacement of a line break: none in solutions, with a line per step; a space in other texts."""
     return "\n" if key.endswith("solution") else " "
 
 

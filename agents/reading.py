@@ -1,7 +1,7 @@
-"""Reads the answer of a student as a person would, where its text does not have the form that is taught.
+"""Reads a student's answer as a person would, if its text does not have the form that is taught.
 
-A student that was never taught the form may know the answer: code in a fence, the number in bold, a unit
-behind it, a remark after it. Its value counts, and that the form was missed is counted apart.
+A student that was never taught the form may still know the answer. It writes code in a fence, the number in
+bold, a unit after it, or a remark. Its value counts; the missed form is counted separately.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from amounts import as_written
 from domain import Reason
 
 MOST_VARIANTS = 8
-"""Of a text that are tried: each may take as long as a program may."""
+"""Largest number of variants of a text to try: each may take as long as a program may."""
 
 _FENCE = re.compile(r"^[^\S\n]*```[^\n]*\n(.*?)(?:^[^\S\n]*```|\Z)", re.DOTALL | re.MULTILINE)
 _MARKUP = re.compile(r"\\(?:boxed|text|mathbf|mathrm)\b|\\[()\[\]!,;]|[*_`{}$€£¥]|\\[$%]")
@@ -29,21 +29,23 @@ _NUMBER = (
     r"(?:\s?/\s?(?P<bottom>\d+)(?!\.?\d))?(?!\d)"
 )
 _GOES_ON = r"(?![^\S\n]*(?:[+*/=×÷]|[-−][^\S\n]*\d)|[^\S\n]+(?:(?:or|and|to)[^\S\n]+)?\d|\.\d|[ij]\b)"
-"""Behind a number that is only the beginning of something else: `48 + 24`, `48 or 72`."""
+"""Excludes a number that is only the beginning of something else: `48 + 24`, `48 or 72`."""
 _STATED = re.compile(rf"(?:\banswer(?: is|:| =)+|####)[\s:]*{_NUMBER}{_GOES_ON}", re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _FRACTION = re.compile(r"\\d?frac\{([^{}]*)\}\{([^{}]*)\}")
 _SOLVED = re.compile(r"solve for\s+([A-Za-z_]\w*)", re.ASCII)
 _ALONE = re.compile(rf"(?:.*(?<![<>!=])=)?\s*{_NUMBER}(?![ij]\b)[^\d=+*/]*")
-"""A line with one number, or with one behind its last `=`: `72 clips`, `48 + 24 = 72 clips`."""
+"""Matches a line with one number, or with one after its last `=`: `72 clips`, `48 + 24 = 72 clips`."""
 
 
 def read_freely(thought: Thought, text: str, sandbox: Sandbox) -> Outcome | None:
-    """What the text comes to when its form does not matter; None where it has no answer either way."""
+    """The outcome of a text whatever its form; None if it has no answer in any form."""
     if isinstance(thought, KeyPointThought):
+        # Without the heading, `rpartition` gives the whole text.
         return read_freely(thought.solution, text.rpartition(SOLUTION)[2], sandbox)
     for variant in islice(_variants(text), MOST_VARIANTS):
         outcome = thought.outcome(variant, sandbox)
+        # At a limit the other variants would only cost as much again.
         if outcome.value is not None or outcome.reason in (Reason.TIME_LIMIT, Reason.MEMORY_LIMIT):
             return outcome
     value = stated_value(text)
@@ -51,7 +53,7 @@ def read_freely(thought: Thought, text: str, sandbox: Sandbox) -> Outcome | None
 
 
 def stated_value(text: str) -> Fraction | None:
-    """The number that a text names as its answer, the last one if there are several; else a number alone."""
+    """The last number that a text calls its answer, else the number alone in its last line, else None."""
     text = _FRACTION.sub(r"\1/\2", text)
     boxed = _BOXED.findall(text)
     if boxed and (found := _ALONE.fullmatch(_plain(boxed[-1]))):
@@ -65,7 +67,7 @@ def stated_value(text: str) -> Fraction | None:
 
 
 def _variants(text: str) -> Iterator[str]:
-    """Texts that may have the form: code in fences, equations up to their last line, programs."""
+    """Yield texts that may have the form: code from fences, equations up to `solve for`, programs."""
     blocks = [match[1] for match in _FENCE.finditer(text)]
     for part in (*(["\n".join(blocks)] if blocks else []), *reversed(blocks[1:]), text):
         if part is not text:
@@ -76,9 +78,10 @@ def _variants(text: str) -> Iterator[str]:
 
 
 def _programs(text: str) -> Iterator[str]:
-    """The lines from the first on that are a program, up to a remark.
+    """Yield the program in the leading lines of a text.
 
-    Where it has no `answer`, what it prints last is the answer, else what it assigns last.
+    If it assigns no `answer`, also yield it with the answer set to what it prints last, and then to what it
+    assigns last.
     """
     program = leading_program(text)
     if program is None:

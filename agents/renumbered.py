@@ -1,4 +1,4 @@
-"""Asks a question with other numbers: steps that are right give the answer that follows from them."""
+"""Changes the numbers of a question: correct steps must give the answer that follows from the new ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agents.symbolic.slots import slots
 from domain import Problem, Refusal
 
 CHECKS = 2
-"""With how many choices of numbers a rationale is tried."""
+"""Number of sets of numbers with which a rationale is tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +29,14 @@ class Renumbered:
 
     derivation: Derivation
     table: tuple[Number, ...]
-    """The numbers of the question, in the order of the derivation's quantities."""
+    """The question's new numbers, in the order of the derivation's quantities."""
     answer: Fraction
 
     def changes(self, numbers: Collection[Fraction]) -> Mapping[Fraction, Fraction] | None:
-        """What becomes of these numbers of a rationale; None where that cannot be told.
+        """Map those of a rationale's numbers that change to their new values; None if these are unknown.
 
-        A number of the question may be written in several ways, 25% as 25, 0.25 or 0.75. One that the
-        rationale does not write may hide in a constant of its own, unless the derivation has that as well.
+        A rationale may write a number of the question in several ways, such as 25% as 25, 0.25 or 0.75. A
+        number that it does not write may be part of a constant, unless the derivation has that constant too.
         """
         found: dict[Fraction, Fraction] = {}
         fixed = _constants(self.derivation) | {each.value for each, new in self._pairs() if each.value == new}
@@ -48,13 +48,14 @@ class Renumbered:
             written = views.keys() & numbers
             if not written and (not self._is_accounted_for(numbers) or _is_share(quantity)):
                 return None
+            # A number that also stands for something unchanged, or for two different new ones, is ambiguous.
             for view in written:
                 if view in fixed or found.setdefault(view, views[view]) != views[view]:
                     return None
         return found
 
     def recompute(self, text: str) -> Fraction | None:
-        """What a text that writes its operations with their results gives; None where that cannot be told."""
+        """The new result of a text that writes its operations with their results; None if it is unknown."""
         question, quantities = self.derivation.question, self.derivation.quantities
         read = derive(question, text, self.derivation.answer)
         if isinstance(read, Refusal) or read.quantities != quantities:
@@ -65,8 +66,10 @@ class Renumbered:
             return None
         changed = {old for old, new in zip(reckoner.old, table, strict=True) if old != new}
         brought = _constants(read)
+        # A changed number that is also a constant of the text could be meant as either.
         if changed & (brought | self._parts):
             return None
+        # A number that the text does not use may be hidden in a constant of its own.
         missed = self._changed(self.derivation) - self._changed(read)
         if missed and not brought <= _constants(self.derivation):
             return None
@@ -78,12 +81,12 @@ class Renumbered:
 
     @property
     def _parts(self) -> set[Fraction]:
-        """The numbers that the question's fractions are written with: 2 and 5 of 2/5."""
+        """The numerators and denominators of the question's fractions: 2 and 5 for 2/5."""
         fractions = [quantity.value for quantity in self.derivation.quantities if not _is_whole(quantity)]
         return {Fraction(part) for value in fractions for part in value.as_integer_ratio()}
 
     def _changed(self, derivation: Derivation) -> set[int]:
-        """The numbers of the question that change and that this derivation uses."""
+        """The indices of the question's numbers that change and that this derivation uses."""
         return {
             leaf.index
             for leaf in _leaves(derivation)
@@ -124,12 +127,12 @@ def _is_whole(quantity: Quantity) -> bool:
 
 
 def _is_share(quantity: Quantity) -> bool:
-    """It may be written in ways that say nothing of its number: 25% as `/ 4`."""
+    """Whether it may be written without its number, such as 25% as `/ 4`."""
     return quantity.form is Form.PERCENT or not _is_whole(quantity)
 
 
 def _fits(old: Sequence[Number], new: Sequence[Number]) -> bool:
-    """Whether numbers that are sums or products of two others are so still."""
+    """Whether every number that was the sum or product of two others still is."""
     places: defaultdict[Number, list[int]] = defaultdict(list)
     for place, value in enumerate(old):
         places[value].append(place)
@@ -143,10 +146,11 @@ def _fits(old: Sequence[Number], new: Sequence[Number]) -> bool:
 
 
 def renumberings(problem: Problem) -> Iterator[Renumbered]:
-    """The question with other numbers, always the same ones; none where its derivation is not known.
+    """Yield the question with other numbers, the same ones on each call; nothing without a derivation.
 
-    First all numbers change that may, then each of them alone. Where the question tells a number twice, `12
-    of the 30 are boys, 18 are girls`, a rationale may use either, so what it tells must go on to fit.
+    First all numbers that may change do so, `CHECKS` times, then each of them alone. Some questions give
+    redundant numbers (`12 of the 30 are boys, 18 are girls`), and a rationale may use any of them, so the new
+    numbers must be consistent as well.
     """
     derivation = derive(problem.question, problem.solution, problem.answer)
     free = () if isinstance(derivation, Refusal) else slots(derivation)
@@ -154,6 +158,7 @@ def renumberings(problem: Problem) -> Iterator[Renumbered]:
         return
     reckoner = Reckoner(derivation)
     relations = find_relations(derivation, reckoner)
+    # Seeded with the problem, so that every check of a rationale uses the same numbers.
     rng = random.Random(problem.id)
     for chosen in (*[free] * CHECKS, *([slot] for slot in free)):
         table = renumber(chosen, reckoner, relations, rng)

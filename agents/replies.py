@@ -1,4 +1,4 @@
-"""Reads what a model replied: each part between its tags, all of them or nothing."""
+"""Parses a model's reply into parts between tags; a reply without all of its parts is rejected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agents.calling.request import CallStatus
 from domain import Reason
 
 THOUGHT_FIELDS = ("reasoning_content", "reasoning")
-"""Where servers put what a reasoning model thought, beside what it said."""
+"""Fields in which servers put a reasoning model's thoughts, beside its text."""
 
 _THINKING = r"[\w:]*(?:think|thought|reason|reflection|analysis|scratchpad)\w*"
 _THOUGHT_BEGINS = re.compile(
@@ -21,7 +21,7 @@ _THOUGHT_ENDS = re.compile(
     r"|<\|channel\|>final\b.*?<\|message\|>|\bassistantfinal|^Here is my response:",
     re.IGNORECASE | re.MULTILINE,
 )
-"""The last ones are those of gpt-oss, with its special tokens and without, and of Granite."""
+"""The last three are for gpt-oss, with its special tokens and without, and for Granite."""
 _FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 
 REASONS = {
@@ -30,14 +30,14 @@ REASONS = {
     CallStatus.MALFORMED: Reason.MALFORMED,
     CallStatus.FAILED: Reason.CALL_FAILED,
 }
-"""What a problem without an answer is told about the call it was lost in."""
+"""The reason recorded for a problem that lost its answer in a call with this status."""
 
 
 def read_parts(text: str, names: Sequence[str]) -> dict[str, str] | None:
-    """The text between `<NAME>` and `</NAME>` for each of the names; None unless each stands there once.
+    """The text between `<NAME>` and `</NAME>` for each name; None unless each tag occurs exactly once.
 
-    They must stand in this order. What a reasoning model thinks aloud first, and what stands around the
-    tags, is passed over; so are the fences of a code block that is all of a part.
+    The parts must be in the order of `names`. Ignores a reasoning model's thoughts before them, text outside
+    the tags, and the fences of a code block that makes up a whole part.
     """
     rest = _said(text)
     parts, at = {}, 0
@@ -53,7 +53,7 @@ def read_parts(text: str, names: Sequence[str]) -> dict[str, str] | None:
 
 
 def explain_malformed(text: str, names: Sequence[str]) -> str:
-    """Why `read_parts` found nothing in a reply."""
+    """Why `read_parts` gave None for a reply."""
     if _said(text).strip():
         return f"not one each of {', '.join(f'<{name}>' for name in names)}"
     if not text.strip():
@@ -63,7 +63,8 @@ def explain_malformed(text: str, names: Sequence[str]) -> str:
 
 
 def _said(text: str) -> str:
-    """The reply without what was thought before it; templates may have written the opening tag themselves."""
+    """The reply without the thoughts before it; empty if a thought has no end."""
+    # Only the end of the thoughts is searched: a chat template may have written the opening tag.
     end = max((match.end() for match in _THOUGHT_ENDS.finditer(text)), default=0)
     said = text[end:]
     return "" if _THOUGHT_BEGINS.match(said) else said

@@ -1,4 +1,4 @@
-"""Evaluates text written by models within limits: programs in a Rust interpreter, equations by a solver."""
+"""Evaluates text from models within limits: programs in a Rust interpreter, equations in a solver."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from domain import Reason
 from errors import FddError
 
 MAX_PROGRAM = 20_000
-"""Characters; longer programs are refused unread."""
+"""Characters; longer programs are rejected unread."""
 
 MAX_PRINTED = 64 * 1024
-"""Bytes that a program may print; nobody reads them."""
+"""Bytes that a program may print; the output is not used."""
 
 SPARE_MEGABYTES = 512
-"""Address space of a worker besides what its programs may use, which the interpreter itself counts."""
+"""Address space of a worker in addition to its programs' memory, which the interpreter itself limits."""
 
 FIXED_WORLD = OSPolicy(
     datetime=datetime(2000, 1, 1, tzinfo=UTC), sleep="zero", random_start={"seed": 0}, process_time="zero"
 )
-"""The same program gives the same answer whenever it runs."""
+"""Fixed clock and random numbers, so that a program gives the same answer in every run."""
 
 ROUND = """\
 def round(number, ndigits=None, _round=round, _type=type, _float=float, _int=int):
@@ -54,8 +54,8 @@ def round(number, ndigits=None, _round=round, _type=type, _float=float, _int=int
         return _float(_round(_int(number), ndigits))
     return _round(number, ndigits)
 """
-"""The interpreter's own `round` scales before it rounds: 427.425 would become 427.42 instead of 427.43, and
-floats so large that they are whole numbers would change in their last digit."""
+"""Replaces the interpreter's `round`, which scales before it rounds: 427.425 would become 427.42 instead of
+427.43, and floats large enough to be whole numbers would change in their last digit."""
 
 NO_ANSWER = "NameError: name 'answer' is not defined"
 
@@ -63,17 +63,17 @@ OUTSIDE = re.compile(
     r"has no attribute '__\w+__'|^NameError: name '__\w+__'|\bis not supported\b"
     r"|^AttributeError: (?:module '(?:os|sys|posixpath|asyncio)'|(?:type object )?'PosixPath')"
 )
-"""Attempts to leave the sandbox that the interpreter reports with an everyday exception."""
+"""Matches attempts to leave the sandbox that the interpreter reports as an ordinary exception."""
 
 
 DIED = Outcome(value=None, reason=Reason.RUNTIME_ERROR, detail="the interpreter died on it, twice")
 
 
 class LimitedSandbox:
-    """The `Sandbox` of the thoughts; a context manager that owns the worker processes.
+    """Implements `Sandbox`; a context manager that owns the worker processes.
 
-    Safe to call from several threads: each call takes one of the `workers`, or waits for one.
-    A worker that dies is replaced.
+    It is safe to call from several threads: each call takes one of the `workers` or waits for one. A worker
+    that dies is replaced.
 
     >>> with LimitedSandbox() as sandbox:
     ...     sandbox.run_program("half = 48 / 2\\nanswer = 48 + half").value
@@ -87,14 +87,14 @@ class LimitedSandbox:
         self._seconds, self._megabytes = seconds, megabytes
         self._workers = workers
         self._seal = secrets.token_hex(16)
-        """Tells the end of a program from a `return` in its midst, which the interpreter allows."""
+        """Secret that marks a regular end: the interpreter also allows `return` anywhere in a program."""
         self._solver = Solver(seconds=solve_seconds)
         self._open = ExitStack()
         self.confined = False
-        """Whether the interpreter's workers run confined; known when they have started."""
+        """Whether the interpreter's workers run confined; set when they have started."""
 
     def __enter__(self) -> Self:
-        """Start the workers; raises `FddError` when they do not start."""
+        """Start the workers; raises `FddError` if they do not start."""
         with ExitStack() as started:
             try:
                 binary = find_monty_binary()
@@ -116,25 +116,25 @@ class LimitedSandbox:
     def run_program(self, source: str) -> Outcome:
         """Run a program in a fresh session; the outcome is the value of its variable `answer` at the end.
 
-        The interpreter knows a large part of Python, with `math`, `decimal`, `datetime` and `itertools`.
-        Where it differs from CPython, docs/SANDBOX.md says how, and why that changes no verdict.
+        The interpreter supports a large part of Python, with `math`, `decimal`, `datetime` and `itertools`.
+        docs/SANDBOX.md lists its differences from CPython, and says why they change no verdict.
         """
         if len(source) > MAX_PROGRAM:
             return fault(Reason.MEMORY_LIMIT, f"the program is longer than {MAX_PROGRAM} characters")
-        # Something outside may have killed the worker, so the program has a second chance.
+        # Something else may have killed the worker, so the program gets a second try.
         return self._attempt(source) or self._attempt(source) or DIED
 
     def solve(self, equations: Sequence[str], unknown: str) -> Outcome:
-        """Solve for one unknown: linear equations exactly and here, others by sympy in a limited process."""
+        """Solve for one unknown: linear equations exactly in this process, others by sympy in its own."""
         return solve_equations(equations, unknown, self._solver)
 
     def _attempt(self, source: str) -> Outcome | None:
-        """None when the worker died."""
+        """The outcome of one run; None if the worker died."""
         try:
             with self._pool.checkout(limits=self._limits, os_policy=FIXED_WORLD) as session:
                 if "round" in source:
                     session.feed_run(ROUND)
-                # The empty line keeps a backslash at the end from continuing into the last one.
+                # The empty line keeps a trailing backslash from joining the program with the last line.
                 program = f"{source}\n\n({self._seal!r}, answer)"
                 return self._unsealed(session.feed_run(program, print_callback=CollectString(MAX_PRINTED)))
         except MontyCrashedError as crash:
@@ -160,7 +160,7 @@ class LimitedSandbox:
                 return fault(Reason.MEMORY_LIMIT, f"needed more than {self._megabytes} MB")
             case NameError() if message == NO_ANSWER:
                 return fault(Reason.NO_ANSWER, "the program sets no `answer`")
-            # The interpreter's own words for what it does not let programs do.
+            # The exceptions with which the interpreter denies something to a program.
             case PermissionError() | ImportError() | NotImplementedError():
                 return fault(Reason.FORBIDDEN, message)
         outside = OUTSIDE.search(message) or _is_missing_builtin(message)
@@ -171,12 +171,12 @@ class LimitedSandbox:
 
 
 def _line(text: str) -> str:
-    """What a program raised may hold anything: one short line of it, without control characters."""
+    """Reduce a program's error message, which may hold anything, to one short line of printable text."""
     line = " ".join(text.split())[:200]
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def _is_missing_builtin(message: str) -> bool:
-    """`input`, `globals`, `__import__`: functions of Python that the interpreter leaves out."""
+    """Whether a built-in is missing that the interpreter omits: `input`, `globals`, `__import__`."""
     found = re.match(r"NameError: name '(\w+)' is not defined", message)
     return found is not None and hasattr(builtins, found[1])

@@ -1,6 +1,7 @@
-"""Solves nonlinear equations with sympy in a process of its own, which is killed when it takes too long.
+"""Solves nonlinear equations with sympy in a separate process, which is killed when it takes too long.
 
-The process reads one JSON request a line and answers with one JSON line: `python -m agents.solver`.
+The process, `python -m agents.solver SECONDS MEGABYTES`, reads one JSON request per line and answers each
+with one JSON line.
 """
 
 from __future__ import annotations
@@ -32,23 +33,23 @@ if TYPE_CHECKING:
     import sympy
 
 START_SECONDS = 60.0
-"""For starting Python and importing sympy on a busy machine."""
+"""Time-out for starting Python and importing sympy, enough for a busy machine."""
 
 OUT_OF_MEMORY = 3
-"""Exit status of the process."""
+"""Exit status of the process when it runs out of memory."""
 
 DIED = Outcome(value=None, reason=Reason.RUNTIME_ERROR, detail="the solver died on it, twice")
 
 ROOT = Path(__file__).resolve().parent.parent
 
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL")
-"""What Python may need from the environment in order to start; no keys and no tokens."""
+"""Environment variables that Python may need in order to start; none holds a key or token."""
 
 
 class Solver:
-    """Owns the process; starts it when it is first needed and again after it had to be killed.
+    """Owns the process; starts it when first needed, and again after it was killed.
 
-    One request at a time: few equations need it, and threads wait for each other.
+    It handles one request at a time, and threads wait for each other: few equations need it.
     """
 
     def __init__(self, *, seconds: float, megabytes: int = 256) -> None:
@@ -67,18 +68,18 @@ class Solver:
 
     @property
     def pid(self) -> int | None:
-        """The process; None while there is none."""
+        """The id of the process; None while there is none."""
         return self._process.pid if self._process else None
 
     def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
-        """See `NonlinearSolver`; raises `WorkerError` when the process cannot be started."""
+        """See `NonlinearSolver`; raises `WorkerError` if the process cannot be started."""
         request = json.dumps({"equations": equations, "relations": relations, "unknown": unknown})
         with self._lock:
-            # Something outside may have killed the process, so the equations have a second chance.
+            # Something else may have killed the process, so the equations get a second try.
             return self._ask(request) or self._ask(request) or DIED
 
     def _ask(self, request: str) -> Outcome | None:
-        """None when the process was killed by a signal."""
+        """The outcome; None if a signal killed the process."""
         process = self._started()
         with contextlib.suppress(BrokenPipeError):
             _send(process.stdin, request)
@@ -103,7 +104,7 @@ class Solver:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            # sympy's choices between equal forms follow the hash seed.
+            # sympy's choice between equal forms depends on the hash seed.
             env=_environment() | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
         )
         if not _line(self._process.stdout, START_SECONDS):
@@ -131,7 +132,7 @@ def _send(stream: IO[str] | None, line: str) -> None:
 
 
 def _line(stream: IO[str] | None, seconds: float) -> str | None:
-    """The next line, empty when the process has ended, None when it takes longer."""
+    """The next line; empty if the process has ended, None after `seconds` without one."""
     assert stream is not None
     ready, _, _ = select.select([stream], [], [], seconds)
     return stream.readline() if ready else None
@@ -143,12 +144,16 @@ def _outcome(reply: Mapping[str, str]) -> Outcome:
 
 
 def serve(seconds: float, megabytes: int) -> None:
-    """Answer requests until the input ends, confined, and for a limited time should the owner be gone."""
-    # Loads all that sympy needs before the limits hold and before any clock runs.
+    """Confine this process and answer requests until the input ends.
+
+    `seconds` limits each request; the process enforces this itself, in case its owner is gone.
+    """
+    # Loads everything that sympy needs before the limits apply and before any timer runs.
     solve_nonlinear(["60 / x = 5"], {}, "x")
     confine(megabytes, sys.path)
     _send(sys.stdout, "ready")
     for line in sys.stdin:
+        # One second more than the owner waits, so that the owner normally reports the time-out.
         signal.setitimer(signal.ITIMER_REAL, seconds + 1)
         try:
             found = solve_nonlinear(**json.loads(line))
@@ -161,16 +166,16 @@ def serve(seconds: float, megabytes: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    """Equations as sympy reads them."""
+    """Equations as sympy expressions, each equal to zero."""
 
     zeros: Sequence[sympy.Expr]
     divisors: Sequence[sympy.Expr]
-    """What is divided by, some of which sympy has cancelled in `zeros`."""
+    """All divisors, some of which sympy has cancelled in `zeros`."""
     target: sympy.Expr
 
 
 def solve_nonlinear(equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
-    """The value of `unknown` that all real solutions share; a root that is no fraction is rounded."""
+    """The value of `unknown` that all real solutions share; an irrational root is rounded."""
     import sympy
 
     system = _read(equations, relations, unknown)
@@ -178,7 +183,7 @@ def solve_nonlinear(equations: Sequence[str], relations: Mapping[str, str], unkn
         return fault(Reason.RUNTIME_ERROR, "division by zero")
     try:
         solutions = _solutions([zero for zero in map(sympy.cancel, system.zeros) if zero != 0])
-    except NotImplementedError as error:  # how sympy says that it knows no method
+    except NotImplementedError as error:  # sympy has no method for these equations
         why = " ".join(str(error).split())[:100]
         return fault(Reason.RUNTIME_ERROR, f"no method for these equations: {why}")
     sound = [found for found in solutions if not any(_is_zero(by.subs(found)) for by in system.divisors)]
@@ -209,7 +214,7 @@ def _read(equations: Sequence[str], relations: Mapping[str, str], unknown: str) 
 
 
 def _divisors(expression: Expression, compute: Callable[[Expression], sympy.Expr]) -> Iterator[sympy.Expr]:
-    """What must not be zero for the expression to have a value."""
+    """The subexpressions that must not be zero for the expression to have a value."""
     if not isinstance(expression, Operation):
         return
     yield from _divisors(expression.left, compute)
@@ -221,13 +226,14 @@ def _divisors(expression: Expression, compute: Callable[[Expression], sympy.Expr
 
 
 def _solutions(zeros: list[sympy.Expr]) -> list[dict[sympy.Symbol, sympy.Expr]]:
-    """Real solutions of all `zero = 0`."""
+    """Real solutions of the system in which every expression is zero."""
     import sympy
 
     if not zeros:
         return [{}]
+    # Sorted, so that the result does not depend on the order of a set.
     names = sorted(set().union(*(zero.free_symbols for zero in zeros)), key=str)
-    # A list of one equation would lose the roots that radicals cannot express.
+    # For a list with one equation, sympy omits the roots that radicals cannot express.
     found = sympy.solve(zeros if len(zeros) > 1 else zeros[0], names, dict=True)
     return [solution for solution in found if all(map(_is_real, solution.values()))]
 

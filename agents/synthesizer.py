@@ -1,4 +1,4 @@
-"""Synthesizers write a new problem from an old one: harder where it was solved, similar where it was not."""
+"""Synthesizers write a new problem from an old one: a harder one if it was easy, otherwise a similar one."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ from agents.thoughts.cot import read_answer
 from domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
 
 Drafted = Answer[Draft | Refusal]
-"""A new problem, or why there is none."""
+"""A new problem, or the reason why there is none."""
 
 
 class Synthesizer(Protocol):
-    """An agent that proposes problems; what it proposes is still to be verified."""
+    """An agent that proposes problems, which must still be verified."""
 
     @property
     def name(self) -> str:
-        """What it is called in settings and tables."""
+        """The synthesizer's name in settings and tables."""
         ...
 
     @property
     def proven(self) -> bool:
-        """Its answers follow from a checked derivation; else each is a proposal, and must be agreed on."""
+        """True if its answers follow from a checked derivation; otherwise solutions must agree on each."""
         ...
 
     async def write(
         self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
     ) -> Drafted:
-        """A draft made from the problem with the operator, the same for the same state of `rng`.
-
-        `others` are problems that it may be chained with to make it harder.
+        """Write a draft from the problem with the operator; the same state of `rng` gives the same draft.
+        `others` are problems that may be chained with this one to make it harder.
         """
         ...
 
 
 class SymbolicSynthesizer:
-    """Writes problems from the parent's derivation, without a model."""
+    """Derives new problems from the parent's derivation, without a model."""
 
     name = "symbolic"
     proven = True
@@ -67,7 +66,7 @@ def _vary(
 
 
 class ModelSynthesizer:
-    """A language model that writes problems, harder ones in a direction drawn by chance."""
+    """A language model that writes problems; the direction of harder ones is drawn at random."""
 
     proven = False
 
@@ -86,6 +85,7 @@ class ModelSynthesizer:
             conversation(problem, operator, rng),
             agent="synthesizer",
             parts=("problem", "solution", "answer"),
+            # Drawn, so that equal prompts of different problems or rounds get independent replies.
             sample=rng.getrandbits(28),
         )
         if isinstance(reply.content, Refusal):
@@ -94,7 +94,7 @@ class ModelSynthesizer:
 
 
 def conversation(problem: Problem, operator: Operator, rng: random.Random) -> Conversation:
-    """What a model is sent to write a problem; the direction of a harder one is drawn."""
+    """The messages that ask a model for a problem; the direction of a harder one is drawn from `rng`."""
     asked = {"question": problem.question, "solution": problem.solution}
     if operator is Operator.SIMILAR:
         return prompt("similar").conversation(asked, {}, _turns("similar", "example"))
@@ -116,6 +116,7 @@ def _turns(name: str, kind: str) -> tuple[Turn, ...]:
 
 
 def _read_draft(parts: dict[str, str]) -> Draft | Refusal:
+    # Read as the last line of a chain of thought, so that the same rules apply.
     answer = read_answer(f"The answer is {parts['answer'].rstrip('.')}.")
     if answer is None or not (parts["problem"] and parts["solution"]):
         detail = f"the answer {parts['answer'][:40]!r} is no number" if parts["answer"] else "an empty part"
@@ -126,5 +127,5 @@ def _read_draft(parts: dict[str, str]) -> Draft | Refusal:
 
 
 def operator_for(band: Band) -> Operator:
-    """What to write for a parent of this difficulty: a harder problem for an easy one, else a similar one."""
+    """The operator for a parent of this difficulty: harder for an easy one, otherwise similar."""
     return Operator.HARDER if band is Band.EASY else Operator.SIMILAR

@@ -1,4 +1,4 @@
-"""The teacher writes rationales: from a worked solution without any model, or by asking a language model."""
+"""Teachers write rationales: from a worked solution without a model, or by asking a language model."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from agents.symbolic.parse import derive
 from agents.thoughts import thought as find_thought
 from domain import Problem, Reason, Refusal, Verdict, content_hash
 
+# Has currency, a percentage, parentheses and divisions: a change in how they are written changes the hash.
 SPECIMEN_QUESTION = (
     "A shop sold 48 kites in May and half as many in June, each for $1,200. It gave 25% of the money away "
     "and shared the rest among 3 owners. How much did each owner get?"
@@ -30,48 +31,48 @@ SPECIMEN_SOLUTION = (
 SPECIMEN_ANSWER = Fraction(21600)
 
 Written = Answer[str | Refusal]
-"""A rationale, or why there is none."""
+"""A rationale, or the reason why there is none."""
 
 
 class Teacher(Protocol):
-    """Anything that explains problems whose answer is known."""
+    """An agent that explains problems whose answer is known."""
 
     @property
     def name(self) -> str:
-        """What it is called in settings and tables."""
+        """The teacher's name in settings and tables."""
         ...
 
     async def explain(self, problem: Problem, thought: str) -> Written:
-        """Write a rationale for the problem in the thought of this name."""
+        """Write a rationale for the problem in the named thought."""
         ...
 
     async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:
-        """Write a better rationale than one that was rejected with this verdict."""
+        """Write a rationale in place of one that was rejected with this verdict."""
         ...
 
     def prompt_hash(self, thought: str) -> str:
-        """Identifies what the teacher is asked for a thought, the problem aside."""
+        """Hash of what the teacher is asked for a thought, apart from the problem."""
         ...
 
 
 class Solver(Teacher, Protocol):
-    """A teacher that also solves problems whose answer nobody knows for sure."""
+    """A teacher that also solves problems whose answer is uncertain."""
 
     async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
-        """Work the problem out from its question alone; samples are independent of each other."""
+        """Solve the problem from its question alone; each `sample` number gives an independent solution."""
         ...
 
     async def repair(
         self, problem: Problem, thought: str, rationale: str, verdict: Verdict, sample: int = 0
     ) -> Written:
-        """As any teacher; the repairs of independent samples are as independent, of equal texts as well."""
+        """Like `Teacher.repair`; different samples get independent repairs, also of equal rationales."""
         ...
 
 
 class SymbolicTeacher:
-    """Reads the worked solution into a derivation and writes that in any thought; needs no model.
+    """Parses the worked solution into a derivation and writes it in any thought; needs no model.
 
-    A problem without a readable worked solution is refused.
+    Refuses a problem without a worked solution that it can parse.
     """
 
     name = "symbolic"
@@ -80,13 +81,13 @@ class SymbolicTeacher:
         return Answer(content=_render(derive(problem.question, problem.solution, problem.answer), thought))
 
     async def repair(self, problem: Problem, thought: str, rationale: str, verdict: Verdict) -> Written:
-        """Read the worked solution again and correct its slips; neither rationale nor verdict is needed."""
+        """Parse the worked solution again and correct its slips; rationale and verdict are not used."""
         del rationale, verdict
         derivation = derive(problem.question, problem.solution, problem.answer, repair=True)
         return Answer(content=_render(derivation, thought))
 
     def prompt_hash(self, thought: str) -> str:
-        """A hash of the specimen problem as this teacher explains it: a change of its writing shows."""
+        """Hash of this teacher's rationale for the specimen problem, which changes with its wording."""
         specimen = _render(derive(SPECIMEN_QUESTION, SPECIMEN_SOLUTION, SPECIMEN_ANSWER), thought)
         assert isinstance(specimen, str), specimen
         return content_hash(self.name, thought, specimen)
@@ -144,7 +145,8 @@ def conversation(
 
 
 def finding(verdict: Verdict) -> str:
-    """What a teacher is told of a rejected rationale: everything but the right answer."""
+    """What a teacher is told about a rejected rationale; never the right answer."""
+    # The detail of these verdicts contains the right answer.
     if verdict.reason in (Reason.WRONG_ANSWER, Reason.ROUNDED_REFERENCE):
         assert verdict.value is not None
         return f"It comes to {write_plain(verdict.value)}, which is not the right answer."
@@ -157,7 +159,7 @@ def _told(thought: str) -> dict[str, str]:
 
 @cache
 def _lessons(task: str, thought: str) -> tuple[Turn, ...]:
-    """Our own worked problems, written in this thought by the symbolic teacher."""
+    """The project's own worked problems, rendered in this thought as example turns."""
     turns = []
     for row in examples("lessons")["lesson"]:
         derivation = derive(row["question"], row["solution"], Fraction(row["answer"]))

@@ -1,4 +1,4 @@
-"""Turns what a program or a solver computed into an exact number, or says why it is none."""
+"""Converts the result of a program or solver to an exact number, or says why that is impossible."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from amounts import meant
 from domain import Reason
 
 MAX_DIGITS = 1000
-"""Longer numbers are refused: no answer has so many digits, and printing one can take minutes."""
+"""Longer numbers are rejected: no answer has so many digits, and printing one can take minutes."""
 
 MAX_BITS = 3321
-"""Of an integer with `MAX_DIGITS` digits."""
+"""Largest bit length of an accepted integer, which then has at most `MAX_DIGITS` digits."""
 
 
 def value_outcome(value: object) -> Outcome:
-    """The number that a Python value is; bools, NaN, infinities, complex numbers, text and lists are none.
+    """The exact number of an int, finite float or Decimal; anything else, bool included, is a fault.
 
-    Only the built-in types themselves count, so that no method written by a model is ever called.
+    Subclasses are faults too, so that no method written by a model is ever called.
     """
     if type(value) is int:
         return too_long() if value.bit_length() > MAX_BITS else Outcome(value=Fraction(value))
     if type(value) is float and math.isfinite(value):
         return Outcome(value=meant(value))
     if type(value) is Decimal and value.is_finite():
+        # Decimal("1e999999") is short, but not as an exact number.
         return too_long() if abs(value.adjusted()) > MAX_DIGITS else Outcome(value=meant(value))
     kind = type(value).__name__
     shown = f"{kind} {value!r}" if isinstance(value, (bool, float, Decimal, complex)) else kind
@@ -43,7 +44,10 @@ def fault(reason: Reason, detail: str, value: Fraction | None = None) -> Outcome
 def unreasoned(
     numbers: Collection[Fraction], origins: Origins, answer: Fraction, *, computes: bool
 ) -> Outcome | None:
-    """Why these numbers, all that a text brings, do not show how the answer follows from the question."""
+    """Why a text that writes these numbers does not derive the answer from the question, or None.
+
+    `numbers` are all that the text writes; `computes` says whether it has any operation.
+    """
     if not computes:
         return fault(Reason.NO_REASONING, "nothing is computed", answer)
     if answer in numbers and not may_count(answer) and answer not in origins.known:

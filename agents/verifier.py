@@ -1,4 +1,4 @@
-"""Judges rationales and attempts alike: gets the answer out of a text and compares it exactly."""
+"""Judges rationales and attempts: gets the answer from a text and compares it exactly with the reference."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from agents.values import MAX_DIGITS
 from domain import Problem, Reason, Stopwatch, Verdict
 
 MAX_TEXT = 20_000
-"""Characters; longer texts are refused unread."""
+"""Characters; longer texts are rejected unread."""
 
 LONG_NUMBER = re.compile(rf"\d[\d,._]{{{MAX_DIGITS}}}")
-"""Python takes quadratic time to read one, or refuses to."""
+"""Matches a number that Python would take quadratic time to read, or refuse."""
 
 TOO_LONG = Verdict(
     reason=Reason.MEMORY_LIMIT,
@@ -33,7 +33,7 @@ TOO_LONG = Verdict(
 TOO_DEEP = Verdict(reason=Reason.MEMORY_LIMIT, detail="an expression is nested too deeply")
 UNFINISHED = Verdict(reason=Reason.NO_ANSWER, detail="the text was cut off before its end", form=False)
 UNFORMED = (Reason.NO_ANSWER, Reason.SYNTAX_ERROR)
-"""What is found where a text does not have the form of its thought."""
+"""Reasons that mean that a text does not have the form of its thought."""
 
 UNCONFINED = (
     "The processes that run programs are not confined on this machine: only the interpreter's own limits "
@@ -46,7 +46,7 @@ Submission = tuple[str, str, Fraction] | tuple[str, str, Fraction, bool]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Misgraded:
-    """A text about which the verifier must not be trusted, and so neither about this problem."""
+    """A text that the verifier misjudged, so it cannot be trusted with this problem."""
 
     problem: str
     """Its id."""
@@ -54,13 +54,13 @@ class Misgraded:
     """Its reference answer."""
     thought: str
     text: str
-    """States the reference answer, or another one."""
+    """A text that states the reference answer."""
     reason: Reason
-    """What the verifier said to it."""
+    """The verifier's reason for this text; ACCEPTED if it also accepted the text for another answer."""
 
 
 class Verifier:
-    """Owns the sandbox; a context manager, safe to use from several threads.
+    """Judges texts in a sandbox that it owns; a context manager, safe to use from several threads.
 
     >>> with Verifier() as verifier:
     ...     verifier.judge("pot", "answer = 48 + 48 / 2", Fraction(72)).accepted
@@ -79,6 +79,7 @@ class Verifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # The threads use the sandbox, so they end first.
         self._threads.shutdown(cancel_futures=True)
         self._sandbox.__exit__(kind, error, trace)
 
@@ -88,24 +89,25 @@ class Verifier:
         return self._sandbox.confined
 
     def judge(self, thought: str, text: str, answer: Fraction, finished: bool = True) -> Verdict:
-        """Judge a text in the thought of this name by the reference answer.
+        """Judge a text in the named thought by the reference answer.
 
-        An unfinished text, one that was cut off at the limit of its length, has no answer: what it would
-        have gone on to say is unknown, and a number may have lost its last digits.
+        An unfinished text, which was cut off at its length limit, has no answer: its end is unknown, and a
+        number may have lost its last digits.
         """
         return self._guarded(text, finished, lambda: compare(self._outcome(thought, text), answer))
 
     def judge_attempt(self, thought: str, text: str, answer: Fraction, finished: bool = True) -> Verdict:
-        """Judge what a student answers: its value counts in any form, and the form is told apart."""
+        """Judge a student's answer: its value counts in any form, and the verdict records the form apart."""
         return self._guarded(text, finished, lambda: self._read(thought, text, answer))
 
     def judge_rationale(
         self, thought: str, text: str, problem: Problem, finished: bool = True, *, derived: bool = False
     ) -> Verdict:
-        """Judge what is to be taught: its form and answer must be right, and follow from the question.
+        """Judge a rationale to be taught: form and answer must be right, and follow from the question.
 
-        Where the question can be asked with other numbers, the same steps must then give the answer that
-        follows from them. A text that is `derived`, written from the problem's own derivation, does.
+        If the question can be asked with other numbers, the same steps must give the answer that follows
+        from those. A `derived` text is not tried with them: written from the problem's own derivation, it
+        always gives that answer.
         """
         return self._guarded(text, finished, lambda: self._reasoned(thought, text, problem, derived))
 
@@ -141,10 +143,11 @@ class Verifier:
         return (None if derived else self._accident(kind, text, problem)) or verdict
 
     def _accident(self, kind: Examined, text: str, problem: Problem) -> Verdict | None:
-        """Why the text is right by accident; None where it is not, or nobody can tell."""
+        """The verdict on a text that is right by accident; None if it is not, or if that is unknown."""
         checks = 0
         for question in renumberings(problem):
             values = kind.renumbered(text, question, self._sandbox)
+            # Without values the numbers could not be replaced, which proves nothing.
             if values and question.answer not in values:
                 detail = (
                     f"with {question}, it gives {_shown(min(values))} instead of {_shown(question.answer)}"
@@ -156,22 +159,22 @@ class Verifier:
         return None
 
     def judge_many(self, submissions: Iterable[Submission]) -> list[Verdict]:
-        """A verdict for each, in the same order; several workers share the work."""
+        """Judge each submission as `judge` does, in parallel; the verdicts are in the same order."""
         return list(self._threads.map(lambda submission: self.judge(*submission), submissions))
 
     def judge_attempts(self, submissions: Iterable[Submission]) -> list[Verdict]:
-        """What `judge_attempt` says to each, in the same order."""
+        """Judge each submission as `judge_attempt` does, in parallel; the verdicts are in the same order."""
         return list(self._threads.map(lambda submission: self.judge_attempt(*submission), submissions))
 
     def judge_rationales(self, submissions: Iterable[tuple[str, str, Problem, bool]]) -> list[Verdict]:
-        """What `judge_rationale` says to each, in the same order."""
+        """Judge each submission as `judge_rationale` does, in parallel; verdicts are in the same order."""
         return list(self._threads.map(lambda submission: self.judge_rationale(*submission), submissions))
 
     def self_check(self, problems: Sequence[Problem]) -> list[Misgraded]:
-        """Judge the reference answers themselves, written in every way a text may state them.
+        """Judge the reference answers themselves, written in every way that a text may state them.
 
-        Each must be accepted, and the same text must not be accepted for another answer. At most one
-        finding a problem; none means that the grader can be trusted with these problems.
+        Each text must be accepted for its answer and rejected for another. Returns at most one finding per
+        problem; an empty list means that the verifier can be trusted with these problems.
         """
         answers = dict.fromkeys(problem.answer for problem in problems)
         stated = [(name, text, answer) for answer in answers for name, text in statements(answer)]
@@ -191,9 +194,10 @@ class Verifier:
 
 
 def compare(outcome: Outcome, answer: Fraction) -> Verdict:
-    """The verdict on what a text came to; numbers are equal when they are the same rational number.
+    """The verdict on an outcome; numbers are equal if they are the same rational number.
 
-    A text at fault in itself stays so whatever the answer is, so that such verdicts tell nothing about it.
+    An outcome with a fault keeps its reason whatever the answer is, so its verdict reveals nothing about the
+    answer.
     """
     if outcome.reason.accepted and outcome.value != answer:
         assert outcome.value is not None
@@ -206,15 +210,16 @@ def compare(outcome: Outcome, answer: Fraction) -> Verdict:
 
 
 def is_rounding(rounded: Fraction, value: Fraction) -> bool:
-    """Whether the first number is the second, rounded or cut off to its decimals: 3.33 for 10/3."""
+    """Whether the first number is the second, rounded or cut off to two or more decimals: 3.33 for 10/3."""
     places, needed = decimal_places(rounded), decimal_places(value)
     if not places or places < 2 or (needed is not None and needed <= places):
         return False
+    # Allows rounding to nearest and cutting off, but not rounding up otherwise.
     return abs(rounded - value) * 10**places < 1 and abs(rounded) <= abs(value) + Fraction(1, 2 * 10**places)
 
 
 def statements(answer: Fraction) -> Iterator[tuple[str, str]]:
-    """Thoughts and texts that state nothing but this answer, in the ways their formats allow."""
+    """Yield pairs of a thought and a text that states just this answer, in the ways that formats allow."""
     plain, double = write_plain(answer), write_plain(2 * answer)
     yield "pot", f"answer = {plain}"
     yield "pot", f"answer = {double} - {plain}"

@@ -1,4 +1,4 @@
-"""Asks a model for a reply in parts, again when the reply is not in the form that was asked for."""
+"""Asks a model for a reply in named parts, and asks again if the reply lacks them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from agents.replies import REASONS, explain_malformed, read_parts
 from domain import Refusal
 
 GIVEN_UP = (CallStatus.FAILED, CallStatus.TRUNCATED)
-"""Another reply would cost as much and end at the same limit."""
+"""Statuses after which asking again is useless: a truncated reply would cost as much and end at the same
+limit, and a failed call has been retried as far as that helps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """How an agent speaks to its model."""
+    """Asks one model with the settings of an agent."""
 
     caller: Caller
     temperature: float
     max_tokens: int
-    """Longest reply."""
+    """Longest reply, in tokens."""
     asks: int = 2
-    """How often a model is asked for one thing before its unreadable replies are given up."""
+    """Requests sent for one answer while the replies are unreadable."""
 
     @property
     def model(self) -> str:
@@ -33,7 +34,10 @@ class Asker:
     async def ask(
         self, conversation: Conversation, *, agent: str, parts: Sequence[str], sample: int = 0
     ) -> Answer[dict[str, str] | Refusal]:
-        """The parts of the reply by name, or why there are none; samples are independent answers."""
+        """The parts of the reply by name, or why there are none.
+
+        Each value of `sample` gives an independent answer.
+        """
         request = ModelRequest(
             agent=agent,
             messages=conversation.messages,
@@ -43,6 +47,7 @@ class Asker:
         )
         calls: list[Call] = []
         for number in range(self.asks):
+            # A repeat needs its own sample number, or the cache would return the unreadable reply again.
             call = await self.caller.ask(replace(request, sample=sample * self.asks + number))
             if call.status is CallStatus.ANSWERED:
                 assert call.reply is not None

@@ -1,4 +1,4 @@
-"""Notices that asking on is of no use, so that a run ends with a reason instead of crawling or paying."""
+"""Detects that further requests are useless, so that a run ends with a reason and wastes no time or money."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from collections import Counter
 from agents.calling.request import Call, CallError, CallStatus, Fault
 
 FAILURES = 30
-"""In a row: half of all requests may fail at random, and it will not happen in millions of calls."""
+"""Failures in a row that end the run. Even if half of all requests fail at random, this does not happen in
+millions of calls."""
 
 BLIP = 5.0
-"""Seconds; many requests in flight fail together when a connection is lost for a moment."""
+"""Seconds that the failures must last: a connection lost for a moment fails many requests at once."""
 
 SILENCE = 300.0
-"""Seconds without any reply, rejections for load included."""
+"""Seconds without any reply that end the run, also if the server only rejects requests for load."""
 
 TRIES_IN_SILENCE = 10
-"""At least: a slow server may take longer than that over a few replies."""
+"""Fewest failed tries before `SILENCE` ends a run: a slow server may need that long for a few replies."""
 
 ALIKE = 5
-"""First calls that came to nothing for one reason; the next would as well."""
+"""First calls that must fail for the same reason to end the run: the next would fail as well."""
 
 _NUMBERED = re.compile(r"\w*\d\w*")
-"""Token counts and request ids, which differ between messages that say the same."""
+"""Matches token counts and request ids, which differ between messages that say the same."""
 
 
 class Breaker:
@@ -33,10 +34,10 @@ class Breaker:
         self._trying_since: float | None = None
         self._tries = 0
         self._failures = 0
-        """Tries, without rejections for sending too much."""
+        """Failed tries, without those rejected by a rate limit."""
 
     def sending(self, now: float) -> None:
-        """Times are seconds on any clock that does not go back."""
+        """Record that a request is sent; `now` is in seconds, on any clock that does not go back."""
         if self._trying_since is None:
             self._trying_since = now
 
@@ -45,11 +46,12 @@ class Breaker:
         self._tries = self._failures = 0
 
     def failed(self, error: CallError, now: float) -> str | None:
-        """Why no more should be tried; None while it should."""
+        """Count a failed try; return why no more should be made, or None to continue."""
         self.sending(now)
         assert self._trying_since is not None
         waited = now - self._trying_since
         self._tries += 1
+        # A server that limits the rate is alive; only `SILENCE` ends the run for it.
         self._failures += error.fault is not Fault.RATE_LIMITED
         failing = self._failures >= FAILURES and waited >= BLIP
         silent = self._tries >= TRIES_IN_SILENCE and waited >= SILENCE
@@ -59,15 +61,16 @@ class Breaker:
 
 
 class FirstCalls:
-    """Notices that no call is answered, because all requests are rejected or all replies are cut off."""
+    """Detects that all of the first requests are rejected or all of the first replies cut off."""
 
     def __init__(self) -> None:
         self._answered = False
         self._reasons: Counter[str] = Counter()
 
     def ended(self, call: Call) -> str | None:
-        """Why nothing more should be asked, and what to do; None while more should be."""
+        """Count a finished call; return why no more should be made and what to do, or None to continue."""
         self._answered = self._answered or call.status is CallStatus.ANSWERED
+        # The text of a `CallError` begins with its fault.
         rejected = call.status is CallStatus.FAILED and call.detail.startswith(Fault.REJECTED)
         if self._answered or not (rejected or call.status is CallStatus.TRUNCATED):
             return None

@@ -1,4 +1,4 @@
-"""Stored replies: what the caller needs of the call cache, and how calls become entries in it."""
+"""Stored replies: the interface of the call cache, and the conversion between calls and its entries."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from domain import StoredReply
 
 
 class ReplyCache(Protocol):
-    """Replies by the content of what was asked, shared by runs."""
+    """Replies by a hash of the request's content; runs share them."""
 
     def get(self, key: str) -> StoredReply | None: ...
 
     def put(self, reply: StoredReply) -> StoredReply:
-        """Store a reply; gives back the one that counts from now on, the first for its key."""
+        """Store a reply; return the first one stored for its key, which counts from now on."""
         ...
 
 
 def to_cache(call: Call, run: str) -> StoredReply:
-    """What to store of a call that has a reply."""
+    """The cache entry for a call that has a reply."""
     assert call.reply is not None
     request = call.request
     return StoredReply(
@@ -46,7 +46,7 @@ def to_cache(call: Call, run: str) -> StoredReply:
 
 
 def from_cache(stored: StoredReply, request: ModelRequest, run: str) -> Call:
-    """The call that the stored reply answers; `run` is who asks now."""
+    """The call that the stored reply answers; it is paid only if `run`, which asks now, stored it."""
     paid = stored.run == run
     return Call(
         key=stored.key,

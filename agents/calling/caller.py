@@ -1,4 +1,4 @@
-"""Asks a model: nothing twice that is stored, no more than it bears, and again where that may help."""
+"""Sends requests to a model: caches replies, limits the requests in flight, retries."""
 
 from __future__ import annotations
 
@@ -29,27 +29,28 @@ from domain import Usage
 from errors import FddError, ProviderError, StoppedError
 
 FIRST_PAUSE = 1.0
-"""Seconds, at most, before the second try; doubled for each further one."""
+"""Longest pause in seconds before the second try, besides what the server asks for. It doubles each try."""
 
 LONGEST_PAUSE = 20.0
+"""Seconds at which the doubling ends."""
 
 LONGEST_RETRY_AFTER = 300.0
-"""Seconds; a server that wants to be left alone for longer ends the run, which a person resumes in time."""
+"""Seconds. If a server asks for a longer wait, the run ends, and a person can resume it later."""
 
 TURNED_AWAY = (Fault.RATE_LIMITED, Fault.OVERLOADED)
-"""The server says that it is asked too much."""
+"""Faults with which a server says that it gets too many requests."""
 
 MARKUP = 8
-"""Tokens around a message, at most."""
+"""Upper bound of the tokens that a chat template adds to one message."""
 
 STATUSES = {Finish.LENGTH: CallStatus.TRUNCATED, Finish.FILTERED: CallStatus.FILTERED}
 
 
 class Caller:
-    """The way of a run's requests to one model; belongs to one event loop.
+    """Sends a run's requests to one model; belongs to one event loop.
 
-    A reply is stored before anybody sees it, and requests in flight go on when who asks is cancelled, so
-    that nothing is paid for twice.
+    A reply is stored before it is returned, and a request in flight continues when the task that asked is
+    cancelled. So nothing is paid for twice.
     """
 
     def __init__(
@@ -63,7 +64,10 @@ class Caller:
         at_once: int,
         tries: int,
     ) -> None:
-        """`run` is the id of who pays; `at_once` requests may be in flight, and `tries` sent for a call."""
+        """`run` is the id of the run that pays.
+
+        At most `at_once` requests are in flight, and at most `tries` are sent for one call.
+        """
         self.model = model
         self.limit = AdaptiveLimit(at_once)
         self._run, self._cache, self._purse, self._price = run, cache, purse, price or FREE
@@ -72,15 +76,15 @@ class Caller:
         self._first_calls = FirstCalls()
         self._sending: dict[str, asyncio.Task[Call]] = {}
         self._ended: FddError | None = None
-        """Why nothing is sent any more."""
+        """Why no more requests are sent; None while they are."""
         self._end = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def ask(self, request: ModelRequest) -> Call:
         """The model's reply, or why there is none after every try.
 
-        Raises `ProviderError` where no request has a chance any more, `LimitReachedError` at a limit of the
-        purse, and `StoppedError` after `stop`.
+        Raises `ProviderError` if no request can succeed any more, `LimitReachedError` when the budget is
+        used up, and `StoppedError` after `stop`.
         """
         self._check()
         self._loop = asyncio.get_running_loop()
@@ -88,34 +92,40 @@ class Caller:
         stored = self._cache.get(key)
         if stored is not None:
             return self._counted(from_cache(stored, request, self._run))
+        # Equal requests at the same time share one task, so that only one of them is paid for.
         sending = self._sending.get(key)
         if sending is None:
             sending = self._sending[key] = asyncio.create_task(self._fetch(key, request))
             sending.add_done_callback(partial(self._forget, key))
+        # Shielded, so that the request goes on if this task is cancelled. Tasks that share it may be of
+        # different agents, so each gets its own request back.
         return replace(await asyncio.shield(sending), request=request)
 
     def stop(self) -> None:
-        """Send nothing more; what is in flight is still stored. May be called from any thread."""
+        """Send no more requests; replies in flight are still stored. May be called from any thread."""
         self._ended = self._ended or StoppedError("stopped as asked")
         if self._loop is not None and not self._loop.is_closed():
+            # An asyncio event may be set only in its loop's thread.
             self._loop.call_soon_threadsafe(self._end.set)
 
     async def close(self) -> None:
-        """Stop, and wait for what is in flight. The model stays open."""
+        """Stop, and wait for the requests in flight. The model stays open."""
         self.stop()
         await asyncio.gather(*self._sending.values(), return_exceptions=True)
 
     def _check(self) -> None:
         if self._ended is not None:
+            # A new exception each time: several tasks raise it, each with its own traceback.
             raise type(self._ended)(*self._ended.args)
 
     def _forget(self, key: str, task: asyncio.Task[Call]) -> None:
         del self._sending[key]
         if not task.cancelled():
-            # Looked at, because whoever asked may have been cancelled.
+            # Marks the exception as retrieved: asyncio would log it if the task that asked was cancelled.
             task.exception()
 
     async def _fetch(self, key: str, request: ModelRequest) -> Call:
+        # Seeded with the key: the jitter differs between calls and is the same in every run.
         chance = random.Random(key)
         number = 0
         while True:
@@ -128,7 +138,10 @@ class Caller:
     async def _try(
         self, request: ModelRequest, number: int, chance: random.Random
     ) -> tuple[Call, float | None]:
-        """Send the request when its turn comes; with it, seconds until the next try, or None for an end."""
+        """Send the request when the limit admits it; return the call and the seconds until the next try.
+
+        The seconds are None if there is no next try.
+        """
         ticket = await self.limit.enter()
         heard: float | None = None
         try:
@@ -140,6 +153,8 @@ class Caller:
             if error.fault is Fault.TIMEOUT:
                 heard = inf
             elif error.fault in TURNED_AWAY:
+                # Part of the pause is spent while the request still counts as in flight, so that no other
+                # request takes its slot only to be rejected as well.
                 in_place = min(pause or 0.0, self.limit.rejected(ticket))
                 await self._sleep(in_place)
                 pause = pause and pause - in_place
@@ -149,6 +164,7 @@ class Caller:
 
     async def _send(self, request: ModelRequest, number: int) -> tuple[Call, CallError | None]:
         async with self._purse.hold(self._most(request)):
+            # The caller may have stopped while this request waited for the budget.
             self._check()
             call, begun = sent(request, self.model, number), self._now()
             self._breaker.sending(begun)
@@ -166,7 +182,7 @@ class Caller:
             return error
 
     def _take(self, error: CallError) -> None:
-        """End everything where no request has a chance any more."""
+        """Stop the caller and raise if this error shows that no request can succeed any more."""
         reason = self._breaker.failed(error, self._now())
         if _puts_off(error):
             reason = f"the server asks to wait {error.retry_after:.0f} s ({error})"
@@ -178,7 +194,7 @@ class Caller:
             self._check()
 
     def _counted(self, call: Call) -> Call:
-        """The same call; nothing more is sent where the first ones all came to nothing."""
+        """Return the same call; send no more if the first calls all failed for one reason."""
         reason = self._first_calls.ended(call)
         if reason is not None:
             self._give_up(reason)
@@ -189,14 +205,15 @@ class Caller:
         self._end.set()
 
     def _keep(self, call: Call, reply: ModelReply) -> Call:
-        """Pay for the reply and store it, unless who asked has done so."""
+        """Charge the reply to the budget and store it; if another process stored one first, use that one."""
         self._breaker.answered()
+        # Charged even if another process's reply is used below: this one was paid for as well.
         self._purse.pay(call.request.agent, self._usage(reply.prompt_tokens, reply.completion_tokens))
         call = answered(call, reply, self._price)
         stored = self._cache.put(to_cache(call, self._run))
         if stored.run == self._run:
             return call
-        # Another process was faster: its reply is the one that every later run gets.
+        # Another process was faster: every later run gets its reply, so this run must use it too.
         return replace(from_cache(stored, call.request, self._run), paid=True, cost_usd=call.cost_usd)
 
     def _usage(self, prompt_tokens: int, completion_tokens: int) -> Usage:
@@ -208,19 +225,19 @@ class Caller:
         )
 
     def _most(self, request: ModelRequest) -> Usage:
-        """No token is shorter than a byte."""
+        """Upper bound of a request's usage: a token is at least one byte long."""
         prompt = sum(len(message.content.encode("utf-8", "replace")) + MARKUP for message in request.messages)
         return self._usage(prompt, request.max_tokens)
 
     def _pause_after(self, error: CallError, number: int, chance: random.Random) -> float | None:
-        """Seconds, with full jitter, on top of what the server asks for; None where no try would help."""
+        """Seconds until the next try: what the server asks for plus full jitter; None for no next try."""
         wished = error.retry_after or 0.0
         if error.fault is Fault.REJECTED or number >= self._tries:
             return None
         return wished + chance.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (number - 1)))
 
     async def _sleep(self, seconds: float) -> None:
-        """Woken when everything ends."""
+        """Sleep; when the caller stops, wake at once and raise its reason."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._end.wait(), seconds)
         self._check()
@@ -230,7 +247,7 @@ class Caller:
 
 
 def sent(request: ModelRequest, model: ChatModel, number: int) -> Call:
-    """A call whose request goes out for the `number`th time just now, and has no reply yet."""
+    """A call whose request is now sent for the `number`th time and has no reply yet."""
     return Call(
         key=request.key(model),
         request=request,
@@ -246,13 +263,13 @@ def sent(request: ModelRequest, model: ChatModel, number: int) -> Call:
 
 
 def answered(call: Call, reply: ModelReply, price: Price) -> Call:
-    """The call with its reply and what that cost."""
+    """The call with its reply and the cost."""
     status = STATUSES.get(reply.finish, CallStatus.ANSWERED)
     cost = price.cost(reply.prompt_tokens, reply.completion_tokens)
     return replace(call, status=status, reply=reply, detail=DETAILS.get(status, ""), cost_usd=cost)
 
 
 def _puts_off(error: CallError) -> bool:
-    """Whether the server wants no try for so long that this run cannot wait."""
+    """Whether the server asks for a longer wait than `LONGEST_RETRY_AFTER`."""
     wished = error.retry_after or 0.0
     return error.fault is not Fault.REJECTED and wished > LONGEST_RETRY_AFTER

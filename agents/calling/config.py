@@ -1,4 +1,4 @@
-"""Settings of calls to models; every default lives here and nowhere else."""
+"""Settings of calls to models; their defaults are defined only here."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class CallConfig:
     prices: Annotated[str | None, Flag("FILE", "TOML file of prices that override those known")] = None
     temperature: Annotated[NonNegativeFloat, Flag("T", "temperature of every agent that is a model")] = 0.7
     max_reply_tokens: Annotated[PositiveInt, Flag("N", "longest reply of a model")] = 1024
-    """A reply that is cut off there is never used."""
+    """A reply cut off at this length is never used."""
     seconds: Annotated[PositiveFloat, Flag("S", "time-out of one request", name="--call-seconds")] = 120.0
     tries: Annotated[
         PositiveInt, Flag("N", "requests for one call before it is given up", name="--call-tries")
     ] = 8
     at_once: Annotated[PositiveInt, Flag("N", "most requests in flight", name="--calls-at-once")] = 256
-    """How many of them the servers bear is found out while they are asked."""
+    """An upper limit: the limiter finds out while running how many the server can take."""
 
     @property
     def prices_file(self) -> Path | None:

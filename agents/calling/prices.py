@@ -1,4 +1,4 @@
-"""What models cost: a table of the usual ones, and the file of a user that overrides it."""
+"""Prices of models: a table of the common ones, and a user's file that overrides it."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Price(BaseModel):
-    """US dollars for a million tokens."""
+    """Price in US dollars per million tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: Dollars
-    """Of prompts."""
+    """For prompt tokens."""
     output: Dollars
-    """Of replies."""
+    """For reply tokens."""
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """US dollars."""
+        """The cost in US dollars."""
         return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
 
 
 FREE = Price(input=0, output=0)
 
 Prices = Mapping[str, Price]
-"""By `provider:model`."""
+"""Prices by `provider:model`."""
 
 _PRICES = TypeAdapter(dict[str, Price])
 
 
 def load_prices(file: Path | None = None) -> Prices:
-    """The usual models' prices, overridden and extended by a file of the same form; raises `UsageError`."""
+    """The common models' prices, overridden and extended by a file of the same form; raises `UsageError`."""
     return _read(KNOWN) | (_read(file) if file else {})
 
 
 def find_price(prices: Prices, name: str, address: str) -> Price | None:
-    """None where it is unknown; a model on a server of one's own costs nothing unless the table says so."""
+    """The price, or None if it is unknown; a model on a private server is free unless it is in the table."""
     return prices.get(name) or (FREE if _is_own(address) else None)
 
 
 def required_price(prices: Prices, name: str, address: str) -> Price:
-    """The same where money is limited: there an unknown price is a `UsageError`."""
+    """The price, for a run with a cost limit; raises `UsageError` if it is unknown."""
     price = find_price(prices, name, address)
     if price is None:
         server = f" at {address!r}" if address else ""
@@ -65,14 +65,14 @@ def required_price(prices: Prices, name: str, address: str) -> Price:
 
 
 def _is_own(address: str) -> bool:
-    """Whether a server's URL is on this machine or in a private network, where nobody sends a bill."""
+    """Whether a server's URL is on this machine or in a private network, where requests cost nothing."""
     try:
         host = urlsplit(address).hostname or ""
         if host == "localhost":
             return True
         ip = ip_address(host)
     except ValueError:
-        # Any other name may be anywhere.
+        # Any other host name may be a paid server.
         return False
     return (getattr(ip, "ipv4_mapped", None) or ip).is_private
 

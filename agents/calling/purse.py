@@ -1,4 +1,4 @@
-"""What a run may spend on calls: no limit is passed by more than one call, however many are in flight."""
+"""A run's budget for calls: at most one call exceeds a limit, however many are in flight."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from errors import LimitReachedError
 
 
 class Purse:
-    """A run's limits and what it has spent of them; belongs to one event loop.
+    """A run's spending limits and what it has spent; belongs to one event loop.
 
-    A call in flight counts with the most it can cost. While that could reach a limit a new call waits, so
-    everything but the last call together stays below it.
+    Each call in flight reserves the most it can use. A new call waits while the reserved and spent amounts
+    could together reach a limit. So all calls but the last stay below the limit together.
     """
 
     def __init__(
@@ -32,17 +32,17 @@ class Purse:
         self._by_agent: defaultdict[str, Usage] = defaultdict(Usage)
         self._in_flight = 0
         self._reserved = Usage()
-        """The most that they can use."""
+        """The most that the calls in flight can use."""
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def spent(self) -> Usage:
-        """By the whole run."""
+        """Usage of the whole run, also before an interruption."""
         return self._spent
 
     @property
     def by_agent(self) -> Mapping[str, Usage]:
-        """Since this purse was opened."""
+        """Usage by agent since this object was created."""
         return self._by_agent
 
     def pay(self, agent: str, usage: Usage) -> None:
@@ -51,7 +51,7 @@ class Purse:
 
     @asynccontextmanager
     async def hold(self, most: Usage) -> AsyncIterator[None]:
-        """Reserve `most` for a call in flight, as soon as it may go; `LimitReachedError` if it may not."""
+        """Reserve `most` for a call as soon as it may be sent; raises `LimitReachedError` at a limit."""
         while not self._may_go():
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
@@ -72,11 +72,13 @@ class Purse:
                 continue
             if _measured(self._spent, flag) >= limit:
                 raise LimitReachedError(_explain(flag, limit, self._spent))
+            # With nothing in flight a call is sent even if it could exceed the limit: waiting frees nothing.
             if self._in_flight and _measured(possible, flag) >= limit:
                 return False
         return True
 
     def _wake(self) -> None:
+        # Every waiting call checks again: a small one may fit where the first does not.
         for turn in self._waiting:
             if not turn.done():
                 turn.set_result(None)

@@ -1,4 +1,4 @@
-"""Tells rejections that fewer requests at a time would avoid from those that come anyway."""
+"""Distinguishes rejections that fewer requests in flight would avoid from those that occur anyway."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ from dataclasses import dataclass
 from math import sqrt
 
 REJECTIONS = 6
-"""By so many it is seen whether they depend on the number of requests in flight."""
+"""Rejections after which to decide whether they depend on the number of requests in flight."""
 
 AS_OFTEN_WITH_FEWER = 1.08
-"""A server that rejects requests for their number does so with the most in flight: a tenth more than when it
-answers, in the mean over a long time, or still more."""
+"""Largest ratio of the requests in flight at rejections to those at answers (means) at which rejections count
+as independent of load. A server that rejects for load has a ratio of 1.1 or more over a long time."""
 
 MOST_USUAL = 0.4
-"""Share of rejections; a server that goes on to reject more is to be left in peace, whatever its reason."""
+"""Largest share of rejections that counts as usual. A server that keeps rejecting more must get fewer
+requests, whatever its reason."""
 
 PATIENCE = 3
-"""Samples in a row, with cuts between them."""
+"""Samples in a row above `MOST_USUAL`, with cuts between them, after which no share counts as usual."""
 
 SAMPLE = 100
-"""Requests, at least, by which it is seen whether more than usual are rejected."""
+"""Fewest requests from which to decide whether more than usual are rejected."""
 
 ROUND_TRIPS = 3
-"""At least: within one, rejections come first and replies later."""
+"""Fewest round trips in a sample: within a single one, rejections arrive first and replies later."""
 
 CERTAINTY = 3.0
-"""Standard errors."""
+"""Standard errors by which a share must exceed the usual one."""
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Requests by what became of them, and the sums of how many were in flight with each."""
+    """Numbers of answered and rejected requests, and the sums of the requests in flight with each."""
 
     answered: int = 0
     rejected: int = 0
@@ -43,7 +44,7 @@ class _Tally:
 
     @property
     def share(self) -> float:
-        """Of rejections."""
+        """Share of rejections."""
         return self.rejected / self.requests
 
     def rejects_as_often_with_fewer(self) -> bool:
@@ -52,30 +53,30 @@ class _Tally:
 
 
 class RejectionWatch:
-    """Counts requests that were answered and rejected.
+    """Decides from answered and rejected requests whether there are too many in flight.
 
-    At first each rejection is a sign of too many requests. Where they come no less often with few in flight
-    they are not for their number: their share is usual from then on, and only clearly more is a sign.
+    At first each rejection is a sign of too many. If rejections are no less frequent with few requests in
+    flight, they do not depend on load: their share counts as usual, and only a clearly higher one is a sign.
     """
 
     def __init__(self) -> None:
         self._now = _Tally()
         self._usual: _Tally | None = None
         self._refusals = 0
-        """Samples in a row of which more than `MOST_USUAL` was rejected."""
+        """Samples in a row with a share of rejections above `MOST_USUAL`."""
 
     @property
     def some_are_usual(self) -> bool:
         return self._usual is not None
 
     def answered(self, inside: int) -> bool:
-        """Count a request, with `inside` in flight when it was sent; True for a sign of too many."""
+        """Count an answered request, sent with `inside` in flight; True for a sign of too many."""
         self._now.answered += 1
         self._now.inside_answered += inside
         return self._usual is not None and self._compare(self._usual, inside)
 
     def rejected(self, inside: int) -> bool:
-        """The same."""
+        """Count a rejected request, sent with `inside` in flight; True for a sign of too many."""
         self._now.rejected += 1
         self._now.inside_rejected += inside
         if self._usual is not None:
@@ -94,9 +95,11 @@ class RejectionWatch:
         if now.requests < max(SAMPLE, ROUND_TRIPS * inside):
             return False
         self._now = _Tally()
+        # Standard error of the difference between two shares.
         error = sqrt(usual.share * (1 - usual.share) * (1 / now.requests + 1 / usual.requests))
         too_many = now.share > usual.share + CERTAINTY * error
         self._refusals = self._refusals + 1 if now.share > MOST_USUAL else 0
+        # Without any rejections there is no usual share left; with too many despite cuts, none is acceptable.
         if now.rejected == 0 or self._refusals == PATIENCE:
             self._usual = None
         elif not too_many:

@@ -1,4 +1,4 @@
-"""What is asked of a model and what comes back: plain types between agents, caller and provider."""
+"""Requests to models and their replies: plain types shared by agents, caller and providers."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelRequest:
-    """One question to a model; two that are equal have one answer."""
+    """One request to a model; equal requests share one reply."""
 
     agent: str
-    """Who asks: `teacher`, `synthesizer`, `verifier`. Its costs are counted under this name."""
+    """The agent that asks: `teacher`, `synthesizer`, `verifier`. Costs are counted under this name."""
     messages: tuple[Message, ...]
     temperature: float
     max_tokens: int
-    """Longest reply."""
+    """Longest reply, in tokens."""
     sample: int = 0
-    """Tells several answers to the same messages apart."""
+    """Distinguishes several replies to the same messages."""
     prompt_hash: str = ""
     """Identifies the prompt file, examples included, that the messages were made from."""
 
@@ -40,7 +40,7 @@ class ModelRequest:
         return content_hash(repr(self.temperature), str(self.max_tokens))
 
     def key(self, model: ChatModel) -> str:
-        """Address of the answer by content: whoever asks the same gets the same."""
+        """Hash under which the reply is stored; neither the agent nor the prompt's hash is part of it."""
         turns = [part for message in self.messages for part in (message.role, message.content)]
         return content_hash(model.name, model.address, self.settings_hash, str(self.sample), *turns)
 
@@ -49,17 +49,17 @@ class Finish(StrEnum):
     """Why a model stopped writing."""
 
     STOP = "stop"
-    """It had said everything."""
+    """The reply is complete."""
     LENGTH = "length"
-    """It came to `max_tokens`: what it would have gone on to say is unknown."""
+    """The reply reached `max_tokens`; the rest of it is unknown."""
     FILTERED = "filtered"
-    """Its provider withheld the reply."""
+    """The provider withheld the reply."""
     OTHER = "other"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelReply:
-    """What a model answered to one request."""
+    """A model's reply to one request."""
 
     text: str
     finish: Finish
@@ -68,7 +68,7 @@ class ModelReply:
 
 
 class Fault(StrEnum):
-    """What went wrong on the way to a model."""
+    """What went wrong with a request to a model."""
 
     RATE_LIMITED = "rate_limited"
     """HTTP 429."""
@@ -78,20 +78,20 @@ class Fault(StrEnum):
     """Any other 5xx."""
     TIMEOUT = "timeout"
     CONNECTION = "connection"
-    """No connection, or one that broke before the whole reply was there."""
+    """No connection, or one that broke before the reply was complete."""
     UNREADABLE = "unreadable"
-    """A reply that is not what the protocol asks for."""
+    """A reply that does not follow the protocol."""
     REJECTED = "rejected"
-    """The server will not answer this request (another 4xx); others may be well."""
+    """The server does not accept this request (another 4xx); other requests may succeed."""
     DENIED = "denied"
-    """No key, a wrong key, no credit, or no such model (401 to 404): no request will be well."""
+    """No key, a wrong key, no credit, or no such model (401 to 404): no request can succeed."""
 
 
 class CallError(Exception):
-    """A model could not be asked; `detail` is one line without keys."""
+    """A request to a model failed; `detail` is one line without keys."""
 
     def __init__(self, fault: Fault, detail: str, retry_after: float | None = None) -> None:
-        """`retry_after`: seconds that the server asked to be left alone."""
+        """`retry_after` is the wait in seconds that the server asked for."""
         super().__init__(f"{fault}: {detail}")
         self.fault, self.detail, self.retry_after = fault, detail, retry_after
 
@@ -106,30 +106,30 @@ class ChatModel(Protocol):
 
     @property
     def address(self) -> str:
-        """URL of a server of one's own; empty for the provider's usual one."""
+        """URL of the user's own server; empty for the provider's."""
         ...
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """Ask once; raises `CallError`."""
+        """Send one request; raises `CallError`."""
         ...
 
     async def close(self) -> None:
-        """Let go of the connections, in the event loop in which it was asked."""
+        """Close the connections, in the event loop that used them."""
         ...
 
 
 class CallStatus(StrEnum):
-    """What became of a call."""
+    """Outcome of a call."""
 
     ANSWERED = "answered"
     TRUNCATED = "truncated"
-    """The reply came to its length limit; such a text is never used."""
+    """The reply reached its length limit; such a text is never used."""
     FILTERED = "filtered"
     """The provider withheld the reply."""
     MALFORMED = "malformed"
     """The reply is not in the form that was asked for."""
     REFUSED = "refused"
-    """An agent without a model declined."""
+    """An agent that uses no model declined."""
     FAILED = "failed"
     """No reply, after every try."""
 
@@ -144,23 +144,23 @@ class Call:
     model: str
     status: CallStatus
     reply: ModelReply | None
-    """None where the status is FAILED."""
+    """None if the status is FAILED."""
     detail: str = ""
     """What went wrong, in one line."""
     tries: int
-    """Requests sent for it by whoever paid for it."""
+    """Requests that the paying run sent for this call."""
     paid: bool
-    """This run paid for it; False where another run had."""
+    """True if this run paid for the call, False if another run had."""
     cost_usd: float
-    """What this run paid."""
+    """US dollars that this run paid."""
     seconds: float
     started: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer(Generic[T_co]):
-    """What an agent gives back, with the calls it took."""
+    """An agent's result, with the calls it took."""
 
     content: T_co
     calls: tuple[Call, ...] = ()
-    """Empty for an agent that asks no model."""
+    """Empty for an agent that uses no model."""

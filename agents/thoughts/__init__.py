@@ -1,4 +1,4 @@
-"""The reasoning formats that a rationale can be written in: each is a module with one constant `THOUGHT`."""
+"""The reasoning formats of rationales; each is a module with one constant `THOUGHT`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def known() -> tuple[str, ...]:
 
 @cache
 def thought(name: str) -> Thought:
-    """The format of this name: `pot` is `agents/thoughts/pot.py`, `mypackage.rap` is that module, anybody's.
+    """The format of this name: `pot` is `agents/thoughts/pot.py`; a dotted name is any importable module.
 
-    Raises UsageError, which says what to do, where there is none.
+    Raises UsageError, with advice, if there is none.
     """
     if "." in name and all(part.isidentifier() for part in name.split(".")):
         return _load(name, name)

@@ -1,4 +1,4 @@
-"""What every thought offers: how to ask for it, how to write it, and how to get the answer out of one."""
+"""The interface of a thought: how to ask for one, write one, and get its answer."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from domain import Reason
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a text, a program or equations came to, before anybody compares it with a reference."""
+    """Result of a text, a program or equations, before it is compared with a reference answer."""
 
     value: Fraction | None
-    """The number it gives, exact; None where it gives none."""
+    """The exact number that it gives, or None."""
     reason: Reason = Reason.ACCEPTED
-    """ACCEPTED where a value was got without fault; else what went wrong."""
+    """ACCEPTED if it gives a value without a fault; otherwise what went wrong."""
     detail: str = ""
     """What went wrong, in one line."""
 
 
 class Sandbox(Protocol):
-    """Where text written by a model is evaluated: nothing in it can reach the machine or run for long."""
+    """Evaluates text written by a model, which can neither reach the machine nor run for long."""
 
     def run_program(self, source: str) -> Outcome:
         """Run a Python program; the outcome is the value of its variable `answer`."""
@@ -47,12 +47,12 @@ class Thought(Protocol):
 
     @property
     def cue(self) -> str:
-        """One line shown to the student with the question, naming the format."""
+        """One line that names the format; the student sees it with the question."""
         ...
 
     @property
     def prompt(self) -> str:
-        """How a rationale in this format is written, told to a teacher that is a language model."""
+        """Instructions for writing a rationale in this format, for a teacher that is a language model."""
         ...
 
     def render(self, derivation: Derivation) -> str:
@@ -60,21 +60,21 @@ class Thought(Protocol):
         ...
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
-        """Get the answer out of any text in this format, whoever wrote it."""
+        """Get the answer from a text in this format, written by a teacher or a student."""
         ...
 
 
 @runtime_checkable
 class Examined(Protocol):
-    """What a thought offers besides so that its texts can be refused although their answer is right."""
+    """A thought that can also find fault with a text whose answer is right."""
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
-        """Why a text with the right answer shows no reasoning; None where it does.
+        """Why a text with the right answer shows no reasoning; None if it does show it.
 
-        `origins` tells which numbers the question explains.
+        `origins` knows which numbers the question explains.
         """
         ...
 
     def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:
-        """What the steps of the text may give with the question's other numbers; empty where unknown."""
+        """The possible results of the text's steps with the question's other numbers; empty if unknown."""
         ...

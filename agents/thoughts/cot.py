@@ -34,7 +34,7 @@ ARITHMETIC = """\
   the problem asks for (where that is a percentage, 25 and not 0.25), without unit or words:
   `The answer is 72.`\
 """
-"""How operations and the answer are written wherever `ChainOfThought.outcome` reads them."""
+"""Instructions for operations and the answer, shared by all prompts whose texts `ChainOfThought` reads."""
 PROMPT = f"""\
 Write the solution in short sentences, a line for each step of the reasoning, and then the answer.
 - Each step writes out its operation and what it comes to: `It sold 48 / 2 = 24 kites in June.` Reckon with
@@ -46,6 +46,7 @@ _ANSWER = re.compile(r"The answer is (\S.*)")
 _UNIT = re.compile(r"[^\S\n]*[^\W\d]")
 _BULLET = re.compile(r"^\s*(?:[-•*]|\d+[.)])\s+")
 _SLASH = re.compile(rf"(?<![\d.])(\d+)/(\d+)(?![\d.])|(?<=[\d)%])\s*/\s*(?={CURRENCY}|[(.\d])")
+# In this order: `÷ 3/4` must get its parentheses before a plain `÷` becomes `/`.
 _OPERATORS = [
     (re.compile(rf"(?<=[\w)%])\s*[x×](?=\s*(?:{CURRENCY}|[(.\d]))"), " *"),
     (re.compile(r"(?<=\d)\.0+(?!\d)"), ""),
@@ -59,7 +60,7 @@ _OPERATORS = [
 
 @dataclass(frozen=True, slots=True)
 class ChainOfThought:
-    """The sentences of the worked solution where they show their steps, plain ones where they do not."""
+    """The sentences of the worked solution, or plain ones for steps that they do not show."""
 
     cue: str = "Think step by step."
     prompt: str = PROMPT
@@ -68,7 +69,7 @@ class ChainOfThought:
         return "\n".join([*_sentences(derivation), f"The answer is {write_plain(derivation.answer)}."])
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:  # noqa: ARG002
-        """The number in the last line, and whether the arithmetic on the way is right."""
+        """The number in the last line, with a fault if an operation before it is wrong."""
         value = read_answer(text)
         if value is None:
             detail = "the last line is not `The answer is N.`"
@@ -79,7 +80,7 @@ class ChainOfThought:
         return Outcome(value=value)
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
-        """An answer that no written operation comes to, or only one with numbers from nowhere."""
+        """Report an answer that no written operation gives, or only an operation with unexplained numbers."""
         found = _Grounds(origins)
         for claim in read_claims(_body(text), plain=True):
             found.add(claim)
@@ -101,16 +102,16 @@ class ChainOfThought:
 
 
 class _Grounds:
-    """What a chain of thought has found so far from the numbers of its question."""
+    """What a chain of thought has computed so far from the numbers of its question."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
         self.results: set[Fraction] = set()
-        """Of operations that rest on the question."""
+        """Results of operations that use numbers of the question."""
         self.side: set[Fraction] = set()
-        """Of operations on constants alone: 60 * 24 minutes a day."""
+        """Results of operations on constants alone: 60 * 24 minutes a day."""
         self.rejected: list[tuple[Fraction, Claim]] = []
-        """Operations with a number that nothing explains."""
+        """Operations with an unexplained number, each after that number."""
 
     def add(self, claim: Claim) -> None:
         value = _value(claim.expression)
@@ -133,7 +134,7 @@ class _Grounds:
 
 
 def _readings(result: Fraction) -> tuple[Fraction, ...]:
-    """A result as a text may go on with it: in percent or as a share, rounded, without its sign."""
+    """The forms in which later steps may use a result: in percent, as a share, rounded, or negated."""
     rounded = (Fraction(round(result * 10**places), 10**places) for places in (0, 1, 2))
     return (
         result,
@@ -154,7 +155,7 @@ def _body(text: str) -> str:
 def read_answer(text: str) -> Fraction | None:
     """The number that the last line states: `-3`, `$1,200.50`, `25%` (25), `3/4`, `1 1/2`.
 
-    What follows an answer could take it back, so nothing may follow.
+    Nothing may follow it, because it could take the answer back.
     """
     lines = text.strip().splitlines()
     last = _ANSWER.fullmatch(lines[-1].strip()) if lines else None
@@ -162,8 +163,8 @@ def read_answer(text: str) -> Fraction | None:
 
 
 def wrong_arithmetic(text: str) -> str | None:
-    """The first written operation whose result is not exact, in one line; None where all are right."""
-    shown = text.replace("####", "")  # the mark that would hide its line
+    """The first written operation with an inexact result, described in one line; None if all are exact."""
+    shown = text.replace("####", "")  # the parser would skip a line with this mark
     for plain in (True, False) if "<<" in text else (True,):
         for claim in read_claims(shown, plain=plain):
             value = _value(claim.expression)
@@ -173,16 +174,17 @@ def wrong_arithmetic(text: str) -> str | None:
 
 
 def _value(expression: Expression) -> Fraction | None:
-    """None for what is too long for any problem: no matter whether it is right."""
+    """The value; None if it is too large for any problem, since its correctness does not matter then."""
     with suppress(OverflowError):
         return value_of(expression)
     return None
 
 
 def _unequal(text: str) -> str | None:
-    """The first `42 = 43` or `42 = 6 * 8`, where the number begins its line or is a result itself.
+    """The first false equation with a bare number on its left, such as `42 = 43` or `42 = 6 * 8`.
 
-    Elsewhere it may be a label (`box 2 = 3 * 4`), and with a unit on either side another amount.
+    The number must begin its line or be a result itself. Elsewhere it may be a label (`box 2 = 3 * 4`), and
+    with a unit on either side the two may be different amounts.
     """
     for equation in find_equations(text):
         for place, (one, other) in enumerate(pairwise(equation.segments)):
@@ -211,14 +213,15 @@ def _sentences(derivation: Derivation) -> Iterator[str]:
 
 
 def _shows(text: str, steps: list[Step]) -> bool:
-    """The sentence writes an exact operation for each of the steps, and nothing wrong."""
+    """Whether the sentence writes the result of each step as an operation, and no wrong arithmetic."""
     claims = list(read_claims(text, plain=True))
     written = {claim.written for claim in claims}
     return all(step.value in written for step in steps) and wrong_arithmetic(text) is None
 
 
 def _tidy(text: str) -> str:
-    """The sentence with its operators written `+ - * / =`, one blank on either side, and a full stop."""
+    """The sentence with its operators written `+ - * / =`, a space on either side, and a full stop."""
+    # From the last equation to the first, so that the positions of those before stay valid.
     for equation in reversed(find_equations(text)):
         written = text[equation.start : equation.end]
         for pattern, replacement in _OPERATORS:
@@ -230,7 +233,7 @@ def _tidy(text: str) -> str:
 
 
 def _divide(match: re.Match[str]) -> str:
-    """Blanks around a division, none inside a proper fraction (`1 1/2`, `3/4 * 80`)."""
+    """Put spaces around a division, but none inside a proper fraction (`1 1/2`, `3/4 * 80`)."""
     if match[1] is None:
         return " / "
     return match[0] if int(match[1]) < int(match[2]) else f"{match[1]} / {match[2]}"

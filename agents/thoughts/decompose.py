@@ -1,4 +1,4 @@
-"""Decomposition: subquestions answered one after the other, the last of them the problem's own question.
+"""Decomposition: subquestions answered in order, the last being the problem's own question.
 
 After Divide-or-Conquer (Wu et al., arXiv 2402.15000) and Socratic CoT (Shridhar et al., arXiv 2212.00193):
 
@@ -8,7 +8,7 @@ Question 2: How many kites did the shop sell in both months?
 Answer 2: 48 + 24 = 72
 The answer is 72.
 
-The questions alone are the plan, for a student that only plans and leaves the solving to another model.
+The questions alone are a plan, for a student that only plans while another model solves.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PLAN_CUE = "Split the problem into questions. Do not answer them."
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """A subquestion a step, asked the way the worked solution tells the step."""
+    """One subquestion per step, worded after the worked solution's sentence for the step."""
 
     cue: str = "Split the problem into questions and answer them."
     prompt: str = PROMPT
@@ -60,7 +60,7 @@ class Decomposition:
         return "\n".join([*lines, f"The answer is {write_plain(derivation.answer)}."])
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
-        """The number in the last line, and whether the arithmetic of the answers is right."""
+        """The number in the last line, with a fault if the arithmetic of the answers is wrong."""
         try:
             solution = _solution(text)
         except ValueError as error:
@@ -75,7 +75,7 @@ class Decomposition:
 
 
 def subquestions(text: str) -> tuple[str, ...]:
-    """The subquestions of a decomposition or of a plan, in order; ValueError where the text is neither."""
+    """The subquestions of a decomposition or a plan, in order; raises ValueError for any other text."""
     lines = _lines(text)
     if lines and all(line.startswith("Question ") for line in lines):
         return tuple(_contents(lines, ("Question",)))
@@ -83,14 +83,14 @@ def subquestions(text: str) -> tuple[str, ...]:
 
 
 def plan(text: str) -> str:
-    """Only the numbered questions, a line each; ValueError where the text is no decomposition and no plan."""
+    """The numbered questions, one per line; raises ValueError unless it is a decomposition or a plan."""
     return "\n".join(
         f"Question {number}: {question}" for number, question in enumerate(subquestions(text), start=1)
     )
 
 
 def _solution(text: str) -> str:
-    """The answers and the last line, a chain of thought; ValueError where the text is no decomposition."""
+    """The answers and the last line as a chain of thought; raises ValueError for any other text."""
     _, answers, last = _read(_lines(text))
     return "\n".join([*answers, last])
 
@@ -100,7 +100,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _read(lines: Sequence[str]) -> tuple[list[str], list[str], str]:
-    """The questions, their answers, and the last line; ValueError, which says what is wrong."""
+    """The questions, their answers and the last line; raises ValueError with what is wrong."""
     if not lines or cot.read_answer(lines[-1]) is None:
         raise ValueError("the last line is not `The answer is N.`")
     contents = _contents(lines[:-1], ("Question", "Answer"))
@@ -110,7 +110,7 @@ def _read(lines: Sequence[str]) -> tuple[list[str], list[str], str]:
 
 
 def _contents(lines: Sequence[str], kinds: Sequence[str]) -> list[str]:
-    """What stands behind `Question 1:`, `Answer 1:`, `Question 2:`, ..., one a line."""
+    """The texts after `Question 1:`, `Answer 1:`, `Question 2:`, ..., one per line."""
     contents = []
     for place, line in enumerate(lines):
         number, kind = divmod(place, len(kinds))
@@ -123,12 +123,13 @@ def _contents(lines: Sequence[str], kinds: Sequence[str]) -> list[str]:
 
 
 def _questions(derivation: Derivation) -> Iterator[str]:
-    """A question for each step, no two of them the same."""
+    """A question for each step, all different."""
     write = with_values(derivation)
     core = read_keypoints(derivation).core
     asked = {core}
     for step in derivation.steps[:-1]:
         told = question_of(step, derivation.question) or core
+        # Only the first question needs the person's name; the later ones can use a pronoun.
         options = (with_name(told, derivation.question) if len(asked) == 1 else told, f"{told[:-1]} then?")
         fresh = (option for option in options if told != core and option not in asked)
         question = next(fresh, f"How much is {write(step.expression)}?")

@@ -1,4 +1,4 @@
-"""Equation of thought: equations one a line, then the unknown that is asked for; a solver finds its value.
+"""Equation of thought: one equation per line, then the unknown that is asked for; a solver finds its value.
 
 clips_in_may * 2 = 48
 clips = 48 + clips_in_may
@@ -43,7 +43,7 @@ _HUNDRED = Constant(Fraction(100))
 
 @dataclass(frozen=True, slots=True)
 class EquationOfThought:
-    """Relations as the problem states them: what is shared out stands multiplied, not divided."""
+    """Writes each relation as the problem states it, a division as a multiplication: `share * 3 = 12`."""
 
     cue: str = "Write equations."
     prompt: str = PROMPT
@@ -66,11 +66,12 @@ class EquationOfThought:
         return sandbox.solve(lines[:-1], asked[1])
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
-        """Equations that compute nothing, or not from the question, or that the unknown does not need."""
+        """Report equations that compute nothing, use no number of the question, or are not needed."""
         lines, unknown = _parts(text)
         equations = [read_equation(line) for line in lines]
         operands = [operand for each in equations for operand in operands_of(each)]
         numbers = {operand for operand in operands if isinstance(operand, Fraction)}
+        # An equation without any operation, `x = 5`, has two operands.
         found = unreasoned(numbers, origins, answer, computes=len(operands) > 2 * len(equations))
         if found is None and (idle := idle_equation(equations, unknown)) is not None:
             return fault(Reason.UNUSED_STEP, f"nothing uses `{lines[idle][:80]}`", answer)
@@ -87,14 +88,15 @@ class EquationOfThought:
 
 
 def _parts(text: str) -> tuple[list[str], str]:
-    """The equations and the unknown of a text that was solved."""
+    """The equations and the unknown of a text whose form `outcome` has accepted."""
     *lines, last = (line.strip() for line in text.splitlines() if line.strip())
     return lines, last.removeprefix("solve for ")
 
 
 def _equation(unknown: Result, step: Step, write: Callable[[Expression], str]) -> str:
-    """`unknown = expression`; a division becomes `unknown * divisor = dividend`, but for percentages."""
+    """Write `unknown = expression`, or `unknown * divisor = dividend` for a division, except by 100."""
     match step.expression:
+        # A division by 100 is kept, as percentages are written so: `25 / 100`.
         case Operation("/", dividend, divisor) if divisor != _HUNDRED:
             return f"{write(Operation('*', unknown, divisor))} = {write(dividend)}"
         case _:

@@ -1,6 +1,6 @@
 """Key points, then a chain of thought: the core question, the facts that matter, the solution.
 
-After KPDD (Zhu et al., arXiv 2407.10167), whose three parts stand here in one text:
+After KPDD (Zhu et al., arXiv 2407.10167), with its three parts in one text:
 
 Core question: How many kites were not red?
 Problem-solving information:
@@ -41,7 +41,7 @@ Write three parts, each under its heading, in this order and without blank lines
 
 
 class Parts(NamedTuple):
-    """What stands under the three headings."""
+    """The texts under the three headings."""
 
     core: str
     information: tuple[str, ...]
@@ -50,7 +50,7 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyPointThought:
-    """The key points, and the solution in another thought."""
+    """The key points, then the solution in another thought."""
 
     solution: ChainOfThought | ProgramOfThought
     cue: str
@@ -67,7 +67,7 @@ class KeyPointThought:
         )
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
-        """What the solution comes to; the three parts must be there, each with something in it."""
+        """The outcome of the solution; all three parts must be there and none may be empty."""
         try:
             parts = read_parts(text)
         except ValueError as error:
@@ -82,12 +82,13 @@ class KeyPointThought:
 
 
 def read_parts(text: str) -> Parts:
-    """The three parts; ValueError, which says what is wrong, where they are not all there and in order."""
+    """The three parts; raises ValueError with what is wrong unless all are there, in order."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     first, second, third = (_place(heading, lines) for heading in HEADINGS)
     if not 0 == first < second < third:
         raise ValueError(f"the headings are not in this order: {' '.join(HEADINGS)}")
     core = lines[0].removeprefix(CORE).strip()
+    # The core question is one line, so the next heading must be on the second.
     if not core or second > 1:
         raise ValueError(f"`{CORE}` is not followed by one sentence on its line")
     information = [line.removeprefix("- ").strip() for line in lines[second + 1 : third]]
@@ -99,7 +100,7 @@ def read_parts(text: str) -> Parts:
 
 
 def _place(heading: str, lines: Sequence[str]) -> int:
-    """The line of a heading; all but the first heading must be alone on theirs."""
+    """The index of a heading's line; every heading but the first must be alone on its line."""
     places = [place for place, line in enumerate(lines) if line.startswith(heading)]
     if len(places) != 1:
         raise ValueError(f"`{heading}` stands in the text {len(places)} times instead of once")

@@ -32,7 +32,7 @@ Write a Python program that computes the answer.
 
 @dataclass(frozen=True, slots=True)
 class ProgramOfThought:
-    """One assignment a step, named after what it is; numbers of the question as literals; `answer` last."""
+    """Writes one named assignment per step, the question's numbers as literals, and `answer` last."""
 
     cue: str = "Write a Python program."
     prompt: str = PROMPT
@@ -48,7 +48,7 @@ class ProgramOfThought:
         return sandbox.run_program(text)
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
-        """A program that computes nothing, or not from the question, or does what `answer` does not need."""
+        """Report a program that computes nothing, uses no number of the question, or has an unused step."""
         program = read_program(text)
         if program is None:
             return fault(Reason.SYNTAX_ERROR, "Python itself does not parse it", answer)
@@ -65,6 +65,7 @@ class ProgramOfThought:
         changes = question.changes({literal.value for literal in program.literals})
         if changes is None:
             return frozenset()
+        # A floor division may have been meant as an exact one, which it was with the old numbers: try both.
         texts = {program.with_numbers(changes, exact=exact) for exact in (False, True)}
         values = {sandbox.run_program(text).value for text in texts if text is not None}
         return frozenset(value for value in values if value is not None)
