@@ -60,10 +60,12 @@ _ASKING = re.compile(
 _EMPTY_OPENING = re.compile(
     r"(?:in total|altogether|in all|overall|then|in dollars|so|on average),?$", re.IGNORECASE
 )
+# Last words of an opening from which the asking clause cannot be separated: `By`, `At least`.
 _OPEN_END = re.compile(
     r"\b(?:by|in|at|least|most|than|about|approximately|exactly|for|of|and|to|out)$", re.IGNORECASE
 )
 _NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it|like|deep|tall|wide|high|far)\b))[A-Za-z][A-Za-z' -]*")
+# Words of the asking clause that can be dropped without changing what is asked for.
 _BESIDE = re.compile(
     r",? in dollars\b,?|,? (?:in total|in all|altogether|combined|total)(?=$|,)|,? in total\b"
 )
@@ -78,6 +80,7 @@ _NUMBER_OF = re.compile(
     r"the (?:total |combined )*number of ([a-z][a-z' -]*?)"
     r"(?: (?:that|who|which|in|on|at|left|the|he|she|they|[A-Z]).*)?$"
 )
+# Rates, comparisons, extremes and the like, about which further steps often make no sense.
 _UNFIT = re.compile(
     r"\b(?:than|per|apiece|percent\w*|ratio|fraction|probability|more|fewer|less|difference|rate|likely|chance"
     r"|odds|latest|earliest|least|most|maximum|minimum|and how|respectively|or|rather|instead|old|else"

@@ -14,7 +14,7 @@ from agents.symbolic.numbers import write_like
 from amounts import CURRENCY, CURRENCY_SIGNS
 
 MAX_COUNTED = 6
-"""Largest number that is taken for a count of things that the question lists (`3 friends, Ann, Bob and Al`)."""
+"""Largest number taken for a count of things that the question lists (`3 friends, Ann, Bob and Al`)."""
 
 _NAMED = (
     "grade size day week month year chapter step level number class room page question section route "

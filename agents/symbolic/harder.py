@@ -42,7 +42,7 @@ def harder(
     """Write a problem with the parent's story, other numbers, and more steps than the parent.
 
     `derivation` is that of the parent `problem`, and `others` are problems that may be chained to it. Returns
-    a Refusal with `Reason.NO_VARIATION` where no further step fits, or where the new numbers cannot be written.
+    a Refusal with `Reason.NO_VARIATION` where no further step fits or the new numbers cannot be written.
     """
     partners = [other for other in others if other.id != problem.id]
     for _ in range(ROUND_TRIPS):
