@@ -1,9 +1,9 @@
 """Finds the numbers of a question that may change without making its story absurd, and their new values.
 
 `Sofia strung 36 red beads on Monday and three times as many blue beads on Tuesday. ...` has one slot, the 36,
-for which 21, 22, 23, ... are candidates. In `25 loaves for $4 each and 40 rolls for $1.50 each. He pays 20% of
-it for flour. ...` each of the five numbers is a slot. Equal numbers share a slot: they change together, so it
-does not matter which of them a step of the derivation is linked to.
+for which 21, 22, 23, ... are candidates. In `25 loaves for $4 each and 40 rolls for $1.50 each. He pays 20%
+of it for flour. ...` each of the five numbers is a slot. Equal numbers share a slot: they change together, so
+it does not matter which of them a step of the derivation is linked to.
 """
 
 from __future__ import annotations
