@@ -87,7 +87,7 @@ class Segment:
     start: int
     end: int
     percent: bool
-    """Whether it ends in a percent sign."""
+    """Whether it ends in a percent sign, so that its value is in percent."""
     is_operation: bool
     """Whether it computes something; `25%` alone does not, although it is read as 25 / 100."""
 

@@ -28,9 +28,9 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _MEANT = re.compile(
-    # a time of day, or a number that goes on in words
+    # a time of day, or a number continued by a word such as `hundred`
     r"\s*(?::\d\d\b|[ap]\.?m\b|o.clock|noon\b|hundred\b|thousand\b|million\b|billion\b)"
-    # something glued on that is no unit: 3rd, 20s, 24/7
+    # letters directly after the number that are not a unit: 3rd, 20s; also 24/7
     r"|(?!(?:cm|kg|g|m|km|mm|ml|l|lbs?|ft|in|oz|mph|kph|kw|gb|mb|mg|hrs?|mins?|k)\b)[A-Za-z']|/\d"
     # coins and bills
     r"|[\s-]*(?:dollar|cent|pound|euro|pence|peso)?s?[\s-]*(?:bill|note|coin|banknote)"

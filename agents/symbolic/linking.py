@@ -114,7 +114,7 @@ class Linker:
         expression = self._link(claim.expression, claim.text, in_percent=claim.percent)
         try:
             value = self.ledger.value(expression)
-        except ArithmeticError:  # repaired results have turned a divisor into zero, or grow without end
+        except ArithmeticError:  # corrected results made a divisor zero or a value exceed `MAX_BITS`
             return
         right = claim.written is None or claim.written == value
         if not right and not self.fault:

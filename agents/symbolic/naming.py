@@ -97,7 +97,7 @@ def _options(sentence: list[str], head: list[str], tail: list[str]) -> Iterator[
 def _join(words: list[str]) -> str:
     """Join as many of the words as fit in `MAX_LENGTH`, without a preposition at either end.
 
-    Returns an empty string where the name would have less than three characters.
+    Returns an empty string where the name would have fewer than three characters.
     """
     kept: list[str] = []
     for word in words:

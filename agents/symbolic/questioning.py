@@ -164,7 +164,10 @@ def _ask_clause(clause: Clause, told: Told) -> str | None:
 
 
 def _ask_counted(told: Told, setting: str) -> str | None:
-    """Ask where no clause precedes the number: `12 ripe oranges were eaten`, `for the red balls 12`."""
+    """Ask where nothing, or only a setting such as `for the red balls`, precedes the number.
+
+    `12 ripe oranges were eaten` gives `How many ripe oranges were eaten`.
+    """
     read = read_predicate(told.after)
     if told.noun and not told.is_money and read and read.auxiliary not in {"is", "was", "does", "has"}:
         return f"How many {told.after} {setting}"
