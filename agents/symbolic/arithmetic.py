@@ -1,4 +1,8 @@
-"""Reading arithmetic out of prose: `6 bags x $1,200 = $7200` becomes an equation with exact numbers."""
+"""Finds arithmetic in prose and parses it with exact numbers.
+
+`6 bags x $1,200 = $7200` gives one `Equation` of two segments, `6 * 1200` and `7200`.
+`20% of 50 = 10` gives `20 / 100 * 50` and `10`: units and currency signs are skipped, and `of` multiplies.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,12 @@ from agents.symbolic.numbers import CARDINALS, DIGITS, read_digits
 from amounts import CURRENCY
 
 MAX_UNIT_WORDS = 6
-"""How many words may stand between an operand and the next operator (`3 boxes of red pens x 4`)."""
+"""Maximum number of words between an operand and the next operator (`3 boxes of red pens x 4` has four)."""
 
 MAX_OPERANDS = 100
-"""In one side of an equation."""
+"""Maximum number of operands in one side of an equation."""
 MAX_DEPTH = 20
-"""Parentheses inside one another."""
+"""Maximum depth of nested parentheses."""
 
 _WORD_VALUES = {word: Fraction(value) for word, value in CARDINALS.items()} | {
     "half": Fraction(1, 2),
@@ -37,6 +41,7 @@ _SIGNS: dict[str, Sign] = {
     "/": "/",
     "÷": "/",
 }
+# Currency signs and remarks in parentheses without numbers, such as `(in dollars)`. These are ignored.
 _BLANK = re.compile(rf"{CURRENCY}|\((?=[^()]*[A-Za-z])[^()=\d]*\)")
 _TOKEN = re.compile(
     rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<word>[^\W\d_](?:[^\W\d_]|['’])*)|(?P<percent>%)"
@@ -46,7 +51,7 @@ _BULLET = re.compile(r"^[^\S\n]*(?:[-•*](?=\s)|\d+[.)](?=\s))\s*", re.MULTILIN
 
 
 class Kind(StrEnum):
-    """What a token is; the values are the groups of the pattern."""
+    """What a token is. Most of the values are the names of groups in `_TOKEN`."""
 
     MIXED = "mixed"
     NUMBER = "number"
@@ -61,7 +66,7 @@ class Kind(StrEnum):
 
 
 _JOINED = {"/": {Kind.WORD}, "-": {Kind.WORD, Kind.NUMERAL}}
-"""What makes a slash or a hyphen part of a word: `km/hour`, `3-page`."""
+"""Kinds of the next token that make a slash or a hyphen part of a word: `km/hour`, `3-page`."""
 _OPERANDS = frozenset({Kind.NUMBER, Kind.NUMERAL, Kind.OPEN})
 
 
@@ -76,20 +81,23 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One side of an equation; its leaves are constants."""
+    """One side of an equation. The leaves of its expression are constants."""
 
     expression: Expression
     start: int
     end: int
     percent: bool
-    """A percent sign follows it, so its value is in percent."""
+    """Whether it ends in a percent sign, so that its value is in percent."""
     is_operation: bool
-    """It computes something; `25%` alone does not."""
+    """Whether it computes something; `25%` alone does not, although it is read as 25 / 100."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """Sides that the text says are equal, left to right; a single side is arithmetic without a result."""
+    """Sides that the text joins with equals signs, from left to right.
+
+    An equation with a single side is an operation without a written result.
+    """
 
     segments: tuple[Segment, ...]
 
@@ -103,23 +111,25 @@ class Equation:
 
 
 class UnreadableError(ValueError):
-    """No arithmetic starts here."""
+    """Raised where no arithmetic starts, or where it exceeds `MAX_OPERANDS` or `MAX_DEPTH`."""
 
 
 def find_equations(text: str, percent: Literal["divide", "keep"] = "divide") -> tuple[Equation, ...]:
-    """Every equation and every bare operation in the text, in order, without overlap.
+    """Return every equation and every operation without a result, in the order of the text.
 
-    `percent` says what `25%` among the operands means: 25/100, or 25 as in `100% - 25% = 75%`.
+    They do not overlap. With `percent="divide"` the operand `25%` means 25/100. With `"keep"` it means 25,
+    as in `100% - 25% = 75%`.
     """
     return tuple(_Scanner(_tokens(text), percent == "divide").equations())
 
 
 def value_of(expression: Expression) -> Fraction:
-    """The value of an expression whose leaves are constants."""
+    """Return the value of an expression whose leaves are constants; ArithmeticError as in `evaluate`."""
     return evaluate(expression, (), ())
 
 
 def _tokens(text: str) -> list[Token]:
+    # Blanks of the same length keep the positions of all tokens valid in the original text.
     def blank(match: re.Match[str]) -> str:
         return " " * len(match[0])
 
@@ -154,7 +164,7 @@ def _token(match: re.Match[str], offset: int) -> Token:
 
 
 def _settle(before: Token, token: Token, after: Token) -> Token:
-    """Decide from its neighbours whether an `x` multiplies, a slash divides, a letter is a variable."""
+    """Decide from the neighbours whether an `x` multiplies, a slash divides, or a letter is a variable."""
     kind = token.kind
     if kind is Kind.WORD and token.text in {"x", "X"} and after.kind in _OPERANDS:
         kind = Kind.SIGN
@@ -166,15 +176,15 @@ def _settle(before: Token, token: Token, after: Token) -> Token:
 
 
 def _is_variable(before: Token, token: Token) -> bool:
-    """`2x` and `4S` are unknowns; `5m` is a length."""
+    """Whether a letter directly after a number is an unknown: it is in `2x` and `4S`, not in `5m`."""
     glued = before.kind is Kind.NUMBER and before.end == token.start
     return glued and len(token.text) == 1 and token.text not in "mgklLh"
 
 
 class _Scanner:
-    """Recursive descent over tokens, with the units between operands skipped.
+    """A recursive-descent parser over tokens that skips the units between operands.
 
-    Every line of tokens ends in a stop, which no rule takes, so looking one token ahead is always safe.
+    Every line of tokens ends in a STOP, which no rule consumes, so a look at the next token is always safe.
     """
 
     def __init__(self, tokens: list[Token], divide_percent: bool) -> None:
@@ -190,8 +200,8 @@ class _Scanner:
             try:
                 equation = self._equation()
             except (UnreadableError, ArithmeticError) as error:
-                # What is too long or too deep is passed over whole: reading it again from each of its
-                # numbers would take quadratic time.
+                # Skip the whole of an expression that is too long or too deep. Reading it again from each of
+                # its numbers would take quadratic time.
                 too_much = self.operands > MAX_OPERANDS or self.depth > MAX_DEPTH
                 self.at = self.at if too_much or isinstance(error, OverflowError) else start + 1
                 continue
@@ -231,7 +241,7 @@ class _Scanner:
             self.at += 1
 
     def _sign(self, allowed: str) -> Sign | None:
-        """Take the next operator when it is one of these and an operand follows it; else stay."""
+        """Consume the next operator if it is in `allowed` and an operand follows; else consume nothing."""
         mark = self.at
         if "*" in allowed and self._is_share():
             self.at += 1
@@ -245,7 +255,7 @@ class _Scanner:
         return None
 
     def _is_share(self) -> bool:
-        """`of` multiplies in `20% of 50`, `1/2 of 50` and `half of 50`."""
+        """Whether `of` multiplies here, as in `20% of 50`, `1/2 of 50` and `half of 50`."""
         if self._here().text != "of" or self.tokens[self.at + 1].kind is not Kind.NUMBER:
             return False
         part = self.tokens[max(self.at - 3, 0) : self.at]
@@ -264,18 +274,19 @@ class _Scanner:
     def _product(self) -> Expression:
         left = self._factor()
         while (sign := self._juxtaposed() or self._sign("*/")) is not None:
+            # After a slash, `12 / 3/4` goes from left to right: the second slash divides again.
             whole = sign == "*" or self.tokens[self.at - 1].text == "÷"
             left = Operation(sign, left, self._fraction() if whole else self._factor())
         return left
 
     def _juxtaposed(self) -> Sign | None:
-        """`2(16)` is a product."""
+        """Return `*` where a parenthesis directly follows an operand: `2(16)` is a product."""
         before, here = self.tokens[self.at - 1], self._here()
         touching = here.start == before.end and before.kind in {Kind.NUMBER, Kind.CLOSE}
         return "*" if touching and here.kind is Kind.OPEN else None
 
     def _fraction(self) -> Expression:
-        """A factor, or a proper fraction written without blanks: `240 * 1/2`, `14 ÷ 1/2` use one number."""
+        """Read a factor, or a proper fraction without blanks as one operand: `240 * 1/2`, `14 ÷ 1/2`."""
         match self.tokens[self.at : self.at + 3]:
             case [
                 Token(Kind.NUMBER, _, end, _, top),

@@ -1,4 +1,8 @@
-"""What a question asks for: its last sentence taken apart, and the number asked for as a noun phrase."""
+"""Parses what a question asks for and names the wanted number with a noun phrase.
+
+`... How many clips did Natalia sell altogether in April and May?` gives the noun `clips` and the phrase
+`the number of clips Natalia sold altogether in April and May`, which can stand in another question.
+"""
 
 from __future__ import annotations
 
@@ -11,37 +15,37 @@ from agents.symbolic.verbs import VERBS, Clause, is_past, past, split_clause, th
 
 
 class Named(NamedTuple):
-    """The number that is asked for."""
+    """The number that a question asks for."""
 
     kind: Kind
     noun: str
     """What is counted, in the plural: `red marbles`; empty for an amount."""
     relative: str
-    """What sets these apart: `Natalia sold altogether in April and May`, `in the jar`; may be empty."""
+    """Says which ones are meant: `Natalia sold altogether in April and May`, `in the jar`; may be empty."""
     phrase: str
     """The number as a noun phrase: `the number of clips Natalia sold altogether in April and May`."""
     verb: str = ""
-    """The verb of the asking in base form, such as `sell`; empty where it is a form of `be`."""
+    """Verb of the asking clause in base form, such as `sell`; empty for a form of `be` or if unknown."""
 
     @property
     def those(self) -> str:
-        """What is counted as a noun phrase: `the clips Natalia sold altogether in April and May`."""
+        """The counted things as a noun phrase: `the clips Natalia sold altogether in April and May`."""
         return f"the {self.noun} {self.relative}".rstrip()
 
     @property
     def is_shared(self) -> bool:
-        """Whether it is the number for each of several, and so stands for no single group of things."""
+        """Whether it is a number per item or an average, so that no single group has this number."""
         return re.search(r"\b(?:each|every|average)\b", f"{self.phrase} {self.noun}") is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question taken apart: its text is the story, the opening, and the asking."""
+    """A parsed question. Its text is the story, then the opening, then the asking clause."""
 
     story: str
     """Every sentence before the last."""
     opening: str
-    """What stands before the asking in the last sentence, such as `If he sells them all,`; often empty."""
+    """Start of the last sentence, before the asking clause: `If he sells them all,`; often empty."""
     named: Named
 
 
@@ -56,10 +60,12 @@ _ASKING = re.compile(
 _EMPTY_OPENING = re.compile(
     r"(?:in total|altogether|in all|overall|then|in dollars|so|on average),?$", re.IGNORECASE
 )
+# Last words of an opening from which the asking clause cannot be separated: `By`, `At least`.
 _OPEN_END = re.compile(
     r"\b(?:by|in|at|least|most|than|about|approximately|exactly|for|of|and|to|out)$", re.IGNORECASE
 )
 _NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it|like|deep|tall|wide|high|far)\b))[A-Za-z][A-Za-z' -]*")
+# Words of the asking clause that can be dropped without changing what is asked for.
 _BESIDE = re.compile(
     r",? in dollars\b,?|,? (?:in total|in all|altogether|combined|total)(?=$|,)|,? in total\b"
 )
@@ -74,6 +80,7 @@ _NUMBER_OF = re.compile(
     r"the (?:total |combined )*number of ([a-z][a-z' -]*?)"
     r"(?: (?:that|who|which|in|on|at|left|the|he|she|they|[A-Z]).*)?$"
 )
+# Rates, comparisons, extremes and the like, about which further steps often make no sense.
 _UNFIT = re.compile(
     r"\b(?:than|per|apiece|percent\w*|ratio|fraction|probability|more|fewer|less|difference|rate|likely|chance"
     r"|odds|latest|earliest|least|most|maximum|minimum|and how|respectively|or|rather|instead|old|else"
@@ -81,7 +88,7 @@ _UNFIT = re.compile(
     re.IGNORECASE,
 )
 MAX_WORDS = 14
-"""A longer phrase is hard to follow inside another question."""
+"""Maximum length of `Named.phrase` in words; a longer one is hard to follow inside another question."""
 _AUXILIARIES_WORDS = "do does did is are was were will would can could should must has have had"
 _AUXILIARIES = frozenset(_AUXILIARIES_WORDS.split())
 _TOLD_PLAIN = frozenset(("remain", "like", "live", "work", "attend", "play", "own", "want", "survive"))
@@ -90,9 +97,10 @@ _MODAL = frozenset(_MODAL_WORDS.split())
 
 
 def parse_asking(question: str, *, is_money: bool) -> Asked | None:
-    """Take a question apart; None where it asks for several things or in an unfamiliar way.
+    """Parse a question; return None where it asks for several things or in an unfamiliar way.
 
-    `is_money` says that the answer is an amount of money.
+    `is_money` says that the answer is an amount of money. A condition at the end (`... if he sells them
+    all?`) becomes the opening. An opening that is a full clause becomes the last sentence of the story.
     """
     text = " ".join(question.split())
     last = _SENTENCE_BREAK.split(text)[-1]
@@ -117,7 +125,7 @@ def parse_asking(question: str, *, is_money: bool) -> Asked | None:
 
 
 def _opening(text: str) -> str | None:
-    """What stands before the asking, with a comma; None where the asking cannot be cut off there."""
+    """Return the text before the asking clause, ending in a comma; None where it cannot be separated."""
     if not text or _EMPTY_OPENING.match(text):
         return ""
     text = re.sub(r",? (?:then|so)$", ",", text).rstrip(",")
@@ -170,14 +178,14 @@ def _name_count(rest: str) -> Named | None:
 
 
 def _is_finite(words: list[str], place: int) -> bool:
-    """Whether a word is the verb of `students passed the test` or `guests come to the fair`."""
+    """Whether a word is a finite verb, as in `students passed the test` or `guests come to the fair`."""
     word, before = words[place], words[place - 1]
     after_plural = before.endswith("s") or before in {"people", "children", "men", "women"}
     return is_past(word) or word in _TOLD_PLAIN or (word in VERBS and after_plural)
 
 
 def _name_indirect(rest: str) -> Named | None:
-    """`pens she has`, after `calculate how many`."""
+    """Name the number in an indirect question: `rest` is `pens she has` after `calculate how many`."""
     match = re.match(
         r"([a-z' -]+?) ((?:s?he|they|it|the|his|her|[A-Z]|(?:are|is|were|was|will|would)\b).+)$", rest
     )
@@ -229,7 +237,10 @@ def _name_phrase(rest: str, is_money: bool) -> Named | None:
 
 
 def _tell(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | None:
-    """Turn the part after `how many clips` into a relative clause and the base form of its verb."""
+    """Turn the words after `how many clips` into a relative clause and the base form of its verb.
+
+    The auxiliary `did` and the clause `Natalia sell in May` give `Natalia sold in May` and `sell`.
+    """
     if clause.startswith("not "):
         return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
     if auxiliary in {"do", "does", "did"}:

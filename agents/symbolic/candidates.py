@@ -1,4 +1,8 @@
-"""New values for a number: of the same size and roundness, and writable the way the old one is."""
+"""Proposes new values for a number of a question.
+
+They have about the old size, are as round, and can be written in the same form. `120 pens` gives 100, 110,
+130, ..., 190; `$2.50` gives 1.5, 3.5 and 4.5; `8 hours per day` gives 5, 6, 7, 9, 10 and 11.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ AGE = re.compile(
     r"[\s-]*(?:(?:year|month|week)s?[\s-]*(?:old|of age)|years? (?:younger|older))", re.IGNORECASE
 )
 _EACH = r"(?:a|per|each|every|in an?|of the|out of the)"
+# The largest new value of a number before such words: nobody works 8 days a week.
 _CAPS = tuple(
     (re.compile(rf"[\s-]*{after}", re.IGNORECASE), cap)
     for after, cap in (
@@ -30,11 +35,11 @@ _TIMES = re.compile(
     r"\s*times? (?:as|the|more|that|bigger|larger|older|longer|higher|her|his|their)", re.IGNORECASE
 )
 MOST_TIMES = 9
-"""Nobody says that somebody has 14 times as much, who might say 6 times."""
+"""Largest new factor in place of a small one: `6 times as much` does not become `14 times as much`."""
 
 
 def common_candidates(question: str, quantities: Sequence[Quantity]) -> tuple[Number, ...]:
-    """The new values that every one of these equal numbers can take."""
+    """Return the new values that are possible for every one of these equal numbers."""
     first, *others = (_candidates(question, quantity) for quantity in quantities)
     return tuple(option for option in first if all(option in other for other in others))
 
@@ -76,13 +81,14 @@ def _whole_numbers(value: int) -> Iterator[int]:
     grain = _grain(value)
     floor = 6 if value < 15 else 10 ** (len(str(value)) - 1)
     low, high = max(value * 3 // 5, floor), min(value * 8 // 5, 10 ** len(str(value)) - 1)
+    # Where nothing larger has as many digits (after 95 comes 100), a number may be one digit longer.
     if high < value + grain:
         high = value * 8 // 5
     return iter(range(-(-low // grain) * grain, high + 1, grain))
 
 
 def _grain(value: int) -> int:
-    """How round a number is, in steps that look as round: 5 for 35, 10 for 120, 50 for 350, 1 for 17."""
+    """Return the step between equally round numbers: 5 for 35, 10 for 120, 50 for 350, 1 for 17."""
     power = 1
     while value % (power * 10) == 0:
         power *= 10
@@ -104,7 +110,10 @@ def _percentages(value: int) -> Iterator[int]:
 
 
 def _decimals(value: Fraction) -> Iterator[Number]:
-    """Multiples of the coarsest of 0.5, 0.25, 0.1, ... that divides the value; a part stays a part."""
+    """Yield multiples of the coarsest of 0.5, 0.25, 0.1, ... that divides the value; none is whole.
+
+    They lie on the same side of 1 as the value.
+    """
     finest = Fraction(1, 10 ** (decimal_places(value) or 0))
     coarse = (Fraction(1, part) for part in (2, 4, 10, 20))
     grain = next((grain for grain in coarse if (value / grain).denominator == 1), finest)

@@ -1,4 +1,10 @@
-"""Two problems in one: the answer of the first becomes a number of the second, through an unknown."""
+"""Chains two problems: the answer of the first becomes a number of the second, through an unknown.
+
+`A tank holds 240 liters. ... How many minutes does it take both pumps to fill the tank?` and `Sofia strung
+36 red beads on Monday ...` become `A tank holds 240 liters. ... Let x be the number of minutes it takes both
+pumps to fill the tank. Samantha strung x red beads on Monday ...`. The new solution is that of the first
+problem, `So x = 12.`, and that of the second with 12 in place of 36.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +25,10 @@ _LETTERS = "xnkyzw"
 
 
 def chain(asked: Asked, first: Renewal, second: Derivation, rng: random.Random) -> Draft | None:
-    """Put the first answer in the place of a number of the second question.
+    """Put the answer of the first problem in place of one number of the second question.
 
-    None where no number of the second can take that value sensibly.
+    `asked` is the first question, parsed. Returns None where no number of the second problem can take that
+    value sensibly.
     """
     reckoner = Reckoner(second)
     relations = find_relations(second, reckoner)
@@ -48,6 +55,7 @@ def _with_value(
         return None
     if value.denominator > 1 or old.denominator > 1 or value < 3:
         return None
+    # The other numbers of the second problem change as well, so that its steps stay sensible.
     fixed = Slot(slot.members, (normal(value),))
     others = [other for other in free if other is not slot]
     table = renumber([fixed, *others], reckoner, relations, rng, always=fixed)

@@ -1,4 +1,9 @@
-"""Asking for the same answer in another measure: in a smaller unit, over more days, some years later."""
+"""Asks for the answer in another measure: in a smaller unit, over a longer time, or some years later.
+
+`How many hours does he work?` with the answer 6 becomes `How many minutes does he work?`, and the solution
+gains `In minutes that is 6 * 60 = <<6*60=360>>360 minutes.`
+`How much does he earn per week?` becomes `How much does he earn in 8 weeks?`
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ from amounts import CURRENCY
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """A question with another ending, and the line that its solution gains."""
+    """A question with a new ending, the line that its solution gains, and the new answer."""
 
     question: str
     line: str
@@ -22,7 +27,7 @@ class Conversion:
 
 
 MOST_YEARS = 100
-"""Nobody is asked to be older."""
+"""Largest age, in years, that a new question may ask for."""
 _SMALLER = {
     "hours": ("minutes", 60),
     "minutes": ("seconds", 60),
@@ -36,6 +41,7 @@ _SMALLER = {
     "liters": ("milliliters", 1000),
     "gallons": ("quarts", 4),
 }
+# Signs that `pounds` is money, not weight.
 _STERLING = re.compile(r"£|\b(?:pence|sterling|costs?|spen[dt]|pays?|paid|earns?|price)\b")
 _UNIT_ASKED = re.compile(rf"\b([Hh]ow many (?:more |total |additional )?)({'|'.join(_SMALLER)})\b(?! and)")
 _RATE_ASKED = re.compile(
@@ -45,7 +51,7 @@ _RATE_ASKED = re.compile(
 _BOUND = re.compile(
     r"\b(?:average|per|each|every|more|less|fewer|first|last|if|must|should|needs?|have to|has to)\b"
 )
-"""Words with which a rate holds no longer than what is told."""
+"""Words of a question whose rate may hold only for the time in the story, so it is not extended."""
 _AGE_ASKED = re.compile(
     r"\b([Hh])ow old is ((?:his|her|their|the|[A-Z][a-z]+'s) [a-z]+|[A-Z][a-z]+|he|she)"
     r"(?: now| today| currently| right now)?\?$"
@@ -53,7 +59,7 @@ _AGE_ASKED = re.compile(
 
 
 def convert(question: str, answer: Fraction, rng: random.Random) -> Iterator[Conversion]:
-    """The ways to ask for more that fit the wording of the question."""
+    """Yield the conversions that fit the wording of the question; `answer` is its present answer."""
     for maker in (_in_smaller_units, _over_time, _in_years):
         found = maker(question, answer, rng)
         if found is not None:
@@ -79,7 +85,7 @@ def _over_time(question: str, answer: Fraction, rng: random.Random) -> Conversio
     if match is None or _BOUND.search(match[1]):
         return None
     story = question[: match.start()]
-    if re.search(rf"\b{match[2]}s\b", story):  # it has a span of its own, which the answer goes with
+    if re.search(rf"\b{match[2]}s\b", story):  # the story has a period of its own that the rate belongs to
         return None
     unit, count = match[2], _unused(range(2, 10), question, rng)
     text = f"{question[: match.start()]}{match[1]} in {count} {unit}s?"
@@ -102,7 +108,7 @@ def _in_years(question: str, answer: Fraction, rng: random.Random) -> Conversion
 
 
 def _unused(numbers: range, question: str, rng: random.Random) -> int:
-    """One of the numbers that the question does not have."""
+    """Return a random one of `numbers` that does not stand in the question, or 17 where all of them do."""
     return rng.choice([number for number in numbers if not re.search(rf"\b{number}\b", question)] or [17])
 
 

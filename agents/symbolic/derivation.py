@@ -1,4 +1,11 @@
-"""A derivation: the arithmetic steps of a worked solution, tied to the numbers that stand in the question."""
+"""Defines a derivation: the arithmetic steps of a worked solution, linked to the numbers of the question.
+
+For `Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. ...` with
+the solution `Natalia sold 48/2 = 24 clips in May. Natalia sold 48+24 = 72 clips ...` (read by `parse.derive`)
+
+- quantities: 48 (DIGITS) and 1/2 (WORD)
+- steps: `Given(0) / Constant(2)` with the value 24, named `clips_in_may`, and `Given(0) + Result(0)` with 72
+"""
 
 from __future__ import annotations
 
@@ -20,7 +27,7 @@ OPERATORS: Mapping[Sign, Callable[[Fraction, Fraction], Fraction]] = {
 
 
 MAX_BITS = 1000
-"""Of numerators and denominators; what is longer than these 300 digits is no quantity of a word problem."""
+"""Maximum size of a numerator or denominator in bits, about 300 digits; word problems need far less."""
 
 
 class Form(StrEnum):
@@ -38,7 +45,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number that stands in the question at `question[start:end]`."""
+    """A number of the question, written at `question[start:end]`."""
 
     value: Fraction
     start: int
@@ -48,21 +55,21 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Refers to `Derivation.quantities[index]`."""
+    """A reference to `Derivation.quantities[index]`."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Refers to the value of the earlier step `Derivation.steps[index]`."""
+    """A reference to the value of the earlier step `Derivation.steps[index]`."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A number that the solution brings along: 7 days a week, 100 per cent."""
+    """A number that the solution uses without taking it from the question: 7 days a week, 100 per cent."""
 
     value: Fraction
 
@@ -86,14 +93,14 @@ class Step:
     expression: Expression
     value: Fraction
     name: str
-    """What the value is, as a Python identifier taken from the text where it can be (`clips_in_may`)."""
+    """A Python identifier for the value, taken from the text where possible (`clips_in_may`)."""
     text: str
-    """The sentence of the solution in which the step stands, without calculator marks."""
+    """The sentence of the solution that contains the step, without calculator marks (`<<48/2=24>>`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """Steps that lead from the numbers of a question to its answer; the last step's value is the answer."""
+    """Steps from the numbers of a question to its answer, which is the value of the last step."""
 
     question: str
     quantities: tuple[Quantity, ...]
@@ -105,9 +112,10 @@ class Derivation:
 
 
 def evaluate(expression: Expression, givens: Sequence[Fraction], results: Sequence[Fraction]) -> Fraction:
-    """The exact value of an expression.
+    """Return the exact value of an expression, given the values of the quantities and of the steps.
 
-    ArithmeticError where it has none: ZeroDivisionError, or OverflowError for more than `MAX_BITS`.
+    Raises ZeroDivisionError, or OverflowError where an intermediate value exceeds `MAX_BITS`; both are
+    ArithmeticErrors.
     """
     match expression:
         case Given(index):
@@ -124,7 +132,7 @@ def evaluate(expression: Expression, givens: Sequence[Fraction], results: Sequen
 
 
 def leaves(expression: Expression) -> Iterator[Given | Result | Constant]:
-    """The operands of an expression, from left to right."""
+    """Yield the operands of an expression, from left to right."""
     if isinstance(expression, Operation):
         yield from leaves(expression.left)
         yield from leaves(expression.right)

@@ -1,4 +1,9 @@
-"""One further step about the answer of a problem: the new asking, and the lines that the solution gains."""
+"""Defines one further step on the answer of a problem, and the tools that write it.
+
+With the answer 72 clips, a step may ask `if Justin has 5 times the number of clips Natalia sold, how many
+clips does Justin have`, and the solution gains `Justin has 72 * 5 = <<72*5=360>>360 clips.` The module
+`extensions` has the kinds of steps.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +20,9 @@ from agents.symbolic.numbers import decimal_places, write_plain
 from agents.symbolic.reckoner import Number
 
 SHARES = (10, 20, 25, 30, 40, 60, 75)
-"""The percentages that a further step may ask for."""
+"""The percentages that a further step may use."""
 
+# Verbs after which the counted things are gone or only wished for: they cannot be sorted or given away.
 _OUT_OF_REACH = re.compile(
     r"\b(?:eats?|ate|eaten|sells?|sold|uses?|used|drinks?|drank|drunk|loses?|lost|gives?|gave|given|donate[sd]?"
     r"|breaks?|broken?|kill\w*|burn\w*|throws?|threw|thrown|consum\w+|spen\w+|miss\w*|needs?|needed|wants?"
@@ -28,14 +34,14 @@ _OUT_OF_REACH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """One more step: what replaces the asking of the question, and the reckoning that it adds."""
+    """One more step: the new asking clause of the question, and the calculation that it adds."""
 
     fact: str
-    """A sentence that goes before the last one; may be empty."""
+    """A sentence to insert before the last one of the question; may be empty."""
     asking: str
-    """The new question without its question mark, in lower case, to stand after the old opening."""
+    """The new asking clause in lower case, without a question mark, to follow the old opening."""
     lines: tuple[str, ...]
-    """What the solution gains, with calculator marks."""
+    """The lines that the solution gains, with calculator marks."""
     answer: Fraction
 
 
@@ -45,19 +51,19 @@ class Share(NamedTuple):
     percent: int
     part: Fraction
     line: str
-    """What the solution says about it."""
+    """The line of the solution that computes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What an extension is made from."""
+    """The problem that an extension is made from."""
 
     asked: Asked
     answer: Fraction
     currency: str
-    """How the question writes it, such as `$` or `Rs.`."""
+    """The currency sign as the question writes it, such as `$` or `Rs.`."""
     taken: frozenset[Fraction]
-    """Values that the problem already has; a new number that equals one of them would be ambiguous."""
+    """Values that the problem already has. A new number equal to one of them would be ambiguous."""
     text: str
     """The whole question."""
     rng: random.Random
@@ -68,16 +74,19 @@ class Setting:
 
     @property
     def is_out_of_reach(self) -> bool:
-        """Whether what is counted is gone, or only wished for: nobody can sort or give it away any more."""
+        """Whether the counted things are gone or only wished for: they can't be sorted or given away."""
         return _OUT_OF_REACH.search(f"{self.named.verb} {self.named.relative}") is not None
 
     def pick(self, numbers: Sequence[int]) -> int | None:
-        """One of the numbers that the problem does not have yet."""
+        """Return a random one of the numbers that the problem does not have yet; None if there is none."""
         free = [number for number in numbers if number not in self.taken and number != self.answer]
         return self.rng.choice(free) if free else None
 
     def divisor(self, low: int, high: int) -> int | None:
-        """A number of shares that come out even."""
+        """Return a number from `low` to `high` that divides the answer without remainder, or None.
+
+        Each share is more than 1. An answer that is not whole is divided into whole hundredths (cents).
+        """
         whole = self.answer if self.answer.denominator == 1 else self.answer * 100
         if whole.denominator > 1:
             return None
@@ -86,11 +95,17 @@ class Setting:
     def step(
         self, before: str, sign: Sign, number: Number, after: str = "", unit: str = ""
     ) -> tuple[str, Fraction]:
-        """A line that reckons on from the answer, `Each has 36 / 2 = <<36/2=18>>18 clips.`, and its value."""
+        """Return a line that continues from the answer, and its value.
+
+        With the answer 36: `Each has 36 / 2 = <<36/2=18>>18 clips.` and 18.
+        """
         return line(before, self.answer, sign, Fraction(number), after, unit)
 
     def share(self, what: str, unit: str = "") -> Share | None:
-        """A percentage of the answer that comes out whole, or in whole cents where the answer has cents."""
+        """Return a percentage of the answer that is whole, or in whole cents where the answer has cents.
+
+        `what` begins the line, and `unit` is the currency sign. None where no percentage is possible.
+        """
         cents = 100 if unit and self.answer.denominator > 1 else 1
         percent = self.pick([p for p in SHARES if (self.answer * p / 100 * cents).denominator == 1])
         if percent is None:
@@ -106,7 +121,10 @@ class Setting:
 def line(
     before: str, left: Fraction, sign: Sign, right: Fraction, after: str = "", unit: str = ""
 ) -> tuple[str, Fraction]:
-    """A line with a calculator mark, and its value; `unit` is the currency of both."""
+    """Return a line with a calculator mark, and its value.
+
+    `unit` is the currency sign of `left` and of the value, and also of `right` in a sum or difference.
+    """
     value = OPERATORS[sign](left, right)
     mark = f"<<{write_plain(left)}{sign}{write_plain(right)}={write_plain(value)}>>"
     two = _amount(right, unit) if sign in "+-" else write_plain(right)
@@ -115,5 +133,5 @@ def line(
 
 
 def _amount(value: Fraction, unit: str) -> str:
-    """`$2.50`, `$3`, or the bare number without a unit."""
+    """Write an amount: `$2.50`, `$3`, or only the number without a unit."""
     return f"{unit}{write_plain(value)}{'0' if unit and decimal_places(value) == 1 else ''}"

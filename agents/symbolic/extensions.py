@@ -1,4 +1,9 @@
-"""Further steps: what else can be asked about the answer of a problem."""
+"""Proposes further steps: what else can be asked about the answer of a problem.
+
+`How many clips did Natalia sell altogether in April and May?` with the answer 72 gives, among others,
+`Each of these clips costs $9. What is the total cost of the clips Natalia sold altogether in April and May?`
+(9 * 72 = 648) and `By how many clips does the number of clips Natalia sold ... fall short of 110?` (38).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ Maker = Callable[[Setting], Extension | None]
 
 _ITEMS = ("tickets", "stickers", "balloons", "pencils", "bottles of water", "cookies")
 _USES = ("put into savings", "given to charity", "spent on a gift")
+# For each trait: `students with glasses`, `25% of the students wear glasses`, `how many do not wear glasses`.
 _TRAITS = (
     ("with glasses", "wear glasses", "do not wear glasses"),
     ("who are left-handed", "are left-handed", "are not left-handed"),
@@ -33,11 +39,13 @@ _REDUCED = re.compile(r"\b(?:reduc|discount|saving|increase|decrease|differ)")
 _PLURAL = re.compile(r"^(?!additional)(?:.+ of .+|.*(?:s|people|children|men))$")
 _LACKING = re.compile(r"\b(?:missing|lacks?|short|needs?)\b")
 _PRICED = re.compile(r"\b(?:cost|price|pay|bill|charge)\b")
+# Things that nobody puts into piles or baskets.
 _BULKY = re.compile(
     r"tree|car|house|animal|dog|cat|cow|horse|sheep|goat|kitten|pupp|pet|rabbit|duck|chicken|bird|bike|table|chair|building|truck"
     r"|boat|room"
 )
 _DATE = re.compile(r"(?:the|his|her|its) (?:year|date|day|month|hour|number that)\b")
+# Things whose price may be a few dollars each.
 _SMALL_GOODS_WORDS = (
     "apples oranges bananas lemons mangoes peaches pears plums books notebooks pencils pens crayons markers "
     "erasers cookies cupcakes cakes pies donuts doughnuts muffins brownies loaves candies lollipops "
@@ -51,7 +59,10 @@ _SMALL_GOODS = frozenset(_SMALL_GOODS_WORDS.split())
 
 
 def extend(setting: Setting) -> Iterator[Extension]:
-    """Further steps that fit what is asked for, the most natural ones first, in random order among equals."""
+    """Yield further steps that fit the number asked for.
+
+    Steps specific to its kind come first, general ones last; the order within each group is random.
+    """
     if setting.answer <= 1 or setting.named.noun == "times":
         return
     for makers in _MAKERS[setting.named.kind]:
@@ -88,7 +99,7 @@ def _groups(setting: Setting) -> Extension | None:
 
 
 def _remain(setting: Setting) -> Extension | None:
-    """Part of the people have something in common; part of the things are given away."""
+    """Some of the people share a trait, or some of the things are given away: how many are the rest?"""
     if setting.named.is_shared or setting.is_out_of_reach:
         return None
     noun = setting.named.noun
@@ -116,7 +127,7 @@ def _need(setting: Setting) -> Extension | None:
 
 
 def _another_person(setting: Setting) -> Extension | None:
-    """Somebody else has more, fewer, or several times as many."""
+    """Another person has more, fewer, or several times as many."""
     if not _OWNING.match(setting.named.verb):
         return None
     name, noun, phrase = _newcomer(setting), setting.named.noun, setting.named.phrase
@@ -135,7 +146,7 @@ def _another_person(setting: Setting) -> Extension | None:
 
 
 def _newcomer(setting: Setting) -> str:
-    """Somebody whom the pronouns of the question cannot mean."""
+    """Return a name that the pronouns of the question cannot refer to."""
     pronoun = re.search(r"\b(?:he|his|him|she|her)\b", setting.named.relative)
     name = other_name(setting.text, setting.rng)
     while pronoun and gender(name) == ("f" if pronoun[0] in ("she", "her") else "m"):
@@ -148,7 +159,7 @@ def _times(factor: int) -> str:
 
 
 def _set_aside(setting: Setting) -> Extension | None:
-    """Part of what was earned is put aside; part of what was spent is paid by a friend."""
+    """A share of earnings is set aside, or a friend pays a share of the expenses: how much is left?"""
     if setting.named.is_shared or _LACKING.search(f"{setting.named.verb} {setting.named.relative}"):
         return None
     use = setting.rng.choice(_USES)
@@ -196,7 +207,7 @@ def _discount(setting: Setting) -> Extension | None:
 
 
 def _multiplied(setting: Setting) -> Extension | None:
-    """What the number would be if it were several times as large: fits everything but dates."""
+    """What the number would be if it were several times as large. Fits everything except dates."""
     factor = setting.pick(range(2, 7))
     if factor is None or _DATE.match(setting.named.phrase):
         return None
@@ -206,7 +217,7 @@ def _multiplied(setting: Setting) -> Extension | None:
 
 
 def _changed(setting: Setting) -> Extension | None:
-    """What the number would be if it were some percent larger or smaller: fits everything but dates."""
+    """What the number would be if it were some percent larger or smaller. Fits everything except dates."""
     after, unit = _unit(setting)
     share = setting.share("The change is", unit)
     if share is None or _DATE.match(setting.named.phrase):
@@ -219,13 +230,13 @@ def _changed(setting: Setting) -> Extension | None:
 
 
 def _unit(setting: Setting) -> tuple[str, str]:
-    """What stands after and before a value of the same kind as the answer."""
+    """Return the text after a value of the answer's kind (` clips`) and the text before it (`$`)."""
     noun, is_money = setting.named.noun, setting.named.kind is Kind.MONEY
     return f" {noun}" if noun else "", setting.currency if is_money else ""
 
 
 def _short_of(setting: Setting) -> Extension | None:
-    """How far the number is from a round one above it."""
+    """By how much the number falls short of a round number above it."""
     whole = int(setting.answer)
     grain = 10 ** (len(str(whole)) - 1)
     goal = setting.pick([(whole // grain + more) * grain for more in range(1, 5)])

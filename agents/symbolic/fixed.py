@@ -1,4 +1,8 @@
-"""Which numbers of a question mean something by themselves: a year, a time, a label, a coin, a dog's legs."""
+"""Finds numbers that must not change because of what they mean: a year, a time, a label, the legs of a dog.
+
+In `A dog has 4 legs and eats 12 bones in 2019, 25% of them at 3 pm.` the numbers 4, 2019 and 3 are fixed;
+12 and 25 may change. The module also guesses units: `bone` for the 12, `%` for the 25.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from agents.symbolic.numbers import write_like
 from amounts import CURRENCY, CURRENCY_SIGNS
 
 MAX_COUNTED = 6
-"""Up to here a number often counts what the question lists by name."""
+"""Largest number taken for a count of things that the question lists (`3 friends, Ann, Bob and Al`)."""
 
 _NAMED = (
     "grade size day week month year chapter step level number class room page question section route "
@@ -18,16 +22,17 @@ _NAMED = (
     "zone act stage flight episode season box table house park street avenue january february march april "
     "may june july august september october november december under over top formula"
 )
+# Text before a label: `Grade 4`, `# 7`, `A-4`, the 30 of `10:30`.
 _LABEL = re.compile(
     rf"(?:\b(?:{'|'.join(_NAMED.split())})s?\.?\s|#\s?|[A-Za-z]-?|\d[:/])$",
     re.IGNORECASE,
 )
 _MEANT = re.compile(
-    # a time of day, or a number that goes on in words
+    # a time of day, or a number continued by a word such as `hundred`
     r"\s*(?::\d\d\b|[ap]\.?m\b|o.clock|noon\b|hundred\b|thousand\b|million\b|billion\b)"
-    # something glued on that is no unit: 3rd, 20s, 24/7
+    # letters directly after the number that are not a unit: 3rd, 20s; also 24/7
     r"|(?!(?:cm|kg|g|m|km|mm|ml|l|lbs?|ft|in|oz|mph|kph|kw|gb|mb|mg|hrs?|mins?|k)\b)[A-Za-z']|/\d"
-    # coins and notes
+    # coins and bills
     r"|[\s-]*(?:dollar|cent|pound|euro|pence|peso)?s?[\s-]*(?:bill|note|coin|banknote)"
     # parts of bodies and things that come in fixed numbers
     r"|[\s-]*(?:\w+\s)?(?:leg|wheel|side|eye|arm|wing|finger|toe|tire|string|inning|quarter|season|suit|letter"
@@ -80,7 +85,10 @@ _NAME = re.compile(r"(?<= )[A-Z][a-z]{2,}\b")
 
 
 def is_fixed(question: str, quantity: Quantity) -> bool:
-    """Whether a number means something by itself: a year, a time, a label, a coin, the legs of a dog."""
+    """Whether a number must stay as it is: a year, a time, a label, a coin, the legs of a dog.
+
+    Also true for a number that `write_like` cannot write, such as `half`.
+    """
     before, after = question[: quantity.start], question[quantity.end :]
     text = question[quantity.start : quantity.end]
     if write_like(quantity.value, text, quantity.form) is None or _LABEL.search(_MONEY.sub(" ", before)):
@@ -110,7 +118,10 @@ def _counts_what_is_listed(question: str, quantity: Quantity, before: str, after
 
 
 def units_of(question: str, quantity: Quantity) -> frozenset[str]:
-    """What is counted, roughly: `$`, `%`, or the next words without their plural s."""
+    """Return a rough guess of what is counted: `$`, `%`, or the next words (at most 4) without plural s.
+
+    Words such as `more` and `of the` are left out. Two numbers have the same unit if these sets intersect.
+    """
     if quantity.form is Form.PERCENT:
         return frozenset("%")
     if _MONEY.search(question[: quantity.start]):

@@ -1,4 +1,9 @@
-"""Harder problems: one further step about the answer, or two problems chained through an unknown."""
+"""Writes harder problems: with one further step on the answer, or with a second problem chained to the first.
+
+`A tank holds 240 liters. ... How many minutes does it take both pumps to fill the tank?` can become `A tank
+holds 230 liters. ... How many seconds does it take both pumps to fill the tank?`, or `... Let x be the number
+of minutes it takes both pumps to fill the tank. Samantha strung x red beads on Monday ...`.
+"""
 
 from __future__ import annotations
 
@@ -24,20 +29,20 @@ from amounts import CURRENCY
 from domain import Draft, Problem, Reason, Refusal
 
 CHAINED = 0.25
-"""The share of parents for which chaining is tried first."""
+"""Share of the parents for which chaining is tried first."""
 ROUND_TRIPS = 3
-"""How many choices of numbers are tried: with some, the new solution has several readings."""
+"""Number of attempts with other numbers. With some numbers the new solution can be read in several ways."""
 PARTNERS = 6
-"""How many other problems are tried as the second one of a chain."""
+"""Number of other problems that are tried as the second one of a chain."""
 
 
 def harder(
     problem: Problem, derivation: Derivation, others: Sequence[Problem], rng: random.Random
 ) -> Draft | Refusal:
-    """Write a problem with more steps than the parent, out of the parent's story with other numbers.
+    """Write a problem with the parent's story, other numbers, and more steps than the parent.
 
-    `others` are problems that may be chained to it. Refuses with `Reason.NO_VARIATION` where no further
-    question fits what the parent asks for.
+    `derivation` is that of the parent `problem`, and `others` are problems that may be chained to it. Returns
+    a Refusal with `Reason.NO_VARIATION` where no further step fits or the new numbers cannot be written.
     """
     partners = [other for other in others if other.id != problem.id]
     for _ in range(ROUND_TRIPS):
@@ -46,6 +51,7 @@ def harder(
         if question is None:
             return Refusal(reason=Reason.NO_VARIATION, detail="the new numbers cannot be written")
         for draft in _drafts(question, renewal, partners, rng):
+            # Accept only what the embedded teacher can itself read and explain again.
             back = derive(draft.question, draft.solution, draft.answer)
             if not isinstance(back, Refusal) and len(back.steps) > len(derivation.steps):
                 return draft
@@ -53,7 +59,7 @@ def harder(
 
 
 def _renew(derivation: Derivation, rng: random.Random) -> Renewal:
-    """The parent with other numbers where it can have them, else as it is."""
+    """Give the parent other numbers where possible; otherwise keep its own."""
     reckoner = Reckoner(derivation)
     free = slots(derivation)
     table = renumber(free, reckoner, find_relations(derivation, reckoner), rng) if free else None

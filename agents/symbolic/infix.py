@@ -1,4 +1,8 @@
-"""Writing the expressions of a derivation in infix notation, with no more parentheses than they need."""
+"""Writes the expressions of a derivation in infix notation, with only the parentheses that are needed.
+
+The step `Given(0) + Result(0)` of the example in `derivation` becomes `48 + clips_in_may` with the names of
+the steps, and `48 + 24` with their values.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,20 @@ _ONE = Constant(Fraction(1))
 
 
 def with_names(derivation: Derivation, names: Sequence[str]) -> Callable[[Expression], str]:
-    """A writer in which steps stand under these names and every other operand as a number."""
+    """Return a function that writes steps by these names and every other operand as a number."""
     return _Writer(derivation, lambda index: names[index]).write
 
 
 def with_values(derivation: Derivation) -> Callable[[Expression], str]:
-    """A writer in which every operand, steps included, stands as a number: `48 / 2`."""
+    """Return a function that writes every operand, including steps, as a number: `48 / 2`."""
     return _Writer(derivation, lambda index: write_plain(derivation.steps[index].value)).write
 
 
 class _Writer:
-    """Writes expressions of one derivation.
+    """Writes the expressions of one derivation.
 
-    Products put their divisors last, so that whole numbers stay whole longest: `(25 / 100) * 28` becomes
-    `25 * 28 / 100`, which is 7 exactly in floating point as well.
+    Divisors are put at the end of a product, so that intermediate values stay whole as long as possible:
+    `(25 / 100) * 28` becomes `25 * 28 / 100`, which is exactly 7 in floating point as well.
     """
 
     def __init__(self, derivation: Derivation, name: Name) -> None:
@@ -39,7 +43,7 @@ class _Writer:
         return self._strong(self._numbers(expression))[0]
 
     def _numbers(self, expression: Expression) -> Expression:
-        """Put numbers in the place of the question's quantities, fractions as divisions."""
+        """Replace the quantities of the question by numbers, and fractions by divisions."""
         match expression:
             case Operation(sign, left, right):
                 return Operation(sign, self._numbers(left), self._numbers(right))
@@ -52,9 +56,10 @@ class _Writer:
                 return expression
 
     def _strong(self, expression: Expression) -> tuple[str, int]:
-        """The text, and how strongly it holds together."""
+        """Return the text and its binding strength: `_ATOM`, `_PRODUCT` or `_SUM`."""
         match expression:
             case Operation("+" | "-" as sign, left, right):
+                # `a + (b - c)` equals `a + b - c`; after a minus the parentheses matter.
                 bare = sign == "+" and isinstance(right, Operation)
                 return f"{self._strong(left)[0]} {sign} {self._factor(right, 0 if bare else _PRODUCT)}", _SUM
             case Operation():
@@ -83,7 +88,7 @@ def _split(value: Fraction, *, always: bool) -> Expression:
 
 
 def _factors(expression: Expression) -> tuple[list[Expression], list[Expression]]:
-    """What a chain of products multiplies and what it divides by, each in the order written."""
+    """Return the factors and the divisors of a chain of products, each in the order written."""
     if not isinstance(expression, Operation) or expression.sign in "+-":
         return [expression], []
     above, below = _factors(expression.left)

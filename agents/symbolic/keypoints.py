@@ -1,4 +1,8 @@
-"""A question taken apart into its core, the one sentence that asks, and the facts that its solution uses."""
+"""Splits a question into its core, the sentence that asks, and the facts that the solution uses.
+
+`Nora works in a shop. She earns $12 an hour. If she works 5 hours, how much does she earn?` gives the core
+`How much does Nora earn?` and the facts `Nora earns $12 an hour.` and `She works 5 hours.`
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,20 @@ class KeyPoints(NamedTuple):
     """What to find out, and what is known."""
 
     core: str
-    """The sentence that asks, without the conditions that stand in it."""
+    """The sentence that asks, without its conditions."""
     facts: tuple[str, ...]
-    """The sentences and conditions that the derivation uses, in order; at least one."""
+    """The sentences and conditions that the derivation uses, in the order of the question; at least one."""
 
 
 NOTHING_TOLD = "All that is known stands in the question."
-"""The fact about a question that is nothing but the asking."""
+"""The only fact of a question that consists of its core alone."""
 
 NOTHING_ASKED = "What is the answer"
-"""The core of a question whose last sentence has no words."""
+"""The core, without its question mark, of a question whose asking sentence has no words."""
 
 
 class Span(NamedTuple):
-    """A piece of a question."""
+    """A part of a question, as positions in its text."""
 
     start: int
     end: int
@@ -38,7 +42,7 @@ _STOP = re.compile(r"[.!?]['\"”’)]*\s+|\n+")
 _TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St)$")
 _UNIT = re.compile(r"\b(?:oz|ft|lbs?|sq|vs|etc|approx|[ap]\.m|[A-Z]\.[A-Z])$")
 _SHORTENED = 10
-"""Characters in which these are to be seen."""
+"""Number of characters before a full stop in which such an abbreviation is looked for."""
 _HOW = r"how (?:many|much|long|old|far|fast|tall|heavy|high|big|large|deep|wide|often|soon)"
 _WHAT = r"what(?:['’]s)?|calculate|find(?: out)?|determine|compute"
 _PREPOSITION = r"(?:by|in|at|for|of|to|on|with|from|during|over) "
@@ -62,7 +66,7 @@ _CIRCUMSTANCE = re.compile(
     re.IGNORECASE,
 )
 _LEAST_WORDS = 3
-"""Of a condition that is a fact of its own."""
+"""Minimum number of words of a condition that becomes a fact of its own."""
 _LINK = re.compile(
     r"(?:But|And|So|Also|However|Additionally|Meanwhile|Moreover|Furthermore|On top of that),? (?=[a-zA-Z])"
 )
@@ -94,7 +98,7 @@ _OTHERS = re.compile(
 
 
 def read_keypoints(derivation: Derivation) -> KeyPoints:
-    """The core question with the name of whom it is about, and the facts that the steps use."""
+    """Return the core question, with a name in place of `he` or `she` if that is safe, and the facts used."""
     question = derivation.question
     sentences = list(_sentences(question))
     asking = sentences.pop(_asking([question[span.start : span.end] for span in sentences]))
@@ -113,7 +117,11 @@ def read_keypoints(derivation: Derivation) -> KeyPoints:
 
 
 def with_name(asking: str, question: str) -> str:
-    """`Does Natalia need it?` for `Does she need it?` where the problem's question tells of nobody else."""
+    """Replace `he` or `she` in `asking` by the name that it stands for.
+
+    `Does she need it?` becomes `Does Natalia need it?` if `question`, that of the problem, mentions no other
+    person. Otherwise nothing changes.
+    """
     name = _protagonist(question)
     return _SUBJECT.sub(rf"\g<1>{name}", asking, count=1) if name else asking
 
@@ -129,7 +137,7 @@ def _sentences(text: str) -> Iterator[Span]:
 
 
 def _ends(text: str, stop: re.Match[str]) -> bool:
-    """Whether the stop between two pieces of text ends a sentence."""
+    """Whether a full stop, or another mark like it, ends a sentence; that of `Mr.` does not."""
     before = text[max(0, stop.start() - _SHORTENED) : stop.start()]
     after = text[stop.end() : stop.end() + 1]
     return not (_TITLE.search(before) or (after.islower() and _UNIT.search(before)))
@@ -141,14 +149,18 @@ def _trimmed(text: str, start: int, end: int) -> Span:
 
 
 def _asking(sentences: Sequence[str]) -> int:
-    """Which sentence asks: the last with a question mark, or that gives an order, or the last of all."""
+    """Return the index of the sentence that asks.
+
+    It is the last one with a question mark; if there is none, the last one with words of asking such as
+    `how many` or `find`; if there is none either, the last one.
+    """
     marked = [place for place, text in enumerate(sentences) if text.endswith("?")]
     ordering = [place for place, text in enumerate(sentences) if _ASKING[0].search(text)]
     return (marked or ordering or [len(sentences) - 1])[-1]
 
 
 def _split(text: str, sentence: Span) -> tuple[str, list[Span]]:
-    """The core of the sentence that asks, and the conditions cut off at its front and its end."""
+    """Return the core of the sentence that asks, and the conditions cut off at its start and end."""
     start, end = sentence
     conditions = []
     match = next((found for each in _ASKING if (found := each.search(text[start:end]))), None)
@@ -164,7 +176,7 @@ def _split(text: str, sentence: Span) -> tuple[str, list[Span]]:
 
 
 def _is_fact(opening: str) -> bool:
-    """Whether what stands before the asking says something by itself."""
+    """Whether the text before the asking clause states a fact by itself."""
     if _CONDITION.match(opening):
         return _is_condition(opening)
     long = len(opening.split()) > _LEAST_WORDS
@@ -177,14 +189,17 @@ def _is_condition(text: str) -> bool:
 
 
 def _tells(span: Span, question: str, used: Sequence[int]) -> bool:
-    """Whether it relates things, or has one of the used numbers, which stand at these places, in order."""
+    """Whether a span relates things to each other or contains a used number.
+
+    `used` has the positions of the used numbers, in ascending order.
+    """
     first = bisect_left(used, span.start)
     has_number = first < len(used) and used[first] < span.end
     return has_number or bool(_RELATION.search(question, span.start, span.end))
 
 
 def _used(derivation: Derivation) -> list[int]:
-    """Where the numbers stand that the steps use, be it `half` for the 2 of a division."""
+    """Return the positions of the numbers that the steps use, such as that of `half` for a division by 2."""
     found = [leaf for step in derivation.steps for leaf in leaves(step.expression)]
     places = {leaf.index for leaf in found if isinstance(leaf, Given)}
     brought = {leaf.value for leaf in found if isinstance(leaf, Constant)} - {0, 1}
@@ -196,9 +211,9 @@ def _used(derivation: Derivation) -> list[int]:
 
 
 def _fact(text: str) -> str:
-    """A sentence or a condition as a statement: without what links it to others, with a full stop.
+    """Turn a sentence or a condition into a statement: without linking words, with a full stop.
 
-    Empty where nothing is left of it.
+    Returns an empty string where no text is left.
     """
     text = _LINK.sub("", " ".join(text.split()))
     text = _END.sub("", text).rstrip("?,;: ")
@@ -209,7 +224,7 @@ def _fact(text: str) -> str:
 
 
 def _protagonist(question: str) -> str | None:
-    """The name that every `he` or `she` must stand for; None where it may be somebody else."""
+    """Return the name that every `he` or `she` stands for; None where it may be somebody else."""
     names = people(question)
     capitalised = {word for word in _CAPITALISED.findall(question) if word.lower() not in _ORDINARY}
     if len(names) != 1 or capitalised - {names[0]} or _OTHERS.search(question):

@@ -1,4 +1,8 @@
-"""What is known while a worked solution is read: the numbers of the question and the results so far."""
+"""Keeps what is known while a worked solution is read: the numbers of the question and the results so far.
+
+With the question `The price of $80 falls by 25%. ...` the 0.25 of a solution may be 25 / 100, its 0.75 may be
+1 - 25 / 100, and its 20 may be the product 80 * 25 / 100, a step that the solution left out.
+"""
 
 from __future__ import annotations
 
@@ -48,22 +52,23 @@ class Claim:
     written: Fraction | None
     """None for an operation written without a result (`the rest is 130 - 75 pages`)."""
     percent: bool
-    """The result is in percent."""
+    """Whether the result is in percent."""
     text: str
+    """The sentence of the solution, without calculator marks."""
     start: int
-    """Where the operation stands in `text`."""
+    """The operation is `text[start:end]`."""
     end: int
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A claim after linking; `Result` leaves refer to nodes."""
+    """A claim after linking. Its `Result` leaves are indices of `Ledger.nodes`."""
 
     claim: Claim
     expression: Expression
     value: Fraction
     sound: bool
-    """Its operands are all explained and its written result is exact (or was computed again)."""
+    """Whether all its operands are explained and its written result is exact (or was corrected)."""
 
     @property
     def written(self) -> Fraction | None:
@@ -71,7 +76,7 @@ class Node:
 
 
 class Ledger:
-    """Answers what a number in the solution may be."""
+    """The quantities and nodes known so far, with queries for what a number in the solution may be."""
 
     def __init__(self, question: str, quantities: Sequence[Quantity]) -> None:
         self.question = question
@@ -91,7 +96,7 @@ class Ledger:
         return Result(len(self.nodes) - 1)
 
     def results(self, value: Fraction) -> list[Result]:
-        """Earlier steps whose written result is the value, the latest first."""
+        """Return the earlier steps whose written result is the value, the latest first."""
         nodes = reversed(list(enumerate(self.nodes)))
         return [Result(index) for index, node in nodes if node.written == value]
 
@@ -104,17 +109,17 @@ class Ledger:
         return self.quantities[leaf.index].form is Form.PERCENT
 
     def is_part(self, leaf: Given | Result) -> bool:
-        """Written as a fraction or as a word, and not whole: `3/4`, `half`."""
+        """Whether it is a number of the question that is not whole, written as `3/4` or `half`."""
         if isinstance(leaf, Result) or self.givens[leaf.index].denominator == 1:
             return False
         return self.quantities[leaf.index].form in {Form.FRACTION, Form.WORD}
 
     def is_factor(self, leaf: Given | Result) -> bool:
-        """Whether the question multiplies by it: `twice`, `3 times as many`."""
+        """Whether it is a number of the question that says how many times: `twice`, `3 times as many`."""
         return isinstance(leaf, Given) and is_factor(self.question, self.quantities[leaf.index])
 
     def origin(self, leaf: Given | Result) -> Given | Result:
-        """The number that a result repeats (`35 * (1 / 1) = 35`), or the leaf itself."""
+        """Return the number that a result only repeats (`35 * (1 / 1) = 35`), otherwise the leaf itself."""
         if isinstance(leaf, Given):
             return leaf
         node = self.nodes[leaf.index]
@@ -124,7 +129,11 @@ class Ledger:
         return leaf
 
     def overlap(self, leaf: Given | Result, text: str) -> int:
-        """How many words a sentence shares with the place where a number comes from; its unit counts most."""
+        """Count the words that a sentence shares with the context of a number; a shared unit counts 3 more.
+
+        The context of a result is its sentence. That of a quantity is its clause, up to 40 characters on
+        either side.
+        """
         if isinstance(leaf, Result):
             around = self.nodes[leaf.index].claim.text
             unit = _unit(around, self.value(leaf))
@@ -137,14 +146,17 @@ class Ledger:
         return len(_stems(around) & _stems(text)) + 3 * same_unit
 
     def is_named(self, leaf: Given | Result, text: str) -> bool:
-        """Whether a sentence has the word with which the question writes a number: `double`, `three`."""
+        """Whether a sentence has the word by which the question writes the number: `double`, `three`."""
         if isinstance(leaf, Result) or self.quantities[leaf.index].form is not Form.WORD:
             return False
         word = self.question[self.quantities[leaf.index].start : self.quantities[leaf.index].end]
         return re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) is not None
 
     def views(self, value: Fraction) -> Iterator[Expression]:
-        """Other ways to use a number: 25% as 0.25, 0.75 or 1.25, 60 cents as 0.6, 3 million as 3000000."""
+        """Yield expressions for the value from a number in another form.
+
+        25% may be used as 0.25, 0.75 or 1.25, 60 cents as 0.6, and 3 million as 3000000.
+        """
         for index, quantity in enumerate(self.quantities):
             given = Given(index)
             scale = scale_of(self.question, quantity)
@@ -159,14 +171,15 @@ class Ledger:
                 yield from _percent_views(Result(index), self.nodes[index].value, value)
 
     def unwritten(self, value: Fraction) -> Result | None:
-        """An earlier operation whose result the solution did not write down."""
+        """Return the latest operation with this value whose result the solution did not write down."""
         nodes = reversed(list(enumerate(self.nodes)))
         return next((Result(i) for i, node in nodes if node.written is None and node.value == value), None)
 
     def product(self, value: Fraction, *, fresh_share: bool) -> Expression | None:
-        """The only product of two known numbers that gives the value: a step that the solution left out.
+        """Return the product of two known numbers that gives the value: a step that the solution left out.
 
-        With `fresh_share` one of the two must be a percentage or a part (half of 200) not used so far.
+        None if there is no such product, or more than one. With `fresh_share` one of the two numbers must be
+        a percentage or a fraction (half of 200) that was not used so far.
         """
         known: list[Given | Result] = [Given(index) for index in range(len(self.givens))]
         known += [Result(index) for index, node in enumerate(self.nodes) if node.sound]
@@ -181,7 +194,10 @@ class Ledger:
     def _pairs(
         self, known: Sequence[Given | Result], value: Fraction
     ) -> Iterator[tuple[Given | Result, Given | Result]]:
-        """Those whose product, or a hundredth of it, may be the value; to try all takes quadratic time."""
+        """Yield the pairs whose product, or a hundredth of it, may be the value.
+
+        Looks up the second number of each pair; to try all pairs would take quadratic time.
+        """
         places: defaultdict[Fraction, list[int]] = defaultdict(list)
         for place, leaf in enumerate(known):
             places[self.value(leaf)].append(place)
@@ -208,7 +224,10 @@ class Ledger:
 
 
 def scale_of(question: str, quantity: Quantity) -> Fraction | None:
-    """What the unit after a number multiplies it by when dollars are counted: `60 cents`, `3 million`."""
+    """Return the factor that the word after a number stands for; None without such a word.
+
+    1/100 in `60 cents` (if the solution counts in dollars), 10**6 in `3 million`.
+    """
     match = re.match(r"\s?(cents?|¢|hundred|thousand|million)(?!\w)", question[quantity.end :])
     if match is None:
         return None
@@ -236,12 +255,12 @@ def _stems(text: str) -> frozenset[str]:
 
 
 def _unit(text: str, value: Fraction) -> str:
-    """The word that follows a number where a text writes it: `notebook` for 6 in `6 notebooks * $1`."""
+    """Return the word after a number in a text, without plural s: `notebook` for 6 in `6 notebooks * $1`."""
     match = re.search(rf"(?<![\d.,]){re.escape(write_plain(value))}(?=\s[a-z])", text)
     return _stem(text[match.end() :]) if match else ""
 
 
 def _stem(text: str) -> str:
-    """The first word, when nothing but a blank or a hyphen stands before it."""
+    """Return the first word without plural s, if only a blank or a hyphen stands before it."""
     match = re.match(r"[\s-]([a-z]{3,})", text)
     return match[1].rstrip("s") if match else ""

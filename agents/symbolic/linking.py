@@ -1,4 +1,9 @@
-"""Tying the operands of a worked solution to the numbers of the question and to earlier results."""
+"""Links the operands of a worked solution to the numbers of the question and to earlier results.
+
+`25% of 80 flew. How many stayed?` with `80 * .75 = 60` becomes `80 * (1 - 25 / 100)`, where 80 and 25 refer
+to the question. In `4*6 = 24 + 10 = 34` the 24 refers to the result of `4*6`. Where an operand may equally be
+either of two numbers, the claim is marked as unclear, and `parse.derive` refuses such a solution.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +30,21 @@ ADDED = frozenset(
     Fraction(value)
     for value in (0, 1, 2, 3, 5, 7, 12, 24, 28, 29, 30, 31, 52, 60, 90, 100, 180, 360, 365, 366)
 )
-"""Whole numbers that a solution may add or subtract unexplained: calendar, clock, angles, small counts."""
+"""Whole numbers that a solution may add or subtract without a source: calendar, clock, angles, counts."""
 _WHOLE = (4, 6, 8, 9, 10, 16, 25, 26, 36, 50, 364, 500, 1000, 1440, 1760, 2000, 2400)
 _OTHERS = "3600 5280 10000 1000000 0.5 0.25 0.75 0.1 0.2 0.01 0.05 0.001 1.5"
 CALENDAR = frozenset(Fraction(value) for value in (7, 52, 60, 365))
-"""What changes one unit of time into another and is seldom used twice as a number of the question."""
+"""Factors between units of time. A number of the question with such a value is seldom used twice."""
 UNITS = CALENDAR | {Fraction(value) for value in (12, 24, 30, 100, 1000)}
-"""What may change one unit into another: `60 minutes * 60` uses its number and then this one."""
+"""Factors between units. In `60 minutes * 60` the first 60 is a number, the second is such a factor."""
 EVERYDAY = UNITS | {Fraction(1), Fraction(2)}
-"""What needs no other explanation even where an operation without a written result gives it."""
+"""Numbers that are taken for constants even if an operation without a written result has this value."""
 FAMILIAR = ADDED | set(map(Fraction, _WHOLE)) | set(map(Fraction, _OTHERS.split()))
-"""Numbers that a solution may multiply or divide by unexplained: units of time, length and money besides."""
+"""Numbers that a solution may multiply or divide by without a source; also units of length and money."""
 
 
 class Linker:
-    """Takes the claims of one solution in order, and links each to what came before it."""
+    """Takes the claims of one solution in order and links each to the question and the claims before it."""
 
     def __init__(
         self,
@@ -52,34 +57,37 @@ class Linker:
     ) -> None:
         self.ledger = Ledger(question, quantities)
         self.parts = fraction_parts(quantities)
+        """Numerators and denominators of the question's fractions, which a solution may use alone."""
         self.asserted = asserted - EVERYDAY
-        """Values that the solution found by other means than arithmetic, and so explain nothing."""
+        """Values that the solution states without computing them; they are not accepted as constants."""
         self.repair = repair
         self.ahead = Counter(leaf for claim in claims for leaf in leaves(claim.expression))
-        """How often each number is still to be used as an operand."""
+        """How often each number still occurs among the operands that are not linked yet."""
         self.totals = list(_totals(claims, self.ledger.givens))
-        """For each claim still to come, the values that it adds to several earlier results."""
+        """For each remaining claim, the values that it adds to several earlier results."""
         self.here: set[Given | Result] = set()
-        """What the claim at hand has used."""
+        """Leaves that the current claim has used so far."""
         self.operands: Counter[Fraction] = Counter()
-        """What the claim at hand reckons with: equal numbers of one claim may change places."""
+        """Operand values of the current claim. Equal numbers within one claim are interchangeable."""
         self.first = Fraction(0)
-        """The first operand of the claim at hand."""
+        """First operand of the current claim."""
         self.added: frozenset[Fraction] = frozenset()
-        """What the claim at hand adds to several earlier results."""
+        """Values that the current claim adds to several earlier results."""
         self.unclear = False
-        """An operand of the claim at hand may be either of two numbers."""
+        """Whether an operand of the current claim may be either of two numbers."""
         self.ambiguous = ""
-        """The first claim that is unclear."""
+        """Text of the first unclear claim."""
         self.fault = ""
+        """Description of the first written result that is wrong."""
         for claim in claims:
             self.added = self.totals.pop(0)
             self._add(claim)
 
     def root(self, answer: Fraction) -> int | None:
-        """The last node with this value, a written one if there is any; None where it is not sound.
+        """Return the index of the last node with this value, if possible one with a written result.
 
-        An earlier node with the value has met it by chance.
+        None where there is none, where that node is not sound, or where it uses no number of the question.
+        Earlier nodes are not tried: they have this value by chance.
         """
         nodes = self.ledger.nodes
         found = [index for index, node in enumerate(nodes) if node.value == answer]
@@ -87,7 +95,7 @@ class Linker:
         return found[0] if found and nodes[found[0]].sound and self._uses_question(found[0]) else None
 
     def closure(self, root: int) -> list[int]:
-        """The nodes that feed the root, itself included, in order."""
+        """Return the indices of the nodes that the root depends on, including the root, in order."""
         wanted = {root}
         for index in range(root, -1, -1):
             if index in wanted:
@@ -106,7 +114,7 @@ class Linker:
         expression = self._link(claim.expression, claim.text, in_percent=claim.percent)
         try:
             value = self.ledger.value(expression)
-        except ArithmeticError:  # repaired results have turned a divisor into zero, or grow without end
+        except ArithmeticError:  # corrected results made a divisor zero or a value exceed `MAX_BITS`
             return
         right = claim.written is None or claim.written == value
         if not right and not self.fault:
@@ -129,7 +137,11 @@ class Linker:
                 return True
 
     def _link(self, expression: Expression, text: str, *, in_percent: bool, sign: Sign = "+") -> Expression:
-        """`sign` is the operation that the expression is an operand of."""
+        """Replace the constants of an expression by what they stand for.
+
+        `sign` is the operation that the expression is an operand of, and `in_percent` says that a percentage
+        is expected there.
+        """
         match expression:
             case Operation("/", left, Constant(divisor)):
                 return self._quotient(left, divisor, text, in_percent=in_percent)
@@ -143,7 +155,11 @@ class Linker:
                 return self._operand(value_of(expression), text, in_percent=in_percent, sign=sign)
 
     def _operation(self, sign: Sign, left: Expression, right: Expression, text: str) -> Operation:
-        """Unclear where a result meets itself other than in a sum or a square: one is another number."""
+        """Build the operation; mark the claim as unclear where a result is combined with itself.
+
+        Such a repetition (`10 - 10`) suggests that one of the two is another number. It is allowed in a sum,
+        and in a product of percentages or one for an area or the like (`is_squared`).
+        """
         one, other = ({left}, {right}) if sign == "-" else (set(_factors(left)), set(_factors(right)))
         same = [leaf for leaf in one & other if isinstance(leaf, Result)] if sign != "+" else []
         if same and not self.unclear:
@@ -152,7 +168,10 @@ class Linker:
         return Operation(sign, left, right)
 
     def _quotient(self, left: Expression, divisor: Fraction, text: str, *, in_percent: bool) -> Expression:
-        """`3/4` may be one number of the question; the 2 of `48 / 2` may be its `half`."""
+        """Link a division by a constant.
+
+        `3/4` may be one number of the question, and the 2 of `48 / 2` may come from its `half`.
+        """
         if isinstance(left, Constant):
             share = left.value / divisor
             if (known := self._part(share) or self._computed_part(share)) is not None:
@@ -175,7 +194,7 @@ class Linker:
         return found
 
     def _computed_part(self, value: Fraction) -> Result | None:
-        """An earlier result that is not whole, written again as a fraction."""
+        """Return an earlier result that is not whole and is written here as a fraction."""
         found = None if value.denominator == 1 else next(iter(self.ledger.results(value)), None)
         if found is not None:
             self._use(found)
@@ -186,6 +205,7 @@ class Linker:
         self.here.update(leaf for leaf in leaves(expression) if not isinstance(leaf, Constant))
 
     def _operand(self, value: Fraction, text: str, *, in_percent: bool, sign: Sign) -> Expression:
+        # From the most to the least direct source; a number without any remains a constant.
         found = (
             self._direct(value, text, in_percent=in_percent, sign=sign)
             or next(self.ledger.views(value), None)
@@ -198,16 +218,21 @@ class Linker:
         return found
 
     def _direct(self, value: Fraction, text: str, *, in_percent: bool, sign: Sign) -> Given | Result | None:
-        """What equals the value: a percentage where one is due, what is not used yet, what says the same."""
+        """Return the number of the question or the earlier result that a value refers to.
+
+        Prefers in this order: a percentage where one is expected and none elsewhere, a number that is not
+        used yet, one whose context has the same words, and the latest result. Marks the claim as unclear on a
+        tie between a quantity and a result, or if the value may also be a part of a fraction.
+        """
         results, givens = self.ledger.results(value), self.ledger.givens_of(value)
         fresh = [leaf for leaf in results if leaf not in self.ledger.used]
-        if fresh and len(fresh) >= self.ahead[Constant(value)]:  # each of them has to be used from here on
+        if fresh and len(fresh) >= self.ahead[Constant(value)]:  # every remaining use needs one of them
             return next((leaf for leaf in fresh if self.ledger.is_percent(leaf) == in_percent), fresh[0])
 
         in_total = value in self.added
 
         def nearness(leaf: Given | Result) -> int:
-            """`twice` multiplies and adds nothing; else what says the same is meant."""
+            """Score shared words; -1 for a factor such as `twice` in a sum or difference."""
             if sign in "+-" and self.ledger.is_factor(leaf):
                 return -1
             named = sign != "+" and self.operands[value] == 1 and self.ledger.is_named(leaf, text)
@@ -248,19 +273,20 @@ class Linker:
         return best
 
     def _is_awaited(self, value: Fraction) -> bool:
-        """Whether a later claim adds the value up with other results, and this one does not go on with it."""
+        """Whether a later claim adds the value to other results, and this claim does not continue from it."""
         once = self.operands[value] == 1 and value not in self.added
         return once and not self._goes_on(value) and any(value in total for total in self.totals)
 
     def _goes_on(self, value: Fraction) -> bool:
-        """Whether the claim at hand begins with this value, to which the claim before it came."""
+        """Whether the current claim begins with this value and the claim before it has it as its result."""
         nodes = self.ledger.nodes
         return bool(nodes) and value == self.first == nodes[-1].value
 
     def _left_out(self, value: Fraction, text: str) -> Result | None:
-        """A step of its own for a product that the solution uses without having computed it.
+        """Add a step for a product that the solution uses without computing it.
 
-        A value that needs no explanation gets one only when it is a share of something.
+        A value that may also be a constant (`FAMILIAR`) gets such a step only if it is at least 10 and a
+        share of something.
         """
         familiar = value in FAMILIAR
         product = None if familiar and value < 10 else self.ledger.product(value, fresh_share=familiar)
@@ -273,7 +299,7 @@ class Linker:
 
 
 def _totals(claims: Sequence[Claim], givens: Sequence[Fraction]) -> Iterator[frozenset[Fraction]]:
-    """The values that each claim adds to two or more earlier results that are not in the question."""
+    """Yield, for each claim, the values that it adds to two or more earlier results not in the question."""
     written: set[Fraction] = set()
     for claim in claims:
         terms = [leaf.value for leaf in _terms(claim.expression) if isinstance(leaf, Constant)]
@@ -288,14 +314,14 @@ def _totals(claims: Sequence[Claim], givens: Sequence[Fraction]) -> Iterator[fro
 
 
 def _terms(expression: Expression) -> Iterator[Expression]:
-    """The terms of a sum; none of anything else."""
+    """Yield the terms of a sum; nothing for any other expression."""
     if isinstance(expression, Operation) and expression.sign == "+":
         for side in (expression.left, expression.right):
             yield from _terms(side) if isinstance(side, Operation) else (side,)
 
 
 def _factors(expression: Expression) -> Iterator[Expression]:
-    """What a product or quotient is made of."""
+    """Yield the factors and divisors of a product or quotient; any other expression is its own factor."""
     if isinstance(expression, Operation) and expression.sign in "*/":
         yield from _factors(expression.left)
         yield from _factors(expression.right)

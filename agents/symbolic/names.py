@@ -1,4 +1,8 @@
-"""Giving the people of a problem other names, of the same gender, in question and solution alike."""
+"""Gives the people of a problem other names of the same gender, the same in question and solution.
+
+`Natalia sold clips ...` becomes, say, `Mary sold clips ...`. Names that are not in the lists below stay, and
+so do parts of longer names, such as `St. Louis`.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +42,10 @@ _WORD = re.compile(r"[A-Z][a-z]+\b")
 
 
 def rename(question: str, solution: str, rng: random.Random, avoid: str = "") -> tuple[str, str]:
-    """Replace the common first names in both texts; names that are not in the list stay.
+    """Replace the first names of the lists in both texts; return the new question and solution.
 
-    No new name stands in `avoid`. Nothing changes where the letters of a name may matter.
+    No new name occurs in `avoid`. Nothing changes where the question is about letters or the alphabet, since
+    the letters of a name may matter there.
     """
     names = people(question)
     if not names or re.search(r"\bletters?\b|\binitial|alphabet", question):
@@ -59,18 +64,18 @@ def rename(question: str, solution: str, rng: random.Random, avoid: str = "") ->
 
 
 def people(question: str) -> list[str]:
-    """The first names of the list that stand in the question for a person, in order of appearance."""
+    """Return the first names of the lists that name a person in the question, in order of appearance."""
     found = dict.fromkeys(word for word in _WORD.findall(question) if word in _KNOWN)
     return [name for name in found if not _is_part_of_a_longer_name(question, name)]
 
 
 def gender(name: str) -> str | None:
-    """`f`, `m`, or None for a name that is not in the list."""
+    """Return `f`, `m`, or None for a name that is not in the lists."""
     return "f" if name in _WOMEN_SET else "m" if name in _MEN_SET else None
 
 
 def other_name(question: str, rng: random.Random) -> str:
-    """A first name that does not stand in the question."""
+    """Return a random first name that is not in the question and looks unlike those that are."""
     taken = set(_WORD.findall(question))
     return rng.choice([name for name in (*_WOMEN, *_MEN) if name not in taken and not _alike(name, taken)])
 
@@ -80,6 +85,7 @@ def _pool(name: str) -> list[str]:
 
 
 def _alike(name: str, taken: set[str]) -> bool:
+    # Daniel and Daniela, or Nina and Tina, are easily confused.
     return any(name[:4] == other[:4] or name[-3:] == other[-3:] for other in taken if other in _KNOWN)
 
 

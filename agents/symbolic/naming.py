@@ -1,4 +1,8 @@
-"""Naming the steps of a derivation after the words around them."""
+"""Names the steps of a derivation after the words around them, as Python identifiers.
+
+`Natalia sold 48/2 = ` before the value and `24 clips in May.` from the value on give `clips_in_may`.
+`5 * 3. The total cost is ` and `$15.` give `total_cost`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from collections.abc import Iterator
 from amounts import CURRENCY
 
 MAX_LENGTH = 20
+"""Maximum length of a name in characters."""
 
 _RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | {"answer"}
+# Words that say too little to be part of a name.
 _WEAK = frozenset(
     """
     a an the is are was were be been being am has have had do does did will would can could should must
@@ -26,7 +32,7 @@ _WEAK = frozenset(
 _NEEDY = frozenset(
     ["more", "less", "fewer", "left", "total", "remaining", "extra", "times", "altogether", "away"]
 )
-"""Words that say too little alone after a value: `5 more` of what?"""
+"""Words after a value that need a further word: `5 more` of what?"""
 _SUMS = frozenset(["total", "together", "altogether", "combined", "sum"])
 _VALUE = re.compile(rf"^(?:{CURRENCY}|[\s=])*-?[\d.,/]*\s?%?")
 _SIGNS_BEFORE = re.compile(rf"(?:{CURRENCY}|[ :=,(-])+$")
@@ -37,13 +43,16 @@ _JOINERS = frozenset("of in for per with from after before to on".split())  # no
 
 
 class Namer:
-    """Gives every step of one derivation its own short identifier."""
+    """Gives every step of one derivation a short identifier that is unique within it."""
 
     def __init__(self) -> None:
         self.taken: set[str] = set()
 
     def name(self, before: str, after: str) -> str:
-        """A name for the value that stands between two pieces of text; no currency is part of it."""
+        """Return a new name for a value, given the text before it and the text that begins with it.
+
+        Currency signs are ignored.
+        """
         before, after = (re.sub(CURRENCY, "$", text) for text in (before, after))
         head, tail = _clause_end(before), _noun_phrase(after)
         for words in _options(_words(before), head, tail):
@@ -65,7 +74,10 @@ class Namer:
 
 
 def _options(sentence: list[str], head: list[str], tail: list[str]) -> Iterator[list[str]]:
-    """Word lists to make a name of, the best first; `sentence` is all that stands before the value."""
+    """Yield lists of words to make a name of, the best first.
+
+    `sentence` has all words before the value, `head` those that lead up to it, `tail` those after it.
+    """
     subject = [word for word in sentence if word not in _WEAK][:1]
     telling = [word for word in [*subject, *reversed(head)] if word not in tail and word not in _WEAK]
     if tail and tail[0] == "per":
@@ -83,7 +95,10 @@ def _options(sentence: list[str], head: list[str], tail: list[str]) -> Iterator[
 
 
 def _join(words: list[str]) -> str:
-    """As many of the words as fit, without a preposition at either end."""
+    """Join as many of the words as fit in `MAX_LENGTH`, without a preposition at either end.
+
+    Returns an empty string where the name would have fewer than three characters.
+    """
     kept: list[str] = []
     for word in words:
         if len("_".join([*kept, word])) > MAX_LENGTH:
@@ -103,14 +118,14 @@ def _words(text: str) -> list[str]:
 
 
 def _clause_end(text: str) -> list[str]:
-    """The words that lead up to a value: `total cost` out of `5 * 3. The total cost is `."""
+    """Return the words that lead up to a value: `total`, `cost` for `5 * 3. The total cost is `."""
     clause = re.split(r"[.;:!?,](?=\s)|[=\n\d+*/×÷]", _SIGNS_BEFORE.sub("", text))[-1]
     words = [word for word in _words(clause) if word not in _WEAK or word in _JOINERS]
     return _trim(words)
 
 
 def _noun_phrase(text: str) -> list[str]:
-    """The words after a value: `clips in may` out of `24 clips in May, and then 5 more`."""
+    """Return up to four words after a value: `clips`, `in`, `may` for `24 clips in May, and then 5 more`."""
     clause = _PHRASE_END.split(_VALUE.sub("", text), maxsplit=1)[0]
     words = [word for word in _words(clause) if word not in _WEAK or word in _JOINERS]
     per = words[:1] == ["per"]

@@ -1,4 +1,8 @@
-"""What sort of thing a noun counts: it decides which further questions make sense."""
+"""Classifies what a noun counts, which decides which further questions make sense.
+
+`boxes of red pens` are things (they can be sorted), `students` are people (they can form teams), `hours` are
+a measure, and `points` are none of these.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,16 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What sort of number is asked for."""
+    """What sort of thing a number counts or measures."""
 
     THINGS = "things"
-    """A number of things that one can touch."""
+    """Countable things that can be touched."""
     PEOPLE = "people"
     MONEY = "money"
     MEASURE = "measure"
     """An amount in a unit: hours, miles, pounds."""
     OTHER = "other"
-    """Anything else that is counted or measured: points, votes, times."""
+    """Anything else that is counted or measured: points, votes, times; also cars and houses."""
 
 
 _UNITS_WORDS = (
@@ -52,7 +56,10 @@ _ABSTRACT = frozenset(_ABSTRACT_WORDS.split())
 
 
 def kind_of(noun: str) -> Kind:
-    """What a plural noun phrase counts, by its head: `boxes of red pens` are things."""
+    """Classify a plural noun phrase by its head: `boxes of red pens` are things.
+
+    A head that is in no list is a thing if it ends in s.
+    """
     head = re.split(r" (?:of|in|for|with|from|to) ", noun.lower())[0].split()[-1]
     forms = {head, head.removesuffix("s"), head.removesuffix("es")}
     if forms & _UNITS:

@@ -1,4 +1,8 @@
-"""Finding the numbers that stand in a text, and writing a number the way another one is written."""
+"""Finds the numbers in a text, and writes a number the way another one is written.
+
+`a dozen eggs, 1,200 cups, 25% and 3/4 of half` has the numbers 12 (WORD), 1200 (DIGITS), 25 (PERCENT), 3/4
+(FRACTION) and 1/2 (WORD). Written like `1,200`, the number 2400 is `2,400`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth":
 CARDINALS: dict[str, int] = {word: value for value, word in enumerate(_UNITS)} | {
     word: 10 * value for value, word in enumerate(_TENS, start=2)
 }
-"""The words that are numbers alone: zero to nineteen and the tens."""
+"""Values of the single number words: zero to nineteen and the tens up to ninety."""
 
 _cardinal = "|".join(sorted(CARDINALS, key=len, reverse=True))
 _tens = "|".join(_TENS)
@@ -42,12 +46,12 @@ _TEMPLATE_NUMBER = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?$")
 
 
 def read_digits(text: str) -> Fraction:
-    """The value of `48`, `1,200`, `2.50` or `.5`."""
+    """Return the value of `48`, `1,200`, `2.50` or `.5`."""
     return Fraction(text.replace(",", ""))
 
 
 def find_quantities(text: str) -> tuple[Quantity, ...]:
-    """Every number in the text, in order; ordinals (`the third day`) and `no one` are not numbers."""
+    """Return every number in the text, in order; ordinals (`the third day`) and `no one` are not numbers."""
     found = (_quantity(match) for match in _PATTERN.finditer(text))
     return tuple(quantity for quantity in found if quantity is not None)
 
@@ -92,7 +96,7 @@ def _part(match: re.Match[str]) -> Quantity | None:
 
 
 def write_plain(value: Fraction) -> str:
-    """Digits without separators: `1200`, `2.5`, `-3`; `7/3` where no decimal is exact."""
+    """Write a number without thousands separators: `1200`, `2.5`, `-3`; `7/3` if no decimal is exact."""
     if value.denominator == 1:
         return str(value.numerator)
     places = decimal_places(value)
@@ -102,7 +106,7 @@ def write_plain(value: Fraction) -> str:
 
 
 def decimal_places(value: Fraction) -> int | None:
-    """How many decimals write the value exactly; None where no number of them does."""
+    """Return the number of decimal places that write the value exactly; None where none does."""
     rest, twos, fives = value.denominator, 0, 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
@@ -119,9 +123,9 @@ def _fixed(value: Fraction, places: int) -> str:
 
 
 def write_like(value: Fraction, original: str, form: Form) -> str | None:
-    """Write a value the way `original` is written; None where that cannot be done exactly.
+    """Write a value the way `original` is written; None where that is impossible without rounding.
 
-    Keeps thousands separators, the number of decimals (more where exactness asks for it), the percent sign,
+    Keeps thousands separators, the number of decimals (more where exactness needs them), the percent sign,
     and number words up to ninety-nine with their capital letter.
     """
     if form is Form.WORD:
@@ -136,6 +140,7 @@ def write_like(value: Fraction, original: str, form: Form) -> str | None:
         return None
     text = _fixed(value, max(needed, len(shape[2] or "")))
     whole, _, decimals = text.partition(".")
+    # A text that writes `200` does not show whether it would write 12345 with a separator: use one.
     if "," in shape[1] or (len(shape[1]) < 4 < len(whole)):
         whole = f"{int(whole):,}"
     return whole + ("." + decimals if decimals else "") + original[digits.end() :]
@@ -150,7 +155,7 @@ def _word_like(value: Fraction, original: str) -> str | None:
 
 
 def number_word(value: Fraction) -> str | None:
-    """`twenty-one` for 21; None outside 0 to 99 and for anything that is not whole."""
+    """Return the word for a whole number from 0 to 99 (`twenty-one` for 21); None for any other value."""
     if value.denominator != 1 or not 0 <= value < 100:
         return None
     tens, ones = divmod(int(value), 10)

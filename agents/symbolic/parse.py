@@ -1,4 +1,10 @@
-"""Reading a worked solution into a derivation: every step checked exactly and tied to what it uses."""
+"""Reads a worked solution into a derivation: checks every step exactly and links it to what it uses.
+
+`Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. ...` with the
+solution `She sold 48 / 2 = 24 clips in May. Together that is 48 + 24 = 72 clips.` and the answer 72 gives two
+steps: the 48 of the question divided by 2, and the 48 of the question plus the result of the first step.
+`2 / 3 = 0.67` is refused (`NO_DERIVATION`), because the written result is not exact.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +32,10 @@ from domain import MAX_TEXT, Reason, Refusal
 from errors import brief
 
 MAX_NUMBERS = 200
-"""In the question, and operations in the solution: to tie them to each other takes quadratic time."""
+"""Maximum for the numbers of a question and the operations of a solution; linking takes quadratic time."""
 
 _MARK = re.compile(r"<<([^<>]*)>>")
+# A number after an equals sign that no operator follows: a result that the solution states.
 _ASSERTED = re.compile(rf"=\s*{CURRENCY}?\s?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
 _FINAL_LINE = re.compile(r"^[^\S\n]*####.*$", re.MULTILINE)
 _LONG_NUMBER = re.compile(r"\d[\d,]{300}")
@@ -40,11 +47,12 @@ _SENTENCE_END = re.compile(
 
 
 def derive(question: str, solution: str, answer: Fraction, *, repair: bool = False) -> Derivation | Refusal:
-    """Read a worked solution into a derivation that reaches the answer.
+    """Read a worked solution into a derivation that reaches the answer, or return a Refusal.
 
-    The strict reading takes a step only when its written result is exact. With `repair` a wrongly written
-    result is computed again and the corrected value carried on, and plain arithmetic stands in for broken
-    calculator marks; the chain must reach the answer all the same.
+    A step is accepted only if its written result is exact. With `repair`, a wrong result is computed again
+    and later steps use the corrected value; if that fails, calculator marks are ignored and the plain
+    arithmetic is read. The steps must reach the answer in any case. The Refusal has `Reason.AMBIGUOUS` where
+    a step can be read in several ways, otherwise `Reason.NO_DERIVATION`.
     """
     for text in (question, solution):
         if len(text) > MAX_TEXT or _LONG_NUMBER.search(text):
@@ -56,13 +64,19 @@ def derive(question: str, solution: str, answer: Fraction, *, repair: bool = Fal
 
 
 def _ends_in(answer: Fraction, solution: str) -> bool:
-    """Whether the last result that a solution writes is the answer; else it was met by chance on the way."""
+    """Whether the last result that a solution writes is the answer, or the answer / 100 (0.25 for 25%).
+
+    If not, an earlier step had the value of the answer by chance.
+    """
     results = re.findall(rf"=\s*{CURRENCY}?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", solution)
     return not results or read_digits(results[-1].rstrip(",")) in (answer, answer / 100)
 
 
 def read_claims(solution: str, *, plain: bool) -> Iterator[Claim]:
-    """The operations that a solution writes, in order; with `plain` calculator marks are not trusted."""
+    """Yield the operations that a solution writes, in order; with `plain`, calculator marks are ignored.
+
+    A calculator mark is `<<48/2=24>>`. Without `plain`, a sentence that has marks is read from these alone.
+    """
     for sentence in _SENTENCE_END.split(_FINAL_LINE.sub("", solution)):
         marks = list(_MARK.finditer(sentence))
         text = _MARK.sub("", sentence).strip()
@@ -111,7 +125,11 @@ def _read_chain(divided: Equation, kept: Equation) -> Iterator[tuple[Expression,
 
 
 def _chain(segments: Sequence[Segment]) -> Iterator[tuple[Expression, Fraction | None]]:
-    """Split `a + b = c + d = e` into operations and the results that they claim."""
+    """Split `a + b = c + d = e` into operations and the results that they claim.
+
+    An operation with the value of the one before it only rewrites that one (`4 * 6 * 2 = 24 * 2`). In
+    `4*6 = 24 + 10 = 34` the second operation begins with the result of the first.
+    """
     pending: Expression | None = None
     result: Fraction | None = None
     for segment in segments:
@@ -148,6 +166,7 @@ def _assemble(
         return Refusal(reason=Reason.AMBIGUOUS, detail=f"several readings of {brief(linker.ambiguous)}")
     if root is None:
         return Refusal(reason=Reason.NO_DERIVATION, detail=linker.fault or f"no step reaches {answer}")
+    # A repaired last step may have the answer as its value although the solution writes another number.
     corrected = repair and root == len(linker.ledger.nodes) - 1
     if not corrected and not _ends_in(answer, _FINAL_LINE.sub("", solution)):
         return Refusal(reason=Reason.NO_DERIVATION, detail="the solution goes on after its answer")
@@ -155,7 +174,7 @@ def _assemble(
 
 
 def _prune(question: str, linker: Linker, root: int) -> Derivation:
-    """Keep the steps that feed the root, named and numbered anew."""
+    """Keep the steps that the root depends on; number them from 0 and name them."""
     kept = linker.closure(root)
     position = {node: step for step, node in enumerate(kept)}
     namer = Namer()

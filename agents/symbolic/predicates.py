@@ -1,4 +1,8 @@
-"""Who does what: the subject and the verb that a piece of a sentence begins with."""
+"""Finds the subject and the verb at the beginning of a piece of a sentence.
+
+`she sold` gives the auxiliary `did`, the subject `she` and the verb `sell`, the parts of a question in order.
+`she will need to buy` gives `will`, `she` and `need to buy`.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,14 @@ from agents.symbolic.verbs import VERBS, past, third_person
 
 
 class Predicate(NamedTuple):
-    """`she will need to buy` as a question has it: `will`, `she`, `need to buy`."""
+    """The parts of a clause in the order of a question: `will`, `she`, `need to buy`."""
 
     auxiliary: str
     subject: str
     verb: str
-    """What follows the subject in a question; empty where the auxiliary is all there is, as in `he is`."""
+    """The verb without the auxiliary; empty where there is no other verb, as in `he is`."""
     rest: tuple[str, ...]
-    """What else there is: objects, particles, a preposition."""
+    """The remaining words: objects, particles, a preposition."""
 
     @property
     def is_being(self) -> bool:
@@ -25,7 +29,7 @@ class Predicate(NamedTuple):
 
 
 def word_set(words: str) -> frozenset[str]:
-    """The words of a text, each once."""
+    """Return the words of a text as a set."""
     return frozenset(words.split())
 
 
@@ -55,16 +59,16 @@ _PARTICIPLES = word_set(
 )
 _NOUN_PHRASE_WORD = re.compile(r"[A-Za-z][A-Za-z'’.-]*(?<!['’]ve)(?<!['’]d)(?<!n['’]t)|\d[\w,-]*|&")
 _MOST_WORDS = 9
-"""In a subject."""
+"""Maximum number of words in a subject."""
 _ALL_VERBS = sorted(VERBS | {"knock", "pop", "seat"})
 _IRREGULAR = {"slew": "slay", "bore": "bear", "tore": "tear", "lit": "light", "dove": "dive"}
 _BASES = {form: verb for verb in _ALL_VERBS for form in (past(verb), third_person(verb), verb)} | _IRREGULAR
 THIRD_PERSONS = frozenset(map(third_person, _ALL_VERBS))
-"""`sells`, `buys`, ..."""
+"""The known verbs in the third person singular: `sells`, `buys`, ..."""
 
 
 def read_predicate(text: str) -> Predicate | None:
-    """The shortest subject with a verb that agrees with it, and what follows; None where there is none."""
+    """Read the shortest subject that is followed by a verb which agrees with it; None if there is none."""
     words = text.split()
     for count in range(1, min(len(words), _MOST_WORDS + 1)):
         if _is_subject(words[:count]):
@@ -92,7 +96,7 @@ def _is_subject(words: Sequence[str]) -> bool:
 
 
 def _is_plural(subject: Sequence[str]) -> bool:
-    """Whether it takes `do`, not `does`."""
+    """Whether a subject takes `do` rather than `does`."""
     words = [word.lower() for word in subject]
     if len(words) > 1 and (words[0] in {"each", "every", "one", "a", "an", "1"} or words[0].endswith("ing")):
         return False
@@ -123,7 +127,7 @@ def _read_verb(subject: Sequence[str], words: list[str]) -> Predicate | None:
 
 
 def _with_infinitives(auxiliary: str, who: str, verb: list[str], rest: list[str]) -> Predicate:
-    """`needs` and `to buy` are one verb."""
+    """Build the predicate; infinitives join the verb: `needs` and `to buy` give `need to buy`."""
     while len(rest) > 1 and rest[0] == "to" and re.fullmatch("[a-z]+", rest[1]):
         verb, rest = [*verb, *rest[:2]], rest[2:]
     return Predicate(auxiliary, who, " ".join(verb), tuple(rest))
@@ -139,7 +143,10 @@ def _is_past(word: str) -> bool:
 
 
 def _finite(verb: str, *, plural: bool, alone: bool) -> tuple[str, str] | None:
-    """`did` and `sell` for `sold`; None for what is no verb or does not agree with its subject."""
+    """Return `did` and `sell` for `sold`; None for what is no verb or disagrees with its subject.
+
+    `plural` describes the subject. With `alone`, only particles follow, and an unknown verb may be guessed.
+    """
     base = _BASES.get(verb)
     if base is None:
         return _guess(verb, plural=plural) if alone else None
@@ -151,7 +158,7 @@ def _finite(verb: str, *, plural: bool, alone: bool) -> tuple[str, str] | None:
 
 
 def _guess(verb: str, *, plural: bool) -> tuple[str, str] | None:
-    """The base form of a verb that is not in the list, from its ending."""
+    """Guess the auxiliary and the base form of an unknown verb from its ending; None if it has none."""
     if re.fullmatch(r"[a-z]{2,}ed", verb):
         return "did", _base_of_past(verb[:-2])
     if re.fullmatch(r"[a-z]{2,}[^s]s", verb) and not plural:
@@ -160,7 +167,7 @@ def _guess(verb: str, *, plural: bool) -> tuple[str, str] | None:
 
 
 def _base_of_past(stem: str) -> str:
-    """`frost` for `frosted`, `slice` for `sliced`, `hum` for `hummed`, given the word without `ed`."""
+    """Return the base form for a past tense without `ed`: `slice` for `slic`, `hum` for `humm`."""
     if stem.endswith("i"):
         return stem[:-1] + "y"
     if stem[-1] == stem[-2] and stem[-1] not in "lsfz":

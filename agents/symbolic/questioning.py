@@ -1,6 +1,7 @@
-"""Turning the sentence in which a step stands into the question that the step answers.
+"""Turns the sentence of a step into the question that the step answers.
 
-`She sold 48 / 2 = 24 clips in May.` answers `How many clips did she sell in May?`
+`She sold 48 / 2 = 24 clips in May.` gives `How many clips did she sell in May?`
+`The total cost of the pens is 4*6 = $24.` gives `What is the total cost of the pens?`
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ _OBJECTS = word_set("him her them us me it himself herself themselves away up ou
 
 
 def question_of(step: Step, question: str) -> str | None:
-    """What the step finds out, as its sentence tells it; None where the sentence does not say it clearly.
+    """Return the question that a step answers; None where its sentence does not say that clearly.
 
-    `question` is the problem's, to know which words are names.
+    `question` is that of the problem; it helps to tell names from other words.
     """
     told = locate(step)
     found = (told and _ask_told(told, question)) or _ask_by_name(step)
@@ -85,7 +86,7 @@ def question_of(step: Step, question: str) -> str | None:
 
 
 def _ask_by_name(step: Step) -> str | None:
-    """`How many kites in June are there?` for `kites_in_june`, where the sentence has these very words."""
+    """Ask `How many kites in June are there` for `kites_in_june` if the sentence contains these words."""
     phrase = step.name.replace("_", " ")
     match = re.search(rf"\b{phrase}\b", step.text, re.IGNORECASE)
     head = re.split(r" (?:of|in|for|per|with|from|at|on) ", phrase)[0]
@@ -111,7 +112,10 @@ def _ask_told(told: Told, question: str) -> str | None:
 
 
 def _ask_task(what: str) -> str | None:
-    """`find the total cost` or `figure out how much silage each turkey needs`."""
+    """Ask for the goal of a task: `find the total cost`, `figure out how much silage each turkey needs`.
+
+    `what` is the text after `find` or `figure out`.
+    """
     if not what.lower().startswith("how "):
         head = re.split(r" (?:of|in|on|for|that|who|per|after|before|when) ", what)[0]
         return f"What {'are' if re.search('[^s]s$', head) else 'is'} {what}"
@@ -125,7 +129,7 @@ def _ask_task(what: str) -> str | None:
 
 
 def _ask_headed(heading: str, told: Told) -> str | None:
-    """`Total cost: ` or `5 kilometers in cold water: `."""
+    """Ask after a heading: `Total cost: ` or `5 kilometers in cold water: `."""
     words = heading.split()
     if not 1 <= len(words) <= 8 or words[-1] in {"of", "by", "to"} or _BROKEN.search(heading):
         return None
@@ -160,7 +164,10 @@ def _ask_clause(clause: Clause, told: Told) -> str | None:
 
 
 def _ask_counted(told: Told, setting: str) -> str | None:
-    """`12 ripe oranges were eaten`, or nothing but a setting: `for the red balls`."""
+    """Ask where nothing, or only a setting such as `for the red balls`, precedes the number.
+
+    `12 ripe oranges were eaten` gives `How many ripe oranges were eaten`.
+    """
     read = read_predicate(told.after)
     if told.noun and not told.is_money and read and read.auxiliary not in {"is", "was", "does", "has"}:
         return f"How many {told.after} {setting}"
@@ -174,14 +181,14 @@ def _ask_counted(told: Told, setting: str) -> str | None:
 
 
 def _ask_measured(name: str, be: str, setting: str) -> str:
-    """`the total cost is`."""
+    """Ask after a measure: `the total cost is`."""
     if be.endswith(" be"):
         return f"What {be.removesuffix(' be')} {name} be {setting}"
     return f"What {be if be in {'was', 'are', 'were'} else 'is'} {name} {setting}"
 
 
 def _ask_existing(read: Predicate, told: Told, setting: str) -> str | None:
-    """`there are`."""
+    """Ask after `there are`."""
     if not told.is_counted or read.rest:
         return None
     be = "are" if read.auxiliary == "is" else read.auxiliary
@@ -196,7 +203,7 @@ def _ask_existing(read: Predicate, told: Told, setting: str) -> str | None:
 
 
 def _ask_being(read: Predicate, told: Told, setting: str) -> str | None:
-    """`Patricia is`, before `41 years old`."""
+    """Ask after a form of `be`: `Patricia is`, before `41 years old`."""
     being = f"{read.auxiliary} {read.subject} {read.verb}"
     if match := _OLD.fullmatch(told.after):
         return f"How old {being} {match[1]} {setting}"
@@ -212,7 +219,7 @@ def _ask_being(read: Predicate, told: Told, setting: str) -> str | None:
 
 
 def _ask_extent(read: Predicate, told: Told, setting: str) -> str | None:
-    """`the supermarket is`, before `20 miles away`; `the men are`, before `252`."""
+    """Ask for a distance or count: `the shop is` before `20 miles away`, `the men are` before `252`."""
     if re.match(r"(?:the|those|these) .*[a-z]s$", read.subject) and (
         not told.noun or told.noun in read.subject
     ):
@@ -229,7 +236,7 @@ def _ask_extent(read: Predicate, told: Told, setting: str) -> str | None:
 
 
 def _ask_doing(read: Predicate, told: Told, setting: str) -> str | None:
-    """`she sold`."""
+    """Ask after a clause with another verb: `she sold`."""
     verb = read.verb.split()[-1] if read.verb else ""
     what, tail = _what(told, verb)
     rest = _without_comparison(read.rest)
@@ -247,7 +254,10 @@ def _ask_doing(read: Predicate, told: Told, setting: str) -> str | None:
 
 
 def _without_comparison(rest: tuple[str, ...]) -> list[str] | None:
-    """`away 2 dozen cupcakes` becomes `away`; None where what is left out matters."""
+    """Drop a comparison or number and what follows: `away 2 dozen cupcakes` becomes `away`.
+
+    Returns None where the dropped words matter.
+    """
     place = next((place for place, word in enumerate(rest) if _COMPARED.match(word)), len(rest))
     kept = list(rest[:place])
     if place == len(rest):
@@ -257,7 +267,10 @@ def _without_comparison(rest: tuple[str, ...]) -> list[str] | None:
 
 
 def _what(told: Told, verb: str) -> tuple[str, str]:
-    """What is asked for, and what is left of the text behind the number; empty where that is not clear."""
+    """Return the beginning of the question (`How many clips`) and the rest of the text after the number.
+
+    Both are empty where it is not clear what is asked for.
+    """
     if told.is_counted and not told.is_money:
         return f"How many {told.noun}", told.tail
     if not told.is_money and (told.noun or verb not in _SPENT):

@@ -1,4 +1,9 @@
-"""Reckoning a derivation with other numbers, and judging whether what comes out is as sensible as before."""
+"""Recomputes a derivation with other numbers and judges whether the results are as sensible as before.
+
+For the steps 48 / 2 = 24 and 48 + 24 = 72 the table is `[48, 1/2, 2, 24, 72]`: the numbers of the question
+(48 and `half`), the constant 2, and the two operations. With 60 in place of 48 it is `[60, 1/2, 2, 30, 90]`,
+which is sensible. With 49 it is not, because 49 / 2 is not whole.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +15,17 @@ from agents.symbolic.derivation import Constant, Derivation, Expression, Given, 
 from agents.symbolic.numbers import decimal_places
 
 Number = int | Fraction
-"""An exact value; whole ones are kept as int, which is many times faster to reckon with."""
+"""An exact value. Whole numbers are int, because arithmetic with int is many times faster."""
 
 
 def normal(value: Number) -> Number:
-    """The value as an int where it is whole."""
+    """Return the value, as an int if it is whole."""
     return value.numerator if value.denominator == 1 else value
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation; its operands are places in the table."""
+    """One operation. Its operands are indices of the table."""
 
     sign: Sign
     left: int
@@ -28,7 +33,7 @@ class Node:
 
 
 class Reckoner:
-    """A derivation as a flat table: the question's numbers, the constants, then every operation's value."""
+    """A derivation as a flat table: the question's numbers, the constants, the value of each operation."""
 
     def __init__(self, derivation: Derivation) -> None:
         self._expressions: list[Expression] = [step.expression for step in derivation.steps]
@@ -38,9 +43,9 @@ class Reckoner:
         self._constants = list(dict.fromkeys(normal(c.value) for c in found if isinstance(c, Constant)))
         self.nodes: list[Node] = []
         self.steps: list[int] = []
-        """Where in the table the value of each step stands."""
+        """Index in the table of the value of each step."""
         self.places: list[list[int]] = []
-        """Everything in the table that a step uses or reckons."""
+        """For each step, the indices of everything that it uses or computes."""
         for expression in self._expressions:
             self.places.append([])
             self.steps.append(self._place(expression))
@@ -64,11 +69,11 @@ class Reckoner:
 
     @property
     def first_node(self) -> int:
-        """Where in the table the operations begin."""
+        """Index in the table of the first operation."""
         return self.givens + len(self._constants)
 
     def table(self, givens: Sequence[Number]) -> list[Number] | None:
-        """The table with these numbers in the question; None where a step divides by zero."""
+        """Return the table for these numbers of the question; None where a step divides by zero."""
         values = [*givens, *self._constants]
         for node in self.nodes:
             left, right = values[node.left], values[node.right]
@@ -85,7 +90,7 @@ class Reckoner:
         return values
 
     def is_sensible(self, table: Sequence[Number]) -> bool:
-        """Whether every operation's value is of the same kind as it was with the question's own numbers."""
+        """Whether every operation's value is of the same kind as with the question's own numbers."""
         first = self.first_node
         return all(map(_same_kind, self.old[first:], table[first:]))
 
@@ -97,7 +102,11 @@ def _divide(left: Number, right: Number) -> Number:
 
 
 def _same_kind(old: Number, new: Number) -> bool:
-    """Same sign, same side of one, about the same size, and whole if it was whole."""
+    """Whether a new value is as sensible as the old one: for example 30 for 24, but not 150 or 5/2.
+
+    A value that is not positive must not change. A whole value stays whole and, if above 1, stays above 1 and
+    within a factor of 5. A fraction stays on its side of 1 and gets no more decimals.
+    """
     if old <= 0 or new <= 0:
         return old == new
     if old.denominator == 1:

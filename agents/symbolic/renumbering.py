@@ -1,4 +1,9 @@
-"""Choosing new numbers for a question such that its story and every step of its derivation stay sensible."""
+"""Chooses new numbers for a question such that its story and every step of its derivation stay sensible.
+
+`Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. ...` can get
+62 in place of 48: then the steps give 31 and 93. In `Pump A brings 12 liters a minute and pump B brings 8
+liters a minute` pump A stays the faster one.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +22,11 @@ from agents.symbolic.slots import SUBSTANTIAL, Slot, is_implied, likely_parts
 from amounts import CURRENCY
 
 TRIES = 40
+"""Number of attempts; in the second half of them a random selection of the slots changes."""
 MOST_HOURS = 16
-"""How long somebody may do something in a day."""
+"""Maximum number of hours that somebody may do something in a day."""
 PIVOTS = 12
-"""How many values of one slot are tried with each choice of the others."""
+"""Number of values of one slot that are tried with each choice of the others."""
 
 
 _DAYS = re.compile(r"\bdays?\b|daily|night|morning|shift")
@@ -31,20 +37,20 @@ _AGES = re.compile(r"\byears? old\b|\bages?\b|\bhow old\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """What holds between numbers besides the derivation; numbers are places in the reckoner's table."""
+    """Constraints on the numbers besides the derivation; numbers are indices of the reckoner's table."""
 
     ordered: tuple[tuple[int, int], ...]
-    """The first is the smaller one of two numbers with the same unit."""
+    """Pairs of numbers with the same unit; the first must be the smaller one."""
     equal: tuple[tuple[int, int], ...]
-    """Nobody can tell which of the two a step uses."""
+    """Pairs that must stay equal, because a step that uses one of them may have meant the other."""
     pinned: tuple[int, ...]
-    """What a step finds, where nobody can tell it from a number like the 60 minutes of an hour."""
+    """Results that must not change: they may have been meant as constants, like the 60 minutes of an hour."""
     sums: tuple[tuple[tuple[int, int], ...], ...]
-    """Places with signs, all of the same unit, that add up to nothing: `whole - one - other`."""
+    """Groups of (sign, index) with the same unit that must add up to 0: `whole - one - other`."""
     shares: tuple[tuple[int, ...], ...]
-    """Percentages or fractions that together are at most one whole."""
+    """Groups of percentages or fractions that together are at most one whole."""
     capped: tuple[tuple[int, int], ...]
-    """A value that may not exceed a number: the hours of a day."""
+    """Pairs of an index and the largest value allowed there, such as the hours of a day."""
 
     def hold(self, old: Sequence[Number], new: Sequence[Number]) -> bool:
         return (
@@ -56,7 +62,7 @@ class Relations:
         )
 
     def distinct(self, old: Sequence[Number], new: Sequence[Number]) -> bool:
-        """Whether it does not matter which of equal numbers a step was tied to."""
+        """Whether the new table is right whichever of several equal numbers a step was linked to."""
         return all(new[first] == new[second] for first, second in self.equal) and all(
             new[place] == old[place] for place in self.pinned
         )
@@ -97,7 +103,7 @@ def find_relations(derivation: Derivation, reckoner: Reckoner) -> Relations:
 def _sums(
     values: Sequence[Fraction], units: Sequence[frozenset[str]]
 ) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Three or four numbers of one unit of which one is a sum or difference of the others."""
+    """Yield groups of three or four numbers with a common unit that add up to 0 with suitable signs."""
     for size in (3, 4):
         for group in combinations(range(len(values)), size):
             if not frozenset.intersection(*(units[place] for place in group)):
@@ -109,7 +115,7 @@ def _sums(
 
 
 def _capped(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, int]]:
-    """Hours that fit in a day, percentages that fit in a whole, ages and grades up to 100 go on doing so."""
+    """Yield limits for results within them now: 16 for hours a day; 100 for percentages, ages, grades."""
     question = derivation.question
     for step, place in zip(derivation.steps, reckoner.steps, strict=True):
         if step.value <= MOST_HOURS and _DAYS.search(question) and re.search(r"\bhours?\b", step.text):
@@ -122,7 +128,7 @@ def _capped(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, i
 
 
 def _indistinct(derivation: Derivation, reckoner: Reckoner) -> list[tuple[int, int]]:
-    """Operands that have the same value as another number that their step might have meant."""
+    """Return pairs of an operand and another number of the same value that its step may have meant."""
     found = set()
     for index, step in enumerate(derivation.steps):
         for leaf in leaves(step.expression):
@@ -139,7 +145,7 @@ def _indistinct(derivation: Derivation, reckoner: Reckoner) -> list[tuple[int, i
 
 
 def _mistakable(derivation: Derivation, reckoner: Reckoner) -> Iterator[int]:
-    """Results that the solution may have meant as a constant, or as a part of a fraction, in one place."""
+    """Yield results that may somewhere have been meant as a constant or as a part of a fraction."""
     found = (leaf for step in derivation.steps for leaf in leaves(step.expression))
     parts = likely_parts(derivation)
     uses = Counter(leaf.index for leaf in found if isinstance(leaf, Result))
@@ -150,7 +156,7 @@ def _mistakable(derivation: Derivation, reckoner: Reckoner) -> Iterator[int]:
 
 
 def _restated(derivation: Derivation, reckoner: Reckoner) -> Iterator[tuple[int, int]]:
-    """Numbers that no step uses but that tell what a step finds: `for his 35 liters`."""
+    """Yield pairs of an unused number and the result that it repeats: `for his 35 liters`."""
     used = {place for places in reckoner.places for place in places}
     for index in range(len(derivation.quantities)):
         if index not in used and reckoner.old[index] > SUBSTANTIAL:
@@ -166,9 +172,9 @@ def renumber(
     rng: random.Random,
     always: Slot | None = None,
 ) -> list[Number] | None:
-    """The reckoner's table with new numbers in the slots; None where none was found that makes sense.
+    """Return the reckoner's table with new numbers in the slots; None where no sensible one was found.
 
-    Not every slot changes, but `always` does.
+    Not every slot must change. If `always` is given, that slot does.
     """
     for attempt in range(TRIES):
         chosen = list(slots) if attempt < TRIES // 2 else rng.sample(slots, rng.randint(1, len(slots)))
@@ -183,7 +189,7 @@ def renumber(
 def _vary(
     chosen: Sequence[Slot], reckoner: Reckoner, relations: Relations, rng: random.Random
 ) -> list[Number] | None:
-    """Choose all slots but one at random, then look for a value of that one which fits."""
+    """Choose all slots except one at random, then look for a value of that one which fits."""
     pivot = rng.choice(chosen)
     givens = reckoner.old[: reckoner.givens]
     for slot in chosen:

@@ -1,4 +1,9 @@
-"""Telling a worked solution again with other numbers, sentence by sentence, with calculator marks."""
+"""Rewrites a question and its worked solution with other numbers, keeping their sentences.
+
+With 62 in place of 48, `Natalia sold 48/2 = 24 clips in May.` becomes `Natalia sold 62/2 = <<62/2=31>>31
+clips in May.`, with a calculator mark. A sentence with a number above 12 that the derivation does not explain
+is replaced by its calculation: `Clips in may: 62 / 2 = <<62/2=31>>31`.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +33,12 @@ _OPERATOR_NEXT = re.compile(rf"\s*(?:[-+*/×÷–−]|x\b)\s*{CURRENCY}?\s?[\d(.
 _OPERATOR_BEFORE = re.compile(rf"\d\s*(?:[+*/×÷–−]|-(?=\s)|x\s)\s*{CURRENCY}?\s?$")
 _STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2}
 _UNEXPLAINED = 12
-"""A number above it that nothing in the derivation explains may be stale, so its sentence is not reused."""
+"""A larger number that the derivation does not explain may have to change: its sentence is not reused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A number that stands in a retold sentence."""
+    """A number in a rewritten sentence, at `start` to `end`."""
 
     start: int
     end: int
@@ -41,7 +46,7 @@ class Spot:
 
 
 class Renewal:
-    """The change from a derivation's old numbers to new ones."""
+    """A derivation with new numbers. `table` is the reckoner's table for these."""
 
     def __init__(self, derivation: Derivation, reckoner: Reckoner, table: Sequence[Number]) -> None:
         self.derivation = derivation
@@ -66,9 +71,9 @@ class Renewal:
         return self.table[self.reckoner.steps[step]]
 
     def question(self, hidden: Mapping[int, str] = MappingProxyType({})) -> str | None:
-        """The question with the new numbers; None where one of them cannot be written like the old one.
+        """Return the question with the new numbers; None where one cannot be written like the old one.
 
-        `hidden` has letters that stand for some of the numbers.
+        `hidden` maps indices of quantities to letters that are written in place of the numbers.
         """
         text, end = "", 0
         old = self.derivation.question
@@ -87,7 +92,7 @@ class Renewal:
         return text + old[end:]
 
     def solution(self) -> str:
-        """The worked solution, one sentence a line, every step with a calculator mark."""
+        """Return the worked solution, one sentence per line, with a calculator mark for every step."""
         numbered = enumerate(self.derivation.steps)
         sentences = (
             self._sentence([index for index, _ in group])
@@ -100,7 +105,7 @@ class Renewal:
         return told if told is not None else "\n".join(self._plain(index) for index in steps)
 
     def _plain(self, index: int) -> str:
-        """The bare reckoning, for a sentence that cannot be reused."""
+        """Write only the calculation of a step whose sentence cannot be reused."""
         step = self.derivation.steps[index]
         reckoning, value = self._write(step.expression), write_plain(Fraction(self.value(index)))
         label = step.name.replace("_", " ").capitalize()
@@ -152,7 +157,7 @@ class Renewal:
         return self._marked(text + old[end:], spots, steps)
 
     def _numbers(self, text: str) -> Iterator[re.Match[str]]:
-        """The numbers of a sentence; `36/2` is one number only where the question has that fraction."""
+        """Yield the numbers of a sentence; `36/2` is one number only if the question has that fraction."""
         at = 0
         while match := _NUMBER.search(text, at):
             if match["fraction"] and _value(match) not in self._fractions:
@@ -162,7 +167,7 @@ class Renewal:
             at = match.end()
 
     def _renew(self, match: re.Match[str], nearby: dict[Number, set[Number]]) -> tuple[Number, str] | None:
-        """A number's new value and its spelling; None where it is ambiguous or unexplained."""
+        """Return the new value of a number and its spelling; None where it is ambiguous or unexplained."""
         old = _value(match)
         if old not in nearby and _is_operand(match.string, match.start(), match.end()):
             return None
@@ -170,11 +175,12 @@ class Renewal:
         if new is None or new == old:
             return None if new is None else (old, match[0])
         if re.match(r",\d", match.string[match.end() :]) or re.search(r"\d,$", match.string[: match.start()]):
-            return None  # days 4,5,6 and 7
+            return None  # a list such as `days 4,5,6 and 7`
         written = _write_like(Fraction(new), match[0])
         return None if written is None else (new, written)
 
     def _new_value(self, old: Number, nearby: dict[Number, set[Number]], *, percent: bool) -> Number | None:
+        # Numbers of this sentence's own steps come first: elsewhere an equal number may change differently.
         for changes in (nearby, self._everywhere):
             if old in changes:
                 return next(iter(changes[old])) if len(changes[old]) == 1 else None
@@ -184,9 +190,10 @@ class Renewal:
         return old if old <= _UNEXPLAINED or old in (24, 52, 60, 100, 365) else None
 
     def _marked(self, text: str, spots: Sequence[Spot], steps: Sequence[int]) -> str | None:
-        """Put the mark of every step before the number that is its value, from left to right.
+        """Insert the calculator mark of every step before the number that is its value, from left to right.
 
-        A step whose value the sentence only goes on reckoning with gets a line of its own before it.
+        A step whose value occurs in the sentence only as an operand gets a line of its own before it.
+        Returns None where the value of a step does not occur at all.
         """
         at, marks, unwritten = 0, [], []
         for step in steps:
@@ -229,7 +236,7 @@ def _write_like(value: Fraction, original: str) -> str | None:
 
 
 def with_article(before: str, number: str) -> str:
-    """The text before a number, with `a` or `an` as the number asks for."""
+    """Return the text before a number, with a final `a` or `an` adapted to the number."""
     match = re.search(rf"\b(an?)\s{CURRENCY}?$", before, re.IGNORECASE)
     if match is None:
         return before

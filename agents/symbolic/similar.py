@@ -1,4 +1,8 @@
-"""Similar problems: the parent's story and derivation with new numbers and new names."""
+"""Writes similar problems: the parent's story and derivation with new numbers and new names.
+
+`Sofia strung 36 red beads on Monday and three times as many blue beads on Tuesday. ...` (answer 144) can
+become `Helen strung 23 red beads on Monday and three times as many blue beads on Tuesday. ...` (answer 92).
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,14 @@ from agents.symbolic.slots import slots
 from domain import Draft, Problem, Reason, Refusal
 
 ROUND_TRIPS = 3
-"""How many choices of numbers are written out before the parent is given up."""
+"""Number of attempts with other numbers before the parent is refused."""
 
 
 def similar(problem: Problem, derivation: Derivation, rng: random.Random) -> Draft | Refusal:
-    """Write a problem of the same structure with other numbers; its own derivation reaches its answer.
+    """Write a problem of the same structure with other numbers.
 
-    Refuses with `Reason.NO_VARIATION` where no number may change, or no change makes sense.
+    `derive` can read its solution, in as many steps as the parent has. Returns a Refusal with
+    `Reason.NO_VARIATION` where no number may change or no change makes sense.
     """
     free = slots(derivation)
     if not free:

@@ -1,6 +1,9 @@
-"""Which numbers of a question may change without its story falling apart.
+"""Finds the numbers of a question that may change without making its story absurd, and their new values.
 
-Equal numbers change together: then it does not matter which of them a step of the derivation is tied to.
+`Sofia strung 36 red beads on Monday and three times as many blue beads on Tuesday. ...` has one slot, the 36,
+for which 21, 22, 23, ... are candidates. In `25 loaves for $4 each and 40 rolls for $1.50 each. He pays 20%
+of it for flour. ...` each of the five numbers is a slot. Equal numbers share a slot: they change together, so
+it does not matter which of them a step of the derivation is linked to.
 """
 
 from __future__ import annotations
@@ -29,20 +32,21 @@ from agents.symbolic.reckoner import Number
 from amounts import CURRENCY
 
 SUBSTANTIAL = 12
-"""Up to here numbers are often equal by chance."""
+"""Numbers up to this one are often equal by chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Equal numbers of a question that may change, always to the same new value."""
+    """Equal numbers of a question that may change, all of them to the same new value."""
 
     members: tuple[int, ...]
     """Indices of `Derivation.quantities`."""
     candidates: tuple[Number, ...]
+    """The possible new values; at least one."""
 
 
-# Numbers that a solution may use without taking them from the question, and the words that suggest it.
-# A number of the question that equals one of them cannot be told from it, so it is left alone.
+# Numbers that a solution may use without taking them from the question, and the words that suggest this.
+# A number of the question that equals one of them cannot be told apart from it, so it does not change.
 IMPLIED = {
     value: re.compile(words, re.IGNORECASE)
     for value, words in {
@@ -93,13 +97,18 @@ _PARTS = {
 _SQUARE = re.compile(
     r"squar|\bcub|\barea\b|\bper side|\beach (?:side|direction)|\bsides\b|by itself", re.IGNORECASE
 )
+# Words of questions whose numbers have properties that other numbers lack, such as being prime.
 _DELICATE = re.compile(
     r"\b(?:dice|die|odd number|even number|prime|palindrome|digit|consecutive|alphabet|roman|binary|leap)s?\b"
 )
 
 
 def slots(derivation: Derivation) -> tuple[Slot, ...]:
-    """The numbers of the question that may change, in the order of their first appearance."""
+    """Return the numbers of the question that may change, in the order of their first appearance.
+
+    Returns an empty tuple where the derivation may not show all of the calculation, or where the numbers
+    have properties that the story depends on (dice, digits, primes, ...).
+    """
     groups: dict[Fraction, list[int]] = {}
     for index, quantity in enumerate(derivation.quantities):
         groups.setdefault(quantity.value, []).append(index)
@@ -144,7 +153,10 @@ def _constants(derivation: Derivation) -> set[Fraction]:
 
 
 def _parts(derivation: Derivation) -> set[Fraction]:
-    """Small numbers beside an unexplained divisor: it may count parts that depend on them, `x + 4x = 5x`."""
+    """Return the small numbers of the question if a step divides by an unexplained constant.
+
+    The divisor may depend on them: the 5 in `x + 4x = 5x` depends on `4 times`.
+    """
     divisors = {
         part.right.value
         for step in derivation.steps
@@ -157,7 +169,10 @@ def _parts(derivation: Derivation) -> set[Fraction]:
 
 
 def _divides_by_itself(derivation: Derivation) -> bool:
-    """Whether a step has `10 / 10`, `10 - 10` or `10 * 10` of one number: one of the two means another."""
+    """Whether a step has `10 / 10`, `10 - 10` or `10 * 10` with the same number twice.
+
+    One of the two then probably means another number. `10 * 10` is allowed for an area or the like.
+    """
     return any(
         part.left == part.right
         and (part.sign in "-/" or (part.sign == "*" and not is_squared(f"{derivation.question} {step.text}")))
@@ -167,12 +182,12 @@ def _divides_by_itself(derivation: Derivation) -> bool:
 
 
 def is_squared(text: str) -> bool:
-    """Whether a text speaks of something that makes a number a factor twice, such as an area."""
+    """Whether a text mentions something for which a number is multiplied by itself, such as an area."""
     return _SQUARE.search(text) is not None
 
 
 def fraction_parts(quantities: Sequence[Quantity]) -> set[Fraction]:
-    """The 3 and the 8 of `3/8`, which a solution may use alone."""
+    """Return the numerators and denominators above 1 that a solution may use alone: 3 and 8 for `3/8`."""
     fractions = [quantity.value for quantity in quantities if quantity.form is Form.FRACTION]
     return {
         Fraction(part) for value in fractions for part in (value.numerator, value.denominator) if part > 1
@@ -180,7 +195,7 @@ def fraction_parts(quantities: Sequence[Quantity]) -> set[Fraction]:
 
 
 def likely_parts(derivation: Derivation) -> set[Fraction]:
-    """Numbers that a step may have taken from a fraction, and these fractions."""
+    """Return the numbers that a step may have taken from a fraction of the question, and those fractions."""
     givens = [quantity.value for quantity in derivation.quantities]
     results = [step.value for step in derivation.steps]
     used = {evaluate(leaf, givens, results) for step in derivation.steps for leaf in leaves(step.expression)}
@@ -192,12 +207,12 @@ def likely_parts(derivation: Derivation) -> set[Fraction]:
 
 
 def _is_too_short(derivation: Derivation, uses: Counter[int]) -> bool:
-    """Whether a single step leaves several numbers unused: the rest was reckoned out of sight."""
+    """Whether there is only one step and it leaves several numbers unused: the rest was not written down."""
     return len(derivation.steps) == 1 and len(derivation.quantities) - len(uses) > 1
 
 
 def _has_idle_factor(derivation: Derivation, uses: Counter[int]) -> bool:
-    """Whether the question tells of a `twice` or `3 times` that no step uses: other numbers may belie it."""
+    """Whether no step uses a `twice` or `3 times` of the question: with other numbers it may become false."""
     found = (leaf for step in derivation.steps for leaf in leaves(step.expression))
     used = {leaf.value for leaf in found if isinstance(leaf, Constant)}
     used |= {derivation.quantities[index].value for index in uses}
@@ -209,8 +224,9 @@ def _has_idle_factor(derivation: Derivation, uses: Counter[int]) -> bool:
 
 
 def is_factor(question: str, quantity: Quantity) -> bool:
-    """Whether a number says how many times something else is: `twice`, `3 times as many`."""
+    """Whether a number compares two things by a factor: `twice`, `3 times as many`."""
     text = question[quantity.start : quantity.end]
+    # Words that `write_like` cannot write (`twice`, `half`) compare things; only `dozen` does not.
     relative = quantity.form is Form.WORD and write_like(quantity.value, text, quantity.form) is None
     return (relative and not text[0].isdigit() and "dozen" not in text.lower()) or bool(
         re.match(r"\s+times\s+(?:as|more|the)\b", question[quantity.end :])
@@ -225,7 +241,10 @@ def _operations(expression: Expression) -> Iterator[Operation]:
 
 
 def _complements(derivation: Derivation) -> set[Fraction]:
-    """Percentages and fractions that equal what others leave of the whole: which is meant is not clear."""
+    """Return percentages and fractions that equal what others leave of the whole.
+
+    In `25% are red, 75% blue` a 75 of the solution may be either the second number or 100 - 25.
+    """
     found = set()
     for whole, of_percent in ((Fraction(100), True), (Fraction(1), False)):
         shares = [
@@ -239,7 +258,10 @@ def _complements(derivation: Derivation) -> set[Fraction]:
 
 
 def _differences(derivation: Derivation, uses: Counter[int]) -> set[Fraction]:
-    """Numbers that a step may have reckoned with one that no step uses: 10 after `10 more, 20 gone`."""
+    """Return numbers that a step may instead have computed from a number that no step uses.
+
+    With an unused 20 and a 10 in the question, a 10 of the solution may also be 20 - 10.
+    """
     values = [quantity.value for quantity in derivation.quantities]
     unused = {value for index, value in enumerate(values) if not uses[index]} - {values[i] for i in uses}
     pairs = [(one, other) for one in unused for other in {*values, Fraction(1)}]
@@ -249,13 +271,17 @@ def _differences(derivation: Derivation, uses: Counter[int]) -> set[Fraction]:
 def _is_tied_down(
     question: str, value: Fraction, quantities: Sequence[Quantity], uses: int, brought: set[Fraction]
 ) -> bool:
-    """Whether a value must stay: because it is ambiguous, or means something by itself."""
+    """Whether a value must not change, because it is ambiguous or has a fixed meaning.
+
+    `uses` counts how often steps use it; `brought` has the constants that the solution adds.
+    """
     if value in (0, 1) or any(is_fixed(question, quantity) for quantity in quantities):
         return True
     if is_implied(question, value) or value in brought:
         return True
     if any(_may_come_from(question, constant, value) for constant in brought):
         return True
+    # A small number is used more often than it is written: one of the uses may be a constant.
     if value <= 4 and uses > len(quantities):
         return True
     same_unit = bool(frozenset.intersection(*(units_of(question, quantity) for quantity in quantities)))
@@ -263,13 +289,16 @@ def _is_tied_down(
 
 
 def is_implied(question: str, value: Number) -> bool:
-    """Whether a solution may use this number because of words in the question: 60 because of hours."""
+    """Whether words of the question suggest this number as a constant: `hour` suggests 60."""
     words = IMPLIED.get(int(value)) if value.denominator == 1 else None
     return words is not None and words.search(question) is not None
 
 
 def _is_accounted_for(question: str, constant: Fraction) -> bool:
-    """Whether a constant is small, or the question suggests it; else it may hide unwritten reckoning."""
+    """Whether a constant is from 0 to 9 or suggested by the question.
+
+    Any other constant may be the result of a calculation that is not written down.
+    """
     if constant.denominator > 1:
         words = _PARTS.get(constant)
         return words is not None and words.search(question) is not None
@@ -277,7 +306,7 @@ def _is_accounted_for(question: str, constant: Fraction) -> bool:
 
 
 def _may_come_from(question: str, constant: Fraction, value: Fraction) -> bool:
-    """Whether the constant may have been reckoned from the value unwritten: 14 days from two weeks."""
+    """Whether the constant may come from the value by an unwritten calculation: 14 days from two weeks."""
     if any(constant == value * unit and is_implied(question, unit) for unit in (7, 12, 24, 60)):
         return True
     if constant == 1:

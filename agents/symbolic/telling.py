@@ -1,4 +1,9 @@
-"""A sentence of a worked solution, cut at the number that a step finds."""
+"""Splits a sentence of a worked solution at the number that a step finds.
+
+`On Friday, he sold 6 * 2 = 12 clips in May.` gives `On Friday, he sold ` before the number, the noun `clips`
+and the tail `in May`. The text before the number yields the clauses `on Friday, he sold` and `he sold` (with
+the setting `on Friday`), from which `questioning` makes a question.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +21,17 @@ from amounts import CURRENCY, CURRENCY_SIGNS
 
 
 class Told(NamedTuple):
-    """`She sold`, `clips`, `in May`."""
+    """A split sentence: `She sold`, `clips`, `in May`."""
 
     before: str
+    """The text before the operation or number."""
     noun: str
     """What is counted; empty where nothing is, as after an amount of money."""
     tail: str
-    """What follows in the clause."""
+    """The rest of the clause after the noun."""
     is_money: bool
     is_total: bool
-    """The sentence speaks of all together."""
+    """Whether the sentence speaks of a total, as in `altogether` or `a total of`."""
 
     @property
     def after(self) -> str:
@@ -33,7 +39,7 @@ class Told(NamedTuple):
 
     @property
     def is_counted(self) -> bool:
-        """Whether one can ask `how many` of it."""
+        """Whether `how many` can be asked of the noun."""
         if not _FEW_WORDS.fullmatch(self.noun):
             return False
         head = self.noun.split(" of ")[0].split()[-1]
@@ -42,15 +48,15 @@ class Told(NamedTuple):
 
 
 class Clause(NamedTuple):
-    """What may be the beginning of the clause with the number, such as `she sold`."""
+    """A possible beginning of the clause that contains the number, such as `she sold`."""
 
     text: str
     setting: str
-    """When or where, as said before: `on Friday`; often empty."""
+    """When or where, according to the words before the clause: `on Friday`; often empty."""
 
 
 MAX_LENGTH = 600
-"""Characters; a longer sentence tells nothing clearly, and its clauses would take long to go through."""
+"""Maximum length of a sentence in characters; a longer one is unclear and slow to split into clauses."""
 
 _TOTAL = r"(?:a|the) (?:grand |combined |final )?(?:total|sum)(?: amount| number)? of"
 _SO = r"which means|that means|which makes|which is|that is|that[’']s|so|or"
@@ -58,6 +64,7 @@ _ALL_IN_ALL = re.compile(
     rf"^\W*(?:(?:so|thus|then|therefore|and),? )?(?:altogether|in total|in all|overall)\b|\b{_TOTAL}\W*$",
     re.IGNORECASE,
 )
+# Text directly before a number that belongs neither to the verb nor to the number: `a total of`, `about`.
 _FILLER = re.compile(
     rf",? (?:meaning|totaling|giving)$|(?:^|,? )(?:(?:for |in |with |to |of |{_SO} )??{_TOTAL}|{_SO}|only"
     rf"|just"
@@ -65,6 +72,7 @@ _FILLER = re.compile(
     r"|also|still|now|equal to|at least|at most)$",
     re.IGNORECASE,
 )
+# The first word after the counted noun: `in` in `clips in May`.
 _TAIL = re.compile(
     r"(?<!\bof)(?:^| )(?:in|on|at|for|from|to|with|per|each|every|during|after|before|when|if|that|who|by"
     r"|into|left|remaining|over|until|between|among|total|altogether|together|combined|now|today|tomorrow"
@@ -89,6 +97,7 @@ _OPENING = re.compile(
     r"|in addition|consequently|currently|meanwhile|while|combined)\b,? ?",
     re.IGNORECASE,
 )
+# Where a clause may begin within a sentence.
 _BOUNDARY = re.compile(
     r"[,;:](?: |$)|(?<= )(?:so|because|since|then|and|which means|that means|meaning|therefore|thus)"
     r"(?: that)? |(?<= )(?=(?:he|she|they|it|there|we|you) )"
@@ -117,9 +126,9 @@ _COMMON = word_set(
 
 
 def locate(step: Step) -> Told | None:
-    """The sentence around the step's value; None where the value does not stand in it, or it is too long.
+    """Split the sentence of a step at its value; None where it lacks the value or exceeds `MAX_LENGTH`.
 
-    `It costs $10 because 5 * 2 = 10` tells the value before the operation.
+    In `It costs $10 because 5 * 2 = 10` the value before `because` is used, not the operation after it.
     """
     if len(step.text) > MAX_LENGTH:
         return None
@@ -160,7 +169,10 @@ def _split_noun(after: str, value: Fraction) -> tuple[str, str]:
 
 
 def clauses(told: Told, question: str) -> Iterator[Clause]:
-    """The longest first; `question` is the problem's, to know which words are names."""
+    """Yield the possible beginnings of the clause with the number, the longest first and an empty one last.
+
+    `question` is that of the problem; it helps to tell names from other words.
+    """
     text = without_filler(told.before)
     starts = [0, *(match.end() for match in _BOUNDARY.finditer(text))]
     subject = _first_subject(plain(text, question))
@@ -179,12 +191,12 @@ def clauses(told: Told, question: str) -> Iterator[Clause]:
 
 
 def is_setting(text: str) -> bool:
-    """Whether it says when or where something is: `on Friday`."""
+    """Whether a text only says when or where something is: `on Friday`."""
     return _SETTING.fullmatch(text) is not None
 
 
 def without_filler(text: str) -> str:
-    """Without what may stand between a verb and its number, such as `a total of`."""
+    """Remove what may stand between a verb and its number, such as `a total of`."""
     shorter, text = _SIGNS.sub("", text), ""
     while shorter != text:
         text = shorter
@@ -193,7 +205,7 @@ def without_filler(text: str) -> str:
 
 
 def plain(text: str, question: str) -> str:
-    """Without words that only link it to what came before, and with a small letter unless it is a name's."""
+    """Remove linking words at the start (`So`); write the next one in lower case unless it is a name."""
     return _uncapitalised(_opened(text.strip("•-* ")), question)
 
 
@@ -204,7 +216,7 @@ def _opened(clause: str) -> str:
 
 
 def _uncapitalised(text: str, question: str) -> str:
-    """With a small letter, unless the first word is a name."""
+    """Write the first letter in lower case, unless the first word is a name."""
     match = re.match(r"[A-Z][\w-]*\b", text)
     if match is None or match[0] == "I":
         return text
@@ -218,7 +230,7 @@ def _uncapitalised(text: str, question: str) -> str:
 
 
 def _first_subject(text: str) -> dict[str, str]:
-    """By pronoun, what the sentence is about, for the clauses after the first."""
+    """Map the pronoun of a sentence's subject to that subject: later clauses may use the pronoun."""
     read = read_predicate(text)
     if read is None:
         return {}

@@ -1,4 +1,7 @@
-"""Just enough English to turn `did Natalia sell clips in May` into `Natalia sold clips in May`."""
+"""Splits and inflects verbs, just enough to turn `did Natalia sell clips` into `Natalia sold clips`.
+
+`Natalia sell clips in May` splits into `Natalia`, `sell` and `clips in May`; the past of `sell` is `sold`.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ _REGULAR_VERBS = (
     "yield"
 )
 VERBS = frozenset(_IRREGULAR) | frozenset(_REGULAR_VERBS.split())
-"""Verbs in their base form."""
+"""The known verbs in base form."""
 
 _ADVERBS_WORDS = (
     "still now also actually already originally initially usually each both all then currently typically "
@@ -52,7 +55,7 @@ _MAX_SUBJECT_WORDS = 6
 
 
 class Clause(NamedTuple):
-    """`Natalia`, `sell`, `clips in May`; adverbs go with the tail's front as they stood."""
+    """A split clause: `Natalia`, `sell`, `clips in May`; adverbs between subject and verb are kept apart."""
 
     subject: str
     adverbs: str
@@ -61,7 +64,10 @@ class Clause(NamedTuple):
 
 
 def split_clause(text: str) -> Clause | None:
-    """Split a clause with a verb in base form (`she sell clips`); None where the subject's end is unclear."""
+    """Split a clause with a verb in base form (`she sell clips`).
+
+    Returns None where the end of the subject is unclear or no verb follows it.
+    """
     subject = _subject(text)
     if subject is None:
         return None
@@ -90,7 +96,7 @@ def _subject(text: str) -> str | None:
 
 
 def past(verb: str) -> str:
-    """`sell` -> `sold`, `carry` -> `carried`, `plan` -> `planned`."""
+    """Return the past tense: `sell` -> `sold`, `carry` -> `carried`, `plan` -> `planned`."""
     if verb in _IRREGULAR:
         return _IRREGULAR[verb]
     if verb.endswith("e"):
@@ -103,7 +109,7 @@ def past(verb: str) -> str:
 
 
 def third_person(verb: str) -> str:
-    """`sell` -> `sells`, `have` -> `has`, `carry` -> `carries`; `has` stays."""
+    """Return the third person: `sell` -> `sells`, `have` -> `has`, `carry` -> `carries`; `has` stays."""
     if verb == "has":
         return verb
     if verb in {"have", "be"}:
@@ -118,6 +124,7 @@ def is_past(word: str) -> bool:
     return word in _PAST or (word.endswith("ed") and len(word) > 4)
 
 
+# Without forms that are also base forms (`cut`, `found`) or often mean something else (`left`).
 _PAST = frozenset(_IRREGULAR.values()) - {
     "cost",
     "put",
