@@ -100,7 +100,7 @@ def start(
 
 @contextmanager
 def discarding(folder: Path) -> Iterator[None]:
-    """Removes the run folder if a `UsageError` ends the block before any training. The caller holds its lock."""
+    """Removes the run folder, whose lock the caller holds, if a `UsageError` comes before any training."""
     try:
         yield
     except UsageError:
