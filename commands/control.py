@@ -1,4 +1,4 @@
-"""`main.py control DIR`: a student taught as much as that of a run, but not by its feedback."""
+"""`main.py control DIR`: trains a student on as much as that of a run, but without the run's feedback."""
 
 from __future__ import annotations
 
