@@ -28,6 +28,7 @@ CURRENCY = (
 
 FLOAT_DIGITS = (16, 17)
 """Significant digits that most rounded binary floats are printed with."""
+# Digits and exponents are limited to 30, so that exact arithmetic on hostile text stays cheap.
 _NUMBER = re.compile(
     rf"(?P<money>{CURRENCY} ?)?(?P<sign>[-−]?)(?P<sum>{CURRENCY} ?)?(?:(?P<whole>\d{{1,30}}) (?=\d+/))?"
     r"(?P<top>(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|\d{1,30})(?:\.\d{1,30})?|\.\d{1,30})"

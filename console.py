@@ -52,6 +52,7 @@ class RunView:
         self._said = 0.0
 
     def __enter__(self) -> Self:
+        # A full disk or a closed pipe must not end the run.
         self.console.file = cast("IO[str]", Lossy(self._stream))
         if self.console.is_terminal:
             self._bar = Progress(
@@ -93,7 +94,7 @@ class RunView:
             self.console.print(shown(round_line(open_store(self.folder).summary(), round)))
 
     def _draw(self, bar: Progress, progress: PhaseProgress) -> None:
-        total = progress.total or None
+        total = progress.total or None  # None shows a moving bar while the total is not known
         if self._task is None or self._phase != (progress.phase, progress.round):
             if self._task is not None:
                 bar.remove_task(self._task)

@@ -169,6 +169,7 @@ class Stopwatch:
     """Measures the time since it was created."""
 
     def __init__(self) -> None:
+        # Durations come from the monotonic clock, because the system's clock may be set meanwhile.
         self._started, self._clock = datetime.now(UTC), perf_counter()
 
     def read(self) -> Timing:
@@ -269,7 +270,7 @@ def content_hash(*parts: str) -> str:
     """
     digest = hashlib.sha256()
     for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
+        data = part.encode("utf-8", "surrogatepass")  # texts from outside may have lone surrogates
         digest.update(b"%d:" % len(data))
         digest.update(data)
     return f"sha256:{digest.hexdigest()}"
@@ -277,7 +278,7 @@ def content_hash(*parts: str) -> str:
 
 def short_id(prefix: str, *parts: str) -> str:
     """Returns a key such as `p-1f0c2d3e4a5b6c7d`: a prefix and 16 hex digits of the parts' content hash."""
-    return f"{prefix}-{content_hash(*parts)[7:23]}"
+    return f"{prefix}-{content_hash(*parts)[7:23]}"  # 7 skips `sha256:`
 
 
 def problem_id(question: str, answer: Fraction) -> str:

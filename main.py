@@ -71,6 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         complain(f"cannot write to standard output: {error.strerror}")
         return 1
     except OSError as error:
+        # A name from the command line can be too long for the file system: that is wrong input.
         if error.errno != ENAMETOOLONG:
             raise
         complain(f"{error}; give a shorter name")

@@ -294,6 +294,7 @@ def load_settings(
     values: dict[str, object] = dict(_read_toml(file)) if file else {}
     values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
     values |= given
+    # Last, because any source may name the student, but below all of them in precedence.
     values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
@@ -317,6 +318,7 @@ def _read(values: Mapping[str, object]) -> Settings:
         settings = _SETTINGS.validate_python(values)
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
+    # Pydantic accepts infinite floats, huge integers and NUL, which the database does not.
     for option in OPTIONS:
         value = option.of(settings)
         if fault := _fault(value):

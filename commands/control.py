@@ -47,7 +47,7 @@ def control(given: Namespace) -> int:
     settings = control_of(given.run_dir, given.kind).with_changes(changes)
     if given.dry_run:
         return run.preview(settings)
-    beside = given.run_dir.resolve()
+    beside = given.run_dir.resolve()  # a path such as `.` has no name
     folder = given.to or beside.with_name(f"{beside.name}-{given.kind}")
     code = watch(folder, partial(start, settings))
     compare.show(comparison.compare(folder, given.run_dir), chosen=True)

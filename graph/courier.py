@@ -104,6 +104,7 @@ class Courier:
             return self._process
         paths = filter(None, (str(ROOT), ENVIRONMENT.get("PYTHONPATH")))
         self._process = await asyncio.create_subprocess_exec(
+            # -P: files in the working directory must not be imported in place of modules.
             *(sys.executable, "-P", "-m", "graph.courier", json.dumps(asdict(self._errand))),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -121,7 +122,7 @@ class Courier:
         async for line in process.stdout:
             said = json.loads(line)
             reply = self._awaited.pop(said["number"])
-            if not reply.done():
+            if not reply.done():  # the caller may have been cancelled
                 _settle(reply, said)
         code = await process.wait()
         gone = CallError(Fault.CONNECTION, f"the process that asks ended with exit code {code}")

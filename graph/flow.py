@@ -41,7 +41,7 @@ async def finished(
             broken = task.exception()
             if broken is None:
                 yield task.result()
-            error = error or broken
+            error = error or broken  # the first error is raised, others are dropped
     if error is not None:
         raise error
 

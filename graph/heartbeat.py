@@ -90,7 +90,7 @@ def heartbeat(listener: Listener, folder: Path, clock: Clock) -> Iterator[Heartb
         yield heart
     finally:
         ended.set()
-        thread.join()
+        thread.join()  # before the files are removed, or it might write them again
         with suppress(OSError):
             for name in (FILE, DRAFT):
                 (folder / name).unlink(missing_ok=True)

@@ -32,7 +32,10 @@ class Node(Protocol):
 
 
 def logged(node: Node) -> Node:
-    """Wraps a node so that it stores an event when it starts and when it finishes or is interrupted."""
+    """Wraps a node so that it stores an event when it starts and when it finishes or is interrupted.
+
+    Interrupted means `StoppedError`; any other error leaves only the event of the start.
+    """
 
     @wraps(node)
     def phase(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -65,7 +68,7 @@ def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> li
             model=call.model,
             prompt_hash=call.request.prompt_hash,
             settings_hash=call.request.settings_hash,
-            seed=call.request.sample,
+            seed=call.request.sample,  # models that take a seed are sent the number of the sample
             sample=call.request.sample,
             status=call.status,
             prompt_tokens=call.reply.prompt_tokens if call.reply else 0,

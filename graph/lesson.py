@@ -129,6 +129,7 @@ async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> Lesson
 async def verify(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
     """Judges the latest replies and creates a repair task for each one that may be repaired."""
     context, problem = runtime.context, state.problem
+    # Judging blocks on the sandbox, so it must not run in the event loop.
     verdicts = await asyncio.gather(
         *(asyncio.to_thread(_judge, context, reply, problem) for reply in state.replies)
     )

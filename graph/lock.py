@@ -70,6 +70,7 @@ def is_held(folder: Path) -> bool:
         return False
     with file:
         try:
+            # A shared lock, so that two processes that only look do not see each other.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True

@@ -115,6 +115,7 @@ class Exporter:
         Span ids include the run, because some collectors treat them as unique across all traces.
         """
         return SpanContext(
+            # After the tag `sha256:`, 32 hex digits are a trace id (128 bits) and 16 a span id (64 bits).
             trace_id=int(content_hash(self._run)[7:39], 16),
             span_id=int(content_hash(self._run, span_id)[7:23], 16),
             is_remote=False,
@@ -152,6 +153,7 @@ class _Session(requests.Session):
 
 
 def _nanoseconds(time: datetime) -> int:
+    # Integers only: a float cannot hold the nanoseconds since 1970 exactly.
     return (time - EPOCH) // timedelta(microseconds=1) * 1000
 
 

@@ -38,6 +38,7 @@ from training.weights import EMBEDDED, TINY, student_path
 from training.worker import never, run_in_child
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
+"""Packages whose versions are stored with a run."""
 
 
 def create(settings: Settings, folder: Path, listener: Listener = UNWATCHED, *, cache: Path) -> None:
@@ -186,6 +187,7 @@ def new_run(folder: Path, settings: Settings, speed: Speed) -> Iterator[None]:
         raise UsageError(f"cannot make the run folder {str(folder)!r}: {error.strerror}") from None
     with held(draft):
         try:
+            # Left by a process that was killed at this point.
             for ruin in draft.glob(f"{DATABASE}*"):
                 ruin.unlink()
             Store.create(draft / DATABASE, describe_run(settings, speed))

@@ -132,6 +132,7 @@ def served(node: Node) -> ServedNode:
 
 def _work(node: Node, state: ServedState, listener: Listener, stop: Event) -> RunUpdate:
     folder = Path(state.run_dir)
+    # `discarding` is inside, so that it removes the folder while this process still holds its lock.
     with (
         opened(folder, listener, cache=cache_folder(), should_stop=stop.is_set) as run,
         discarding(folder),

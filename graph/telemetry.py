@@ -1,7 +1,7 @@
 """Sends a run's spans to an OpenTelemetry collector, if the environment names one.
 
-A thread reads the spans from the store, as another process would. It retries what it could not send, but the
-run does not wait for it.
+A thread reads the spans from the store, as another process would. It retries what it could not send. The run
+itself never waits for it, except for `FLUSH_SECONDS` at its end.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ class Sender(threading.Thread):
     def run(self) -> None:
         pause = EVERY_SECONDS
         while not self._ending.wait(pause):
+            # Doubled after each failure, so that a collector that is down is not asked every two seconds.
             pause = EVERY_SECONDS if self._try() else min(2 * pause, LONGEST_PAUSE)
         self._try(last=True)
 

@@ -57,6 +57,7 @@ def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesso
         return tuple(as_example(lesson, planning=planning) for lesson in lessons)
     new = [lesson for lesson in lessons if lesson.rationale.round == state.round]
     old = [lesson for lesson in lessons if lesson.rationale.round < state.round]
+    # Seeded by round, so that a resumed run draws the same replay.
     rng = random.Random(f"replay {settings.seed} {state.round}")
     replayed = rng.sample(old, round(settings.fine_tune.replay_share * len(old)) if new else 0)
     return tuple(as_example(lesson, planning=planning) for lesson in [*new, *replayed])

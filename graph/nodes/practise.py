@@ -17,6 +17,7 @@ from graph.state import RunContext, RunState, RunUpdate
 from storage.records import TAUGHT_SPLITS, AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
 
 TEMPERATURE = 0.7
+"""Sampling temperature. Greedy answers to one problem would all be the same."""
 
 
 def practise(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -54,6 +55,7 @@ def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]
     taught = [
         lesson for lesson in store.training_set(round=state.round) if lesson.rationale.agent not in students
     ]
+    # Only the reference answer decides which of the student's answers join the set, so it must be certain.
     certain = {lesson.problem.id for lesson in taught}
     explained = {lesson.problem.id for lesson in taught if lesson.rationale.thought == settings.thoughts[0]}
     left_out = {rejection.problem_id for rejection in store.rejections()}

@@ -39,6 +39,7 @@ def deliver(context: RunContext) -> str:
     if not kept:
         return ""
     record = best(kept, context.store.evaluations())
+    # The target is relative to the run folder, so that the folder can be moved.
     _link(context.folder / STUDENT, Path(record.student))
     lessons = context.store.training_set(round=record.round, thoughts=context.settings.thoughts)
     text = "".join(f"{as_line(lesson)}\n" for lesson in lessons)

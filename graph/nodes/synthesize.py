@@ -170,6 +170,7 @@ class Shelf:
     async def ask(self, order: Order) -> Delivery:
         synthesizer, seed = self.context.crew.synthesizer, self.context.settings.seed
         parent, operator, number = order.parent, order.operator, order.number
+        # Seeded per draft, so that it does not depend on the order in which drafts are written.
         rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {number}")
         watch = Stopwatch()
         draft = await synthesizer.write(parent, operator, self.others, rng)
