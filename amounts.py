@@ -1,4 +1,4 @@
-"""Numbers as people and programs write them: currencies, reference answers, floats with rounding noise."""
+"""Parses numbers as people and programs write them: money, reference answers, floats with rounding noise."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fractions import Fraction
 CURRENCY_SIGNS = "".join(
     sign for sign in map(chr, range(0x10000)) if unicodedata.category(sign) == "Sc" and sign != "¢"
 )
-"""Every sign of a currency in the basic plane; `¢` is left out because it counts hundredths."""
+"""Every currency sign of Unicode's basic plane except `¢`, which counts hundredths."""
 
 DOTTED = ("Rs", "Rp", "Fr", "kr", "Sh")
-"""Currencies that may be written with a full stop: `Rs. 600`."""
+"""Currency abbreviations that may be followed by a full stop: `Rs. 600`."""
 _NAMES = (
     "RM Ft TL zł Kč Ksh AED AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF IDR ILS INR JPY KES KRW MXN MYR NGN "
     "NOK NZD PHP PKR PLN RMB RUB SEK SGD THB TRY TWD UAH USD VND ZAR"
@@ -24,10 +24,11 @@ CURRENCY = (
     rf"(?:(?:(?<![^\W_])|(?<=\dx))(?:(?:(?:{'|'.join(DOTTED)})\.?|{'|'.join(_LETTERS)})(?=\s*(?:[\d.(<−-]|$))|R(?=\d)"
     rf"|[A-Z]{{1,3}}\$)|[{CURRENCY_SIGNS}])"
 )
-"""A pattern for what says before a number that it is money: `$`, `₺`, `R$`, `Rs.`, `CHF`."""
+"""Pattern of a currency before a number: `$`, `₺`, `R$`, `Rs.`, `CHF`."""
 
 FLOAT_DIGITS = (16, 17)
-"""Significant digits of most floats that were rounded."""
+"""Significant digits that most rounded binary floats are printed with."""
+# Digits and exponents are limited to 30, so that exact arithmetic on hostile text stays cheap.
 _NUMBER = re.compile(
     rf"(?P<money>{CURRENCY} ?)?(?P<sign>[-−]?)(?P<sum>{CURRENCY} ?)?(?:(?P<whole>\d{{1,30}}) (?=\d+/))?"
     r"(?P<top>(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|\d{1,30})(?:\.\d{1,30})?|\.\d{1,30})"
@@ -38,10 +39,10 @@ _NUMBER = re.compile(
 
 
 def parse_number(text: str) -> Fraction | None:
-    """The number that the text is; None where it is something else, or could be read in two ways.
+    """Parses a text that is one number. Returns None for anything else, and for an ambiguous number.
 
-    It is exact, but for floats (see `as_written`). Commas between thousands, a currency or per cent sign and
-    a full stop at the end are passed over.
+    The result is exact, except for rounded floats (see `as_written`). Ignores commas between thousands, a
+    currency or per cent sign, and a full stop at the end.
 
     >>> parse_number("$1,200.50"), parse_number("-3/4"), parse_number("3 1/2"), parse_number("1,5")
     (Fraction(2401, 2), Fraction(-3, 4), Fraction(7, 2), None)
@@ -52,7 +53,7 @@ def parse_number(text: str) -> Fraction | None:
 
 
 def parse_reference(text: str) -> Fraction | None:
-    """As `parse_number`, but `$25$` is read too, and floats as a program writes them: noise and exponents.
+    """Parses like `parse_number`, but also accepts `$25$`, exponents, and floats with rounding noise.
 
     >>> parse_reference("0.6666666666666666"), parse_reference("2.5e-06")
     (Fraction(2, 3), Fraction(1, 400000))
@@ -71,7 +72,7 @@ def _value(match: re.Match[str], read: Callable[[str], Fraction]) -> Fraction | 
 
 
 def as_written(digits: str) -> Fraction:
-    """The exact number; with as many digits as a rounded float has, the number that this means.
+    """Returns the exact number. If it has as many digits as a rounded float, returns what that float means.
 
     >>> as_written("0.6666666666666666"), as_written("0.33")
     (Fraction(2, 3), Fraction(33, 100))
@@ -81,14 +82,17 @@ def as_written(digits: str) -> Fraction:
 
 
 def meant(number: float | Decimal) -> Fraction:
-    """The number that a rounded one stands for: `0.1 + 0.2` is 3/10, `100 / 3` is 100/3.
+    """Returns the number that a rounded one stands for: `0.1 + 0.2` is 3/10, `100 / 3` is 100/3.
 
-    Binary and 28-digit decimal arithmetic cannot hold most fractions, so what a program computed is the
-    number it means plus rounding noise, and noise shows as a long tail of digits. A whole number, and any
-    number with at most 13 significant digits, is taken as it stands. Otherwise it means the fraction with
-    a denominator up to 10,000 (within 1e-13 of it), or the number that rounding to 14, 12 or 10 digits
-    makes three digits shorter still (within 5e-10, both relative), or, where neither exists, itself.
-    Comparison with a reference can then be exact.
+    Binary and 28-digit decimal arithmetic cannot represent most fractions exactly. A computed number is
+    therefore the intended one plus rounding noise, which shows as a long tail of digits. Removing the noise
+    makes an exact comparison with a reference possible. The result is the first of these that applies:
+
+    - the number itself, if it is whole or has at most 13 significant digits;
+    - the nearest fraction with a denominator up to 10,000, if the relative difference is at most 1e-13;
+    - the number rounded to 14, 12 or 10 digits, if at least three of these digits are then trailing zeros
+      (relative difference at most 5e-10);
+    - the number itself.
     """
     written = Decimal(repr(number)) if isinstance(number, float) else number
     exact = Fraction(written)

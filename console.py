@@ -1,4 +1,4 @@
-"""What a person sees of a run: live progress in a terminal, plain lines elsewhere, tables at the end."""
+"""Shows a run to a person: live progress in a terminal, plain lines elsewhere, tables at the end."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from storage.usage import TotalUsage
 from streams import Lossy
 
 LINE_EVERY_SECONDS = 30.0
-"""Where the output is no terminal, a phase that takes long says how far it is this often."""
+"""Seconds between two progress lines of a phase if the output is not a terminal."""
 
 
 class RunView:
-    """Shows a run while it goes on; a `graph.state.Listener`.
+    """Shows the progress of a run; a `graph.state.Listener`.
 
-    Within its block, what the console cannot write is lost and ends nothing: the run goes on unseen.
+    Inside its `with` block, output that cannot be written is dropped, so that the run continues unseen.
     """
 
     def __init__(self, console: Console, folder: Path | None = None) -> None:
-        """`folder` is the run folder, for the line after each evaluation."""
+        """`folder` is the run folder, for the line after each evaluation; None omits that line."""
         self.console = console
         self.folder = folder
         self._stream = console.file
@@ -52,6 +52,7 @@ class RunView:
         self._said = 0.0
 
     def __enter__(self) -> Self:
+        # A full disk or a closed pipe must not end the run.
         self.console.file = cast("IO[str]", Lossy(self._stream))
         if self.console.is_terminal:
             self._bar = Progress(
@@ -93,7 +94,7 @@ class RunView:
             self.console.print(shown(round_line(open_store(self.folder).summary(), round)))
 
     def _draw(self, bar: Progress, progress: PhaseProgress) -> None:
-        total = progress.total or None
+        total = progress.total or None  # None shows a moving bar while the total is not known
         if self._task is None or self._phase != (progress.phase, progress.round):
             if self._task is not None:
                 bar.remove_task(self._task)
@@ -116,7 +117,7 @@ def _title(progress: PhaseProgress) -> str:
 
 
 def round_line(summary: Summary, round: int) -> str:
-    """One line about a student that was just evaluated."""
+    """Formats one line about the student of a round that was just evaluated."""
     if round == UNTAUGHT:
         return f"untaught student: {_accuracies(summary['baseline']['evaluations'])}"
     found = next(entry for entry in summary["rounds"] if entry["round"] == round)
@@ -147,7 +148,7 @@ def _accuracy(entry: EvaluationSummary) -> str:
 
 
 def _cell(entry: EvaluationSummary) -> str:
-    """The same on two or three narrow lines."""
+    """Formats accuracy and intervals in two or three narrow lines, all in per cent."""
     intervals = [(entry["low"], entry["high"])]
     if over := entry.get("by_template"):
         intervals.append((over["low"], over["high"]))
@@ -164,9 +165,10 @@ def _decision_cell(row: RoundSummary) -> str:
 
 
 def round_table(summary: Summary) -> Table:
-    """The whole run, a row a student; `dev + -` is what was gained and lost against the round kept before.
+    """Builds the table of a run, with one row per student.
 
-    Below each accuracy are its interval over problems and, where the set has templates, that over templates.
+    `dev + -` counts the dev problems gained and lost compared with the last round kept before. Below each
+    accuracy are its interval over problems and, if the set has templates, its interval over templates.
     """
     names = sorted({entry["name"] for row in summary["rounds"] for entry in row["evaluations"]})
     table = Table(
@@ -203,7 +205,7 @@ def cost_line(total: TotalUsage) -> str:
 
 
 def kept_out_lines(summary: Summary) -> list[str]:
-    """What was not taught because it copies a problem that students are tested on."""
+    """Formats the number of problems that were not taught because they copy an evaluation problem."""
     counts = Counter[str]()
     for row in summary["rounds"]:
         counts.update(row["kept_out"])
@@ -215,7 +217,7 @@ def kept_out_lines(summary: Summary) -> list[str]:
 
 
 def precision_lines(summary: Summary) -> list[str]:
-    """What the numbers of the table can say: units of the intervals, limits of the test on dev."""
+    """Explains the precision of the table: units of the intervals, and limits of the test on the dev set."""
     rows = summary["rounds"]
     evaluations = next((row["evaluations"] for row in reversed(rows) if row["evaluations"]), [])
     units = ", ".join(
@@ -234,14 +236,14 @@ def precision_lines(summary: Summary) -> list[str]:
 
 
 def _visible_loss(decision: DecisionSummary) -> str:
-    """Which losses the test on dev sees, for the student that the last round was compared with."""
+    """Says which losses the test on the dev set can detect, for the last round's comparison."""
     loss = decision["visible_loss"]
     seen = "no loss" if loss is None else f"a loss of {100 * loss:.1f} points or more"
     return f"{decision['n']} dev problems see {seen} (power 80 %)"
 
 
 def form_line(summary: Summary) -> str | None:
-    """How many answers of the last student had the form that is taught; None where nobody looked."""
+    """Formats how many answers of the last student had the form that is taught; None if it is unknown."""
     known = [
         (row["round"], [entry for entry in row["evaluations"] if entry["form"] is not None])
         for row in summary["rounds"]
@@ -256,7 +258,7 @@ def _form(entry: ReadSummary) -> str:
 
 
 def show_result(console: Console, folder: Path, summary: Summary) -> None:
-    """The table by round, where everything is, and what to try next."""
+    """Prints the table by round, the paths of the results, and the commands to try next."""
     console.print(round_table(summary))
     for line in precision_lines(summary):
         console.print(shown(line))
@@ -282,14 +284,14 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
         f"          {command_line('verify', folder)}",
     ]
     settings = Settings.from_json(summary["settings"])
-    if settings.solver is None:  # what a student only plans, `evaluate` cannot judge
+    if settings.solver is None:  # `evaluate` cannot judge a student that only plans
         lines.append(f"          {evaluation_command(link, settings)}")
     for line in lines:
         console.print(shown(line))
 
 
 def evaluation_command(student: Path, settings: Settings) -> str:
-    """Asks the student as its run did, on the run's own test set where it has one."""
+    """Returns the command that asks the student as its run did, on the run's own test set if it has one."""
     options = [(option.flag, option.of(settings)) for option in OPTIONS if option.key in POLICY]
     usual = {option.flag: option.default for option in OPTIONS}
     given = [("--problems", settings.problems.test)] if settings.problems.test else []
@@ -298,7 +300,7 @@ def evaluation_command(student: Path, settings: Settings) -> str:
 
 
 def show_plan(console: Console, preview: Preview) -> None:
-    """The problems of a run, and the calls to models that it would make."""
+    """Prints the number of problems of a run and the forecast of its calls to models."""
     for name, count in preview.problems.items():
         console.print(shown(f"{name}: {count} problems"))
     if not preview.expenses:

@@ -1,4 +1,4 @@
-"""The words of the project as plain types: every package speaks them, and they import nothing of ours."""
+"""The project's basic types, which every package uses. This module imports no other module of the project."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from fractions import Fraction
 from time import perf_counter
 
 MAX_TEXT = 10_000
-"""Characters of a question, and of its worked solution; no word problem needs a tenth of it."""
+"""Most characters of a question, and of its worked solution. No word problem needs a tenth of it."""
 
 
 class Operator(StrEnum):
     """How a new problem is made from its parent."""
 
     SIMILAR = "similar"
-    """Same structure and difficulty, new numbers; for problems the student fails."""
+    """Same structure and difficulty with new numbers; for problems that are mixed or hard."""
     HARDER = "harder"
-    """More reasoning steps; for problems the student solves."""
+    """More reasoning steps; for problems that are easy."""
 
 
 class Band(StrEnum):
@@ -28,44 +28,44 @@ class Band(StrEnum):
     EASY = "easy"
     """The posterior mean of the solve rate is at least 0.6."""
     MIXED = "mixed"
-    """Neither easy nor hard; needs more than one sample."""
+    """Neither easy nor hard; possible only with more than one sample."""
     HARD = "hard"
     """The posterior mean of the solve rate is at most 0.4."""
 
 
 class Reason(StrEnum):
-    """Why a verdict, or a refusal to write something, came out as it did."""
+    """The reason of a verdict, or of a refusal to write something."""
 
     ACCEPTED = "accepted"
-    """The value computed equals the reference answer, exactly."""
+    """The computed value equals the reference answer exactly."""
     WRONG_ANSWER = "wrong_answer"
-    """It gave a number, but not the reference answer."""
+    """The value is a number, but not the reference answer."""
     ROUNDED_REFERENCE = "rounded_reference"
-    """It gave a number that the reference answer is a rounding of: 10/3 where the reference is 3.33."""
+    """The reference answer is a rounding of the value: the value is 10/3 and the reference 3.33."""
     WRONG_ARITHMETIC = "wrong_arithmetic"
-    """A step written on the way is wrong, whatever the final answer is."""
+    """An intermediate step is wrong, whatever the final answer is."""
     NO_REASONING = "no_reasoning"
     """The answer is right, but it is written down, not computed from the numbers of the question."""
     UNUSED_STEP = "unused_step"
-    """The answer is right, but a step is written that nothing after it uses."""
+    """The answer is right, but no later step uses one of the steps."""
     UNEXPLAINED_NUMBER = "unexplained_number"
     """The answer is right, but a step uses a number that neither the question nor an earlier step gives."""
     BY_ACCIDENT = "by_accident"
     """The answer is right, but with other numbers in the question the same steps give a wrong one."""
     NO_ANSWER = "no_answer"
-    """The text ends without an answer where its format puts one."""
+    """The text has no answer in the place where its format has one."""
     NOT_A_NUMBER = "not_a_number"
-    """The answer is no finite real number (text, list, bool, NaN, infinity, complex)."""
+    """The answer is not a finite real number (text, list, bool, NaN, infinity, complex)."""
     SYNTAX_ERROR = "syntax_error"
     """The program or an equation cannot be parsed."""
     RUNTIME_ERROR = "runtime_error"
-    """The program raised."""
+    """The program raised an exception."""
     FORBIDDEN = "forbidden"
-    """It asked for something that the sandbox does not give (files, network, imports)."""
+    """The program used something that the sandbox does not allow (files, network, imports)."""
     TIME_LIMIT = "time_limit"
-    """It ran longer than allowed."""
+    """The program ran longer than allowed."""
     MEMORY_LIMIT = "memory_limit"
-    """It needed more memory than allowed."""
+    """The program needed more memory than allowed."""
     NO_SOLUTION = "no_solution"
     """The equations contradict each other."""
     MANY_SOLUTIONS = "many_solutions"
@@ -73,30 +73,30 @@ class Reason(StrEnum):
     NO_DERIVATION = "no_derivation"
     """The worked solution could not be read as arithmetic steps that reach the answer."""
     AMBIGUOUS = "ambiguous"
-    """A number in the worked solution may mean several things, which would give different programs."""
+    """A number in the worked solution can be read in several ways, which give different programs."""
     NO_VARIATION = "no_variation"
-    """No new problem that makes sense could be made from this parent."""
+    """No meaningful new problem could be made from this parent."""
     DUPLICATE = "duplicate"
-    """The problem is already in the run, up to its numbers where that counts."""
+    """A problem with the same question (in its exact form) is already in the run."""
     CONTAMINATED = "contaminated"
     """The problem matches one of an evaluation set."""
 
     MALFORMED = "malformed"
-    """A model's reply is not in the form that was asked for."""
+    """A model's reply does not have the requested form."""
     TRUNCATED = "truncated"
     """A model's reply was cut off at its length limit."""
     FILTERED = "filtered"
     """A model's provider withheld its reply."""
     CALL_FAILED = "call_failed"
-    """A model could not be reached, after every try."""
+    """A call to a model failed, after every retry."""
     DECLINED = "declined"
     """A model said that the problem has no single answer."""
     NO_AGREEMENT = "no_agreement"
-    """Too few of the independent solutions of a written problem come to the same answer."""
+    """Too few of the independent solutions of a written problem reach the same answer."""
     DISPUTED = "disputed"
     """The independent solutions agree on another answer than the one that was written with the problem."""
     REJECTED = "rejected"
-    """A person has looked at the problem and does not want it taught."""
+    """A person decided that the problem must not be taught."""
 
     @property
     def accepted(self) -> bool:
@@ -104,12 +104,12 @@ class Reason(StrEnum):
 
     @property
     def is_by_reference(self) -> bool:
-        """The text is faultless in itself, so that the reference answer alone decided."""
+        """True if the text has no fault of its own, so that only the reference answer decided."""
         return self in (Reason.ACCEPTED, Reason.WRONG_ANSWER, Reason.ROUNDED_REFERENCE)
 
     @property
     def unanswered(self) -> bool:
-        """Nothing was written that could be corrected."""
+        """True if there is no text that could be corrected."""
         return self in _UNANSWERED
 
 
@@ -126,17 +126,17 @@ class Problem:
     answer: Fraction
     """Reference answer, exact."""
     solution: str
-    """Worked solution, perhaps with calculator marks `<<48/2=24>>`; empty where none is known."""
+    """Worked solution, which may have calculator marks `<<48/2=24>>`; empty if none is known."""
     source: str
     """Name of the problem set it comes from, for example `gsm-symbolic`."""
     template: str = ""
-    """Which template of the source it is an instance of; empty where the source has none."""
+    """The template of the source that it is an instance of; empty if the source has no templates."""
     parent: str | None = None
-    """Id of the problem it was made from; None for a seed."""
+    """Id of the problem that it was made from; None for a seed."""
     operator: Operator | None = None
     """How it was made from its parent; None for a seed."""
     round: int = 0
-    """The round in whose training set it first takes part."""
+    """The first round whose training set may contain it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +151,7 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """An agent's answer when it cannot do what it was asked: data, not an exception."""
+    """An agent's result if it cannot do its task. This is data, not an exception."""
 
     reason: Reason
     detail: str = ""
@@ -159,16 +159,17 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:
-    """When something was begun, and how many seconds it took."""
+    """Start time (UTC) and duration in seconds."""
 
     started: datetime
     seconds: float
 
 
 class Stopwatch:
-    """Runs from when it is made."""
+    """Measures the time since it was created."""
 
     def __init__(self) -> None:
+        # Durations come from the monotonic clock, because the system's clock may be set meanwhile.
         self._started, self._clock = datetime.now(UTC), perf_counter()
 
     def read(self) -> Timing:
@@ -177,17 +178,17 @@ class Stopwatch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What the verifier found in one text."""
+    """The verifier's result for one text."""
 
     reason: Reason
     value: Fraction | None = None
-    """The value computed from the text; None where there is none."""
+    """The value computed from the text; None if there is none."""
     detail: str = ""
     """What went wrong, in one line."""
     form: bool = True
-    """The text has the form that is taught; else its value was read as a person would, or not at all."""
+    """True if the text has the form that is taught. If not, its value was read leniently or not at all."""
     timing: Timing | None = field(default=None, compare=False)
-    """Of the judging; None where nothing was read or run."""
+    """Time of the judging; None if nothing was read or run."""
 
     @property
     def accepted(self) -> bool:
@@ -196,7 +197,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Calls that were answered, and what they used and cost."""
+    """Number of answered calls, with their tokens and cost."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -224,7 +225,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredReply:
-    """What a model answered to one request, and what that cost the run that asked first."""
+    """A model's reply to one request, and what it cost the run that paid for it."""
 
     key: str
     """Content hash of the model, the messages, the settings and the sample."""
@@ -245,12 +246,12 @@ class StoredReply:
     prompt: str
     """The messages, as JSON."""
     settings: str
-    """As JSON."""
+    """The settings of the request, as JSON."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """A share of n with its 95 % confidence interval."""
+    """A share `correct / n` with its 95 % confidence interval from `low` to `high`, both from 0 to 1."""
 
     n: int
     correct: int
@@ -263,18 +264,21 @@ class Interval:
 
 
 def content_hash(*parts: str) -> str:
-    """Tagged SHA-256 of the parts, each behind its length so that borders count: `sha256:<64 hex digits>`."""
+    """Returns the tagged SHA-256 of the parts: `sha256:<64 hex digits>`.
+
+    Each part is hashed after its length, so that `("ab", "c")` and `("a", "bc")` differ.
+    """
     digest = hashlib.sha256()
     for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
+        data = part.encode("utf-8", "surrogatepass")  # texts from outside may have lone surrogates
         digest.update(b"%d:" % len(data))
         digest.update(data)
     return f"sha256:{digest.hexdigest()}"
 
 
 def short_id(prefix: str, *parts: str) -> str:
-    """A deterministic key such as `p-1f0c2d3e4a5b6c7d`: 16 hex digits of the parts' content hash."""
-    return f"{prefix}-{content_hash(*parts)[7:23]}"
+    """Returns a key such as `p-1f0c2d3e4a5b6c7d`: a prefix and 16 hex digits of the parts' content hash."""
+    return f"{prefix}-{content_hash(*parts)[7:23]}"  # 7 skips `sha256:`
 
 
 def problem_id(question: str, answer: Fraction) -> str:
@@ -282,7 +286,7 @@ def problem_id(question: str, answer: Fraction) -> str:
 
 
 def shares_templates(template: str, evaluation: str) -> bool:
-    """Whether a problem of an evaluation set is by definition new numbers in a template that is taught.
+    """Returns True if a problem of this evaluation set is by design a taught template with new numbers.
 
     Only exact copies of such a problem are kept out of the training set.
     """
@@ -302,25 +306,24 @@ PHASES = {
     "test": "testing",
     "report": "reporting",
 }
-"""What people are told that a phase does."""
+"""Short descriptions of the phases, as shown to people. The keys are the names of all phases."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """A phase has come so far."""
+    """How far a phase has come."""
 
     round: int
     phase: str
     done: int
     total: int
     note: str = ""
+    """What the count does not say, for example a loss or the accuracy so far."""
     left: float | None = None
-    """Seconds until the run ends, as far as can be foreseen."""
+    """Estimated seconds until the run ends; None if there is no estimate."""
 
     @property
     def remark(self) -> str:
-        """What the phase says of itself, and when the run will have ended."""
+        """The note and the time left, for display."""
         left = "" if self.left is None else f"about {max(1, round(self.left / 60))} min left"
         return ", ".join(part for part in (self.note, left) if part)
-
-    """What the count cannot say: a loss, an accuracy so far."""

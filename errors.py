@@ -1,4 +1,4 @@
-"""Every error that a person may see: its type names the boundary that broke, its text what to do."""
+"""All errors that are shown to people. The type names the boundary that broke, the text says what to do."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ _BRIEF = Repr()
 _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxlong, _BRIEF.maxother = 2, 100, 100, 100
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as in shells: 128 plus SIGINT (2)."""
 
 UNREAD = 141
-"""Exit code where nobody reads on what is printed, as shells have it."""
+"""Exit code if the reader of the output is gone, as in shells: 128 plus SIGPIPE (13)."""
 
 LONGEST_LINE = 2000
-"""Characters; what is left out of a longer line stands in its middle."""
+"""Most characters of a message; a longer one is cut in the middle."""
 
 
 def printable(text: str) -> str:
-    """The text with a blank for all that would break a line, steer a terminal or turn the reading order."""
+    """Replaces line breaks, terminal control characters and changes of the text direction by spaces."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def one_line(text: str) -> str:
-    """A message of a line, without runs of blanks and of a length that a person can read."""
+    """Formats a message as one printable line without repeated spaces, cut to about `LONGEST_LINE`."""
     line = " ".join(printable(text).split())
     if len(line) <= LONGEST_LINE:
         return line
@@ -33,17 +33,20 @@ def one_line(text: str) -> str:
 
 
 def command_line(*words: object) -> str:
-    """A command line of this program. A shell reads back paths with blanks, quotes and brackets too."""
+    """Formats a command line of this program, quoted for a shell."""
     return f"python main.py {shlex.join(map(str, words))}"
 
 
 def brief(value: object) -> str:
-    """What `repr` says of a value from outside, however long or deep that is."""
+    """Returns the `repr` of a value from outside, shortened if it is long or deeply nested."""
     return _BRIEF.repr(value)
 
 
 def is_unicode(text: str) -> bool:
-    """False where it has half a character, as paths and JSON can: no file and no database would take it."""
+    """Returns False for a text with a lone surrogate (invalid Unicode), as paths and JSON can contain.
+
+    Such a text cannot be written to a file or to the database.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -52,11 +55,11 @@ def is_unicode(text: str) -> bool:
 
 
 class FddError(Exception):
-    """Base of the errors that end a command with one line instead of a traceback."""
+    """Base class of errors that end a command with a one-line message instead of a traceback."""
 
 
 class UsageError(FddError):
-    """What the user asked for cannot be done as asked: exit code 2, before anything is written."""
+    """The user's request cannot be carried out: exit code 2, before anything is written."""
 
 
 class ProblemSetError(UsageError):
@@ -68,7 +71,7 @@ class StudentError(UsageError):
 
 
 class RunFailedError(FddError):
-    """A run broke after it had started: exit code 1, and `resume` continues it."""
+    """A run failed after it had started: exit code 1, and `resume` continues it."""
 
 
 class PreflightError(RunFailedError):
@@ -78,6 +81,7 @@ class PreflightError(RunFailedError):
         super().__init__(message)
         self.reason = reason
 
+    # Without this, unpickling would call `__init__` with the message only.
     def __reduce__(self) -> tuple[type[PreflightError], tuple[str, str]]:
         return type(self), (self.reason, str(self))
 
@@ -87,7 +91,7 @@ class StoreError(RunFailedError):
 
 
 class StoreBusyError(StoreError):
-    """Another process has the database; later it can be read or written again."""
+    """Another process uses the database; a later try can succeed."""
 
 
 class WorkerError(RunFailedError):
@@ -95,11 +99,11 @@ class WorkerError(RunFailedError):
 
 
 class ProviderError(RunFailedError):
-    """A language model cannot be asked any more: its provider denies it, or nothing usable comes back."""
+    """A language model cannot be used any more: its provider refuses, or it returns nothing usable."""
 
 
 class LimitReachedError(RunFailedError):
-    """The run has spent what it may."""
+    """The run has reached a limit on its cost, tokens or calls."""
 
 
 class ListenerError(RunFailedError):
@@ -107,11 +111,11 @@ class ListenerError(RunFailedError):
 
 
 class OutputError(OSError):
-    """Standard output cannot be written: its reader has left, its disk is full, its terminal is gone."""
+    """Standard output cannot be written: its reader or terminal is gone, or its disk is full."""
 
 
 class TelemetryError(FddError):
-    """Nobody takes the spans that were to be sent."""
+    """The collector did not accept the spans."""
 
 
 class StoppedError(FddError):

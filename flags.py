@@ -1,4 +1,4 @@
-"""How a setting is given on the command line, written on the setting's own field."""
+"""Metadata on the fields of settings: how each is given on the command line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Metadata of a field: `limit: Annotated[int, Flag("N", "problems to take")] = 10` gives `--limit N`."""
+    """Makes a field an option: `limit: Annotated[int, Flag("N", "most problems")] = 10` gives `--limit N`."""
 
     metavar: str | None
-    """What stands for the value in the help; None for a switch, which takes no value."""
+    """Placeholder of the value in the help text; None for a switch, which takes no value."""
     help: str
     name: str | None = None
-    """None for the field's own name, `--test-size` for `test_size`."""
+    """The option's name; None derives it from the field, as in `--test-size` for `test_size`."""
     group: str | None = None
-    """Group of the help that begins here; None continues the group of the field before."""
+    """Name of the help group that begins with this option; None continues the group of the field before."""

@@ -1,7 +1,7 @@
-"""Feedback-driven distillation from the command line: teach a student, look at what happened, take it out.
+"""The command line of feedback-driven distillation: teach a student, inspect the run, export the student.
 
-Run `python main.py --rounds 2`, or `python main.py --help`. Each command is a file in `commands/`, imported
-when it is named; heavy imports stay inside the functions that need them.
+Run `python main.py --rounds 2`, or `python main.py --help`. Each command is a file in `commands/` that is
+imported only when it is used. Heavy imports stay inside the functions that need them, for a fast start.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PLATFORMS = ("linux", "darwin")
 
 
 class Parser(ArgumentParser):
-    """An argument parser whose complaints are one line, and whose help is written or raises `OutputError`."""
+    """An argument parser with one-line errors. If its help cannot be written, it raises `OutputError`."""
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         print(self.format_help(), end="", file=file)
@@ -51,8 +51,10 @@ class Parser(ArgumentParser):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 done, 1 a failure on the way or a finding of `verify`, 2 wrong input, 130 interrupted,
-    141 nobody read on.
+    """Runs a command and returns its exit code.
+
+    0: done; 1: failed, or `verify` or `doctor` found a fault; 2: wrong input; 130: interrupted; 141: the
+    reader of the output is gone.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the hub's client is imported
     try:
@@ -74,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         complain(f"cannot write to standard output: {error.strerror}")
         return 1
     except OSError as error:
+        # A name from the command line can be too long for the file system: that is wrong input.
         if error.errno != ENAMETOOLONG:
             raise
         complain(f"{error}; give a shorter name")
@@ -81,13 +84,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def complain(message: str) -> None:
-    """Print the one line of an error. Where nobody can read it, the exit code has to do."""
+    """Prints an error in one line. If that fails, the exit code has to suffice."""
     with suppress(OSError):
         print(f"error: {one_line(message)}", file=sys.stderr)
 
 
 def build_parser(arguments: Sequence[str]) -> ArgumentParser:
-    """The parser of the command that the arguments begin with; of a run, where they begin with none."""
+    """Builds the parser of the command that the arguments begin with, or that of a run if there is none."""
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
         parser = Parser(

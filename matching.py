@@ -1,4 +1,4 @@
-"""When two questions are the same one: word for word, up to their numbers, or in part."""
+"""Normal forms for comparing questions: word for word, apart from their numbers, or in part."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WORDS = re.compile(r"#|[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
 def exact_form(question: str) -> str:
-    """The question with white space, letter case, typographic variants and what nobody sees evened out.
+    """Normalizes white space, letter case and typographic variants, and removes invisible characters.
 
     Two questions with the same exact form are copies of each other.
     """
@@ -33,9 +33,9 @@ def exact_form(question: str) -> str:
 
 
 def masked(question: str) -> str:
-    """The exact form with every number, in digits or in words, replaced by `#`.
+    """Returns the exact form with every number, in digits or in words, replaced by `#`.
 
-    Two questions with the same masked form differ in their numbers only; names are left as they are.
+    Two questions with the same masked form differ only in their numbers. Names are not masked.
 
     >>> masked("Tom has  twenty-one red balls and $1,200.50.")
     'tom has # red balls and $#.'
@@ -44,7 +44,9 @@ def masked(question: str) -> str:
 
 
 def grams(form: str, n: int) -> frozenset[tuple[str, ...]]:
-    """Every n words of a masked form that follow each other, without punctuation; none where it is shorter.
+    """Returns all sequences of n consecutive words of a masked form, without punctuation.
+
+    The set is empty if the form has fewer than n words.
 
     >>> sorted(grams("ann's dog ate # bones.", 3))
     [("ann's", 'dog', 'ate'), ('ate', '#', 'bones'), ('dog', 'ate', '#')]

@@ -1,4 +1,4 @@
-"""Finds the environment variable that keeps programs from reaching a network."""
+"""Finds the environment variable that prevents access to the network, and checks and redacts URLs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-"""In small letters; programs read them in capitals as well."""
+"""Proxy variables in lower case. Programs also read them in upper case."""
 SOCKS = ("socks5", "socks5h")
 
 _LOGIN = re.compile(r"^([a-z][a-z0-9+.-]*://|//)?.*@", re.IGNORECASE | re.DOTALL)
-"""Up to the last `@`: a password may have every character in it, and the scheme may be missing."""
+"""Everything up to the last `@`: a password may contain any character, and the scheme may be missing."""
 _QUERY = re.compile(r"\?.*", re.DOTALL)
 
 
 def network_fault(environment: Mapping[str, str]) -> str | None:
-    """The first variable with a proxy or certificates that cannot be used, and what to do about it.
+    """Describes the first variable whose proxy or certificates cannot be used, and what to do about it.
 
-    Clients raise errors that do not name the variable, so this is asked after something went wrong.
+    Returns None if there is no such variable. Call it after a failure: clients raise errors that do not name
+    the variable.
     """
     for name, value in environment.items():
         fault = None
@@ -38,7 +39,7 @@ def network_fault(environment: Mapping[str, str]) -> str | None:
 
 
 def hub_fault(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The same for what is fetched from the model and data-set hub."""
+    """Does the same for downloads from the hub of models and data sets, whose URL is in `HF_ENDPOINT`."""
     endpoint = environment.get("HF_ENDPOINT")
     if endpoint and (fault := url_fault(endpoint)):
         return f"HF_ENDPOINT={without_login(endpoint)!r} is no URL of a hub: {fault}"
@@ -46,7 +47,7 @@ def hub_fault(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def url_fault(url: str) -> str | None:
-    """Why this cannot be the URL of an HTTP server; None where it can."""
+    """Returns the reason why this cannot be the URL of an HTTP server; None if it can."""
     if not url.isprintable() or " " in url:
         return "it contains a blank or a line break"
     try:
@@ -64,12 +65,12 @@ def url_fault(url: str) -> str | None:
 
 
 def has_login(url: str) -> bool:
-    """Whether the URL, which is one, has a user or password."""
+    """Returns True if a valid URL contains a user or password."""
     return "@" in urlsplit(url).netloc
 
 
 def without_login(url: str) -> str:
-    """The URL as it can be shown: without user and password, and without a query, which may hold a key."""
+    """Masks user, password and query of the URL for display. The query may contain a key."""
     return _QUERY.sub("?***", _LOGIN.sub(r"\1***@", url))
 
 

@@ -1,7 +1,7 @@
-"""A run's settings, typed, and where they come from: defaults, a TOML file, environment, command line.
+"""Typed settings of a run, and their sources: defaults, a TOML file, the environment, the command line.
 
 Each source overrides the ones before it. Only this module reads settings and keys from the environment.
-tests/test_house.py lists the few others that touch what libraries and child processes find there.
+tests/test_house.py lists the few other modules that touch the environment of libraries and child processes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from problems.config import ProblemSettings
 from training.config import Device, FineTuneConfig, GenerateConfig
 
 ENVIRONMENT: Mapping[str, str] = os.environ
-"""Of this process, for keys of providers and for children: passed on to whoever needs it."""
+"""Environment of this process. It is passed on for the keys of providers and for child processes."""
 ENVIRONMENT_PREFIX = "FDD_"
 STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "tiny": {
@@ -47,13 +47,15 @@ STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
         "generate.max_new_tokens": 32,
     }
 }
-"""Defaults of their own: the tiny student shows in seconds that everything works, and learns nothing."""
+"""Other defaults for some students. The tiny student shows in seconds that everything works, but learns
+nothing.
+"""
 
 INTEGER_BITS = 63
-"""Of the database's integers, the sign aside."""
+"""Bits of the database's integers, without the sign."""
 
 SYMBOLIC = "symbolic"
-"""The agents that need no model."""
+"""Name of the agents that need no model."""
 ROLES = ("teacher", "synthesizer", "judge")
 
 T = TypeVar("T")
@@ -62,7 +64,7 @@ PolicyName = Literal["single", "fallback", "vote", "samples"]
 
 
 def _split(value: object) -> tuple[object, ...]:
-    """`pot,cot` as a person writes it; a list stays as it is, and anything else is for pydantic to refuse."""
+    """Splits a text such as `pot,cot` and keeps a list. Pydantic refuses anything else."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(","))
     return tuple(value) if isinstance(value, list | tuple) else (value,)
@@ -70,7 +72,7 @@ def _split(value: object) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Who plays a part: `symbolic` or a model's name, and the address of its server if it has one."""
+    """The agent in a role: `symbolic` or the name of a model, and the URL of its server (may be empty)."""
 
     name: str
     url: str
@@ -82,7 +84,7 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that decides what a run does. Stored with the run; `resume` reads it from there."""
+    """Everything that determines what a run does. Stored with the run; `resume` reads it from there."""
 
     rounds: Annotated[
         NonNegativeInt, Flag("N", "rounds of feedback after the first round of teaching", group="the run")
@@ -118,22 +120,24 @@ class Settings:
             "formats to teach, with commas: pot, cot, eot, kp_pot, kp_cot, decompose; probes use the first",
         ),
     ] = ("pot",)
-    """The student practises in the first one, too."""
+    """The first one is also the format of probes and practice."""
     samples: Annotated[PositiveInt, Flag("K", "answers to each probed problem: 1 is greedy")] = 1
-    """Further answers are drawn at `probe_temperature`."""
+    """With more than one answer, all are drawn at `probe_temperature`."""
     probe_temperature: Annotated[
         float, Field(gt=0), Flag("T", "temperature of probes with several samples")
     ] = 0.7
     reprobe: Annotated[bool, Flag(None, "probe what was trained on as well, as the paper does")] = False
     initial_share: Annotated[Share | None, Flag("X", "share of the seeds in the first training set")] = None
-    """None deals the seeds evenly to all rounds (see `graph.plan.initial_seeds`)."""
+    """None spreads the seeds over all rounds, with one seed per template in round 0 if possible (see
+    `graph.plan.initial_seeds`).
+    """
     taught: PositiveInt | None = None
     """Number of problems to teach in round 0; None teaches every problem that has an accepted rationale."""
     operators: Annotated[
         Literal["band", "shuffled"],
         Flag("NAME", "harder or similar by the parent's band, or shuffled: a control"),
     ] = "band"
-    """`shuffled` deals the same operators out to the parents by chance."""
+    """`shuffled` assigns the same operators to the parents at random."""
     self_samples: Annotated[
         int, Field(ge=0), Flag("K", "the student's own answers to each problem; right ones join")
     ] = 0
@@ -149,9 +153,13 @@ class Settings:
     policy: Annotated[
         PolicyName, Flag("NAME", "how the student is asked: single, fallback, vote or samples")
     ] = "single"
-    """What counts as a student's answer: `single` its greedy one in the first thought, `fallback` the first
-    thought's that gives a value, `vote` the majority of all thoughts, `samples` the majority of several
-    answers in the first."""
+    """What counts as a student's answer.
+
+    - `single`: the greedy answer in the first thought.
+    - `fallback`: the answer in the first thought that gives a value.
+    - `vote`: the majority over all thoughts.
+    - `samples`: the majority over several answers in the first thought.
+    """
     policy_samples: Annotated[PositiveInt, Flag("K", "with samples: most answers to one question")] = 5
     policy_temperature: Annotated[
         float, Field(gt=0), Flag("T", "with samples: temperature of the answers")
@@ -168,13 +176,16 @@ class Settings:
     generate: GenerateConfig = field(default_factory=GenerateConfig)
 
     def roles(self) -> dict[str, Role]:
-        """Teacher, synthesizer and judge; a part that nobody is named for is the teacher's."""
+        """Returns the agents for teacher, synthesizer and judge. The teacher takes roles without a name."""
         teacher = Role(self.teacher, self.teacher_url)
         given = {part: (getattr(self, part), getattr(self, f"{part}_url")) for part in ROLES}
         return {part: Role(name, url) if name else teacher for part, (name, url) in given.items()}
 
     def with_changes(self, given: Mapping[str, object]) -> Settings:
-        """The same run with others of the `CHANGEABLE`, by their keys; UsageError for what is none."""
+        """Returns the settings with some of the `CHANGEABLE` ones replaced, by key.
+
+        Raises `UsageError` for an invalid value. Keys are not checked: callers pass only `CHANGEABLE` ones.
+        """
         values: dict[str, object] = dict(self.to_json())
         calls = asdict(self.calls)
         for key, value in given.items():
@@ -185,7 +196,7 @@ class Settings:
 
     @property
     def urls(self) -> dict[str, str]:
-        """The servers of models, by their keys."""
+        """The URLs of the servers of models, by settings key; empty for a role without one."""
         return {key: getattr(self, key) for key in URLS}
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -193,12 +204,12 @@ class Settings:
         return values
 
     def to_store(self) -> dict[str, JsonValue]:
-        """As `to_json`, with no password of a URL in it."""
+        """Returns what `to_json` does, with users and passwords removed from URLs."""
         return self.to_json() | {key: without_login(url) for key, url in self.urls.items() if has_login(url)}
 
     @staticmethod
     def from_json(values: Mapping[str, object]) -> Settings:
-        """What `to_json` gave; StoreError for anything else."""
+        """Reads what `to_json` returned. Raises `StoreError` for anything else."""
         try:
             return _SETTINGS.validate_python(values)
         except ValidationError as error:
@@ -213,11 +224,11 @@ _SETTINGS = TypeAdapter(Settings)
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """A setting as a person gives it: `--flag VALUE`, `key = value` in TOML, `FDD_KEY=value`."""
+    """A setting as people give it: `--flag VALUE`, `key = value` in TOML, `FDD_KEY=value`."""
 
     flag: str
     key: str
-    """Where it stands in `Settings`: `rounds`, `problems.limit`."""
+    """Its path in `Settings`: `rounds`, `problems.limit`."""
     group: str
     help: str
     metavar: str | None
@@ -232,7 +243,7 @@ class Option:
         return self.of(Settings(rounds=1))
 
     def of(self, settings: Settings) -> object:
-        """Its value, a list of names with commas."""
+        """Returns its value in these settings; a list of names becomes a text with commas."""
         value: object = settings
         for name in self.key.split("."):
             value = getattr(value, name)
@@ -240,7 +251,7 @@ class Option:
 
 
 def _options(settings: type, tables: str = "", group: str = "") -> Iterator[Option]:
-    """The fields that have a `Flag`, in their order, and those of the settings inside."""
+    """Yields an option for each field with a `Flag`, in order, including the fields of nested settings."""
     for name, kind in get_type_hints(settings, include_extras=True).items():
         if isinstance(kind, type) and is_dataclass(kind):
             yield from _options(kind, f"{tables}{name}.", group)
@@ -254,15 +265,15 @@ def _options(settings: type, tables: str = "", group: str = "") -> Iterator[Opti
 OPTIONS = tuple(_options(Settings))
 URLS = tuple(f"{part}_url" for part in ROLES)
 CHANGEABLE = ("calls.max_cost", "calls.max_tokens", "calls.max_calls", *URLS)
-"""What `resume` may change: how far a run goes and where its models are, not what it does."""
+"""Settings that `resume` may change: the limits of a run and the URLs of its models, but not what it does."""
 
 
 POLICY = ("thoughts", "policy", "policy_samples", "policy_temperature")
-"""How a student is asked, by `evaluate` as well."""
+"""Settings for how a student is asked, which are also options of `evaluate`."""
 
 
 def add_options(parser: ArgumentParser, only: Collection[str] | None = None) -> None:
-    """Settings as command-line options, in groups, with their defaults; all, or those of these keys."""
+    """Adds settings to a parser as options, in groups with their defaults: all, or only those keys."""
     options = [option for option in OPTIONS if only is None or option.key in only]
     groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in options)}
     for option in options:
@@ -275,10 +286,15 @@ def add_options(parser: ArgumentParser, only: Collection[str] | None = None) -> 
 def load_settings(
     given: Mapping[str, object], file: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT
 ) -> Settings:
-    """Settings from a TOML file, the environment, and what was given on the command line, in this order."""
+    """Builds settings from a TOML file, the environment and the command line; later sources override earlier.
+
+    `given` has the options of the command line by key, `problems.limit` for example. Raises `UsageError` for
+    anything invalid.
+    """
     values: dict[str, object] = dict(_read_toml(file)) if file else {}
     values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
     values |= given
+    # Last, because any source may name the student, but below all of them in precedence.
     values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
@@ -302,6 +318,7 @@ def _read(values: Mapping[str, object]) -> Settings:
         settings = _SETTINGS.validate_python(values)
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
+    # Pydantic accepts infinite floats, huge integers and NUL, which the database does not.
     for option in OPTIONS:
         value = option.of(settings)
         if fault := _fault(value):
@@ -310,7 +327,7 @@ def _read(values: Mapping[str, object]) -> Settings:
 
 
 def _fault(value: object) -> str | None:
-    """Why a value of the right type cannot be stored with the run all the same."""
+    """Returns the reason why a value of the right type cannot be stored with the run; None if it can."""
     if isinstance(value, float) and not isfinite(value):
         return "give a finite number"
     if isinstance(value, int) and value.bit_length() > INTEGER_BITS:
@@ -366,29 +383,32 @@ def _check_share(settings: Settings) -> None:
 
 
 def cache_folder(environment: Mapping[str, str] = ENVIRONMENT) -> Path:
-    """Where students are kept between runs."""
+    """Returns the folder for students and model replies that are kept between runs."""
     root = environment.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(environment.get("FDD_CACHE") or f"{root}/feedback-driven-distillation").expanduser()
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Where a run's spans are sent, by OTLP over HTTP."""
+    """Destination of a run's spans, for OTLP over HTTP."""
 
     endpoint: str
-    """URL with its path."""
+    """URL including its path."""
     content: bool = False
-    """Send what models were asked and answered as well."""
+    """Whether to send the prompts and replies of models too."""
 
     @property
     def server(self) -> str:
-        """The endpoint as it can be shown: without path and query, user and password."""
+        """The endpoint without path, query, user and password, so that it can be shown."""
         url = urlsplit(self.endpoint)
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
 def find_telemetry(environment: Mapping[str, str] = ENVIRONMENT) -> Telemetry | None:
-    """What OpenTelemetry's own variables say; None where they name no endpoint, or switch it off."""
+    """Reads OpenTelemetry's own environment variables.
+
+    Returns None if they name no endpoint or switch the export off. Raises `UsageError` for an invalid URL.
+    """
     endpoint = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
     if not endpoint and (base := environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
         endpoint = f"{base.rstrip('/')}/v1/traces"
@@ -410,7 +430,7 @@ def _can_be_split(url: str) -> bool:
 
 
 def may_block(environment: Mapping[str, str] = ENVIRONMENT) -> bool:
-    """Whether event loops of ours may wait for files: `langgraph dev` forbids it unless it is told not to."""
+    """Returns True if our event loops may block on files. `langgraph dev` forbids it by default."""
     return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
 
 
@@ -425,7 +445,10 @@ def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
 
 
 def known_settings(table: Mapping[str, object], where: str) -> Iterator[tuple[str, object]]:
-    """Settings by their keys, `problems.limit`, of tables in tables; UsageError for an unknown one."""
+    """Yields the settings of nested tables by dotted key (`problems.limit`).
+
+    Raises `UsageError` for an unknown key.
+    """
     known = {option.key for option in OPTIONS}
     for key, value in flat(table):
         if key not in known:
@@ -434,7 +457,7 @@ def known_settings(table: Mapping[str, object], where: str) -> Iterator[tuple[st
 
 
 def flat(table: Mapping[str, T], prefix: str = "") -> Iterator[tuple[str, T]]:
-    """Each value that is no table, under its keys with dots."""
+    """Yields each value that is not a table, under its dotted key."""
     for name, value in table.items():
         if isinstance(value, dict):
             yield from flat(value, f"{prefix}{name}.")

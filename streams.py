@@ -1,4 +1,4 @@
-"""Standard output and standard error, which may be closed, full, or no longer read."""
+"""Makes standard output and standard error safe: either may be closed, full, or no longer read."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ OUTPUT, ERRORS = 1, 2
 
 
 class Output(FileIO):
-    """Standard output, whose errors are told apart from those of files."""
+    """Standard output. It raises `OutputError`, so that its errors differ from those of files."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
-            # None: another process made the pipe or terminal non-blocking, and it is full.
+            # None means: the pipe or terminal is full, and another process made it non-blocking.
             while (written := super().write(data)) is None:
                 select.select([], [self], [])
         except OSError as error:
@@ -32,7 +32,7 @@ class Output(FileIO):
 
 
 class Lossy:
-    """A text stream that drops what cannot be written, on a full disk or where nobody reads any more."""
+    """A text stream that drops what cannot be written, because the disk is full or the reader is gone."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -53,8 +53,8 @@ class Lossy:
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Make the streams safe to use for a whole process; enter it before anything else is opened."""
-    # A file opened later would get the number of a closed one, and what is printed would end up in it.
+    """Makes the standard streams safe for the whole process. Enter it before any file is opened."""
+    # If a standard stream is closed, a file opened later would get its number, and output would go into it.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= ERRORS:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
@@ -62,7 +62,7 @@ def standard_streams() -> Iterator[None]:
     sys.stdout = TextIOWrapper(
         BufferedWriter(Output(OUTPUT, "wb", closefd=False)),
         encoding=before.encoding if before else "utf-8",
-        errors="backslashreplace",  # a name need not exist in the terminal's encoding
+        errors="backslashreplace",  # the terminal's encoding may lack characters of a file name
         line_buffering=before is not None and before.line_buffering,
         write_through=before is not None and before.write_through,
     )
@@ -76,11 +76,15 @@ def standard_streams() -> Iterator[None]:
 
 
 def drop_unwritten(stream: IO[str]) -> None:
-    """Write what the stream has buffered, or drop it: else every later `flush` fails, the one at exit too."""
+    """Writes the stream's buffer, or drops it if that fails.
+
+    Otherwise every later `flush` would fail, including the one at exit.
+    """
     try:
         stream.flush()
     except OSError:
-        with suppress(OSError):  # of a stream without a descriptor
+        with suppress(OSError):  # the stream may have no descriptor
+            # A buffer cannot be emptied otherwise: write it while the descriptor is the null device.
             descriptor = stream.fileno()
             kept, nothing = os.dup(descriptor), os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, descriptor)

@@ -1,1 +1,4 @@
-"""One file a command: its arguments, one call, what is shown of the result."""
+"""The commands, one file each: its arguments, one call, and the output of the result.
+
+The docstring of each `add` is the command's help text.
+"""

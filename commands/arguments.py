@@ -1,4 +1,4 @@
-"""What several commands take and give."""
+"""Arguments and output that several commands share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def print_json(value: object) -> None:
 
 
 def find_problem(store: Store, beginning: str) -> str:
-    """The id of the one problem whose id begins so."""
+    """Returns the id of the only problem whose id begins with `beginning`.
+
+    Raises `UsageError` if there is none or more than one.
+    """
     found = store.find_problems(beginning)
     if len(found) == 1:
         return found[0]

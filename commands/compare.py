@@ -1,4 +1,4 @@
-"""`main.py compare DIR DIR`: what two runs did differently, and how their students differ."""
+"""`main.py compare DIR DIR`: the differences between two runs, in settings, accuracy and answers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from storage.summary import EvaluationSummary, TemplateInterval
 
 FLIPS = 10
-"""Problems shown of each set; `--json` has them all."""
+"""Most flipped problems shown for each set; `--json` has all of them."""
 LONGEST_QUESTION = 100
+"""Most characters shown of a question; a longer one is cut."""
 CHANCE = (
     "Both are about the problems that were asked; how much another draw of what is taught would change is "
     "not in them."
@@ -57,7 +58,7 @@ def compare(given: Namespace) -> int:
 
 
 def show(found: Comparison, *, chosen: bool) -> None:
-    """Print a comparison; of students that were chosen as the best of their runs, say what that means."""
+    """Prints a comparison. `chosen` says that each student is its run's best on dev, which adds a note."""
     from reporting.terminal import shown, terminal
 
     console = terminal()

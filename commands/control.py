@@ -1,4 +1,4 @@
-"""`main.py control DIR`: a student taught as much as that of a run, but not by its feedback."""
+"""`main.py control DIR`: trains a student on as much as that of a run, but without the run's feedback."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def control(given: Namespace) -> int:
     settings = control_of(given.run_dir, given.kind).with_changes(changes)
     if given.dry_run:
         return run.preview(settings)
-    beside = given.run_dir.resolve()
+    beside = given.run_dir.resolve()  # a path such as `.` has no name
     folder = given.to or beside.with_name(f"{beside.name}-{given.kind}")
     code = watch(folder, partial(start, settings))
     compare.show(comparison.compare(folder, given.run_dir), chosen=True)

@@ -1,4 +1,4 @@
-"""`main.py doctor`: what this machine has for a run, and what is missing."""
+"""`main.py doctor`: checks what this machine has for a run, and what is missing."""
 
 from __future__ import annotations
 

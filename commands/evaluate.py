@@ -1,4 +1,4 @@
-"""`main.py evaluate STUDENT`: accuracy of a student on a problem set."""
+"""`main.py evaluate STUDENT`: measures the accuracy of a student on a problem set."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def evaluate(given: Namespace) -> int:
     from graph.score import score
     from reporting.terminal import terminal
 
-    console = terminal(stderr=given.json)
+    console = terminal(stderr=given.json)  # stdout has nothing but JSON then
+    # Read as settings of a run, so that values are checked in the same way; `rounds` is required but unused.
     asked = load_settings(
         {
             "rounds": 1,

@@ -1,4 +1,4 @@
-"""`main.py export DIR`: the student and the data set that taught it, in a folder of their own."""
+"""`main.py export DIR`: writes the student and the data set that it was taught into a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`main.py report DIR`: a run's accuracy and counts by round, and everything about it as a page."""
+"""`main.py report DIR`: shows a run's accuracy and counts by round, and writes a page with everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`main.py resume DIR`: go on with an interrupted run, with other limits or URLs where they are given."""
+"""`main.py resume DIR`: continues an interrupted run, with other limits or URLs if they are given."""
 
 from __future__ import annotations
 

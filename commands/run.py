@@ -1,4 +1,4 @@
-"""`main.py --rounds N`: teach a student from the beginning."""
+"""`main.py --rounds N`: starts a new run."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def run(given: Namespace) -> int:
     if given.dry_run:
         return preview(settings)
     folder = given.run_dir or Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}"
+    # Imported here, so that `--help` and wrong options do not wait for it.
     from graph.run import start
 
     return watch(folder, partial(start, settings))

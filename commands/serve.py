@@ -1,4 +1,4 @@
-"""`main.py serve DIR`: a web page that shows a run, also while it goes on."""
+"""`main.py serve DIR`: serves a web page that shows a run, also while it is in progress."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def serve(given: Namespace) -> int:
     def ready(url: str) -> None:
         console.print(shown(f"{given.run_dir} is at {url} (Ctrl-C ends it)"))
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what runs beside them without one
+    # Shells start background jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     server.serve(given.run_dir, given.port, ready)
     return 0

@@ -1,4 +1,4 @@
-"""`main.py trace DIR`: what the agents of a run did, step by step."""
+"""`main.py trace DIR`: shows what the agents of a run did, step by step."""
 
 from __future__ import annotations
 
@@ -92,6 +92,7 @@ def send(given: Namespace, store: Store, wanted: SpanFilter) -> int:
     from graph.telemetry import send_run
     from settings import find_telemetry
 
+    # `where()[1]` has the values of the filter: it is empty if no option chooses steps.
     if given.follow or wanted.where()[1]:
         raise UsageError("--otlp sends the whole run: leave --follow out, and the options that choose")
     if (target := find_telemetry()) is None:

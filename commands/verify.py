@@ -1,4 +1,4 @@
-"""`main.py verify DIR`: check that nothing in a run's database was lost or changed."""
+"""`main.py verify DIR`: checks that nothing in a run's database was lost or changed."""
 
 from __future__ import annotations
 

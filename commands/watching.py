@@ -1,4 +1,4 @@
-"""A run or an exam that a person watches, who may press Ctrl-C."""
+"""Runs work in the terminal and stops it at a safe point on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ASKED_TO_STOP = "Stopping at the next safe point; press Ctrl-C again to stop at 
 
 
 def watch(folder: Path, work: Callable[..., RunState]) -> int:
-    """Do a run's work while a person watches, who may press Ctrl-C."""
+    """Runs `work` in a run folder, shows its progress and result, and stops it on Ctrl-C; returns 0."""
     from console import RunView, show_result
     from reporting.precision import precise
     from reporting.terminal import terminal
@@ -45,10 +45,10 @@ def watch(folder: Path, work: Callable[..., RunState]) -> int:
 
 @contextmanager
 def stop_on_signals(view: RunView, stopped: str) -> Iterator[threading.Event]:
-    """An event that Ctrl-C or a termination signal sets; a second Ctrl-C ends the program at once.
+    """Yields an event that Ctrl-C or SIGTERM sets. A second Ctrl-C ends the process at once.
 
-    At once is as by `kill -9`, which every run survives: to unwind the program would wait for requests that
-    are in flight. A termination signal never does that, since it may come twice (`timeout` sends it twice).
+    It ends like after `kill -9`, which every run survives, because an orderly exit would wait for requests in
+    flight. A second SIGTERM does not end the process: `timeout` sends each signal twice.
     """
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""`main.py why DIR PROBLEM`: the life of one problem."""
+"""`main.py why DIR PROBLEM`: shows the history of one problem, from its origin to the students' answers."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def is_last(state: RunState) -> Literal["again", "done"]:
 
 
 def phases() -> dict[str, Node]:
-    """The nodes of the outer graph, by name."""
+    """Returns the nodes of the outer graph by name, each wrapped by `logged`."""
     nodes: tuple[Node, ...] = (
         *(seed, teach, baseline, practise, probe_children),
         *(fine_tune, evaluate, probe, synthesize, test, report),
@@ -40,7 +40,7 @@ def phases() -> dict[str, Node]:
 
 
 def build_run() -> StateGraph[RunState, RunContext, RunState, RunState]:
-    """The outer graph, not compiled: a checkpointer is the caller's choice."""
+    """Builds the outer graph. It is not compiled, so that the caller chooses the checkpointer."""
     graph = StateGraph(RunState, context_schema=RunContext)
     for name, phase in phases().items():
         graph.add_node(name, phase)
@@ -49,7 +49,7 @@ def build_run() -> StateGraph[RunState, RunContext, RunState, RunState]:
 
 
 def wire(graph: StateGraph[StateT, ContextT, InputT, OutputT]) -> None:
-    """Say which phase follows which; how the first one is come to is left open."""
+    """Adds the edges between the phases. The caller adds the edge from START."""
     graph.add_conditional_edges("teach", is_first, {"first": "baseline", "later": "practise"})
     graph.add_conditional_edges("evaluate", is_last, {"again": "probe", "done": "test"})
     for before, after in (

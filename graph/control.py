@@ -1,4 +1,4 @@
-"""Controls: runs that teach as much as another one and leave something out, to tell what it adds."""
+"""Controls: runs that teach as much as another run but leave one part out, to show what that part adds."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from storage.store import Store
 from training.schedule import own_steps
 
 Kind = Literal["seeds", "repeat", "shuffled"]
-"""`seeds` in place of children; `repeat`: the seeds again; `shuffled`: chance in place of bands."""
+"""`seeds`: seeds replace the children. `repeat`: the same seeds are taught again. `shuffled`: chance, not the
+band, decides which parent gets which operator.
+"""
 SPARE = 2
-"""Seeds drawn for each that is to be taught: the teacher cannot explain every one."""
+"""Seeds drawn for each seed to be taught, because the teacher cannot explain every seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a student was taught."""
+    """How much a student was taught."""
 
     problems: int
     steps: int
-    """Of the optimizer, since the untaught student."""
+    """Optimizer steps from the untaught student to this one."""
 
 
 def control_of(folder: Path, kind: Kind) -> Settings:
-    """The settings of a control for the run in this folder, which sits the same evaluation sets.
+    """Returns the settings of a control for the run in this folder. Both have the same evaluation sets.
 
-    Raises `UsageError` where there is no finished run with feedback that has delivered a student.
+    Raises `UsageError` unless the run is finished and has delivered a student that was taught by feedback.
     """
     store = open_store(folder)
     settings = Settings.from_json(store.run().settings)
@@ -49,6 +51,7 @@ def control_of(folder: Path, kind: Kind) -> Settings:
     if kind == "shuffled":
         return replace(settings, operators="shuffled")
     budget = budget_of(store, made.round)
+    # Round 0 is the only one, so `max_steps` must cover all optimizer steps of the original run.
     once = replace(settings.fine_tune, start="base", max_steps=budget.steps)
     settings = replace(settings, rounds=0, initial_share=None, fine_tune=once)
     if kind == "seeds":
@@ -58,7 +61,7 @@ def control_of(folder: Path, kind: Kind) -> Settings:
 
 
 def budget_of(store: Store, round: int) -> Budget:
-    """What the student of a round has been taught in all."""
+    """Adds up the problems and optimizer steps that went into the student of a round."""
     config = Settings.from_json(store.run().settings).fine_tune
     last = next(record for record in store.rounds() if record.round == round)
     steps = last.steps
@@ -68,5 +71,5 @@ def budget_of(store: Store, round: int) -> Budget:
 
 
 def _seeds(store: Store, round: int) -> int:
-    """How many of the problems that a round's student was taught are seeds."""
+    """Counts the seeds among the problems that a round's student was taught."""
     return len({x.problem.id for x in store.training_set(round=round) if x.problem.parent is None})

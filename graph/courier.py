@@ -1,9 +1,9 @@
-"""Asks a model from a process of its own, so that no reply is lost when the run is killed.
+"""Asks a model from a separate process, so that no reply is lost when the run is killed.
 
-A request that was sent is paid for, whether or not anybody waits for its reply. The process stores each reply
-in the call cache before it hands it on; it has a session of its own, and ends once it is asked nothing more
-and every reply is stored. It reads one JSON request a line and answers with one JSON line:
-`python -m graph.courier '{"name": "openai:gpt-4o-mini", ...}'`.
+Every request that was sent costs money, even if nobody waits for its reply. The process therefore stores each
+reply in the call cache before it passes it on. It has its own session, so that Ctrl-C does not reach it, and
+it ends when its input is closed and every reply is stored. It reads one JSON request per line and writes one
+JSON line per answer: `python -m graph.courier '{"name": "openai:gpt-4o-mini", ...}'`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from storage.call_cache import CallCache
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_LINE = 2**26
-"""Bytes."""
+"""Most bytes in one JSON line (64 MiB), in both directions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Errand:
-    """What the process must know besides the requests."""
+    """Configuration of the process: everything that it needs besides the requests."""
 
     name: str
     """Provider and model."""
@@ -46,21 +46,21 @@ class Errand:
     seconds: float
     """Time-out of one request."""
     run: str
-    """Id of who pays."""
+    """Id of the run that pays."""
     price: Mapping[str, float]
     """The fields of `Price`."""
     replies: str
-    """File of the call cache."""
+    """Path of the call cache."""
 
 
 class Courier:
-    """A `ChatModel` that is asked from a process of its own; belongs to one event loop.
+    """A `ChatModel` that runs in a separate process. An instance belongs to one event loop.
 
-    The process is started by the first request, and again by the next one if it was killed.
+    The first request starts the process. If the process was killed, the next request starts a new one.
     """
 
     def __init__(self, errand: Errand, *, lock: int | None = None) -> None:
-        """`lock` is a descriptor that the process holds until every reply is stored."""
+        """`lock` is a file descriptor that the process keeps open until every reply is stored."""
         self.name, self.address = errand.name, errand.address
         self._errand = errand
         self._passed_on = () if lock is None else (lock,)
@@ -72,11 +72,14 @@ class Courier:
 
     @property
     def pid(self) -> int | None:
-        """The process; None while there is none."""
+        """Id of the process; None before the first request."""
         return self._process.pid if self._process else None
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """Ask once; raises `CallError`, and `StoreError` where the reply could not be stored."""
+        """Sends one request, without retries.
+
+        Raises `CallError` if the model gives no reply, and `StoreError` if the reply could not be stored.
+        """
         async with self._starting:
             process = await self._started()
         self._number += 1
@@ -85,12 +88,12 @@ class Courier:
         self._awaited[number] = reply
         assert process.stdin is not None
         process.stdin.write(_line({"number": number, "request": asdict(request)}))
-        with suppress(ConnectionError):  # who listens learns of it too
+        with suppress(ConnectionError):  # the process is gone: `_listen` notices that and fails `reply`
             await process.stdin.drain()
         return await reply
 
     async def close(self) -> None:
-        """Wait for the process to end; nothing is asked any more."""
+        """Closes the process's input and waits until it has ended. No request may follow."""
         if self._process is not None and self._listening is not None:
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -101,6 +104,7 @@ class Courier:
             return self._process
         paths = filter(None, (str(ROOT), ENVIRONMENT.get("PYTHONPATH")))
         self._process = await asyncio.create_subprocess_exec(
+            # -P: files in the working directory must not be imported in place of modules.
             *(sys.executable, "-P", "-m", "graph.courier", json.dumps(asdict(self._errand))),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -118,7 +122,7 @@ class Courier:
         async for line in process.stdout:
             said = json.loads(line)
             reply = self._awaited.pop(said["number"])
-            if not reply.done():
+            if not reply.done():  # the caller may have been cancelled
                 _settle(reply, said)
         code = await process.wait()
         gone = CallError(Fault.CONNECTION, f"the process that asks ended with exit code {code}")
@@ -142,7 +146,7 @@ def _line(said: Mapping[str, Any]) -> bytes:
 
 
 class Delivery:
-    """The process's side: asks the model and stores what it replies."""
+    """The process's side: asks the model and stores its replies."""
 
     def __init__(self, errand: Errand, model: ChatModel, replies: CallCache) -> None:
         self._run, self._price = errand.run, Price(**errand.price)
@@ -150,7 +154,7 @@ class Delivery:
         self._tries: Counter[str] = Counter()
 
     async def serve(self, asked: asyncio.StreamReader, told: asyncio.StreamWriter) -> None:
-        """Until the input ends and every request has its answer."""
+        """Serves until the input ends and every request has its answer. Requests run concurrently."""
         under_way = set()
         async for line in asked:
             task = asyncio.create_task(self._answer(json.loads(line), told))
@@ -161,7 +165,7 @@ class Delivery:
 
     async def _answer(self, asked: Mapping[str, Any], told: asyncio.StreamWriter) -> None:
         said = await self._ask(_request(asked["request"]))
-        # Nobody may listen any more.
+        # The run may have been killed. The reply is already stored, so there is nothing left to do.
         with suppress(ConnectionError):
             told.write(_line({"number": asked["number"], **said}))
             await told.drain()
@@ -177,7 +181,7 @@ class Delivery:
             self._replies.put(to_cache(answered(call, reply, self._price), self._run))
         except CallError as error:
             return {"fault": error.fault, "detail": error.detail, "retry_after": error.retry_after}
-        except Exception as error:  # whatever broke here is to be said there
+        except Exception as error:  # the run raises it as a StoreError
             return {"error": str(error) or type(error).__name__}
         return {"reply": asdict(reply)}
 
@@ -187,7 +191,7 @@ def _request(asked: Mapping[str, Any]) -> ModelRequest:
 
 
 async def serve(errand: Errand) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends by itself once every reply is stored
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # ends by itself once every reply is stored
     loop = asyncio.get_running_loop()
     asked = asyncio.StreamReader(limit=LONGEST_LINE)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)

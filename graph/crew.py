@@ -1,4 +1,4 @@
-"""The agents of a run, hired by its settings, and the calls of those that are language models."""
+"""Creates the agents that the settings of a run name, and the clients of those that are language models."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ Ts = TypeVarTuple("Ts")
 
 NOTHING = Usage()
 CALLS = "calls.sqlite"
-"""In the cache folder: every reply that any run has paid for."""
+"""Call cache in the cache folder: every reply that any run has paid for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agents:
-    """Who teaches, who writes problems, and who solves those whose answers are in doubt."""
+    """The teacher, the synthesizer, and the judge, which solves problems whose answers are in doubt."""
 
     teacher: Teacher
     synthesizer: Synthesizer
     judge: Solver | None = None
-    """Needed where the synthesizer's answers are not proven."""
+    """Required if the synthesizer's answers are not proven."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """The ways to the models of a run; what they cost comes out of one purse."""
+    """One client per model of a run. All of them share one budget."""
 
     callers: Mapping[Role, Caller] = field(default_factory=dict)
     purse: Purse = field(default_factory=Purse)
@@ -54,25 +54,25 @@ class Desk:
 
 @dataclass(frozen=True, kw_only=True)
 class Crew(Agents):
-    """Agents at work: their coroutines run in a thread of their own, so that nodes may wait for them."""
+    """Agents of an open run. Their coroutines run in another thread, so that nodes can block on them."""
 
     portal: BlockingPortal
     at_once: int
-    """Pieces of work under way at a time."""
+    """Most lessons or drafts in progress at a time."""
     desk: Desk
 
     def run(self, work: Callable[[*Ts], Awaitable[T]], *arguments: *Ts) -> T:
-        # LangGraph finds the outer run by context variables, and would take a lesson for a part of it, which
-        # is to be bookmarked as well.
+        # Needs an empty context: LangGraph finds the outer run by context variables. It would treat a lesson
+        # as a subgraph of that run and checkpoint it too.
         return Context().run(lambda: self.portal.call(work, *arguments))
 
     def stop(self) -> None:
-        """Take no more calls; those under way are finished and kept."""
+        """Refuses further calls. Calls in progress finish and are stored."""
         for caller in self.desk.callers.values():
             caller.stop()
 
     def expenses(self) -> str:
-        """What the run has spent so far, in a few words; empty where nobody asks a model."""
+        """Describes in a few words what the run has spent so far; empty if no agent is a model."""
         if not self.desk.callers:
             return ""
         spent = self.desk.purse.spent
@@ -90,12 +90,12 @@ def assembled(
     paid: Usage = NOTHING,
     lock: int | None = None,
 ) -> Iterator[Crew]:
-    """The given agents at work, or else those that the settings name.
+    """Starts the given agents, or those that the settings name if `agents` is None.
 
-    `run` is the id under which calls to models are paid for, and `paid` what it is known to have paid: more
-    than the cache knows, where the run was begun with another. The descriptor `lock` is held for as long as
-    a reply is on its way, even if this process is killed. Raises `UsageError` for a model that cannot be
-    asked as the settings say, and for answers that are not proven where nobody judges them.
+    `run` is the id of the run that pays for calls. `paid` is what its database says that it has paid, which
+    is more than the cache says if the run was begun with another cache. The file descriptor `lock` stays open
+    until every reply is stored, even if this process is killed. Raises `UsageError` for a model that cannot
+    be used as the settings say, and for a synthesizer whose answers are not proven when there is no judge.
     """
     with ExitStack() as resources:
         desk = Desk() if agents else resources.enter_context(open_desk(settings, run, paid, cache, lock))
@@ -110,6 +110,7 @@ def assembled(
             synthesizer=agents.synthesizer,
             judge=agents.judge,
             portal=resources.enter_context(open_portal(desk)),
+            # Without models, work waits for the sandbox only: twice as many keep every worker busy.
             at_once=settings.calls.at_once if desk.callers else 2 * settings.workers,
             desk=desk,
         )
@@ -117,7 +118,7 @@ def assembled(
 
 @contextmanager
 def open_desk(settings: Settings, run: str, paid: Usage, cache: Path, lock: int | None) -> Iterator[Desk]:
-    """A way to each model that the settings name."""
+    """Opens the call cache and a client for each model that the settings name."""
     config, models = settings.calls, find_models(settings)
     if not models:
         yield Desk()
@@ -157,7 +158,7 @@ def open_desk(settings: Settings, run: str, paid: Usage, cache: Path, lock: int 
 
 @contextmanager
 def open_portal(desk: Desk) -> Iterator[BlockingPortal]:
-    """The thread in which the agents work; it ends when every request in flight has been answered."""
+    """Starts the thread in which the agents work. It ends when every request in flight has been answered."""
     with start_blocking_portal() as portal:
         try:
             yield portal
@@ -168,7 +169,7 @@ def open_portal(desk: Desk) -> Iterator[BlockingPortal]:
 
 
 def find_models(settings: Settings) -> dict[Role, ChatModel]:
-    """The models that the settings name; raises `UsageError` for one that cannot be asked."""
+    """Opens the models that the settings name. Raises `UsageError` for one that cannot be used."""
     check_roles(settings.roles())
     roles = {role for role in settings.roles().values() if role.is_model}
     seconds = settings.calls.seconds
@@ -179,7 +180,7 @@ def find_models(settings: Settings) -> dict[Role, ChatModel]:
 
 
 def price_of(role: Role, config: CallConfig) -> Price | None:
-    """None where it is unknown, which is a `UsageError` where money is limited."""
+    """Returns None for an unknown price. Raises `UsageError` for it if `max_cost` limits the run."""
     prices = load_prices(config.prices_file)
     find = find_price if config.max_cost is None else required_price
     return find(prices, full_name(role.name, role.url), role.url)

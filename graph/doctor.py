@@ -1,4 +1,4 @@
-"""What this machine has for a run: packages, device, sandbox, weights, disk."""
+"""Checks what this machine has for a run: packages, device, sandbox, confinement, weights, disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.weights import EMBEDDED
 from training.worker import run_in_child
 
 DISK_GB = 4
-"""What a default run writes: three students of half a gigabyte, the cache, the database."""
+"""Gigabytes that a default run writes: three students of half a gigabyte, the cache, the database."""
 HOSTILE = "import os\nanswer = len(os.listdir('/'))"
 
 
@@ -35,7 +35,7 @@ class Check:
 
 
 def examine(cache: Path, folder: Path) -> list[Check]:
-    """Every check, whatever the others found; `folder` is where runs would be kept."""
+    """Runs every check, even after one has failed; `folder` is the one that runs would be written to."""
     return [
         _attempt("packages", _packages),
         _attempt("device", _device),
@@ -79,7 +79,7 @@ def _sandbox() -> str:
 
 
 def _confinement() -> str:
-    """What the layers round the sandbox were seen to refuse; a machine may lack some of them."""
+    """Lists what the layers around the sandbox refused when they were tried. Fails if a layer is missing."""
     cannot = refused_to_workers()
     active = [layer for layer in active_layers() if FORBIDS[layer] in cannot]
     with LimitedSandbox(workers=1) as sandbox:

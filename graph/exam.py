@@ -1,4 +1,4 @@
-"""An exam: the student answers in its child process; answers are judged and stored batch by batch."""
+"""Exams: a student answers questions in a child process. Its answers are judged and stored batch by batch."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ class Exam:
 
     phase: str
     during: int
-    """The round that is going on."""
+    """The run's current round."""
     round: int
-    """The last round of training before it, -1 before any."""
+    """The round under which attempts are stored: the last one trained before the exam, -1 before any. For the
+    test sets it is the round of the delivered student.
+    """
     purpose: Purpose
     student: Path
     model: str
@@ -43,7 +45,7 @@ class Exam:
     config: GenerateConfig
     shots: tuple[Example, ...] = ()
     cue: str | None = None
-    """Asks for something else than the policy's thoughts."""
+    """Replaces the cue of the policy's thoughts; None keeps it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,23 +55,23 @@ class Question:
     problem: ProblemRecord
     evaluation: str = ""
     plans: tuple[str, ...] = ()
-    """By sample, what is shown after the question; none where it stands alone."""
+    """One plan per sample, appended to the question; empty if the question is asked alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """Where an exam is sat, in a run or outside of one."""
+    """What every exam needs, whether it belongs to a run or not."""
 
     verifier: Verifier
     listener: Listener
     device: Device
     should_stop: Callable[[], bool]
     keep: Callable[[Sequence[Record]], object]
-    """Takes the attempts of each batch, and the spans of how they came about, as soon as they are judged."""
+    """Called with the attempts and spans of each batch as soon as they are judged."""
 
 
 def check_grader(verifier: Verifier, name: str, problems: Sequence[Problem]) -> None:
-    """Raises ProblemSetError where the reference answer of a problem would not be graded as right."""
+    """Raises `ProblemSetError` if the reference answer of any problem would not be graded as right."""
     if not (offenders := verifier.self_check(problems)):
         return
     first = offenders[0]
@@ -82,11 +84,11 @@ def check_grader(verifier: Verifier, name: str, problems: Sequence[Problem]) -> 
 
 
 Stage = Mapping[str, tuple[Question, Ask]]
-"""What is asked in one generation task, by the key of the attempt."""
+"""The questions of one generation task, by attempt id."""
 
 
 def policy_of(name: PolicyName, thoughts: Sequence[str], samples: int) -> Policy:
-    """The policy of this name for a student that is taught these thoughts, the first one before all."""
+    """Returns the policy of this name for a student that is taught these thoughts, the main one first."""
     once = tuple(Ask(each) for each in thoughts)
     match name:
         case "single":
@@ -100,14 +102,15 @@ def policy_of(name: PolicyName, thoughts: Sequence[str], samples: int) -> Policy
 
 
 def config_of(name: PolicyName, config: GenerateConfig, temperature: float) -> GenerateConfig:
-    """How the student writes under this policy: only samples are drawn, everything else is greedy."""
+    """Returns the generation settings for a policy: only `samples` uses `temperature`, others are greedy."""
     return replace(config, temperature=temperature) if name == "samples" else config
 
 
 def sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:
-    """Every attempt of this exam, those of an earlier, interrupted sitting included.
+    """Holds the exam and returns all its attempts, including those stored before an interruption.
 
-    Where a solver works out the answers, the student writes the plans, which are attempts of their own.
+    If the run has a solver, the student writes plans, which are stored as attempts with the purpose `plan`.
+    The solver then answers the questions with these plans.
     """
     assert (context.solver is None) == (context.settings.solver is None)
     if context.solver is None:
@@ -149,10 +152,10 @@ def _sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list
 def hold(
     exam: Exam, questions: Sequence[Question], room: Room, before: Mapping[str, AttemptRecord]
 ) -> list[AttemptRecord]:
-    """Ask stage by stage: of each question what the policy wants to know next, until all are decided.
+    """Asks in stages until the policy has decided every question. A stage is what the policy asks for next.
 
-    Stages that were answered `before` are gone through again without asking, so that a stage that was
-    interrupted has the same requests as if it had not been, of which only the unanswered are answered.
+    Attempts in `before` are not made again. An interrupted stage still gets the same requests as before the
+    interruption, so that its batches and their texts are the same; only the unanswered ones are answered.
     """
     attempts: dict[str, AttemptRecord] = {}
     values: dict[Question, dict[Ask, Fraction | None]] = {question: {} for question in questions}
@@ -171,7 +174,7 @@ def hold(
 def grade(
     policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
 ) -> dict[str, Interval]:
-    """By evaluation, on how many problems the value that the policy chooses is the reference answer."""
+    """Returns the accuracy by evaluation, with a 95 % Wilson interval. The policy chooses each answer."""
     marks = mark(policy, questions, attempts)
     return {name: wilson(sum(right.values()), len(right)) for name, right in sorted(marks.items())}
 
@@ -179,7 +182,7 @@ def grade(
 def mark(
     policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
 ) -> dict[str, dict[str, bool]]:
-    """By evaluation and problem, whether the value that the policy chooses is the reference answer."""
+    """Returns by evaluation and problem id whether the value chosen by the policy is the reference answer."""
     marks: defaultdict[str, dict[str, bool]] = defaultdict(dict)
     for question, value in choose(policy, questions, attempts).items():
         marks[question.evaluation][question.problem.id] = value == question.problem.answer
@@ -189,7 +192,7 @@ def mark(
 def choose(
     policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
 ) -> dict[Question, Fraction | None]:
-    """The value that the policy chooses for each question, None where it has none."""
+    """Returns the value that the policy chooses for each question; None if the student gave none."""
     values: defaultdict[tuple[str, str], dict[Ask, Fraction | None]] = defaultdict(dict)
     for attempt in attempts:
         values[attempt.evaluation, attempt.problem_id][Ask(attempt.thought, attempt.sample)] = attempt.value
@@ -209,7 +212,7 @@ def _next_stage(exam: Exam, values: Mapping[Question, Mapping[Ask, Fraction | No
 def _ask(
     exam: Exam, stage: Stage, room: Room, before: Mapping[str, AttemptRecord], earlier: int
 ) -> dict[str, AttemptRecord]:
-    """The attempts of one stage, which follows on as many attempts as `earlier` says."""
+    """Returns the attempts of one stage; `earlier` is the number of attempts before it, for the progress."""
     answered = {key: before[key] for key in stage if key in before}
     watch = Stopwatch()
 
@@ -231,6 +234,7 @@ def _ask(
             for span in _spans(exam, attempt, verdict, writing)
         ]
         room.keep([*attempts, *steps])
+        # Restarted here, so that the time of a batch does not include judging and storing the one before.
         watch = Stopwatch()
         answered.update({attempt.id: attempt for attempt in attempts})
         room.listener.advanced(_progress(exam, answered, earlier, len(stage)))
@@ -242,7 +246,7 @@ def _ask(
             requests=tuple(request(exam, key, *asked) for key, asked in stage.items()),
             config=exam.config,
             device=room.device,
-            done=frozenset(answered),
+            done=frozenset(answered),  # all requests are passed on: batches depend on the whole list
         )
         run_in_child(task, on_event, room.should_stop)
     return answered
@@ -273,7 +277,7 @@ def _key(exam: Exam, question: Question, ask: Ask) -> str:
 
 
 def judge(exam: Exam, completions: Sequence[Completion], stage: Stage, verifier: Verifier) -> list[Verdict]:
-    """What may be taught afterwards is judged as a rationale, everything else as an answer."""
+    """Judges practice texts as rationales, because they may be taught, and all others as answers."""
     asked = [(*stage[completion.key], completion) for completion in completions]
     if exam.purpose == "practice":
         return verifier.judge_rationales(
@@ -310,7 +314,7 @@ def _attempt(
 
 
 def _spans(exam: Exam, attempt: AttemptRecord, verdict: Verdict, writing: Timing) -> list[SpanRecord]:
-    """Of one answer, which took as long as its whole batch, and of its judging."""
+    """Builds the spans of an answer and of its judging. An answer takes as long as its whole batch."""
     phase = spans.Stage(exam.during, exam.phase)
     answer = phase.span(
         "agent",

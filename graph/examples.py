@@ -1,4 +1,4 @@
-"""Examples for a student: those it learns from, and those shown to a model that was not taught."""
+"""Examples for students: those that it is trained on, and those in the prompt of an untaught model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.tasks import Example
 
 
 def as_example(lesson: Lesson, *, planning: bool) -> Example:
-    """The whole rationale, or with `planning` only the subquestions that it asks itself."""
+    """Turns a lesson into an example: the whole rationale or, with `planning`, only its subquestions."""
     text = lesson.rationale.text
     return Example(
         question=lesson.problem.question,
@@ -22,7 +22,7 @@ def as_example(lesson: Lesson, *, planning: bool) -> Example:
 
 
 def choose_shots(context: RunContext, *, planning: bool) -> tuple[Example, ...]:
-    """Accepted rationales of the first set, drawn from the shorter half so that the prompt stays small."""
+    """Draws accepted rationales of round 0 from the shorter half, so that the prompt stays short."""
     settings = context.settings
     lessons = context.store.training_set(round=0, thoughts=settings.thoughts[:1])
     lessons.sort(

@@ -1,4 +1,4 @@
-"""Many pieces of work at a time, handed on as they are finished."""
+"""Runs work items concurrently and yields results as they are finished."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from errors import StoppedError
 from graph.crew import Crew
 
 PATIENCE = 0.2
-"""Seconds between two looks at whether to stop."""
+"""Seconds between two checks whether the run should stop."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,10 +19,11 @@ R = TypeVar("R")
 async def finished(
     items: Iterable[T], work: Callable[[T], Awaitable[R]], crew: Crew, should_stop: Callable[[], bool]
 ) -> AsyncIterator[R]:
-    """What `work` gives for each item, in the order in which it is done.
+    """Yields what `work` returns for each item, in the order in which items finish.
 
-    After an error no more is begun, but what is under way still comes, and then the error is raised. When
-    the run is asked to stop, the crew takes no more calls, and the same is done with `StoppedError`.
+    After an error no further item is started. Items in progress still finish and are yielded; then the first
+    error is raised. When `should_stop` returns True, the agents refuse further calls, and the same happens
+    with `StoppedError`.
     """
     waiting = iter(items)
     running: set[asyncio.Future[R]] = set()
@@ -40,7 +41,7 @@ async def finished(
             broken = task.exception()
             if broken is None:
                 yield task.result()
-            error = error or broken
+            error = error or broken  # the first error is raised, others are dropped
     if error is not None:
         raise error
 

@@ -1,4 +1,4 @@
-"""How long a run takes: decides the size of a default run, and says how much time is left."""
+"""Forecasts how long a run takes, to choose the size of a default run and to show the time left."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from storage.store import Store
 from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
 
 TARGET_SECONDS = 680.0
-"""A default run is made as big as fits into this time, but never smaller than the smallest size."""
+"""A default run gets the largest of the `SIZES` that fits into this time, or the smallest if none does."""
 START_SECONDS = 4.0
-"""Until a child process has loaded a student."""
+"""Seconds until a child process has loaded a student."""
 PHASE_SECONDS = 1.0
-"""Of a phase that needs no student."""
+"""Seconds of a phase that needs no student."""
 PRIOR_SECONDS = 60.0
-"""Work after which the measured pace of a run counts as much as the foreseen one."""
+"""Seconds of forecast work after which the measured pace weighs as much as the forecast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How big a run is."""
+    """Numbers of seed problems and dev problems."""
 
     seeds: int
     dev: int
@@ -38,21 +38,21 @@ SIZES = (
     *(Size(seeds, 80) for seeds in (72, 100, 140, 200, 280)),
     *(Size(seeds, DEV_SIZE) for seeds in (400, 600, 900, 1350, 2000)),
 )
-"""Coarse steps, so that machines of a kind agree on one."""
+"""Coarse steps, so that machines of the same kind choose the same size."""
 
 Seconds = Mapping[tuple[int, str], float]
-"""What each phase takes, by round and name, in the order of the run."""
+"""Seconds of each phase, by round and phase name, in the order of the run."""
 
 
 def is_open(settings: Settings) -> bool:
-    """Whether the speed of the machine decides a size of the run."""
+    """Returns True if the settings leave a size of the run to the speed of the machine."""
     problems = settings.problems
     return problems.name == GSM_SYMBOLIC and None in (problems.limit, problems.dev_size)
 
 
 def sized(settings: Settings, speed: Speed) -> Settings:
-    """The settings with the sizes that were left open: those of the biggest run that is not foreseen to take
-    longer than `TARGET_SECONDS`, or of the smallest.
+    """Fills in the sizes that the settings leave open: those of the largest run that is forecast to take at
+    most `TARGET_SECONDS`, or else of the smallest.
     """
     if not is_open(settings):
         return settings
@@ -68,7 +68,7 @@ def _with_size(settings: Settings, size: Size) -> Settings:
 
 
 def duration(settings: Settings, speed: Speed) -> float:
-    """Seconds that a run with `gsm-symbolic` is foreseen to take."""
+    """Forecasts the seconds that a run on `gsm-symbolic` takes."""
     seeds = settings.problems.limit or 0
     first = initial_seeds(min(seeds, TAUGHT_TEMPLATES), seeds, settings)
     by_round = Counter({0: first, **later_seeds(seeds - first, settings.rounds)})
@@ -76,7 +76,10 @@ def duration(settings: Settings, speed: Speed) -> float:
 
 
 def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Seconds:
-    """Of a run with this many seeds by round; what models are asked is left out, as nobody knows its pace."""
+    """Forecasts the seconds of each phase, from the number of seeds by round.
+
+    Calls to language models are left out, because their speed is unknown.
+    """
     problems, rounds = settings.problems, growth(settings, seeds)
     dev, asks = problems.dev_size or DEV_SIZE, _asks(settings)
     shots = settings.shots * (PROMPT_TOKENS + ANSWER_TOKENS) / speed.reading
@@ -89,7 +92,8 @@ def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Secon
     for number, each in enumerate(rounds):
         found[number, "teach"] = PHASE_SECONDS
         if number == 0:
-            found[0, "baseline"] = exam(2 * untaught) + shots  # it writes on to the limit
+            # The untaught student writes up to the token limit, so its answers count double.
+            found[0, "baseline"] = exam(2 * untaught) + shots
         else:
             found[number, "practise"] = exam(settings.self_samples * each.total)
             found[number, "probe_children"] = exam(settings.samples * each.children)
@@ -107,7 +111,7 @@ def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Secon
 
 
 def _asks(settings: Settings) -> int:
-    """Answers to one problem of an evaluation set, at most."""
+    """Returns the most answers to one problem of an evaluation set."""
     if settings.policy == "samples":
         return settings.policy_samples
     return 1 if settings.policy == "single" else len(settings.thoughts)
@@ -120,7 +124,7 @@ def _test_sizes(settings: Settings) -> tuple[int, ...]:
 
 
 def _examples(settings: Settings, rounds: Sequence[Growth], number: int) -> float:
-    """Examples that the training of this round goes through, each as often as it does."""
+    """Counts the examples that the training of this round processes; each epoch counts again."""
     config, each = settings.fine_tune, rounds[number]
     if config.max_steps:
         return config.max_steps * config.batch_size
@@ -131,7 +135,7 @@ def _examples(settings: Settings, rounds: Sequence[Growth], number: int) -> floa
 
 
 def clock_of(store: Store, settings: Settings) -> Clock:
-    """The clock of a run that is about to begin or to go on."""
+    """Returns the clock of a run that is about to begin or to be resumed."""
     speed = store.run().speed
 
     def foreseen() -> Seconds:
@@ -142,18 +146,18 @@ def clock_of(store: Store, settings: Settings) -> Clock:
 
 
 class Clock:
-    """Says how much time a run has left, from what was foreseen and from how fast it has gone since."""
+    """Estimates the time that a run has left, from the forecast and from the measured pace."""
 
     def __init__(self, foreseen: Callable[[], Seconds]) -> None:
-        """`foreseen` is asked once the seeds are there."""
+        """`foreseen` is called once, after the seed phase, because it needs the seeds in the store."""
         self._foreseen = foreseen
         self._seconds: Seconds | None = None
         self._began = time.monotonic()
         self._from = 0.0
-        """What was foreseen for all that came before this process began."""
+        """Forecast seconds of the phases before the first one that this process reports."""
 
     def left(self, progress: Progress) -> float | None:
-        """Seconds until the end of the run; None while the seeds are not there."""
+        """Returns the seconds until the end of the run; None during the seed phase or without a forecast."""
         if progress.phase == "seed":
             return None
         if self._seconds is None:
@@ -163,6 +167,7 @@ class Clock:
             return None
         done = self._before(progress) + self._within(progress)
         foreseen, taken = done - self._from, time.monotonic() - self._began
+        # The prior keeps the first seconds, where little is measured yet, from changing the estimate much.
         pace = (taken + PRIOR_SECONDS) / (foreseen + PRIOR_SECONDS)
         return max(0.0, pace * (sum(self._seconds.values()) - done))
 

@@ -1,4 +1,4 @@
-"""How far a phase has come, in a small file for those who look on from another process."""
+"""Writes the progress of a phase into a small file, for other processes that watch the run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from graph.state import Listener
 
 FILE = "progress.json"
-"""There while a process works in the folder, and after one was killed."""
+"""Exists while a process works in the folder. It stays if that process is killed."""
 DRAFT = f".{FILE}.new"
 EVERY_SECONDS = 0.5
 _PROGRESS = TypeAdapter(Progress)
 
 
 class Heartbeat:
-    """Hands on to a listener what it hears, and keeps the latest progress of it."""
+    """A listener that passes everything on to another one and remembers the latest progress."""
 
     def __init__(self, listener: Listener, folder: Path, clock: Clock) -> None:
         self._listener, self._folder, self._clock = listener, folder, clock
@@ -49,9 +49,9 @@ class Heartbeat:
             self._listener.noticed(text)
 
     def beat(self) -> None:
-        """Write down the latest progress, if it is not yet.
+        """Writes the latest progress unless it is written already.
 
-        That it cannot be written, on a full disk for example, is no reason to end a run.
+        Ignores errors: a file that cannot be written, for example on a full disk, must not end a run.
         """
         latest = self._latest
         if latest is None or latest is self._written:
@@ -65,7 +65,7 @@ class Heartbeat:
 
 @contextmanager
 def _told_apart() -> Iterator[None]:
-    """A listener's error is not one of the run's own files."""
+    """Turns a listener's `OSError` into a `ListenerError`: it does not concern the run's own files."""
     try:
         yield
     except OSError as error:
@@ -74,7 +74,10 @@ def _told_apart() -> Iterator[None]:
 
 @contextmanager
 def heartbeat(listener: Listener, folder: Path, clock: Clock) -> Iterator[Heartbeat]:
-    """A thread writes, so that the last step before a long wait is seen as well."""
+    """Wraps the listener and writes its progress every 0.5 s, from a thread.
+
+    The thread makes sure that the last step before a long wait is written too.
+    """
     heart, ended = Heartbeat(listener, folder, clock), Event()
 
     def go_on() -> None:
@@ -87,14 +90,14 @@ def heartbeat(listener: Listener, folder: Path, clock: Clock) -> Iterator[Heartb
         yield heart
     finally:
         ended.set()
-        thread.join()
+        thread.join()  # before the files are removed, or it might write them again
         with suppress(OSError):
             for name in (FILE, DRAFT):
                 (folder / name).unlink(missing_ok=True)
 
 
 def latest(folder: Path) -> Progress | None:
-    """What was last written down, by whoever works or worked in this folder."""
+    """Reads the last progress written in this folder; None if there is none that can be read."""
     try:
         return _PROGRESS.validate_json((folder / FILE).read_bytes(), strict=True)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Keeps the journal of a run: a row for each request to an agent and each copy kept out, an event a phase."""
+"""Builds the log of a run: a row per request to an agent and per copy kept out, and events for each phase."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class Node(Protocol):
 
 
 def logged(node: Node) -> Node:
-    """The node, with an event in the store when it starts and when it finishes or is interrupted."""
+    """Wraps a node so that it stores an event when it starts and when it finishes or is interrupted.
+
+    Interrupted means `StoppedError`; any other error leaves only the event of the start.
+    """
 
     @wraps(node)
     def phase(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -50,9 +53,9 @@ def logged(node: Node) -> Node:
 
 
 def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> list[CallRecord]:
-    """The requests to models that one piece of work took; the last of them gave its result.
+    """Builds the rows of the requests that one lesson task or draft took. The last request gave its result.
 
-    One that failed has another id than the same request when it is answered after an interruption.
+    A failed request gets another id than the same request gets if it is answered after an interruption.
     """
     return [
         CallRecord(
@@ -65,7 +68,7 @@ def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> li
             model=call.model,
             prompt_hash=call.request.prompt_hash,
             settings_hash=call.request.settings_hash,
-            seed=call.request.sample,
+            seed=call.request.sample,  # models that take a seed are sent the number of the sample
             sample=call.request.sample,
             status=call.status,
             prompt_tokens=call.reply.prompt_tokens if call.reply else 0,
@@ -83,7 +86,7 @@ def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> li
 
 
 def transcripts(calls: Sequence[Call], rows: Sequence[CallRecord]) -> list[TranscriptRecord]:
-    """What was asked and answered word by word, in the calls of which these are the rows."""
+    """Builds the rows with the exact prompts and replies of these calls; `rows` are their call rows."""
     return [
         TranscriptRecord(
             call_id=row.id,
@@ -113,7 +116,7 @@ def call_without_model(
     timing: Timing,
     problem_id: str,
 ) -> CallRecord:
-    """A request to an agent that needs no tokens and no money."""
+    """Builds the row of a request to an agent that is not a model, so that it costs no tokens or money."""
     return CallRecord(
         id=call_id(
             agent=agent, model=name, prompt_hash=prompt_hash, settings_hash="", seed=seed, sample=sample
@@ -138,7 +141,10 @@ def call_without_model(
 def kept_out(
     leak: Leak, *, round: int, parent: str | None = None, operator: Operator | None = None
 ) -> ContaminationRecord:
-    """A question that copies an evaluation problem, as stored; `parent` is what it was made from, and how."""
+    """Builds the row of a question that copies an evaluation problem.
+
+    `parent` is the id of the problem that it was made from, and `operator` is how; both None for a seed.
+    """
     return ContaminationRecord(
         id=contamination_id(round=round, question=leak.question, parent=parent),
         round=round,

@@ -1,7 +1,8 @@
-"""The inner graph, one per problem: rationales are written and verified, then kept, repaired or quarantined.
+"""The inner graph, run once per problem: rationales are written and verified, then repaired, kept or
+quarantined.
 
-Where the answer is known, each rationale must reach it. Where it was written by a model with the problem,
-independent solutions must agree on it as well.
+If the answer is known, each rationale must reach it. If a model proposed the answer along with the problem,
+independent solutions must also agree on it.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ class Task:
 
     thought: str
     sample: int = 0
-    """Tells independent solutions in one thought apart."""
+    """Number of the solution among independent solutions in the same thought."""
     failed: Try | None = None
-    """What is to be repaired; None for a first try."""
+    """The try to be repaired; None for a first try."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +41,12 @@ class Reply:
     task: Task
     content: str | Refusal
     calls: tuple[Call, ...]
-    """Requests to a model that it took."""
+    """Requests to a model that the reply took."""
     timing: Timing
 
     @property
     def text(self) -> str:
-        """Empty where the teacher refused."""
+        """The rationale; empty if the teacher refused."""
         return self.content if isinstance(self.content, str) else ""
 
 
@@ -68,21 +69,25 @@ class Try:
 
 @dataclass(kw_only=True)
 class LessonState:
-    """What one lesson knows; lives only as long as the lesson."""
+    """State of one lesson. It is not checkpointed."""
 
     problem: Problem
     tasks: tuple[Task, ...]
-    """What is to be written next."""
+    """Rationales to be written next."""
     replies: tuple[Reply, ...] = ()
-    """The teacher's latest, not yet verified."""
+    """The latest replies of the teacher or solver, not yet verified."""
     tries: list[Try] = field(default_factory=list)
     """Everything verified so far, oldest first."""
     doubt: Verdict | None = None
-    """Why the problem's answer is not believed; None where it is, or was always known."""
+    """Why the problem's answer is not trusted; None if it is trusted or was known from the start."""
     outcome: Literal["", "kept", "quarantined"] = ""
 
     def verdict(self, taken: Try) -> Verdict:
-        """What is to be said of a try: where the answer is in doubt, no solution is right or wrong by it."""
+        """Returns the verdict to be stored for a try.
+
+        If the problem's answer is in doubt, that answer cannot decide about a sound solution. Such a solution
+        gets the doubt as its verdict, with its own value.
+        """
         if self.doubt is None or sound_value(taken.verdict) is None:
             return taken.verdict
         return replace(self.doubt, value=taken.verdict.value)
@@ -100,14 +105,14 @@ class LessonUpdate(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class LessonContext:
-    """What a lesson is run with."""
+    """The agents and settings that a lesson runs with."""
 
     teacher: Teacher
     verifier: Verifier
     solver: Solver | None = None
-    """Who solves problems whose answer is only a proposal; None where every answer is known."""
+    """Solves a problem whose answer is only a proposal; None if the answer is known."""
     agreement: float = 1.0
-    """Share of the solutions that must come to the proposed answer."""
+    """Share of the solutions that must reach the proposed answer, at most 1."""
 
 
 async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
@@ -122,8 +127,9 @@ async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> Lesson
 
 
 async def verify(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
-    """Judge the latest replies, and say which of them are worth a repair."""
+    """Judges the latest replies and creates a repair task for each one that may be repaired."""
     context, problem = runtime.context, state.problem
+    # Judging blocks on the sandbox, so it must not run in the event loop.
     verdicts = await asyncio.gather(
         *(asyncio.to_thread(_judge, context, reply, problem) for reply in state.replies)
     )
@@ -169,7 +175,7 @@ def judge_tries(
 
 
 def votes(state: LessonState) -> list[Vote]:
-    """What each solution came to in the end, its repair if it had one."""
+    """Returns one vote per solution: the value of its repair if it had one, else of its first try."""
     last = {(taken.thought, taken.reply.task.sample): taken for taken in state.tries}
     return [Vote(taken.thought, sound_value(taken.verdict)) for taken in last.values()]
 
@@ -187,12 +193,16 @@ def doubt_of(state: LessonState, share: float) -> Verdict:
 
 
 def sound_value(verdict: Verdict) -> Fraction | None:
-    """The value of a solution that is faultless in itself, whether or not it is the proposed answer."""
+    """Returns the value of a solution without faults, right or wrong; None for a faulty solution."""
     return verdict.value if verdict.reason.is_by_reference else None
 
 
 def _can_be_repaired(taken: Try, *, proposed: bool) -> bool:
-    """Every rationale once; an independent solution only for its form, lest it be led to the proposal."""
+    """Returns True for a rationale that failed once.
+
+    An independent solution (`proposed`) is repaired only for its form, never for its value. Otherwise the
+    repair would lead it to the proposed answer.
+    """
     reason = taken.verdict.reason
     if taken.repair or reason.accepted or reason.unanswered:
         return False
@@ -202,12 +212,13 @@ def _can_be_repaired(taken: Try, *, proposed: bool) -> bool:
 def _judge(context: LessonContext, reply: Reply, problem: Problem) -> Verdict:
     if isinstance(reply.content, Refusal):
         return Verdict(reason=reply.content.reason, detail=reply.content.detail)
+    # The symbolic teacher writes from the problem's own derivation: no check with other numbers is needed.
     derived = context.solver is None and isinstance(context.teacher, SymbolicTeacher)
     return context.verifier.judge_rationale(reply.task.thought, reply.content, problem, derived=derived)
 
 
 async def _gather(tasks: Iterable[tuple[Task, Awaitable[Written]]]) -> tuple[Reply, ...]:
-    """Every reply; where one raises, only after the others are there and paid for."""
+    """Waits for every reply before it raises the first error, because all of them have to be paid for."""
     replies = await asyncio.gather(
         *(_timed(task, written) for task, written in tasks), return_exceptions=True
     )

@@ -1,4 +1,4 @@
-"""One process at a time works in the folder of a run."""
+"""Locks that let only one process at a time work in a run folder."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from pathlib import Path
 from errors import StoppedError, StoreError, UsageError
 
 LOCK = "run.lock"
-"""Names the process at work. The file stays, since a lock on a file that was removed keeps nobody out."""
+"""File with the id of the process at work. It is never removed: a lock on a removed file keeps nobody out."""
 PATIENCE = 0.2
-"""Seconds for which a lock is tried: whoever looks if somebody is at work has it for an instant."""
+"""Seconds for which a lock is tried again, because `is_held` holds it for an instant."""
 POLL_SECONDS = 0.1
+"""Seconds between two checks whether earlier requests are still waiting for replies."""
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """The right to work in the folder, which the system takes back when this process dies in any way.
+    """Holds the lock on the folder during the block. The system releases it if this process dies.
 
-    Raises `UsageError` with the process that has it, and `StoreError` where the folder cannot be written.
+    Raises `UsageError`, which names the process, if another one holds it, and `StoreError` if the folder
+    cannot be written.
     """
     try:
         file = (folder / LOCK).open("a+b", buffering=0)
@@ -61,13 +63,14 @@ def _lock(file: FileIO) -> None:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process is at work in the folder."""
+    """Returns True if a process is at work in the folder."""
     try:
         file = (folder / LOCK).open("rb", buffering=0)
     except OSError:
         return False
     with file:
         try:
+            # A shared lock, so that two processes that only look do not see each other.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -76,10 +79,11 @@ def is_held(folder: Path) -> bool:
 
 @contextmanager
 def asking(folder: Path, on_wait: Callable[[], object], should_stop: Callable[[], bool]) -> Iterator[int]:
-    """The right to ask models for the run in this folder: a descriptor, which who asks is to hold.
+    """Holds the lock for calls to models of the run in this folder. Yields its file descriptor.
 
-    A process that was asked by an earlier one, which was killed, has it until every reply is stored. Then
-    `on_wait` is called once; raises `StoppedError` when `should_stop` says so meanwhile.
+    Pass the descriptor on to the processes that send requests. If a run was killed, its request process keeps
+    the lock until every reply is stored. In that case this calls `on_wait` once and waits; it raises
+    `StoppedError` if `should_stop` returns True while it waits.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -100,7 +104,7 @@ def _is_ours(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        # Folders on some network drives cannot be locked; nobody can wait there.
+        # Folders on some network drives cannot be locked, so there is nothing to wait for.
         return True
     return True
 

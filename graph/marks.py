@@ -1,4 +1,4 @@
-"""What the student of a round answered in an evaluation, problem by problem."""
+"""The answers of a round's student in an evaluation, problem by problem."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Marked:
 
     problem: ProblemRecord
     value: Fraction | None
-    """What the policy chose; None where the student gave no value."""
+    """The value that the policy chose; None if the student gave none."""
 
     @property
     def right(self) -> bool:
@@ -29,13 +29,15 @@ class Marked:
 
 
 def policy_at(round: int, settings: Settings) -> Policy:
-    """Of evaluations: the untaught student has seen worked examples in one thought only."""
+    """Returns the policy of evaluations. For the untaught student (round -1) it is always `single`, because
+    its prompt has worked examples in one thought only.
+    """
     name = "single" if round == UNTAUGHT else settings.policy
     return policy_of(name, settings.thoughts, settings.policy_samples)
 
 
 def asked(store: Store, evaluations: Collection[str] | None = None) -> list[Question]:
-    """The problems of these evaluation sets; of all where it is None."""
+    """Returns the problems of these evaluation sets as questions; None means all sets."""
     splits = None if evaluations is None else [evaluation_split(name) for name in evaluations]
     return [
         Question(problem=problem, evaluation=evaluation_name(problem.split))
@@ -47,9 +49,9 @@ def asked(store: Store, evaluations: Collection[str] | None = None) -> list[Ques
 def sat(
     round: int, settings: Settings, store: Store, evaluations: Collection[str]
 ) -> dict[str, dict[str, Marked]]:
-    """By evaluation and problem id, what the student of this round answered; -1 for the untaught one.
+    """Returns by evaluation and problem id the answers of this round's student (-1: the untaught one).
 
-    A problem that it was not asked is not there.
+    Problems that it was not asked are left out.
     """
     attempts = store.attempts(round=round, purpose="baseline" if round == UNTAUGHT else "evaluation")
     answered = {(attempt.evaluation, attempt.problem_id) for attempt in attempts}
@@ -62,7 +64,7 @@ def sat(
 
 
 def changes(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> tuple[list[str], list[str]]:
-    """Of the problems that both were asked, the ids of those right only now and those right only before."""
+    """Returns the ids of problems right only now, and of those right only before, among those in both."""
     both = sorted(before.keys() & now.keys())
     gained = [key for key in both if now[key].right and not before[key].right]
     lost = [key for key in both if before[key].right and not now[key].right]

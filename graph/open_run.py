@@ -1,4 +1,4 @@
-"""A run that a process has opened: carried on phase by phase, looked at, and told what not to teach."""
+"""A run that a process has opened: to continue it phase by phase, to inspect it, and to reject problems."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from storage.store import Store
 CHECKPOINTS = "checkpoints.sqlite"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 UNREADABLE = (sqlite3.Error, ValueError, TypeError, LookupError, NotImplementedError)
-"""What a damaged bookmark leads to, in SQLite or when its content is decoded."""
+"""Errors that a damaged checkpoint file causes, in SQLite or when its content is decoded."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenRun:
-    """A run that this process has opened and may carry on; see `opened`.
+    """A run that this process has opened and may continue; see `graph.run.opened`.
 
-    `graph`, `config` and `context` are what LangGraph takes, for whoever wants more of it than `stream`.
+    `graph`, `config` and `context` can be passed to LangGraph directly, for what `stream` does not offer.
     """
 
     graph: CompiledStateGraph[RunState, RunContext, RunState, RunState]
@@ -42,17 +42,18 @@ class OpenRun:
 
     @property
     def state(self) -> RunState | None:
-        """Where the run stands; None before its first phase has ended."""
+        """The state after the latest finished phase; None before the first phase has finished."""
         bookmark = self._bookmark()
         return RunState(**bookmark.values) if begun(bookmark) else None
 
     def stream(
         self, *, interrupt_before: Sequence[str] = (), interrupt_after: Sequence[str] = ()
     ) -> Iterator[tuple[str, RunUpdate]]:
-        """Go on from the bookmark: each phase as it ends, with what it changed.
+        """Continues from the last checkpoint and yields each phase as it ends, with its update of the state.
 
-        Stops at the end of the run, or at the next border with one of the phases named; another `stream`, in
-        this process or another one, goes on from there.
+        Stops at the end of the run, or before or after one of the named phases. Another `stream`, in this
+        process or another one, continues from there. Raises `UsageError` for an unknown phase and
+        `StoreError` for files that cannot be read or written.
         """
         unknown = {*interrupt_before, *interrupt_after} - PHASES.keys()
         if unknown:
@@ -66,7 +67,7 @@ class OpenRun:
                 stream_mode="updates",
                 interrupt_before=interrupt_before,
                 interrupt_after=interrupt_after,
-                durability="sync",
+                durability="sync",  # a checkpoint is on disk before the next phase begins
             ):
                 for phase in PHASES:
                     if phase in updates:
@@ -76,17 +77,17 @@ class OpenRun:
             raise explain(error, self.context.folder) from error
 
     def finish(self) -> RunState:
-        """Go on to the end of the run."""
+        """Runs to the end of the run and returns the final state."""
         deque(self.stream(), maxlen=0)
         state = self.state
         assert state is not None
         return state
 
     def reject(self, problems: Mapping[str, str]) -> None:
-        """Leave these problems out of the next training and of everything after it; by id, why.
+        """Leaves problems out of the next training and of all later ones; `problems` maps ids to reasons.
 
-        They are quarantined with the reason `rejected`. What students were taught before stays as it was.
-        Raises `UsageError` for one that the next training would not teach anyway, and after the last one.
+        They are quarantined with the reason `rejected`. Earlier training sets do not change. Raises
+        `UsageError` for a problem that the next training would not teach, and after the last training.
         """
         round = 1 + max((record.round for record in self.store.rounds()), default=-1)
         if round > self.context.settings.rounds:
@@ -111,12 +112,14 @@ class OpenRun:
 
 
 def begun(bookmark: StateSnapshot) -> bool:
-    """Before the first step there are bookmarks of the input, from which LangGraph cannot go on."""
+    """Returns True if LangGraph can continue from this checkpoint. It cannot from those that it writes before
+    the first step, which hold only the input.
+    """
     return (bookmark.metadata or {}).get("source") == "loop"
 
 
 def explain(error: Exception, folder: Path) -> StoreError:
-    """What is wrong with the bookmark or another file of the folder."""
+    """Builds the error for a damaged checkpoint file, or for a file of the folder that cannot be written."""
     name = getattr(error, "sqlite_errorname", "")
     if isinstance(error, OSError | sqlite3.Error) and not name.startswith(DAMAGED):
         return cannot_write(folder, error)

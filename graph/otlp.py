@@ -1,7 +1,7 @@
-"""Spans as OpenTelemetry has them, and their way out.
+"""Converts spans to OpenTelemetry's format and sends them.
 
-Names and attributes are those of its semantic conventions for generative AI (operations `chat`,
-`invoke_agent`, `execute_tool` and `invoke_workflow`); what these have no word for is `fdd.*`.
+Names and attributes follow its semantic conventions for generative AI (operations `chat`, `invoke_agent`,
+`execute_tool` and `invoke_workflow`); attributes that these do not define are named `fdd.*`.
 https://github.com/open-telemetry/semantic-conventions-genai/tree/main/docs/gen-ai
 """
 
@@ -35,9 +35,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPENAI = "openai"
 
 PROVIDERS = {"google_genai": "gcp.gemini", "mistralai": "mistral_ai", "xai": "x_ai"}
-"""The convention's names of providers, where LangChain has others."""
+"""The conventions' names of providers, where they differ from LangChain's."""
 FINISHES: Mapping[str, str] = {Finish.FILTERED: "content_filter"}
-"""The convention's words for why a model stopped, where ours are others."""
+"""The conventions' finish reasons, where they differ from ours."""
 
 VERDICTS = frozenset(Reason)
 FAULTS = frozenset(Fault)
@@ -47,10 +47,13 @@ Attribute = tuple[str, AttributeValue]
 
 
 class Exporter:
-    """Sends a run's spans by OTLP over HTTP; headers, time-outs and certificates are settings of the SDK."""
+    """Sends a run's spans by OTLP over HTTP.
+
+    Headers, time-outs and certificates come from the environment variables of OpenTelemetry's SDK.
+    """
 
     longest = 256
-    """Spans in one request: with messages a few megabytes, of which collectors take twenty or more."""
+    """Most spans in one request. With messages they make a few megabytes; collectors accept 20 or more."""
 
     def __init__(self, target: Telemetry, run: str) -> None:
         self.server = target.server
@@ -59,16 +62,18 @@ class Exporter:
         self._exporter: SpanExporter = trace_exporter.OTLPSpanExporter(
             endpoint=target.endpoint, session=self._session
         )
-        # What it would log, and print where no logging is set up, is said once by whoever calls.
+        # The exporter logs each failure, and Python prints it where no logging is set up. Callers report a
+        # failure once instead.
         logging.getLogger(trace_exporter.__name__).disabled = True
         found = Resource.create()
         unnamed = str(found.attributes[SERVICE_NAME]).startswith("unknown_service")
         self._resource = found.merge(Resource({SERVICE_NAME: SERVICE})) if unnamed else found
 
     def send(self, spans: Sequence[SpanRecord], exchanges: Mapping[str, Exchange] = NOTHING_SAID) -> None:
-        """Send these spans, with what was said in those that are calls, by the call's id.
+        """Sends spans; `exchanges` has the prompts and replies of those that are calls, by call id.
 
-        Raises `TelemetryError` where they may not all have arrived; to send them again does no harm.
+        Raises `TelemetryError` if some may not have arrived. Sending them again does no harm, because a span
+        always has the same id.
         """
         for start in range(0, len(spans), self.longest):
             batch = spans[start : start + self.longest]
@@ -77,7 +82,7 @@ class Exporter:
     def _export(self, spans: Sequence[ReadableSpan]) -> None:
         self._session.outcome = "nothing was sent"
         result = self._exporter.export(spans)
-        # The SDK takes a redirection, which it does not follow, for a success.
+        # The SDK does not follow a redirect, but reports it as a success.
         if result is not SpanExportResult.SUCCESS or self._session.outcome.startswith("HTTP 3"):
             raise TelemetryError(
                 f"cannot send spans to {self.server} ({self._session.outcome}): "
@@ -85,7 +90,7 @@ class Exporter:
             )
 
     def close(self) -> None:
-        """Give up what another thread is sending."""
+        """Aborts what another thread is sending."""
         self._exporter.shutdown()
 
     def _span(self, span: SpanRecord, exchange: Exchange | None) -> ReadableSpan:
@@ -105,10 +110,12 @@ class Exporter:
         )
 
     def _context(self, span_id: str) -> SpanContext:
-        """The same for the same span, whenever it is sent; no two runs share one, for some collectors take
-        span ids to be unique among all traces.
+        """Derives the ids from the run and the span, so that a span sent twice has the same ids.
+
+        Span ids include the run, because some collectors treat them as unique across all traces.
         """
         return SpanContext(
+            # After the tag `sha256:`, 32 hex digits are a trace id (128 bits) and 16 a span id (64 bits).
             trace_id=int(content_hash(self._run)[7:39], 16),
             span_id=int(content_hash(self._run, span_id)[7:23], 16),
             is_remote=False,
@@ -128,9 +135,9 @@ class Exporter:
 
 
 class _Session(requests.Session):
-    """Remembers what became of the latest request: the exporter does not say it.
+    """Remembers the outcome of the latest request, which the exporter does not report.
 
-    An error's text is not kept, for it may have a header in it, and with that a key.
+    Keeps only the type of an error: its text may contain a header, and so a key.
     """
 
     outcome = ""
@@ -146,6 +153,7 @@ class _Session(requests.Session):
 
 
 def _nanoseconds(time: datetime) -> int:
+    # Integers only: a float cannot hold the nanoseconds since 1970 exactly.
     return (time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
@@ -166,7 +174,7 @@ def _name(span: SpanRecord) -> str:
 
 
 def _status(span: SpanRecord, exchange: Exchange | None) -> Status:
-    """An error where a model could not be asked; what is wrong in other ways is data."""
+    """Returns an error for a failed call to a model. Other bad results, such as a wrong answer, are data."""
     if span.kind != "call" or span.status != CallStatus.FAILED:
         return Status(StatusCode.UNSET)
     return Status(StatusCode.ERROR, exchange.call.detail if exchange else None)
@@ -213,7 +221,7 @@ def _operation(span: SpanRecord) -> Iterator[Attribute]:
 
 
 def _model(name: str) -> tuple[str, str]:
-    """Provider and model of `provider:model`."""
+    """Splits `provider:model`; a name without a colon is used for both."""
     provider, found, model = name.partition(":")
     return (provider, model) if found else (name, name)
 
@@ -242,7 +250,7 @@ def _request(transcript: TranscriptRecord) -> Iterator[Attribute]:
 
 
 def _messages(transcript: TranscriptRecord) -> Iterator[Attribute]:
-    """As JSON, for attributes of the SDK have no deeper structure."""
+    """Yields prompt and reply as JSON, because attributes of the SDK cannot be nested."""
     asked = transcript.request.get("messages")
     if isinstance(asked, list):
         turns = [turn for turn in asked if isinstance(turn, dict)]

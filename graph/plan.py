@@ -1,4 +1,4 @@
-"""What a run will ask of its agents, and what calls to models that makes before any is made."""
+"""Plans the work of a run for its agents, and forecasts the calls to models before any is made."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from problems.split import ProblemSets
 from settings import Settings
 
 SECOND_OPINIONS = ("pot", "cot")
-"""Formats in which a proposed answer is checked as well, where the student is taught too few."""
+"""Formats added for checking a proposed answer, if the student is taught too few formats."""
 MOST_AT_FIRST = 10 / 11
-"""Share of the seeds that the initial set takes at most in order to have a problem of every template."""
+"""Largest share of the seeds that the initial set may take to include a problem of every template."""
 SPECIMENS = 20
-"""Problems whose prompts are written out to see how long they are."""
+"""Problems whose prompts are built to estimate the length of prompts."""
 CHARACTERS_PER_TOKEN = 4
+"""Rule of thumb for English text, for agents of which no call has been measured yet."""
 AGENTS = {"teacher": "teacher", "synthesizer": "synthesizer", "judge": "verifier"}
-"""The names under which the calls of each role are counted."""
+"""The agent name under which the calls of each role are counted."""
 
 
 class Tokens(NamedTuple):
-    """Of one call, on average."""
+    """Average tokens of one call."""
 
     prompt: float
     completion: float
@@ -44,7 +45,7 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Expense:
-    """The calls of one agent in one round, as far as they can be foreseen: without repairs or retries."""
+    """Forecast of the calls of one agent in one round, without repairs or retries."""
 
     round: int
     agent: str
@@ -53,35 +54,35 @@ class Expense:
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float | None
-    """None where no price is known."""
+    """None if the model's price is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """A run before it is begun."""
+    """Forecast of a run before it begins."""
 
     problems: Mapping[str, int]
-    """How many, by their part: `seeds of round 0`, `dev`, `in-domain`, ..."""
+    """Number of problems by part: `seeds of round 0`, `dev`, `in-domain`, ..."""
     expenses: tuple[Expense, ...]
-    """Empty where nobody asks a model."""
+    """Empty if no agent is a model."""
 
 
 class Growth(NamedTuple):
-    """The training set of one round, in problems."""
+    """Numbers of problems in the training set of one round."""
 
     known: int
-    """Seeds that are new in it."""
+    """Seeds that are new in this round."""
     children: int
-    """Problems that were written for it."""
+    """Problems written for this round."""
     total: int
-    """All that it has."""
+    """All problems of the set, including those of earlier rounds."""
 
 
 def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
-    """Each seed with the round that first teaches it: the initial set, then equal parts for the other rounds.
+    """Assigns each seed the round that first teaches it: the initial set, then equal parts for later rounds.
 
-    A problem that is held back is probed before any student was trained on it. Its template should have been
-    taught by then, so each template's first problem comes before any template's second one.
+    A seed that is held back is probed before any student was trained on it. Its template should have been
+    taught by then, so the first problem of each template comes before the second problem of any template.
     """
     if settings.rounds == 0:
         return [replace(problem, round=0) for problem in seeds]
@@ -98,28 +99,33 @@ def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
 
 
 def initial_seeds(templates: int, seeds: int, settings: Settings) -> int:
-    """How many seeds the initial set has; `templates` of them are the first of their template."""
+    """Returns the number of seeds in the initial set.
+
+    `templates` counts the seeds that are the first of their template or that have none.
+    """
     if settings.initial_share is not None:
         return max(1, round(settings.initial_share * seeds))
     even = max(1, round(seeds / (settings.rounds + 1)))
-    if settings.rounds == 0 or templates == seeds:  # not sorted by template, or too few to have one of each
+    if settings.rounds == 0 or templates == seeds:  # seeds without templates, or one seed per template
         return even
     return max(even, min(templates, int(MOST_AT_FIRST * seeds)))
 
 
 def later_seeds(seeds: int, rounds: int) -> dict[int, int]:
-    """How many seeds each later round has: equal parts, the first ones bigger where it does not come out."""
+    """Returns the number of seeds of each later round. The numbers differ by one at most."""
     ends = [ceil(seeds * number / rounds) for number in range(1, rounds + 1)]
     return {number: end - begin for number, (begin, end) in enumerate(pairwise([0, *ends]), start=1)}
 
 
 def explaining_tasks(settings: Settings) -> tuple[Task, ...]:
-    """For a problem whose answer is known: one rationale in each thought."""
+    """Returns the tasks for a problem whose answer is known: one rationale in each thought."""
     return tuple(Task(thought=name) for name in settings.thoughts)
 
 
 def solving_tasks(settings: Settings) -> tuple[Task, ...]:
-    """For a problem whose answer is a proposal: independent solutions, dealt out over the thoughts."""
+    """Returns the tasks for a problem whose answer is only proposed: independent solutions, spread over the
+    thoughts in turn.
+    """
     thoughts = list(dict.fromkeys((*settings.thoughts, *SECOND_OPINIONS)))
     thoughts = thoughts[: max(LEAST_THOUGHTS, len(settings.thoughts))]
     return tuple(
@@ -129,7 +135,7 @@ def solving_tasks(settings: Settings) -> tuple[Task, ...]:
 
 
 def preview(settings: Settings, sets: ProblemSets) -> Preview:
-    """Everything that can be said of a run before it is begun."""
+    """Forecasts the problems of a run and its calls to models."""
     seeds = share(sets.seeds, settings)
     rounds = Counter(f"seeds of round {problem.round}" for problem in seeds)
     tests = {name: len(problems) for name, problems in sets.evaluation_sets.items()}
@@ -138,7 +144,7 @@ def preview(settings: Settings, sets: ProblemSets) -> Preview:
 
 
 def announce(round: int, context: RunContext) -> None:
-    """Tell about the calls of a round that is about to begin."""
+    """Tells the listener the forecast of the calls of a round that is about to begin."""
     if not context.crew.desk.callers:
         return
     seeds = context.store.problems(splits=["seed"])
@@ -156,10 +162,10 @@ def foresee(
     seeds: Sequence[Problem],
     measured: Mapping[str, Tokens] = MappingProxyType({}),
 ) -> list[Expense]:
-    """The calls of one round, if every parent gets a child; the seeds have their rounds.
+    """Forecasts the calls of one round, assuming that every parent gets a child. Seeds carry their rounds.
 
-    Calls of an agent that has not been measured are taken to be as long as those for some of the seeds, and
-    replies as long as the examples in the prompts. Agents that ask no model are left out.
+    For an agent without measured calls, prompts are assumed to be as long as those for the first `SPECIMENS`
+    seeds, and replies as long as the examples in the prompts. Agents that are not models are left out.
     """
     roles, rows = settings.roles(), []
     for part, calls in _count_calls(round, settings, seeds).items():
@@ -184,12 +190,13 @@ def foresee(
 
 
 def growth(settings: Settings, seeds: Mapping[int, int]) -> list[Growth]:
-    """What each round adds, by the seeds of each round, if every parent gets a child."""
+    """Forecasts the training set of each round from its number of seeds, if every parent gets a child."""
     first = seeds.get(0, 0) if settings.taught is None else min(seeds.get(0, 0), settings.taught)
     rounds = [Growth(known=first, children=0, total=first)]
     for number in range(1, settings.rounds + 1):
         known, before = seeds.get(number, 0), rounds[-1]
-        # Every seed of a round has a child, and every child of the round before, or all that was taught.
+        # Parents are the seeds of this round and the children of the round before; with `reprobe`, everything
+        # taught before.
         children = known + (before.total if settings.reprobe else before.children)
         rounds.append(Growth(known=known, children=children, total=before.total + known + children))
     return rounds
@@ -205,7 +212,7 @@ def _count_calls(round: int, settings: Settings, seeds: Sequence[Problem]) -> di
 
 
 def _specimens(part: str, settings: Settings, problems: Sequence[Problem]) -> list[Conversation]:
-    """What the one who plays this part would be sent for these problems."""
+    """Builds the prompts that the agent in this role would be sent for these problems."""
     if part == "synthesizer":
         chance = random.Random(0)
         return [writing(problem, operator, chance) for problem in problems for operator in Operator]
@@ -220,7 +227,7 @@ def _estimate(sent: Sequence[Conversation]) -> Tokens:
 
 
 def _measured(context: RunContext) -> dict[str, Tokens]:
-    """What each agent's calls of this run have taken."""
+    """Returns the average tokens per call of each agent in this run so far."""
     rows = defaultdict(list)
     for row in context.store.usage():
         rows[row["agent"]].append(row)

@@ -1,4 +1,4 @@
-"""Runs the outer graph in a run folder: a new run, or the rest of one that was interrupted."""
+"""Runs the outer graph in a run folder: a new run, or the rest of an interrupted one."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from training.weights import EMBEDDED, TINY, student_path
 from training.worker import never, run_in_child
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
+"""Packages whose versions are stored with a run."""
 
 
 def create(settings: Settings, folder: Path, listener: Listener = UNWATCHED, *, cache: Path) -> None:
-    """A new folder with a run in it that has not begun: `opened` goes on from there.
+    """Creates a folder with a run that has not begun; continue it with `opened`.
 
-    Raises `UsageError` for settings that cannot work, as far as that can be said beforehand, and leaves
-    nothing then.
+    Raises `UsageError` for settings that are found not to work before the run. No folder is left then.
     """
     with _created(settings, folder, listener, cache):
         pass
@@ -60,16 +60,15 @@ def opened(
     changes: Mapping[str, object] = MappingProxyType({}),
     should_stop: Callable[[], bool] = never,
 ) -> Iterator[OpenRun]:
-    """The run in this folder, which no other process may carry on until the block ends.
+    """Opens the run in this folder. Until the block ends no other process can continue it.
 
         create(load_settings({"rounds": 1, "student": "tiny"}), folder, cache=cache_folder())
         with opened(folder, cache=cache_folder()) as run:
             for phase, update in run.stream(interrupt_after=["teach"]):
                 print(phase, update)
 
-    `agents` take the place of those that the settings name, and `changes` are settings that are to be
-    different until the block ends, by their keys: `{"calls.max_cost": 5}`. Everything blocks, and may do so
-    in a running event loop too.
+    `agents` replace those that the settings name. `changes` are settings, by key, that differ until the block
+    ends: `{"calls.max_cost": 5}`. All methods block; they also work inside a running event loop.
     """
     find_run(folder)
     with held(folder), _at_work(folder, listener, cache, agents, changes, should_stop) as run:
@@ -85,15 +84,16 @@ def start(
     agents: Agents | None = None,
     should_stop: Callable[[], bool] = never,
 ) -> RunState:
-    """Run from the beginning to the end in a new folder, which is removed again when the settings turn out
-    not to work before the first student is trained.
+    """Runs from beginning to end in a new folder and returns the final state.
 
-    Raises `UsageError` for what the user can mend, `StoppedError` when `should_stop` said so, else
-    `RunFailedError`.
+    If the settings turn out not to work before the first student is trained, the folder is removed. Raises
+    `UsageError` for what the user can correct, `StoppedError` after `should_stop` returned True, and
+    `RunFailedError` for everything else.
     """
     with (
         _created(settings, folder, listener, cache),
         discarding(folder),
+        # `settings.urls` are passed again, because stored URLs lack their passwords.
         _at_work(folder, listener, cache, agents, settings.urls, should_stop) as run,
     ):
         return run.finish()
@@ -101,7 +101,7 @@ def start(
 
 @contextmanager
 def discarding(folder: Path) -> Iterator[None]:
-    """Removes the run folder, which this process holds, when wrong input ends it before any training."""
+    """Removes the run folder, whose lock the caller holds, if a `UsageError` comes before any training."""
     try:
         yield
     except UsageError:
@@ -111,7 +111,7 @@ def discarding(folder: Path) -> Iterator[None]:
 
 
 def preview(settings: Settings, *, cache: Path) -> Preview:
-    """What `start` would do with these settings; asks nobody and makes no folder."""
+    """Forecasts what `start` would do with these settings. Calls no model and makes no folder."""
     for name in settings.thoughts:
         thought(name)
     check_roles(settings.roles())
@@ -121,7 +121,7 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
 
 
 def _measure(settings: Settings, cache: Path, listener: Listener) -> Measured:
-    """How fast the student is; `StudentError` where it cannot be loaded, or not be trained by the method."""
+    """Measures the student's speed. Raises `StudentError` if it cannot be loaded or trained as configured."""
     student = find_student(settings.student, cache, listener)
     task = MeasureTask(student=student, config=settings.fine_tune, device=settings.device)
     return run_in_child(task, lambda _: None)
@@ -129,7 +129,7 @@ def _measure(settings: Settings, cache: Path, listener: Listener) -> Measured:
 
 @contextmanager
 def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) -> Iterator[None]:
-    """Everything that can be found wrong beforehand is; then a folder with an empty run, held."""
+    """Checks the settings, then creates a folder with an empty run and holds its lock during the block."""
     check_path(folder)
     if folder.exists():
         raise UsageError(
@@ -154,7 +154,7 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
 
 
 def anchored(settings: Settings) -> Settings:
-    """The settings with absolute paths for what there is, so that any working folder will do to go on in."""
+    """Makes paths of existing files absolute, so that the run can be resumed from any working directory."""
     students, calls, problems = (*EMBEDDED, TINY), settings.calls, settings.problems
     return replace(
         settings,
@@ -176,7 +176,10 @@ def _absolute(name: str, known: Collection[str] = ()) -> str:
 
 @contextmanager
 def new_run(folder: Path, settings: Settings, speed: Speed) -> Iterator[None]:
-    """A folder with an empty run, held; it has its name only when the run is in it, or a kill left a ruin."""
+    """Creates a folder with an empty run and holds its lock during the block.
+
+    The folder gets its name only when the run is in it, so that a killed process leaves only a draft behind.
+    """
     draft = folder.with_name(f".{folder.name}.new")
     try:
         draft.mkdir(parents=True, exist_ok=True)
@@ -184,6 +187,7 @@ def new_run(folder: Path, settings: Settings, speed: Speed) -> Iterator[None]:
         raise UsageError(f"cannot make the run folder {str(folder)!r}: {error.strerror}") from None
     with held(draft):
         try:
+            # Left by a process that was killed at this point.
             for ruin in draft.glob(f"{DATABASE}*"):
                 ruin.unlink()
             Store.create(draft / DATABASE, describe_run(settings, speed))
@@ -203,7 +207,7 @@ def resume(
     changes: Mapping[str, object] = MappingProxyType({}),
     should_stop: Callable[[], bool] = never,
 ) -> RunState:
-    """Go on to the end where the run in this folder was interrupted; a finished run is left as it is."""
+    """Continues the run in this folder from its interruption to its end. A finished run does not change."""
     with opened(
         folder, listener, cache=cache, agents=agents, changes=changes, should_stop=should_stop
     ) as run:
@@ -219,7 +223,7 @@ def _at_work(
     changes: Mapping[str, object],
     should_stop: Callable[[], bool],
 ) -> Iterator[OpenRun]:
-    """The run in a folder that this process holds, with everything that it works with."""
+    """Opens the run in a folder that this process has locked, with everything that it works with."""
     store = open_store(folder)
     run = store.run()
     settings = Settings.from_json(run.settings).with_changes(changes)
@@ -231,6 +235,7 @@ def _at_work(
         )
 
     with (
+        # First: the replies of a killed run must be stored before `assembled` reads what the run has spent.
         asking(folder, on_wait, should_stop) as lock,
         assembled(settings, agents, run=run.id, cache=cache, paid=store.paid(), lock=lock) as crew,
         Verifier(workers=settings.workers) as verifier,
@@ -255,6 +260,7 @@ def _at_work(
             graph=build_run().compile(checkpointer=saver),
             config={
                 "configurable": {"thread_id": run.id},
+                # Rounds 0 to N are N + 1 rounds; one more is a margin.
                 "recursion_limit": STEPS_PER_ROUND * (settings.rounds + 2),
             },
             context=context,
@@ -262,7 +268,7 @@ def _at_work(
 
 
 def find_student(name: str, cache: Path, listener: Listener) -> Path:
-    """As `student_path`, but it says so before it fetches something big."""
+    """Calls `student_path`, and tells the listener first if weights are going to be downloaded."""
     if name in EMBEDDED and not (cache / name).is_dir():
         listener.noticed(f"Fetching {name} into {cache}, this once")
     return student_path(name, cache)
@@ -280,6 +286,6 @@ def describe_run(settings: Settings, speed: Speed) -> RunRecord:
 
 @contextmanager
 def checkpointer(folder: Path) -> Iterator[SqliteSaver]:
-    """The bookmark file of a run."""
+    """Opens the checkpoint file of a run."""
     with closing(sqlite3.connect(folder / CHECKPOINTS, check_same_thread=False)) as connection:
         yield SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=[RunState]))

@@ -37,10 +37,10 @@ def score(
     listener: Listener,
     should_stop: Callable[[], bool],
 ) -> list[ReadSummary]:
-    """Accuracy of the student under a policy, by test set, with 95 % intervals.
+    """Returns the student's accuracy under a policy for each test set, with 95 % intervals.
 
-    What a run's student was taught of `gsm-symbolic` is not asked: a run draws its seeds where its test set
-    ends, so that a larger one would reach into them. A problem that is in a file twice is asked once.
+    Problems of `gsm-symbolic` that the student of a run was taught are left out: a run draws its seeds right
+    after its test set, so a larger test set would overlap them. A problem that occurs twice is asked once.
     """
     for name in thoughts:
         thought(name)
@@ -80,7 +80,7 @@ def score(
 
 
 def _once(problems: Sequence[Problem], listener: Listener) -> list[Problem]:
-    """Every question a single time, so that its answers do not count twice."""
+    """Removes repeated questions, so that no answer counts twice."""
     found: dict[str, Problem] = {}
     for problem in problems:
         found.setdefault(exact_form(problem.question), problem)
@@ -90,7 +90,8 @@ def _once(problems: Sequence[Problem], listener: Listener) -> list[Problem]:
 
 
 def _taught(student: Path) -> set[str]:
-    """Questions that a run has taught, in their exact form, where the student lies in its folder."""
+    """Returns the exact forms of the questions that a run has taught; empty for a student outside a run."""
+    # The run folder of `DIR/student` is one level up, that of `DIR/students/round-1` two levels.
     for folder in student.absolute().parents[:2]:
         if (folder / DATABASE).exists():
             store = open_store(folder)
@@ -100,7 +101,7 @@ def _taught(student: Path) -> set[str]:
 
 
 def _forget(rows: Sequence[Record]) -> None:
-    """Outside a run nothing is kept."""
+    """Drops the rows: outside a run there is no store."""
 
 
 def _summary(name: str, accuracy: Interval, attempts: Sequence[AttemptRecord]) -> ReadSummary:

@@ -1,7 +1,7 @@
-"""The run as a graph for `langgraph dev`: the same phases, and all that a run needs is in its input.
+"""The graph of a run for `langgraph dev`: it has the same phases, and its input has all that a run needs.
 
-A phase opens the run folder for as long as it lasts. The thread on the server is a bookmark like any other:
-`resume` goes on without it.
+Each phase opens the run folder and closes it at its end. The server's thread is only a checkpoint: `resume`
+continues the run without it.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ T = TypeVar("T")
 
 @dataclass(kw_only=True)
 class Order:
-    """What a client sends."""
+    """The input that a client sends."""
 
     run_dir: Annotated[str, Field(min_length=1)] = ""
-    """A new folder."""
+    """Path of the run folder, which must not exist yet."""
     settings: dict[str, JsonValue] = field(default_factory=dict)
-    """By the names of a settings file: `{"rounds": 1, "student": "tiny", "problems": {"limit": 100}}`."""
+    """Settings as in a settings file: `{"rounds": 1, "student": "tiny", "problems": {"limit": 100}}`."""
 
 
 ORDER = TypeAdapter(Order)
@@ -49,13 +49,13 @@ EXAMPLE = '{"run_dir": "runs/mine", "settings": {"rounds": 1, "student": "tiny"}
 
 @dataclass(kw_only=True)
 class ServedState(RunState):
-    """Where a run stands, and in which folder."""
+    """The state of a run and its folder."""
 
     run_dir: str
 
 
 class Beginning(TypedDict):
-    """What is known once the folder is there."""
+    """The first update of the state, once the folder exists."""
 
     run: str
     rounds: int
@@ -72,7 +72,7 @@ class Messenger:
     """A listener that writes to LangGraph's custom stream."""
 
     def __init__(self, writer: StreamWriter) -> None:
-        # LangGraph finds the run by context variables, and agents report from a thread that has none.
+        # LangGraph finds the run by context variables, which the threads that agents report from do not have.
         self._writer, self._context = writer, copy_context()
 
     def advanced(self, progress: Progress) -> None:
@@ -89,7 +89,7 @@ class Messenger:
 
 
 def build_served() -> StateGraph[ServedState, None, Order, ServedState]:
-    """The factory that `langgraph.json` names; the server brings its own checkpointer."""
+    """Builds the graph; `langgraph.json` names this function. The server adds its own checkpointer."""
     graph = StateGraph(ServedState, input_schema=Order, output_schema=ServedState)
     graph.add_node("begin", begin)
     for name, phase in phases().items():
@@ -99,7 +99,7 @@ def build_served() -> StateGraph[ServedState, None, Order, ServedState]:
 
 
 async def begin(state: Order, runtime: Runtime) -> Beginning:
-    """Make the run folder."""
+    """Creates the run folder."""
     listener = Messenger(runtime.stream_writer)
     return await in_thread(lambda stop: _begin(state, listener))  # noqa: ARG005
 
@@ -132,6 +132,7 @@ def served(node: Node) -> ServedNode:
 
 def _work(node: Node, state: ServedState, listener: Listener, stop: Event) -> RunUpdate:
     folder = Path(state.run_dir)
+    # `discarding` is inside, so that it removes the folder while this process still holds its lock.
     with (
         opened(folder, listener, cache=cache_folder(), should_stop=stop.is_set) as run,
         discarding(folder),
@@ -140,9 +141,9 @@ def _work(node: Node, state: ServedState, listener: Listener, stop: Event) -> Ru
 
 
 async def in_thread(work: Callable[[Event], T]) -> T:
-    """Do what blocks where it blocks nobody; when it is cancelled, wait until it has stopped as asked.
+    """Runs blocking work in a thread. On cancellation, sets the event and waits until the work has stopped.
 
-    Of errors the server tells clients only the text of Python's own, so that ours become such.
+    Turns our errors into built-in exceptions: the server shows clients the text of these only.
     """
     stop = Event()
     task = asyncio.ensure_future(asyncio.to_thread(work, stop))

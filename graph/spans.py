@@ -1,4 +1,4 @@
-"""Spans of what agents did: built from what they gave back, stored together with it."""
+"""Spans of the agents' steps. They are built from the agents' results and stored together with them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from storage.records import CallRecord, Record, SpanKind, SpanRecord, phase_id, 
 from storage.store import Store
 
 LONGEST_WAIT = 1.0
-"""Seconds that finished work waits to be stored, so that whoever follows the run sees it soon."""
+"""Seconds after which finished work is stored, so that people who follow the run see it soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The phase of a round, of which the spans are a part."""
+    """A phase of a round; builds the spans that belong to it."""
 
     round: int
     phase: str
@@ -36,7 +36,10 @@ class Stage:
         subject: str = "",
         cost_usd: float = 0.0,
     ) -> SpanRecord:
-        """A span below `parent`, or right below the phase; its name and subject tell it from its siblings."""
+        """Builds a span with the given parent; an empty `parent` means the phase itself.
+
+        Name and subject must differ from those of all other children of that parent, as the id has them.
+        """
         parent = parent or phase_id(self.round, self.phase)
         return SpanRecord(
             id=span_id(parent, name, subject),
@@ -66,7 +69,9 @@ class Stage:
         problem: str | None = None,
         subject: str = "",
     ) -> list[SpanRecord]:
-        """What an agent did, at the cost of its calls, and below it the calls that asked a model."""
+        """Builds the span of an agent's step, with the cost of all its calls in US dollars, and below it a
+        span for each call that was sent to a model.
+        """
         span = self.span(
             "agent",
             name,
@@ -96,7 +101,7 @@ class Stage:
     def judged(
         self, verdict: Verdict, thought: str, *, parent: str, problem: str, subject: str
     ) -> list[SpanRecord]:
-        """What the verifier ran or read to come to a verdict; nothing where there was nothing to judge."""
+        """Builds the span of what the verifier ran or read; none if there was nothing to judge."""
         if verdict.timing is None:
             return []
         return [
@@ -114,7 +119,7 @@ class Stage:
 
 
 def enclosing(spans: Iterable[SpanRecord]) -> Timing:
-    """From the first beginning to the last end; there must be at least one."""
+    """Returns the time from the earliest start to the latest end of the spans, of which there must be one."""
     every = list(spans)
     started = min(span.started for span in every)
     ended = max(span.started + timedelta(seconds=span.seconds) for span in every)
@@ -123,17 +128,20 @@ def enclosing(spans: Iterable[SpanRecord]) -> Timing:
 
 @dataclass
 class Ledger:
-    """Finished work on its way to the store, in transactions of many pieces but never late."""
+    """Collects the rows of finished work and stores them in batches, one transaction each.
+
+    `add` stores a batch when it has `pieces` items, or when `LONGEST_WAIT` has passed since the last one.
+    """
 
     store: Store
     pieces: int
-    """Most pieces of work in one transaction: what a crash can cost."""
+    """Most work items in one transaction, which is what a crash can lose."""
     _rows: list[Record] = field(default_factory=list)
     _waiting: int = 0
     _stored: float = field(default_factory=monotonic)
 
     def add(self, rows: Iterable[Record]) -> None:
-        """Take the rows of one piece of work."""
+        """Adds the rows of one work item."""
         self._rows += rows
         self._waiting += 1
         if self._waiting >= self.pieces or monotonic() - self._stored >= LONGEST_WAIT:

@@ -1,4 +1,4 @@
-"""What the outer graph knows (`RunState`, checkpointed) and what it runs with (`RunContext`, not)."""
+"""State of the outer graph (`RunState`, checkpointed) and what it runs with (`RunContext`, never stored)."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ from settings import Settings
 from storage.store import Store
 
 UNTAUGHT = -1
-"""The round of the student before any teaching."""
+"""Round number of the student before any teaching."""
 
 
 @dataclass(kw_only=True)
 class RunState:
-    """Where a run stands: counters and decisions only, the payload is in the store."""
+    """Progress of a run. It has counters and decisions only; the data are in the store."""
 
     run: str
     rounds: int
-    """How many rounds of feedback follow the first round of teaching."""
+    """Number of rounds of feedback after the first round of teaching."""
     round: int = 0
     """The round whose training set is being made or whose student is being asked."""
     problems: int = 0
-    """Problems in the training set: those with an accepted rationale."""
+    """Problems in the training set, which all have an accepted rationale."""
     quarantined: int = 0
-    """Problems of this round without one."""
+    """Problems of this round without an accepted rationale."""
     easy: int = 0
     hard: int = 0
     """Problems probed in this round, by band."""
     added: int = 0
     """Problems written for the next round."""
     removed: dict[str, int] = field(default_factory=dict)
-    """Problems proposed for this round and not taken, by reason."""
+    """Number of problems proposed for this round and rejected, by reason."""
     student: str = ""
-    """The latest student that was kept, relative to the run folder; empty while it is the untaught one."""
+    """Folder of the latest kept student, relative to the run folder; empty for the untaught one. Between
+    `fine_tune` and `evaluate` it is the new student, which may still be undone.
+    """
 
 
 class RunUpdate(TypedDict, total=False):
-    """What a node may change; LangGraph drops unknown keys, the type checker reports them."""
+    """Fields that a node may change. LangGraph ignores unknown keys, but the type checker reports them."""
 
     round: int
     problems: int
@@ -55,7 +57,7 @@ class RunUpdate(TypedDict, total=False):
 
 
 class Listener(Protocol):
-    """Whoever watches a run."""
+    """Receives notifications about a run."""
 
     def advanced(self, progress: Progress) -> None:
         """A phase began (`done` is 0), went on, or ended (`done` equals `total`)."""
@@ -71,7 +73,7 @@ class Listener(Protocol):
 
 
 class Unwatched:
-    """A listener to whom everything is one."""
+    """Ignores every notification."""
 
     def advanced(self, progress: Progress) -> None: ...
 
@@ -85,7 +87,7 @@ UNWATCHED = Unwatched()
 
 @dataclass(frozen=True, kw_only=True)
 class RunContext:
-    """What a run works with: settings, the store and the agents."""
+    """What a run works with: settings, store, agents."""
 
     settings: Settings
     folder: Path
@@ -97,18 +99,18 @@ class RunContext:
     verifier: Verifier
     listener: Listener
     solver: Path | None = None
-    """Folder of the model that answers where the student only plans."""
+    """Folder of the model that answers if the student only plans; None if the student answers itself."""
     should_stop: Callable[[], bool]
-    """Asked between units of work; once it says yes, the node raises `StoppedError`."""
+    """Called between work items. Once it returns True, the node raises `StoppedError`."""
 
     def is_doubtful(self, problem: Problem) -> bool:
-        """Whether its answer is only what the model proposed that wrote it."""
+        """Returns True if the problem's answer is only a proposal of the model that wrote the problem."""
         return problem.parent is not None and not self.crew.synthesizer.proven
 
     def student(self, state: RunState) -> Path:
-        """Folder of the latest student."""
+        """Returns the folder of the latest student."""
         return self.folder / state.student if state.student else self.base
 
     def student_name(self, state: RunState) -> str:
-        """What the latest student is called in the tables."""
+        """Returns the name of the latest student in the tables."""
         return state.student or self.settings.student

@@ -1,6 +1,7 @@
-"""A run's spans on their way to an OpenTelemetry collector, where the environment names one.
+"""Sends a run's spans to an OpenTelemetry collector, if the environment names one.
 
-A thread reads them from the store, as another process would; what cannot be sent is sent later, or left.
+A thread reads the spans from the store, as another process would. It retries what it could not send. The run
+itself never waits for it, except for `FLUSH_SECONDS` at its end.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ if TYPE_CHECKING:
     from graph.state import Listener
 
 FILE = "telemetry.json"
-"""In the run folder: how far its spans have been sent, and a hash of where to."""
+"""File in the run folder: how far spans have been sent, and a hash of the endpoint."""
 EVERY_SECONDS = 2.0
 LONGEST_PAUSE = 60.0
-"""Seconds between two tries where nobody takes the spans."""
+"""Most seconds between two tries while the collector does not accept spans."""
 FLUSH_SECONDS = 5.0
-"""How much longer a run may take, at most, so that the last spans are sent."""
+"""Most seconds that the end of a run waits for the last spans to be sent."""
 PAGE = 4096
-"""Spans read at a time of a stored run; a run that goes on is read in pieces of a request."""
+"""Spans read at a time from a stored run. For a run in progress, each read fills one request."""
 EVERYTHING = SpanFilter()
 
 
 @contextmanager
 def telemetry(store: Store, run: str, folder: Path, listener: Listener) -> Iterator[None]:
-    """Send the run's spans while the block lasts, if they are wanted; whatever happens, the run goes on."""
+    """Sends the run's spans during the block, if the environment names a collector. Never stops the run."""
     sender = None
     try:
         if target := find_telemetry():
@@ -56,9 +57,9 @@ def telemetry(store: Store, run: str, folder: Path, listener: Listener) -> Itera
 
 
 def send_run(store: Store, target: Telemetry) -> int:
-    """Send everything that is stored of a run, as it stands; says how many spans that is.
+    """Sends all stored spans of a run and returns their number.
 
-    Raises `UsageError` where packages are missing and `TelemetryError` where nobody takes the spans.
+    Raises `UsageError` if packages are missing and `TelemetryError` if the collector does not accept spans.
     """
     exporter = open_exporter(target, store.run().id)
     place, sent = Place(), 0
@@ -75,7 +76,7 @@ def send_run(store: Store, target: Telemetry) -> int:
 
 
 def exchanges(store: Store, spans: Sequence[SpanRecord]) -> dict[str, Exchange]:
-    """What was said in those of the spans that are calls, by the call's id."""
+    """Reads the prompts and replies of those spans that are calls, by call id."""
     calls = [span.subject for span in spans if span.kind == "call"]
     return store.exchanges(calls) if calls else {}
 
@@ -92,7 +93,7 @@ def open_exporter(target: Telemetry, run: str) -> Exporter:
 
 
 class Bookmark:
-    """How far spans have been sent to one place, in a file: a run that is resumed goes on from there."""
+    """File that records how far spans have been sent to an endpoint. A resumed run continues from there."""
 
     def __init__(self, folder: Path, target: Telemetry) -> None:
         self._file, self._target = folder / FILE, content_hash(target.endpoint)
@@ -103,7 +104,7 @@ class Bookmark:
             if found["target"] == self._target:
                 return Place(event=int(found["event"]), span=int(found["span"]))
         except (OSError, ValueError, TypeError, LookupError):
-            pass  # from the beginning, then: what is sent twice is the same
+            pass  # start from the beginning: a span sent twice has the same id
         return Place()
 
     def write(self, place: Place) -> None:
@@ -114,9 +115,10 @@ class Bookmark:
 
 
 class Sender(threading.Thread):
-    """Follows the store and sends each span once it has ended.
+    """Thread that follows the store and sends each span after it has ended.
 
-    A call whose row is not yet stored, as while problems are written, waits for the end of its phase.
+    While problems are written, spans of calls are stored before the rows of the calls. Such a span waits for
+    the end of its phase.
     """
 
     def __init__(self, store: Store, exporter: Exporter, bookmark: Bookmark, listener: Listener) -> None:
@@ -131,11 +133,12 @@ class Sender(threading.Thread):
     def run(self) -> None:
         pause = EVERY_SECONDS
         while not self._ending.wait(pause):
+            # Doubled after each failure, so that a collector that is down is not asked every two seconds.
             pause = EVERY_SECONDS if self._try() else min(2 * pause, LONGEST_PAUSE)
         self._try(last=True)
 
     def finish(self) -> None:
-        """Send the rest, as far as that can be done in `FLUSH_SECONDS`."""
+        """Sends the remaining spans and gives up after `FLUSH_SECONDS`."""
         self._ending.set()
         self.join(FLUSH_SECONDS)
         if self.is_alive():
@@ -143,7 +146,7 @@ class Sender(threading.Thread):
             self._complain(f"cannot send the last spans to {self._exporter.server} in {FLUSH_SECONDS:g} s")
 
     def _try(self, *, last: bool = False) -> bool:
-        """Send all that is new; False where that failed, and will be tried again."""
+        """Sends all new spans. Returns False if that failed; the next call tries again."""
         try:
             while self._send_news():
                 pass
@@ -155,7 +158,10 @@ class Sender(threading.Thread):
         return True
 
     def _send_news(self) -> bool:
-        """False where there was nothing new; what raises is as if it had not been tried."""
+        """Sends one batch; returns False if there was nothing new.
+
+        State changes only after a successful send, so that a retry sends the same spans.
+        """
         news, place = self._store.news(EVERYTHING, self._place, limit=self._exporter.longest)
         if place == self._place:
             return False
@@ -171,12 +177,13 @@ class Sender(threading.Thread):
         self._exporter.send(ready, said)
         self._place = place
         self._waiting = waiting if ended else self._waiting + waiting
+        # Spans that wait are only in memory: a resumed run has to read them again.
         if not self._waiting:
             self._bookmark.write(place)
         return True
 
     def _complain(self, what: str) -> None:
-        """Once in all."""
+        """Tells the listener about the first problem only."""
         if self._unsaid.acquire(blocking=False):
             folder = self._store.path.parent
             self._listener.noticed(

@@ -1,6 +1,6 @@
-"""Asks students the evaluation sets: dev after every training, the test sets when a student is delivered.
+"""Evaluates students: on the dev set after every training, on the test sets when a student is delivered.
 
-A round that did harm on the dev set is undone. The untaught student is asked a part of every set, with worked
+A round that did harm on the dev set is undone. The untaught student answers a part of every set, with worked
 examples in its prompt.
 """
 
@@ -25,7 +25,7 @@ from storage.store import Store
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    """What the student can do before any teaching, when it is shown a few verified rationales."""
+    """Evaluates the student before any teaching, with a few verified rationales in its prompt."""
     context = runtime.context
     exam = Exam(
         phase="baseline",
@@ -48,7 +48,7 @@ def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    """Goes on with this round's student, or with the one before where the round is undone."""
+    """Evaluates this round's student on the dev set. Undoes the round if the student got worse."""
     context = runtime.context
     exam = _exam("evaluate", state.round, state.student, state, context)
     _evaluate(exam, asked(context.store, [DEV]), context)
@@ -64,7 +64,7 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def test(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    """Asks the student that the run delivers the test sets; none where no round was kept."""
+    """Evaluates the delivered student on the test sets; does nothing if no round was kept."""
     context = runtime.context
     if record := delivered(context.store):
         exam = _exam("test", record.round, record.student, state, context)
@@ -75,7 +75,7 @@ def test(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def decide(round: int, context: RunContext) -> DecisionRecord:
-    """Compare the student of this round with the one kept before it, problem by problem of the dev set."""
+    """Compares this round's student with the last one kept before it, by McNemar's test on the dev set."""
     against = max((each.round for each in context.store.kept() if each.round < round), default=UNTAUGHT)
     before, now = (sat(each, context.settings, context.store, [DEV])[DEV] for each in (against, round))
     gained, lost = changes(before, now)
@@ -91,7 +91,7 @@ def decide(round: int, context: RunContext) -> DecisionRecord:
 
 
 def _warning(decision: DecisionRecord, store: Store) -> str:
-    """What the dev set cannot see, said once: after the first round that follows a taught student."""
+    """Warns once if the dev set is too small: in the first round whose student follows a taught one."""
     if [each.round for each in store.decisions() if each.against != UNTAUGHT] != [decision.round]:
         return ""
     [right] = [each.correct for each in store.evaluations(round=decision.against) if each.name == DEV]

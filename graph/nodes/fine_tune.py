@@ -1,4 +1,8 @@
-"""Fine-tune: the training set so far becomes this round's student, or with `continue` what is new in it."""
+"""Fine-tune: trains this round's student.
+
+With `start="base"` it trains the untaught student on the whole training set so far. With `continue` it trains
+the last student on what is new in that set, and a share of the rest.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, Step
 from training.worker import run_in_child
 
 STATES = "optimizer"
-"""Folder in the run folder for optimizer states; deleted after the last training."""
+"""Folder in the run folder for optimizer states. It is deleted after the last training."""
 
 
 def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -32,7 +36,7 @@ def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
             f"nothing is left to teach in round {state.round}: every problem was rejected; begin a new run"
         )
     record = next((each for each in context.store.rounds() if each.round == state.round), None)
-    if record is None:
+    if record is None:  # else the training had finished before the run was interrupted
         examples = choose_examples(state, context.settings, lessons)
         record = _teach(problems, examples, state, context)
         context.store.add([record])
@@ -43,27 +47,29 @@ def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesson]) -> tuple[Example, ...]:
-    """The whole set; when going on from the last student, the new part and a draw from the rest as replay.
+    """Returns the whole training set in round 0 and with `start="base"`. With `continue` it returns the
+    rationales of this round, and a random share of the older ones as replay.
 
-    There is none where that student would go on with nothing new.
+    Without new rationales, `continue` gives no examples.
     """
     planning = settings.solver is not None
     if settings.fine_tune.start == "base" or state.round == 0:
         return tuple(as_example(lesson, planning=planning) for lesson in lessons)
     new = [lesson for lesson in lessons if lesson.rationale.round == state.round]
     old = [lesson for lesson in lessons if lesson.rationale.round < state.round]
+    # Seeded by round, so that a resumed run draws the same replay.
     rng = random.Random(f"replay {settings.seed} {state.round}")
     replayed = rng.sample(old, round(settings.fine_tune.replay_share * len(old)) if new else 0)
     return tuple(as_example(lesson, planning=planning) for lesson in [*new, *replayed])
 
 
 def _teach(problems: int, examples: tuple[Example, ...], state: RunState, context: RunContext) -> RoundRecord:
-    """The student that comes of the examples; without any, the last one as it is."""
+    """Trains a student on the examples. Without examples, the last student stays and no step is made."""
     context.listener.advanced(Progress(round=state.round, phase="fine_tune", done=0, total=0))
     if examples:
         name = f"students/round-{state.round}"
         return _record(name, problems, len(examples), _train(name, examples, state, context), state)
-    assert state.student  # lessons that are not new are those of rounds that were kept
+    assert state.student  # old lessons come from rounds that were kept, so there is a taught student
     context.listener.noticed(f"round {state.round} has nothing new to teach: the student before it goes on")
     return RoundRecord(
         round=state.round,
@@ -84,7 +90,7 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
     state_from = _optimizer_state(state.student, context) if goes_on and state.student else None
     state_to = _optimizer_state(name, context) if goes_on and state.round < state.rounds else None
     for file in (context.folder / STATES).glob("*"):
-        if file != state_from:  # of undone rounds, and of rounds before the one continued
+        if file != state_from:  # left by undone rounds, and by rounds before the one that is continued
             file.unlink()
 
     def on_event(event: Event) -> None:
@@ -110,7 +116,7 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
 
 
 def _optimizer_state(student: str, context: RunContext) -> Path:
-    """The file from which a training continues this student's."""
+    """Returns the file with the state of this student's training, from which the next one continues."""
     return context.folder / STATES / f"{Path(student).name}.safetensors"
 
 

@@ -1,6 +1,6 @@
-"""Practise: the last student solves problems of the set itself, and what it gets right joins the set.
+"""Practise: the last student solves problems of the training set, and its right solutions join the set.
 
-Mixing in a student's own verified solutions is the idea of SIKeD (Adarsh et al., arXiv 2410.18574).
+The idea of mixing in a student's own verified solutions is from SIKeD (Adarsh et al., arXiv 2410.18574).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from graph.state import RunContext, RunState, RunUpdate
 from storage.records import TAUGHT_SPLITS, AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
 
 TEMPERATURE = 0.7
+"""Sampling temperature. Greedy answers to one problem would all be the same."""
 
 
 def practise(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -42,9 +43,11 @@ def practise(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]:
-    """The problems so far whose answer is certain; unless `everywhere`, those that no teacher explained.
+    """Returns the problems so far whose answers are certain. With `missing`, the default of
+    `self_samples_where`, it leaves out those that a teacher explained.
 
-    What students wrote does not count as explained, so that a second pass after a crash chooses the same.
+    Rationales of students do not count as explanations, so that a second pass after a crash chooses the same
+    problems.
     """
     settings, store = context.settings, context.store
     students = {settings.student, *(record.student for record in store.rounds())}
@@ -52,6 +55,7 @@ def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]
     taught = [
         lesson for lesson in store.training_set(round=state.round) if lesson.rationale.agent not in students
     ]
+    # Only the reference answer decides which of the student's answers join the set, so it must be certain.
     certain = {lesson.problem.id for lesson in taught}
     explained = {lesson.problem.id for lesson in taught if lesson.rationale.thought == settings.thoughts[0]}
     left_out = {rejection.problem_id for rejection in store.rejections()}
@@ -70,11 +74,14 @@ def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]
 def choose_rationales(
     attempts: Sequence[AttemptRecord], state: RunState, context: RunContext
 ) -> Iterator[RationaleRecord]:
-    """The attempts that are right and, whitespace aside, differ from each other and from what is there."""
+    """Yields rationales for the right attempts that differ, apart from whitespace, from each other and from
+    the rationales that the training set already has.
+    """
     lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts[:1])
     seen = {
         (lesson.problem.id, _squeezed(lesson.rationale.text))
         for lesson in lessons
+        # This student's own rationales are here after a crash in this phase, and must be chosen again.
         if lesson.rationale.agent != context.student_name(state)
     }
     for attempt in sorted(attempts, key=lambda attempt: (attempt.problem_id, attempt.sample)):

@@ -1,7 +1,7 @@
-"""Probe: how well the latest student solves problems that it was not trained on.
+"""Probe: measures how well the latest student solves single problems.
 
-`probe` asks the seeds held back for the next round and the problems that were just written and taught: their
-bands decide what is written next. `probe_children` asks problems that were written before they are taught, so
+`probe` asks the seeds held back for the next round and the children that were taught in this round. The
+resulting bands decide what is written next. `probe_children` asks new children before they are taught, so
 that each can be compared with its parent.
 """
 
@@ -35,7 +35,7 @@ def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def probe_children(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    """Asks the student of the round before, which has not been trained on them."""
+    """Asks the student of the round before, which has not been trained on these children."""
     context = runtime.context
     taught = {lesson.problem.id: lesson.problem for lesson in context.store.training_set(round=state.round)}
     children = [problem for problem in taught.values() if problem.parent and problem.round == state.round]
@@ -68,6 +68,7 @@ def _probe(
         attempts[attempt.problem_id].append(attempt)
     records = {key: _record(by_id[key].id, round, attempts[key]) for key in sorted(attempts)}
     earlier = {record.problem_id: record for record in context.store.probes() if record.round <= round}
+    # A parent may have been probed in this exam, or in an earlier round by an earlier student.
     known = earlier | records
     context.store.add(
         _compared(record, known.get(by_id[key].parent or "")) for key, record in records.items()

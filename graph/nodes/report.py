@@ -1,6 +1,6 @@
-"""Report: the student that did best on the dev set and the data set that taught it, under plain names.
+"""Report: delivers the student that is best on the dev set, and its data set, under fixed names.
 
-They are there after every round, so that a run which is stopped leaves something to use.
+Both are updated after every round, so that a run that is stopped leaves something to use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from storage.records import EvaluationRecord, RoundRecord
 from storage.store import Lesson, Store
 
 STUDENT = "student"
-"""Link in the run folder to the best student."""
+"""Name of the link in the run folder to the best student."""
 DATASET = "dataset.jsonl"
 
 
@@ -31,14 +31,15 @@ def report(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def deliver(context: RunContext) -> str:
-    """Put what the rounds so far came to under plain names; gives the best student's path in the folder.
+    """Links the best student so far and writes its data set; returns the student's path in the run folder.
 
-    Where no round was kept there is nothing to put, and the path is empty.
+    If no round was kept it does nothing and returns an empty path.
     """
     kept = context.store.kept()
     if not kept:
         return ""
     record = best(kept, context.store.evaluations())
+    # The target is relative to the run folder, so that the folder can be moved.
     _link(context.folder / STUDENT, Path(record.student))
     lessons = context.store.training_set(round=record.round, thoughts=context.settings.thoughts)
     text = "".join(f"{as_line(lesson)}\n" for lesson in lessons)
@@ -47,13 +48,13 @@ def deliver(context: RunContext) -> str:
 
 
 def delivered(store: Store) -> RoundRecord | None:
-    """The round whose student a run delivers; None where none was kept."""
+    """Returns the round whose student a run delivers; None if no round was kept."""
     kept = store.kept()
     return best(kept, store.evaluations()) if kept else None
 
 
 def best(kept: Sequence[RoundRecord], evaluations: Sequence[EvaluationRecord]) -> RoundRecord:
-    """The round whose student is best on the dev set, the latest of equals; the test sets have no say."""
+    """Returns the round whose student is best on the dev set; of equals the latest. Ignores the test sets."""
     correct = {record.round: record.correct for record in evaluations if record.name == DEV}
     return max(kept, key=lambda record: (correct[record.round], record.round))
 
@@ -79,16 +80,16 @@ def as_row(lesson: Lesson) -> dict[str, object]:
 
 
 def json_line(row: Mapping[str, object]) -> str:
-    """The row as JSON that nobody takes for more than one line."""
+    """Formats the row as JSON that every reader takes for exactly one line."""
     line = json.dumps(row, ensure_ascii=False)
-    # Of the rest some readers break lines at U+2028, and terminals obey some.
+    # `ensure_ascii=False` leaves U+2028, where some readers break lines, and characters that steer terminals.
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def _link(link: Path, target: Path) -> None:
-    """Point the link at the target in one step, so that it is never missing.
+    """Points the link at the target in one step, so that it is never missing.
 
-    A run that was copied with its links followed has a folder there.
+    If a run was copied with links followed, there is a folder in place of the link; it is deleted.
     """
     if link.is_dir() and not link.is_symlink():
         rmtree(link)
@@ -99,7 +100,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def write_whole(file: Path, data: bytes) -> None:
-    """Write a file that appears under its name only when it is complete."""
+    """Writes a file that appears under its name only when it is complete."""
     draft = file.with_name(f".{file.name}.new")
     try:
         draft.write_bytes(data)

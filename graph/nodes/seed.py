@@ -1,4 +1,4 @@
-"""Seed: problems come in, the grader is checked on their answers, each seed gets its round."""
+"""Seed: reads the problems, checks the grader on their answers, and assigns each seed its round."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def _check_positions(sets: ProblemSets, context: RunContext) -> None:
-    """`StudentError` where the longest question, after the shortest worked examples, is too long to ask."""
+    """Raises `StudentError` if the longest question is too long for the student.
+
+    The check puts the shortest possible worked examples before it, since the real ones are not written yet.
+    """
     settings = context.settings
     cue = thought(settings.thoughts[0]).cue
     shortest = sorted((problem.question for problem in sets.seeds), key=len)[: settings.shots]

@@ -1,4 +1,4 @@
-"""Synthesize: a probed problem gets a child, harder where the student solved it, similar where it did not."""
+"""Synthesize: each probed problem gets a child, harder if the student solved it, similar if it did not."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from storage.records import (
 )
 
 DRAFTS = 3
-"""Drafts asked for before a parent is left without a child, when they repeat what is there."""
+"""Most drafts per parent. After this many that repeat known problems, the parent gets no child."""
 STEPS_AT_ONCE = 500
 """Drafts whose steps are stored in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A child to be written, and which draft of it."""
+    """A request for a child of a problem; `number` counts its drafts from 0."""
 
     parent: Problem
     operator: Operator
@@ -56,22 +56,25 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What the synthesizer gave for an order."""
+    """The synthesizer's response to a request."""
 
     order: Order
     content: Draft | Refusal
     calls: Sequence[CallRecord]
     steps: Sequence[Record]
-    """Spans and transcripts of it."""
+    """Spans and transcripts of the draft."""
     final: bool
-    """Whether it would be the same after an interruption; a model that did not answer may answer then."""
+    """Whether the response would be the same after an interruption. False if a model did not answer, because
+    it may answer then.
+    """
 
 
 def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    """Write the next round's problems, in one transaction; only spans and transcripts are stored before.
+    """Writes the next round's problems and stores them in one transaction. Only spans and transcripts are
+    stored earlier.
 
-    What is written depends on the store as it stood before, on the seed and on the replies of models, which
-    are kept, so that a second pass after a crash writes the same.
+    The result depends on the store before this phase, the seed and the cached replies of models, so that a
+    second pass after a crash writes the same problems.
     """
     context = runtime.context
     parents = list(choose_parents(state, context))
@@ -85,9 +88,9 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 async def _write_children(
     parents: Sequence[tuple[ProblemRecord, Band]], shelf: Shelf, state: RunState, context: RunContext
 ) -> None:
-    """Ask for a draft from every parent, then for another where it repeats what is there.
+    """Requests a draft from every parent, then another one if it repeats a known problem.
 
-    Drafts are looked at in the parents' order, so that it does not matter which of them came first.
+    Drafts are examined in the order of the parents, so that the order in which they arrive does not matter.
     """
     orders = place_orders(parents, state, context.settings)
     ledger = Ledger(context.store, STEPS_AT_ONCE)
@@ -98,7 +101,7 @@ async def _write_children(
         async for delivery in finished(orders, shelf.ask, context.crew, context.should_stop):
             delivered[delivery.order] = delivery
             ledger.add(delivery.steps if delivery.final else ())
-            # The last one is not reported here: none is settled before all are looked at.
+            # The last draft is not reported here: no parent is settled before `take` has seen all drafts.
             if len(delivered) < len(orders):
                 _report(state, context, settled + len(delivered), len(parents), shelf)
         again = (shelf.take(delivered[order]) for order in orders)
@@ -110,7 +113,9 @@ async def _write_children(
 def place_orders(
     parents: Sequence[tuple[ProblemRecord, Band]], state: RunState, settings: Settings
 ) -> list[Order]:
-    """A child from every parent, by its band; shuffled: as many of each, dealt out by chance."""
+    """Returns one request per parent, with the operator for its band. `shuffled` assigns the same operators
+    to the parents at random.
+    """
     operators = [operator_for(band) for _, band in parents]
     if settings.operators == "shuffled":
         random.Random(f"operators {settings.seed} {state.round}").shuffle(operators)
@@ -118,9 +123,10 @@ def place_orders(
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
-    """What this round's student was probed on, with its band.
+    """Yields the problems that this round's student was probed on, with their bands.
 
-    What a person rejected is no parent, and neither is what was only written later for the next round.
+    Leaves out problems that a person rejected, and children of the next round: `probe_children` asks this
+    student about them as well.
     """
     rejected = {rejection.problem_id for rejection in context.store.rejections()}
     probes = {probe.problem_id: probe for probe in context.store.probes(round=state.round)}
@@ -131,7 +137,7 @@ def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[Probl
 
 
 class Shelf:
-    """The problems written so far for the next round, and everything that they must not repeat."""
+    """Collects the problems written for the next round, and knows everything that they must not repeat."""
 
     def __init__(self, state: RunState, context: RunContext) -> None:
         known = [
@@ -157,13 +163,14 @@ class Shelf:
         self.written: list[ProblemRecord] = []
         self.calls: list[CallRecord] = []
         self.steps: list[Record] = []
-        """Of those drafts whose steps must not be stored before the end."""
+        """Spans and transcripts of drafts that are not final, which must not be stored before the end."""
         self.kept_out: list[ContaminationRecord] = []
         self.refused: Counter[str] = Counter()
 
     async def ask(self, order: Order) -> Delivery:
         synthesizer, seed = self.context.crew.synthesizer, self.context.settings.seed
         parent, operator, number = order.parent, order.operator, order.number
+        # Seeded per draft, so that it does not depend on the order in which drafts are written.
         rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {number}")
         watch = Stopwatch()
         draft = await synthesizer.write(parent, operator, self.others, rng)
@@ -197,7 +204,7 @@ class Shelf:
         return Delivery(order, draft.content, calls, steps, final)
 
     def take(self, delivery: Delivery) -> Order | None:
-        """Keep the draft, or count why there is none; or say what to order instead of a draft at fault."""
+        """Keeps the draft or counts why it was refused. Returns a new request if another draft may help."""
         order, content = delivery.order, delivery.content
         self.calls += delivery.calls
         if not delivery.final:
@@ -239,7 +246,7 @@ class Shelf:
 
 
 def _id_of(content: Draft | Refusal) -> str:
-    """The id that a draft has as a problem; empty where there is none."""
+    """Returns the id that the draft has as a problem; empty for a refusal."""
     return problem_id(content.question, content.answer) if isinstance(content, Draft) else ""
 
 

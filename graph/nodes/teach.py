@@ -1,4 +1,4 @@
-"""Teach: every problem that is new in this round goes through the inner graph."""
+"""Teach: runs the inner graph on every problem that is new in this round."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from storage.records import (
 )
 
 LESSONS_AT_ONCE = 32
-"""Lessons stored in one transaction: what a crash can make the teacher write again."""
+"""Most lessons stored in one transaction, which is how many a crash can make the teacher write again."""
 LESSON = "lesson"
-"""Name of the span of a lesson."""
+"""Name of a lesson's span."""
 
 BETTER_TEACHER = "name another model as --teacher"
 ADVICE: Mapping[Reason, str] = {
@@ -37,7 +37,7 @@ ADVICE: Mapping[Reason, str] = {
     Reason.TRUNCATED: "give a higher --max-reply-tokens",
     Reason.MALFORMED: "look at what it wrote and change its server's settings or the model",
 }
-"""What to do where a model explained nothing, mostly for this reason."""
+"""Advice if a model explained nothing, by the most frequent reason."""
 
 
 def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -55,9 +55,10 @@ def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 def _teach_as_many(
     wanted: int, pending: Sequence[ProblemRecord], state: RunState, context: RunContext
 ) -> None:
-    """Give lessons, in the problems' order, until so many of them have an accepted rationale.
+    """Gives lessons, in the order of the problems, until `wanted` of them have an accepted rationale.
 
-    No more at a time than are missing, so that an interruption does not change which ones they are.
+    Never starts more lessons than are missing, so that an interruption does not change which problems are
+    taught. Raises `ProblemSetError` if there are too few problems.
     """
     while missing := wanted - len(_taught(state, context)):
         if missing > len(pending):
@@ -71,7 +72,7 @@ def _teach_as_many(
 
 
 async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: RunContext) -> None:
-    """Give a lesson on each problem; those that are finished are stored, whatever happens to the others."""
+    """Gives a lesson on each problem. Finished lessons are stored even if others fail."""
     lesson = build_lesson().compile()
 
     async def give(problem: ProblemRecord) -> list[Record]:
@@ -103,7 +104,7 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
 
 
 def _rows(given: LessonState, problem: ProblemRecord, state: RunState, context: RunContext) -> list[Record]:
-    """What came of a lesson, as stored."""
+    """Builds the rows of a lesson: calls, transcripts, rationales and spans."""
     stage = Stage(state.round, "teach")
     lesson = span_id(phase_id(state.round, stage.phase), LESSON, problem.id)
     rows: list[Record] = []
@@ -156,10 +157,11 @@ def _spans(
 def _written(
     taken: Try, verdict: Verdict, problem: ProblemRecord, state: RunState, context: RunContext
 ) -> tuple[list[CallRecord], RationaleRecord]:
-    """The requests to the teacher and the text it gave, as stored."""
+    """Builds the rows of the requests that one try took, and of its rationale."""
     crew, reply = context.crew, taken.reply
     author = crew.judge if context.is_doubtful(problem) and crew.judge else crew.teacher
     prompt_hash = content_hash(author.prompt_hash(taken.thought), problem.id)
+    # Even numbers are first tries and odd numbers their repairs, so that both get different ids.
     sample = 2 * reply.task.sample + taken.repair
     calls = calls_to_models(reply.calls, round=state.round, problem_id=problem.id) or [
         _call(taken, author.name, prompt_hash, sample, problem, state, context)
@@ -218,7 +220,7 @@ def _report(state: RunState, context: RunContext, done: int, total: int) -> None
 
 
 def _taught(state: RunState, context: RunContext) -> set[str]:
-    """Problems in this round's training set."""
+    """Returns the ids of the problems in this round's training set."""
     lessons = context.store.training_set(round=state.round, thoughts=context.settings.thoughts)
     return {lesson.problem.id for lesson in lessons}
 
@@ -233,7 +235,7 @@ def _count(state: RunState, context: RunContext) -> RunUpdate:
 
 
 def _nothing_taught(lost: Sequence[RationaleRecord], context: RunContext) -> FddError:
-    """What became of all problems, and what to do about it."""
+    """Builds the error for a training set without problems: what became of them, and what to do about it."""
     reasons = Counter(rationale.reason for rationale in lost)
     counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
     problems, teacher = {each.problem_id for each in lost}, context.crew.teacher.name
