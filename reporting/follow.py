@@ -1,4 +1,4 @@
-"""A run as it goes on, watched from another process."""
+"""Follows a run from another process while it goes on."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ EVERY_SECONDS = 0.5
 
 
 def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecord | Progress]:
-    """How each phase stands, then wanted steps and the progress as they come.
+    """Yields the state of each phase so far, then new steps that match `wanted`, and progress as it changes.
 
-    Ends with the run, and when no process is at work on it.
+    Ends when the run has finished or when no process is working on it, after all stored steps were yielded.
     """
     place, version = store.newest(), ""
     known: Progress | None = None
@@ -27,7 +27,8 @@ def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecor
     while True:
         ended = not is_held(folder)
         found = store.version()
-        if ended or spans or found != version:  # else it stays closed: opening it takes the run's processors
+        # Opening the database takes processor time from the run, so it stays closed while nothing is new.
+        if ended or spans or found != version:
             ended = ended or store.is_finished()
             spans, place = store.news(wanted, place)
             version = found
