@@ -1,4 +1,4 @@
-"""Servers in processes of their own."""
+"""Runs servers in separate processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 URL = re.compile(r"http://127\.0\.0\.1:\d+")
 PATIENCE = 5.0
-"""Seconds that a server gets to end by itself."""
+"""Seconds that a server has to end after SIGTERM, before SIGKILL."""
 
 
 @contextlib.contextmanager
@@ -28,9 +28,10 @@ def running(
     seconds: float,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """The URL that the module's process prints when it is ready, within these seconds.
+    """Starts the module in a process and yields the URL that it prints once it is ready.
 
-    What the process writes is added to the file `output`. It and all its children end with the block.
+    Appends the process's output to the file `output`. Raises `RuntimeError` if the URL does not come within
+    `seconds`. The process and all of its children end with the block.
     """
     start = output.stat().st_size if output.exists() else 0
     with output.open("ab") as written:
