@@ -1,4 +1,4 @@
-"""Recall, false positives and speed of keeping copies of evaluation problems out of the training data.
+"""Measures how well copies of evaluation problems are kept out of training: recall, false positives, speed.
 
     python benchmarks/contamination.py --train gsm8k_train.jsonl --test gsm8k_dev.jsonl --test svamp_dev.jsonl
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from training.child import ENVIRONMENT
 
-os.environ.update(ENVIRONMENT)
+os.environ.update(ENVIRONMENT)  # before torch is imported
 
 import torch
 

@@ -21,6 +21,7 @@ Contest = Mapping[str, Callable[[], float]]
 
 def load_examples(size: int) -> list[Example]:
     source = GsmSymbolic(seed=0)
+    # Twice as many as needed, as the symbolic teacher cannot explain all of them.
     problems = source.draw(source.templates, 2 * size, refuse=lambda _: None, chance=random.Random(0))
     cue = thought("pot").cue
     examples = [

@@ -247,7 +247,7 @@ def measure_trace(folder: Path, repeats: int) -> None:
         [problem] = connection.execute("SELECT min(problem_id) FROM spans").fetchone() or [""]
     for options in (options.format(problem=problem) for options in FILTERS):
         taken = []
-        for _ in range(max(3, repeats // 4)):
+        for _ in range(max(3, repeats // 4)):  # fewer than for pages: each starts a process
             begun = time.perf_counter()
             command = [sys.executable, "main.py", "trace", str(folder), *options.split()]
             subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)

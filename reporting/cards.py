@@ -46,6 +46,7 @@ _PAPERS = {
     "decompose": "subquestions (Divide-or-Conquer, arXiv 2402.15000)",
 }
 _ORIGINS = ("seed", "similar", "harder", "all")
+# The model hub's size categories.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 

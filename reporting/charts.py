@@ -40,7 +40,7 @@ STEPS = (1, 2, 5, 10)
 MOST_TICKS = 6
 """Most percentages that fit next to each other under an axis."""
 WIDEST_BAR = 0.12
-"""Width of a bar, as a share of the axis from 0 to 100 %."""
+"""Greatest width of a bar, as a share of the axis from 0 to 100 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +197,7 @@ def _tops(axes: Axes, counts: Mapping[tuple[Band, Band], int], side: int, gap: f
 
 
 def _ribbon(left: float, right: float, size: int, colour: str) -> PathPatch:
+    # Cubic Bézier curves whose control points lie halfway, so that both ends are horizontal.
     line, curve = Path.LINETO, Path.CURVE4
     points = [
         *((0.0, left), (0.5, left), (0.5, right), (1.0, right)),
@@ -223,6 +224,7 @@ def _stack(
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     for place, total in zip(places, bottoms, strict=True):
         if total:
+            # Not part of the layout, or a long number would shrink the axes.
             axes.text(place, total + 0.02 * longest, str(total), ha="center", in_layout=False)
     axes.set_ylim(0, 1.15 * max(1, longest))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, steps=STEPS))

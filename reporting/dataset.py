@@ -104,6 +104,7 @@ def _row(lesson: Lesson, parents: Mapping[str, str | None], probe: ProbeRecord |
 
 def _lineage(parent: str | None, parents: Mapping[str, str | None]) -> list[str]:
     ancestors: list[str] = []
+    # A cycle, which only a damaged database has, must not make this endless.
     while parent is not None and parent not in ancestors:
         ancestors.append(parent)
         parent = parents.get(parent)

@@ -25,6 +25,7 @@ def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecor
     known: Progress | None = None
     spans: list[SpanRecord] = []
     while True:
+        # Checked before reading, so that what the run stored just before its end is still read.
         ended = not is_held(folder)
         found = store.version()
         # Opening the database takes processor time from the run, so it stays closed while nothing is new.

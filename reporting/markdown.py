@@ -38,7 +38,7 @@ def literal(text: str) -> Markdown:
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER),
     undefined=StrictUndefined,
-    autoescape=False,
+    autoescape=False,  # that would be HTML; `finalize` escapes for Markdown
     finalize=escape,
     trim_blocks=True,
     lstrip_blocks=True,

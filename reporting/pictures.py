@@ -102,6 +102,7 @@ def label(text: str, longest: int = 24) -> str:
 def save(picture: Picture, kind: Literal["svg", "png"]) -> bytes:
     """Returns the bytes of the picture's file, on a white background. Same numbers give the same bytes."""
     with _drawing(picture.name), BytesIO() as file:
+        # Matplotlib writes the date into an SVG unless told otherwise, and the bytes would differ each time.
         metadata = {"Title": picture.title, **({"Date": None} if kind == "svg" else {})}
         picture.draw().savefig(file, format=kind, dpi=DOTS_PER_INCH, facecolor=PAPER, metadata=metadata)
         return file.getvalue()

@@ -52,7 +52,7 @@ def build_app(site: Site) -> Starlette:
     return Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
         middleware=[
-            Middleware(Guarded),
+            Middleware(Guarded),  # first, so that refusals of the next one get the headers too
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
         ],
         exception_handlers={

@@ -28,6 +28,7 @@ def serve(folder: Path, port: int | None, ready: Callable[[str], None]) -> None:
 
     Port 0 means any free port. Raises `UsageError` if there is no run or the port is not available.
     """
+    # Opened once in the ordinary way, which checks it and migrates its tables; pages then wait less long.
     path = Store.open(find_run(folder)).path
     site = Site(folder, Store(Database(path, patience=PATIENCE)))
     with closing(listen(port)) as listener:

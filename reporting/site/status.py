@@ -74,6 +74,7 @@ def _condition(folder: Path, last: EventRecord | None) -> RunCondition:
 
 def _worked(events: Sequence[EventRecord]) -> float:
     borders = [event for event in events if event.kind in ("started", "finished", "interrupted")]
+    # Two starts in a row mean that the process was killed in between, at an unknown time: not counted.
     pairs = [(a, b) for a, b in pairwise(borders) if a.kind == "started" and b.kind != "started"]
     return fsum((ended.time - begun.time).total_seconds() for begun, ended in pairs)
 

@@ -57,7 +57,7 @@ def count(value: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    if seconds < 0.0995:
+    if seconds < 0.0995:  # from there on two digits would round to 1e+02 ms
         return f"{1000 * seconds:.2g} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"

@@ -12,6 +12,7 @@ from storage.records import SpanRecord
 SCALE = 200.0
 """Width of the time axis in SVG units."""
 THINNEST = 1.0
+"""Least width of a bar, so that short steps are visible."""
 _STAGES = ("run", "round", "phase")
 
 
