@@ -122,7 +122,7 @@ def live(life: Life) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(code)  # not sys.exit, which would run the exit handlers of the parent process
 
 
 def redirect(output: str) -> None:

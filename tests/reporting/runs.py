@@ -142,7 +142,7 @@ def child(parent: ProblemRecord, number: int, operator: Operator, **more: object
 
 
 def full_run(folder: Path) -> Store:
-    """Builds a run with two generations of children, an undone round, all verdicts, and kept-out copies."""
+    """Builds a run with two generations of children, an undone round, all verdicts, leaks and model calls."""
     store = new_run(folder, samples=4, teacher="openai:some-model")
     seeds = [problem(f"Seed {n}: {HOSTILE}", n) for n in range(len(Reason))]
     store.add(

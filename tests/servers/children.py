@@ -52,6 +52,7 @@ def running(
 
 def _await_url(process: subprocess.Popen[bytes], output: Path, start: int, deadline: float) -> str:
     while True:
+        # Checked before reading, so that the output of a process that has ended is complete.
         ended = process.poll() is not None
         text = output.read_bytes()[start:].decode(errors="replace")
         if found := URL.search(text):
@@ -67,6 +68,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(PATIENCE)
+    # Even if the process has ended: its children may still be there.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
