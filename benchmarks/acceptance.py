@@ -31,6 +31,7 @@ from problems.split import prepare
 from settings import Settings, add_options, cache_folder, load_settings
 
 SHARES = (0.51, 0.75, 1.0)
+"""Shares of the solutions that must agree: more than half, three quarters, all."""
 UNKNOWN = Fraction(-987654321)
 """Replaces every reference answer while problems are solved; no problem should have this answer."""
 

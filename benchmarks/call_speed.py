@@ -45,6 +45,7 @@ from storage.call_cache import CallCache
 
 LATENCY = 1.0
 WARM_UP = 10.0
+"""Seconds that a caller has to adapt to the server before rejections are counted."""
 TRIES = 8
 AT_ONCE = 256
 REPLY = "<rationale>\nclips_in_may = 48 / 2\nanswer = 48 + clips_in_may\n</rationale>"

@@ -62,6 +62,7 @@ def main() -> None:
     differing = [
         (attempt, text)
         for attempt, text in zip(stored, texts, strict=True)
+        # The card's code gives an empty text for an answer that was cut off.
         if text != (attempt.text if attempt.finished else "")
     ]
     print(f"round {student.round}, {given.set}, n = {len(stored)}")

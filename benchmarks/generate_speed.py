@@ -39,7 +39,7 @@ from training.weights import student_path
 ROWS = 32
 """Batch size."""
 CONFIG = GenerateConfig(max_new_tokens=64, batch_size=ROWS)
-SHOTS = 4
+SHOTS = 4  # the default of the setting `shots`
 
 
 def ignore(event: Event) -> None:

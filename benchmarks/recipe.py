@@ -133,6 +133,7 @@ def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
 
     The first counts processor time on all cores together.
     """
+    # Only the in-domain set is asked, so the held-out set is as small as it can be.
     sets = prepare(ProblemSettings(limit=SPARE * size, test_size=tests, held_out_size=1, seed=seed))
     taught = list(islice(programs(sets.seeds), size))
     cue = thought(THOUGHT).cue

@@ -68,6 +68,7 @@ def export(
     lessons = store.training_set(round=number, thoughts=settings.thoughts)
     if not lessons:
         raise UsageError(f"the run in {str(run)!r} has no accepted rationale yet: let it go on, then export")
+    # Without a student to export, the chats are made with the tokenizer of the untaught one.
     source = find_student(settings.student, cache, listener) if student is None else run / student.student
     check_student(source)
     prompting = ask(source, lessons, settings)
@@ -120,7 +121,7 @@ def ask(student: Path, lessons: Sequence[Lesson], settings: Settings) -> Prompti
     cue = PLAN_CUE if planning else thought(settings.thoughts[0]).cue
     place = Example(question=PLACE, cue=cue, rationale="")
     task = PromptTask(student=student, examples=(place, *taught), config=settings.generate)
-    return run_in_child(task, lambda _: None)
+    return run_in_child(task, lambda _: None)  # this process never imports torch
 
 
 def write_data(folder: Path, subject: Subject, store: Store) -> None:

@@ -112,6 +112,7 @@ def outcomes(evidence: Evidence) -> Picture | None:
     keys = sorted(yields.keys() | kept_out.keys(), key=lambda key: (key[0], ORIGINS.index(key[1])))
     if not keys:
         return None
+    # An origin all of whose questions were kept out has no stored problem, and so no row.
     rows = [yields.get(key) or Yield(key[0], key[1], 0, 0, 0, 0) for key in keys]
     columns = {
         "accepted": [row.accepted for row in rows],

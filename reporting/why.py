@@ -133,6 +133,7 @@ def _students(life: Life) -> Iterator[RenderableType]:
 def _rate(round: int, attempts: Sequence[AttemptRecord], probe: ProbeRecord | None) -> str:
     who = "the untaught student" if round < 0 else f"student of round {round}"
     if probe is None:
+        # A plan gives no value that could be right.
         answers = [attempt for attempt in attempts if attempt.purpose != "plan"]
         right = sum(attempt.reason.accepted for attempt in answers)
         return f"{who}: {right} of {len(answers)} right"

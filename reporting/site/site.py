@@ -58,7 +58,7 @@ class Site:
 
         While a writer has the database, returns the last one read; raises `StoreBusyError` if there is none.
         """
-        with self._turn:
+        with self._turn:  # of requests that come together, the first reads and the others use its result
             known, version = self._overview, self.store.version()
             progress = latest(self.folder)
             phase = (progress.round, progress.phase) if progress else None

@@ -24,7 +24,7 @@ def _is_seen(character: str) -> bool:
 
 def shown(value: object) -> object:
     """Formats a value for a template, which escapes the result."""
-    if type(value) is str:
+    if type(value) is str:  # not its subclass Markup, which is already escaped
         return visible(value) if len(value) <= LARGEST_BLOCK else _beginning(value)
     return "–" if value is None else value
 

@@ -43,7 +43,7 @@ def bars_of(spans: Sequence[SpanRecord]) -> tuple[list[Bar], float]:
     bars = []
     for span in spans:
         begin = (span.started - first).total_seconds()
-        left = min(place(begin), SCALE - THINNEST)
+        left = min(place(begin), SCALE - THINNEST)  # so that the last bars stay on the axis
         bars.append(Bar(span, left, max(THINNEST, place(begin + span.seconds) - left), _link(span)))
     return bars, length
 

@@ -34,6 +34,7 @@ SERVER = (
     *(option for fault in FAULTS for option in ("--fault", f"{fault}=0.04")),
 )
 MOST_POINTS = 2000
+"""A limit, should the names of points differ between processes, so that there is always a new one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def rows_of(run: Path) -> Iterator[Row]:
     """
     with duckdb.connect(run / DATABASE, read_only=True) as connection:
         for record in HASHED_RECORDS:
-            if record is not RunRecord:
+            if record is not RunRecord:  # its id and time differ from run to run
                 columns = ", ".join([*record.key, "content_hash"])
                 found = connection.execute(f"SELECT {columns} FROM {record.table}").fetchall()
                 yield from ((record.table, *map(str, row)) for row in found)
