@@ -1,10 +1,10 @@
-"""What is accepted when nobody knows the answers: precision and recall of agreement, by its threshold.
+"""Precision and recall of accepting the answer on which independent solutions agree, by threshold.
 
     python benchmarks/acceptance.py --problems gsm8k_train.jsonl --limit 200 --teacher openai:gpt-4o-mini
 
-Takes the options of `main.py`. Every problem is solved independently, as one that a model wrote would be; its
-reference answer is hidden until the end. Precision is the share of the accepted answers that are right,
-recall the share of all problems that are accepted with the right one.
+Takes the options of `main.py`. Treats each problem like one that a model wrote: solves it several times
+independently and hides its reference answer until the end. Precision is the share of accepted answers that
+are right. Recall is the share of all problems that are accepted with the right answer.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from problems.split import prepare
 from settings import Settings, add_options, cache_folder, load_settings
 
 SHARES = (0.51, 0.75, 1.0)
+"""Shares of the solutions that must agree: more than half, three quarters, all."""
 UNKNOWN = Fraction(-987654321)
-"""Stands in the place of every answer while it is hidden."""
+"""Replaces every reference answer while problems are solved; no problem should have this answer."""
 
 
 @dataclass(frozen=True)
 class Solved:
-    """A problem and what its solutions came to."""
+    """A problem and the answers that its solutions gave."""
 
     problem: Problem
     votes: Sequence[Vote]

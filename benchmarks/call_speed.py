@@ -1,12 +1,12 @@
-"""Calls a second to servers that bear only so much: our caller, and fixed numbers of calls at a time.
+"""Calls per second to servers of limited capacity: our caller against fixed numbers of concurrent calls.
 
     python benchmarks/call_speed.py [calls]
 
-Two simulated servers of 1 s latency, in a process of their own and asked over HTTP: one answers 64 requests
-at a time and lets more wait; the other rejects (429) what is above 20. Ours is the whole way of a call in a
-run, with the cache on disk. The usual ways are LangChain's client with its own retries behind a semaphore.
-Rates are calls answered over the whole time, from nothing in flight to the last reply; rejections are counted
-after the first 10 s.
+Two simulated servers with 1 s latency run in their own process and are called over HTTP. One answers 64
+requests at a time and queues the rest; the other rejects requests above 20 at a time (429). "ours" is the
+complete path of a call in a run, with the cache on disk. The alternatives are LangChain's client with its own
+retries, behind a semaphore. The rate is the number of answered calls over the whole time, from the first call
+to the last reply. The share of rejections counts only requests after the first 10 s.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from storage.call_cache import CallCache
 
 LATENCY = 1.0
 WARM_UP = 10.0
+"""Seconds that a caller has to adapt to the server before rejections are counted."""
 TRIES = 8
 AT_ONCE = 256
 REPLY = "<rationale>\nclips_in_may = 48 / 2\nanswer = 48 + clips_in_may\n</rationale>"
@@ -53,7 +54,7 @@ PROMPT = "Write the steps of the solution as a short program, one assignment a l
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How a server behaves, and how fast it could be used at best."""
+    """How a server behaves. `ideal` is its highest possible rate, in calls per second."""
 
     title: str
     places: int
@@ -70,21 +71,21 @@ REJECTS = Kind(title="rejects above 20 at a time", places=20, rejects=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What was done, from nothing in flight to the last reply."""
+    """What was measured, from the first call to the last reply."""
 
     calls: int
     answered: int
     seconds: float
     processor: float
-    """Seconds of processor time in the client, of both its processes where it has two."""
+    """Seconds of processor time of the client, over both of its processes if it has two."""
 
 
 Way = Callable[[str, int], Coroutine[Any, Any, Work]]
-"""Makes so many calls to the server at this address."""
+"""Makes the given number of calls to the server at this address."""
 
 
 async def work(ask: Callable[[int], Coroutine[Any, Any, bool]], calls: int) -> Work:
-    """`ask` makes the call of a number and says whether it was answered."""
+    """Makes all calls at once. `ask` makes the call of a number and returns whether it was answered."""
     began, used = time.monotonic(), time.process_time()
     answered = sum(await asyncio.gather(*map(ask, range(calls))))
     return Work(
@@ -96,7 +97,7 @@ async def work(ask: Callable[[int], Coroutine[Any, Any, bool]], calls: int) -> W
 
 
 class Endpoint:
-    """Answers chat completions, and remembers when requests came and were rejected."""
+    """Answers chat completions, and records when requests arrived and were rejected."""
 
     def __init__(self, kind: Kind) -> None:
         self._rejects = kind.rejects
@@ -115,7 +116,7 @@ class Endpoint:
         return JSONResponse(reply())
 
     def report(self) -> tuple[list[float], list[float]]:
-        """Both in seconds since the first request."""
+        """Returns the times of all requests and of the rejected ones, in seconds since the first request."""
         return [at - self.came[0] for at in self.came], [at - self.came[0] for at in self.rejected]
 
 
@@ -124,7 +125,7 @@ def serve(kind: Kind, pipe: Connection) -> None:
 
 
 async def serve_until_told(endpoint: Endpoint, pipe: Connection) -> None:
-    """Say the port, and when told to end, say what the endpoint reports."""
+    """Sends the port through the pipe; on any message from it, sends the endpoint's report and ends."""
     app = Starlette(routes=[Route("/v1/chat/completions", endpoint.complete, methods=["POST"])])
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_level="error"))
     serving = asyncio.create_task(server.serve())
@@ -196,7 +197,7 @@ async def ours(address: str, calls: int) -> Work:
             )
             return (await caller.ask(request)).status is CallStatus.ANSWERED
 
-        await ask(calls)  # starts the process that asks
+        await ask(calls)  # one call more, not measured: it starts the process that makes the calls
         asking = psutil.Process(courier.pid)
         before = sum(asking.cpu_times()[:2])
         done = await work(ask, calls)
@@ -206,7 +207,7 @@ async def ours(address: str, calls: int) -> Work:
 
 
 async def fixed(address: str, calls: int, at_once: int) -> Work:
-    """As it is usually done: so many at a time, and the client tries again."""
+    """Makes the calls in the usual way: a fixed number at a time, with the client's own retries."""
     client = openai.DefaultAsyncHttpxClient()
     chat = init_chat_model(
         "simulated",
@@ -247,6 +248,7 @@ def measure(name: str, kind: Kind, calls: int, way: Way) -> str:
 
 
 def main(calls: int) -> None:
+    # The last column is the share of the calls that a way makes: slower ways make fewer, to take less time.
     ways: Sequence[tuple[str, Way, Mapping[Kind, float]]] = (
         ("ours", ours, {QUEUES: 1.0, REJECTS: 0.3}),
         ("8 at a time", partial(fixed, at_once=8), {QUEUES: 0.04, REJECTS: 0.04}),

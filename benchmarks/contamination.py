@@ -1,9 +1,9 @@
-"""How well copies of evaluation problems are kept out, what is kept out by mistake, and how fast.
+"""Measures how well copies of evaluation problems are kept out of training: recall, false positives, speed.
 
     python benchmarks/contamination.py --train gsm8k_train.jsonl --test gsm8k_dev.jsonl --test svamp_dev.jsonl
 
-Recall is the share of planted copies that are found, by kind; the copies are made by tests/problems/leaks.py.
-What is found in `--train` counts as found by mistake; `--examples N` prints N of those pairs to be read.
+Recall is the share of planted copies that are found, by kind; tests/problems/leaks.py makes the copies.
+Everything found in `--train` counts as a false positive; `--examples N` prints N of those pairs to read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CHOICES = (
     (2, 0.5),
     (2, 0.45),
 )
-"""Lengths of runs of words and shares of them that are compared."""
+"""Settings to try: the number of words in a run, and the share of runs that must match."""
 CANDIDATES, EVALUATED = 100_000, 2_000
 Sets = Mapping[str, Sequence[Problem]]
 
@@ -84,7 +84,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _show_choices(sets: Sets, plants: Mapping[str, Sequence[str]], train: Sequence[Problem]) -> None:
-    """Why runs of this many words, and this share of them."""
+    """Prints what each of `CHOICES` finds, to show why `WORDS` and `SHARE` were chosen."""
     groups = {"by mistake": [problem.question for problem in train], **plants}
     print("% found, by words in a run and the share of runs:", ", ".join(groups))
     for words, share in CHOICES:
@@ -122,7 +122,7 @@ def _show_speed(problems: Sequence[Problem]) -> None:
 
 
 def _show_templates() -> None:
-    """What the rejection loop of `gsm-symbolic` leaves out, and how many templates it leaves."""
+    """Prints what `gsm-symbolic` leaves out while it draws problems, and how many templates remain."""
     for seed in range(5):
         started = time.process_time()
         sets = prepare(ProblemSettings(limit=5_000, seed=seed))

@@ -1,8 +1,8 @@
-"""How much of a problem set the symbolic teacher can read, and what its rationales come to.
+"""The share of a problem set that the symbolic teacher can read, and the length of its rationales.
 
     python benchmarks/coverage.py [--problems gsm-symbolic|FILE.jsonl] [--limit N] [--examples N]
 
-A problem is covered when its worked solution gives a derivation that reaches the reference answer.
+A problem is covered if its worked solution can be read as a derivation that reaches the reference answer.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _read(problems: Sequence[Problem], *, repair: bool) -> dict[str, Derivation]
 
 
 def _print_templates(problems: Sequence[Problem], found: dict[str, Derivation]) -> None:
-    """The templates that are not covered whole; a set without templates has none."""
+    """Prints the templates of which some instances are not covered; nothing for a set without templates."""
     total = Counter(problem.template for problem in problems if problem.template)
     read = Counter(problem.template for problem in problems if problem.id in found)
     partly = [

@@ -1,11 +1,11 @@
-"""Right answers of an exported student under plain `transformers`, beside those stored with its run.
+"""Compares the right answers of an exported student under plain `transformers` with those stored in its run.
 
     python main.py export RUN --to EXPORT
     python benchmarks/exported_accuracy.py RUN EXPORT [--set in-domain] [--limit 200] [--round N]
 
-The code of the export's model card is run as it stands, on prompts of one length at a time, so that nothing
-is padded; the verifier judges what it writes as it judged the stored answers. For runs whose policy is
-`single`. On a machine that computes in another number format than the run's did, a few texts may differ.
+Runs the code of the export's model card unchanged. A batch has prompts of one length only, so that nothing is
+padded. The verifier judges the texts as it judged the stored answers. Works for runs whose policy is
+`single`. If this machine computes in another number format than the run's machine, a few texts may differ.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from training.child import ENVIRONMENT
 
-os.environ.update(ENVIRONMENT)
+os.environ.update(ENVIRONMENT)  # before torch is imported
 
 import torch
 
@@ -33,7 +33,7 @@ from settings import Settings
 from storage.folder import open_store
 
 SHOWN = 10
-"""Texts that differ, at most."""
+"""Most differing texts that are printed."""
 
 
 def main() -> None:
@@ -62,6 +62,7 @@ def main() -> None:
     differing = [
         (attempt, text)
         for attempt, text in zip(stored, texts, strict=True)
+        # The card's code gives an empty text for an answer that was cut off.
         if text != (attempt.text if attempt.finished else "")
     ]
     print(f"round {student.round}, {given.set}, n = {len(stored)}")
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def answers(export: Path, questions: Mapping[str, str]) -> dict[str, str]:
-    """What the code of the model card writes to each question."""
+    """Runs the code of the model card; returns its text for each question, by the question's key."""
     card = (export / STUDENT / CARD).read_text("utf-8")
     (code,) = re.findall(r"^```python\n(.*?)^```", card, re.DOTALL | re.MULTILINE)
     found: dict[str, Any] = {}
@@ -85,6 +86,7 @@ def answers(export: Path, questions: Mapping[str, str]) -> dict[str, str]:
         by_length[prompt.shape[1]][key] = prompt
     texts: dict[str, str] = {}
     for group in by_length.values():
+        # A batch of one uses other kernels, which round differently, so a run never decodes fewer than two.
         rows = [*group.values()] * (2 if len(group) == 1 else 1)
         texts |= zip(group, found["write"](torch.cat(rows)), strict=False)
         print(f"{len(texts)} of {len(questions)} answered", file=sys.stderr, flush=True)

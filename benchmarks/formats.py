@@ -1,10 +1,11 @@
-"""How well each reasoning format teaches, at equal numbers of problems and of optimizer steps.
+"""Compares how well each reasoning format teaches, with equal numbers of problems and optimizer steps.
 
     python benchmarks/formats.py [--problems 100] [--tests 200] [--seeds 0,1] [--student smollm2-135m]
 
-The embedded student learns the same problems of `gsm-symbolic` in one format for three epochs, or in three
-formats for one, and answers fresh instances of the same templates. The union of three formats is asked by two
-policies. An hour on two cores; --student tiny goes through it in a minute and learns nothing.
+The embedded student learns the same problems of `gsm-symbolic`, in one format for three epochs or in three
+formats for one epoch. Then it answers the test sets, among them fresh instances of the same templates.
+The student of three formats answers under three policies. Takes an hour on two cores; with --student tiny it
+takes a minute, and nothing is learnt.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from training.worker import never, run_in_child
 EPOCHS = 3
 MAX_LENGTH = 1024
 SPARE = 2
-"""Problems drawn for each that is taught: some cannot be explained."""
+"""Problems drawn for each one taught, as the symbolic teacher cannot explain all of them."""
 
 
 Results = Mapping[str, Mapping[str, Interval]]
@@ -48,14 +49,14 @@ Results = Mapping[str, Mapping[str, Interval]]
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """A training and how its student is asked."""
+    """A training, and the policies under which its student answers."""
 
     thoughts: tuple[str, ...]
     policies: tuple[PolicyName, ...] = ("single",)
 
     @property
     def epochs(self) -> int:
-        """Three formats make three examples of a problem, so that one epoch has as many steps as three."""
+        """Number of epochs. N formats make N examples of a problem, so fewer epochs give the same steps."""
         return EPOCHS // len(self.thoughts)
 
 
@@ -89,14 +90,14 @@ def main() -> None:
 
 
 def choose(size: int, seed: int) -> list[Derivation]:
-    """The first problems of this seed that the symbolic teacher can explain."""
+    """Returns derivations of the first `size` problems of this seed that the symbolic teacher can explain."""
     seeds = prepare(ProblemSettings(limit=SPARE * size, seed=seed)).seeds
     found = (derive(problem.question, problem.solution, problem.answer) for problem in seeds)
     return list(islice((each for each in found if isinstance(each, Derivation)), size))
 
 
 def run(arm: Arm, taught: Sequence[Derivation], student: str, tests: int, seed: int) -> Results:
-    """Accuracies by what the arm and policy are called, and by test set."""
+    """Trains one student; returns its accuracies by name of arm and policy, then by test set."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "student"
         config = replace(FineTuneConfig(seed=seed, max_length=MAX_LENGTH), epochs=arm.epochs)
@@ -137,7 +138,7 @@ def ask(
 
 
 def ignore(_: Event) -> None:
-    """Nobody watches a training here."""
+    """Ignores the events of a training."""
 
 
 def describe(result: Interval) -> str:

@@ -1,11 +1,11 @@
-"""Generated tokens a second: our loop and plain `model.generate`, with the same student and questions.
+"""Compares our generation loop with plain `model.generate`, in generated tokens per second.
 
     python benchmarks/generate_speed.py [questions]
 
-Both decode greedily in the same number format, as many questions at once and at most as many new tokens;
-`model.generate` takes the questions in the order in which they come, padded on the left. Tokens are counted
-up to and including the end mark, so what a row computes after its end counts for nobody. Questions are asked
-alone and after worked examples, as the untaught student is asked in a run.
+Both use the same student and questions, decode greedily in the same number format, and have the same batch
+size and limit of new tokens. `model.generate` gets the questions in their given order, padded on the left.
+Tokens are counted up to and including the end mark; what a row computes after that is not counted. Questions
+are asked alone, and after worked examples as the untaught student is asked in a run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from training.child import ENVIRONMENT
 
-os.environ.update(ENVIRONMENT)
+os.environ.update(ENVIRONMENT)  # before torch is imported
 
 import torch
 
@@ -37,13 +37,13 @@ from training.tasks import Event, Example, Request
 from training.weights import student_path
 
 ROWS = 32
-"""Decoded together."""
+"""Batch size."""
 CONFIG = GenerateConfig(max_new_tokens=64, batch_size=ROWS)
-SHOTS = 4
+SHOTS = 4  # the default of the setting `shots`
 
 
 def ignore(event: Event) -> None:
-    """Texts are not looked at."""
+    """Ignores the generated texts."""
 
 
 def ours(student: Student, requests: Sequence[Request]) -> float:
@@ -52,7 +52,7 @@ def ours(student: Student, requests: Sequence[Request]) -> float:
 
 
 def plain(student: Student, requests: Sequence[Request]) -> float:
-    """Prompts are built while the clock runs, as ours are."""
+    """Measures `model.generate`. The time to build prompts is included, as in our loop."""
     began, written = time.monotonic(), 0
     for start in range(0, len(requests), ROWS):
         part = requests[start : start + ROWS]
@@ -83,7 +83,7 @@ def main() -> None:
     folder = student_path("smollm2-135m", cache_folder())
     student = load_student(folder, choose_runtime("auto"))
     untouched = load_student(folder, choose_runtime("auto"))
-    untouched.model.set_attn_implementation("sdpa")
+    untouched.model.set_attn_implementation("sdpa")  # instead of our own attention for CPUs
     examples = load_examples(size + SHOTS)
     shots, asked = tuple(examples[:SHOTS]), examples[SHOTS:]
     for title, shown in (("questions alone", ()), (f"after {SHOTS} worked examples", shots)):

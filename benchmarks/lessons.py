@@ -1,4 +1,4 @@
-"""What the benchmarks of the student share: real questions with the teacher's programs, and turns taken."""
+"""Shared by the benchmarks: questions with the teacher's programs, and a comparison of speeds."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from training.tasks import Example
 REPETITIONS = 3
 
 Contest = Mapping[str, Callable[[], float]]
-"""What each contestant's name stands for; it does the work once and returns tokens a second."""
+"""By name, a function that does the work once and returns tokens per second."""
 
 
 def load_examples(size: int) -> list[Example]:
     source = GsmSymbolic(seed=0)
+    # Twice as many as needed, as the symbolic teacher cannot explain all of them.
     problems = source.draw(source.templates, 2 * size, refuse=lambda _: None, chance=random.Random(0))
     cue = thought("pot").cue
     examples = [
@@ -31,7 +32,7 @@ def load_examples(size: int) -> list[Example]:
 
 
 def programs(problems: Iterable[Problem]) -> Iterator[tuple[Problem, str]]:
-    """Each problem that the symbolic teacher can explain, with its program."""
+    """Yields each problem that the symbolic teacher can explain, with its program."""
     for problem in problems:
         derivation = derive(problem.question, problem.solution, problem.answer)
         if isinstance(derivation, Derivation):
@@ -39,7 +40,10 @@ def programs(problems: Iterable[Problem]) -> Iterator[tuple[Problem, str]]:
 
 
 def compare(contest: Contest) -> None:
-    """Print each one's median of `REPETITIONS` turns, and how many times as fast the first one is."""
+    """Prints each one's median of `REPETITIONS` turns, and how many times as fast the first one is.
+
+    They take turns, so that whatever else the machine does slows all of them alike.
+    """
     speeds: dict[str, list[float]] = {name: [] for name in contest}
     for _ in range(REPETITIONS):
         for name, once in contest.items():

@@ -1,19 +1,18 @@
-"""How fast a big run can be looked at, and how much looking at a run slows it down.
+"""Measures how fast a large run can be viewed, and how much viewing slows down a run that goes on.
 
     python benchmarks/looking_speed.py [--problems 100000] [--spans 1000000] [--repeats 20] [--pairs 5]
 
-A run folder is made up in the run's own tables. `serve` answers for it in a process of its own, one request
-at a time; times are those of a whole request, memory is what the server has resident. `trace` is timed as a
-whole process, with each of its filters.
-
-Then steps are logged at odd moments in a folder where somebody is at work: how long it is until
-`trace --follow` has printed each, and until the page that is open in a browser shows it.
-
-Then tiny runs go on by turns: beside a server that nobody asks; beside one with a follower that asks what the
-script of an open page asks: where the run stands every second, and the whole page whenever the database has
-changed; and beside `trace --follow`. Browser and drawing are left out: they need no part of the run. Printed
-are how much longer the runs took, each against the one alone of its turn, with an interval, and what share of
-the processors' time the looking took, which is all that it can take away but for making the run wait.
+1. Fills the tables of a run with generated rows. `serve` answers for it in its own process, one request at a
+   time. Prints the time of a whole request and the server's resident memory. `trace` is timed as a whole
+   process, once with each of its filters.
+2. Logs steps at random moments in a folder that is locked as by a running process. Prints how long it takes
+   until `trace --follow` has printed a step, and until a page open in a browser shows it.
+3. Starts tiny runs in turn, each with a server: one that gets no request; one with a client that requests
+   what the script of an open page requests (the state of the run every second, and the whole page when the
+   database has changed); and one with `trace --follow` beside it. There is no browser, as its drawing does
+   not need the run. Prints how much longer the watched runs took than the unwatched one of the same turn,
+   with an interval, and the share of processor time that watching took. Apart from making the run wait, that
+   share is all that watching can cost.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ FILTERS = (
 )
 ROUNDS = 5
 EVALUATED = 1319
-"""Items of the evaluation set: as many as GSM8K's test set has."""
+"""Number of items of the evaluation set; GSM8K's test set has as many."""
 
 PROBLEMS = """
 INSERT INTO problems
@@ -232,7 +231,7 @@ def measure_pages(url: str, process: subprocess.Popen[str], paths: dict[str, str
 
 
 def memory(pid: int, name: str) -> int:
-    """In MB."""
+    """Returns a field of /proc/PID/status in MB; 0 if it is not there."""
     found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) // 1000 if found else 0
 
@@ -248,7 +247,7 @@ def measure_trace(folder: Path, repeats: int) -> None:
         [problem] = connection.execute("SELECT min(problem_id) FROM spans").fetchone() or [""]
     for options in (options.format(problem=problem) for options in FILTERS):
         taken = []
-        for _ in range(max(3, repeats // 4)):
+        for _ in range(max(3, repeats // 4)):  # fewer than for pages: each starts a process
             begun = time.perf_counter()
             command = [sys.executable, "main.py", "trace", str(folder), *options.split()]
             subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
@@ -269,7 +268,7 @@ def report_delays(name: str, delays: Sequence[float]) -> None:
 
 
 def logged(store: Store, name: str) -> float:
-    """When this step was logged, at a moment that no clock knows beforehand."""
+    """Logs a step after a random pause, so that it is not in step with any polling; returns the time."""
     time.sleep(random.uniform(0, 2))
     store.log(round=0, phase=name, kind="started")
     return time.perf_counter()
@@ -305,16 +304,17 @@ def seen_on_a_page(store: Store, folder: Path, steps: int) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A tiny run, and the time in seconds that the processors gave to those who looked on."""
+    """Seconds that a tiny run took, and seconds of processor time that watching it took."""
 
     seconds: float
     looking: float
 
 
 def compare_runs(folder: Path, pairs: int) -> None:
-    """By turns, so that whatever else the machine does hits all alike."""
+    """Makes the runs in turn, so that whatever else the machine does slows all of them alike."""
     runs: dict[str, list[Run]] = {watched: [] for watched in WATCHED}
     for pair in range(pairs):
+        # The order alternates, so that a machine that slows down or speeds up favours none of them.
         for watched in WATCHED if pair % 2 else reversed(WATCHED):
             runs[watched].append(run(folder / f"{pair}-{watched}", watched))
     alone, cores = runs["alone"], os.cpu_count() or 1
@@ -333,7 +333,10 @@ def compare_runs(folder: Path, pairs: int) -> None:
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of sorted values' median, by their order alone; of five or fewer, their range."""
+    """Returns the 95 % interval of the median of sorted values, by the binomial distribution of their ranks.
+
+    Five values or fewer cannot give 95 %; for these it is their range.
+    """
     chance, outside = 0.0, 0
     while (chance := chance + comb(len(values), outside) / 2 ** len(values)) <= 0.025:
         outside += 1
@@ -342,7 +345,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def run(folder: Path, watched: str) -> Run:
-    """A run that is watched in this way from when it has a folder."""
+    """Makes a run that is watched in this way from the moment it has a database."""
     command = [sys.executable, "main.py", *RUN, "--run-dir", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         while not (folder / DATABASE).is_file():
@@ -372,7 +375,7 @@ def run(folder: Path, watched: str) -> Run:
 
 
 def processor_time(pid: int) -> float:
-    """In seconds, of user and system."""
+    """Returns the user and system time of a process in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -385,7 +388,7 @@ def follow(url: str, ended: threading.Event) -> None:
             if found and found[1] != version:
                 get(f"{url}/")
                 version = found[1]
-        except URLError:  # the run is writing; the next look tells
+        except URLError:  # the run is writing; the next request will succeed
             continue
 
 

@@ -1,13 +1,13 @@
-"""Which batch size, learning rate and number of epochs teach most for the processor time they take.
+"""Searches for the batch size, learning rate and number of epochs that teach most per processor time.
 
     python benchmarks/recipe.py --seeds 0 --cells 16:5e-4:3,4:3e-4:6 [--problems 93] [--tests 500]
     python benchmarks/recipe.py --report
 
-A cell is BATCH:RATE:EPOCHS and may have `:lora`, `:HALF_LIFE` (tokens, of the second moment), `:replayX` (in
-three parts, as rounds teach, with the optimizer's state) and `:restartX` (in three parts, each with a new
-optimizer). Each cell teaches the embedded student
-the same problems of `gsm-symbolic` as programs and asks it fresh instances of their templates. Every finished
-training is a row of `benchmarks/recipe.jsonl`; cells that have a row are not run again.
+A cell is BATCH:RATE:EPOCHS, optionally followed by `:lora`, `:HALF_LIFE` (of the second moment, in tokens),
+`:replayX` (three parts, as rounds teach, continuing the optimizer's state) or `:restartX` (three parts, each
+with a new optimizer). Each cell teaches the embedded student the same problems of `gsm-symbolic` as programs,
+then asks it fresh instances of their templates. Every finished training is a row of
+`benchmarks/recipe.jsonl`; a cell that has a row for a seed is not run again.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ from training.tasks import Batch, Event, Example, Request
 from training.weights import student_path
 
 Row = dict[str, Any]
-"""A line of the file."""
+"""A line of `recipe.jsonl`."""
 ROWS = Path(__file__).with_suffix(".jsonl")
 SPARE = 2
-"""Problems drawn for each one that is taught: some cannot be explained."""
+"""Problems drawn for each one taught, as the symbolic teacher cannot explain all of them."""
 THOUGHT = "pot"
 CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "restart")
 PARTS = (0.42, 0.24, 0.34)
-"""Of the problems, as the rounds of a default run teach them."""
+"""Shares of the problems that each part teaches, as the rounds of a default run do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +70,10 @@ class Cell:
     method: str = "full"
     half_life: int = FineTuneConfig().second_moment_half_life
     replay: float | None = None
-    """If given, the problems are taught in `PARTS`, each together with this share of the old examples. A part
-    continues from the state of the part before, as it was before the rate fell."""
+    """If given, the problems are taught in `PARTS`, each together with this share of the earlier examples.
+    Each part continues from the state that the part before had before its learning rate fell."""
     restart: float | None = None
-    """The same, but each part starts with a new optimizer from the student of the part before."""
+    """Like `replay`, but each part starts a new optimizer from the finished student of the part before."""
 
     def config(self, seed: int) -> FineTuneConfig:
         return replace(
@@ -129,7 +129,11 @@ def read_rows() -> list[Row]:
 
 
 def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
-    """Train one student and ask it; seconds are of the processor, on all cores together."""
+    """Trains and evaluates one student. `processor_seconds` and `wall_seconds` are of the training only.
+
+    The first counts processor time on all cores together.
+    """
+    # Only the in-domain set is asked, so the held-out set is as small as it can be.
     sets = prepare(ProblemSettings(limit=SPARE * size, test_size=tests, held_out_size=1, seed=seed))
     taught = list(islice(programs(sets.seeds), size))
     cue = thought(THOUGHT).cue
@@ -164,7 +168,7 @@ def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
 
 
 def parts(examples: Sequence[Example], cell: Cell, seed: int) -> Iterator[list[Example]]:
-    """What is taught at a time: everything, or the new examples and a draw from the old ones."""
+    """Yields the examples of each part: all of them, or the new ones with a sample of the earlier ones."""
     share_of_old = cell.restart if cell.replay is None else cell.replay
     if share_of_old is None:
         yield list(examples)
@@ -176,7 +180,7 @@ def parts(examples: Sequence[Example], cell: Cell, seed: int) -> Iterator[list[E
 
 
 def ask(folder: Path, problems: Sequence[Problem]) -> list[bool]:
-    """Whether the student's greedy answer to each problem is right."""
+    """Returns whether the student's greedy answer to each problem is right."""
     student = load_student(folder, choose_runtime("auto"))
     by_id = {problem.id: problem for problem in problems}
     requests = [
@@ -199,11 +203,11 @@ def completions(student: Student, requests: Sequence[Request]) -> Iterator[tuple
 
 
 def ignore(_: Event) -> None:
-    """Nobody watches a training here."""
+    """Ignores the events of a training."""
 
 
 def report(rows: Sequence[Row]) -> None:
-    """A line for each cell, best mean accuracy first; accuracies in percent."""
+    """Prints a line for each cell, highest mean accuracy first; accuracies in percent."""
     cells: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         cells[tuple(str(row[name]) for name in CELL)].append(row)

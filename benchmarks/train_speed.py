@@ -1,11 +1,11 @@
-"""Training tokens a second: our loop and `transformers.Trainer`, with the same student, examples, batch size.
+"""Compares our training loop with `transformers.Trainer`, in training tokens per second.
 
     python benchmarks/train_speed.py [examples]
 
-All compute in the same number format with the same batches an optimizer step; tokens of the examples are
-counted, padding is not. The default collator cannot pad, so its rows are padded to the longest beforehand;
-Trainers whose collator pads each batch, and whose weights are held in the computing format too, are there so
-that the comparison does not hang on that. Saving the student is not timed.
+All use the same student, examples, batch size and number format for computing. Tokens of the examples are
+counted, padding is not. The default collator cannot pad, so its rows are first padded to the longest row.
+Two more Trainers pad each batch, one of them with its weights stored in the computing format, so that the
+comparison does not depend on these choices. Saving the student is not timed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from training.child import ENVIRONMENT
 
-os.environ.update(ENVIRONMENT)
+os.environ.update(ENVIRONMENT)  # before torch is imported
 
 import torch
 from transformers import (
@@ -50,7 +50,7 @@ CONFIG = FineTuneConfig(epochs=1)
 
 
 def ignore(event: Event) -> None:
-    """Progress is not shown."""
+    """Ignores the progress of a training."""
 
 
 def ours(folder: Path, examples: Sequence[Example]) -> float:
@@ -61,7 +61,7 @@ def ours(folder: Path, examples: Sequence[Example]) -> float:
 
 
 class Clock(TrainerCallback):
-    """Times the steps, without the Trainer's preparation."""
+    """Measures the time of the steps, without the Trainer's preparation."""
 
     began = ended = 0.0
 

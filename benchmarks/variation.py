@@ -1,4 +1,4 @@
-"""How many problems of a set the symbolic synthesizer can vary, how fast, and what comes out.
+"""Measures how many problems of a set the symbolic synthesizer can vary, and how fast; prints samples.
 
     python benchmarks/variation.py --problems gsm-symbolic|FILE.jsonl [--limit N] [--sample N --seed S]
 
@@ -25,7 +25,7 @@ from problems.jsonl import read_jsonl
 
 SYMBOLIC = "gsm-symbolic"
 PARTNERS = 300
-"""How many problems of the set harder ones may be chained with."""
+"""Number of problems of the set with which a problem may be chained to make a harder one."""
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
-"""Verified programs a second: the verifier, a fresh Python process each, and a pool that calls exec.
+"""Compares three ways to verify programs, in programs per second.
 
     python benchmarks/verify_speed.py [programs]
 
-Programs are those that the symbolic teacher writes for `gsm-symbolic`. Every way runs the same two at a time,
-compares each answer with its reference, and takes turns with the others; the medians are printed. Only the
-first way has limits on time, memory and what a program may reach; the last has none at all.
+The ways are the verifier, a fresh Python process for each program, and a pool of processes that call exec.
+Programs are those that the symbolic teacher writes for `gsm-symbolic`. Each way runs two at a time and
+compares each answer with its reference. They take turns, and the medians are printed. Only the verifier
+limits time, memory and what a program can reach. A fresh process has a time limit, the pool no limit at all.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from problems.gsm_symbolic import GsmSymbolic
 WORKERS = 2
 REPETITIONS = 5
 FRESH_PROGRAMS = 100
-"""A fresh process each is slow, so it gets a share of the programs."""
+"""A fresh process for each program is slow, so this way runs only the first 100."""
 
 Task = tuple[str, Fraction]
 
@@ -70,7 +71,7 @@ def rate(judge: Callable[[], Sequence[bool]]) -> float:
 
 
 def peak_megabytes(status: str) -> float:
-    """The largest resident set that the process of this /proc status ever had."""
+    """Returns the peak resident memory from the text of a /proc/PID/status, in MiB."""
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
@@ -95,7 +96,7 @@ def report(name: str, rates: Sequence[float], ours: float, megabytes: float) -> 
 
 
 def measure(tasks: Sequence[Task]) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """By way: its rate in each turn, and the peak memory of its largest worker."""
+    """Returns, by way, its rate in each turn, and the peak memory of its largest worker in MiB."""
     before = children()
     with Verifier(workers=WORKERS) as verifier, ThreadPoolExecutor(WORKERS) as threads:
         sandboxed = children() - before

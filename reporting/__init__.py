@@ -1,1 +1,1 @@
-"""What people take out of a run: traces, lineage, comparisons, reports, pages, exports. It changes no run."""
+"""What people read from a run: traces, lineage, comparisons, reports, pages, exports. Never changes a run."""

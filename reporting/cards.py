@@ -1,4 +1,4 @@
-"""The cards of an export: what a student and its data set are, in the form that the model hub shows."""
+"""The cards (README.md) of an export: they describe a student and its data set in the model hub's format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Su
 from training.tasks import Prompting, Turn
 
 PLACE = "\ue000"
-"""Stands for the question in a chat that shows how the student is asked."""
+"""Stands for the question in the example chat; a private-use character, so no real text should contain it."""
 
 _POLICIES: Mapping[PolicyName, str] = {
     "single": "its greedy answer in the first format",
@@ -46,22 +46,23 @@ _PAPERS = {
     "decompose": "subquestions (Divide-or-Conquer, arXiv 2402.15000)",
 }
 _ORIGINS = ("seed", "similar", "harder", "all")
+# The model hub's size categories.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What the cards of one export are about."""
+    """The data from which the cards of one export are written."""
 
     summary: Summary
     versions: Mapping[str, str]
     round: int
-    """Whose training set it is."""
+    """The round whose training set is exported."""
     student: RoundRecord | None
-    """The student of that round; None where only data is exported."""
+    """The student of that round; None if only data is exported."""
     lessons: Sequence[Lesson]
     prompting: Prompting
-    """Its first chat is of the question `PLACE`."""
+    """How the student is prompted. The first chat has `PLACE` as its question."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -77,7 +78,7 @@ class Subject:
 
     @property
     def rounds(self) -> list[RoundSummary]:
-        """Up to the one that is exported."""
+        """The rounds up to the exported one."""
         return [row for row in self.summary["rounds"] if row["round"] <= self.round]
 
     @property
@@ -85,7 +86,7 @@ class Subject:
         return one_line(f"{self.base.name} distilled, round {self.round}")
 
     def common(self) -> dict[str, object]:
-        """What both cards say."""
+        """Values that the templates of both cards use."""
         return {
             "name": self.name,
             "settings": self.settings,
@@ -100,7 +101,7 @@ class Subject:
 
 
 def _feedback(settings: Settings) -> str:
-    """What the rounds did with what the student could do."""
+    """Describes how later rounds used the student's results."""
     if settings.rounds == 0:
         return "feedback was left out: nothing was written in answer to what the student could do"
     if settings.operators == "shuffled":
@@ -112,7 +113,7 @@ def _feedback(settings: Settings) -> str:
 
 
 def model_card(subject: Subject) -> str:
-    """Of a student; its accuracies are those of `report --json`."""
+    """Returns the card of the exported student. Its accuracies equal those of `report --json`."""
     assert subject.student is not None
     settings, sets = subject.settings, _sets(subject.rounds)
     return render(
@@ -157,7 +158,7 @@ def data_card(subject: Subject) -> str:
 
 
 def snippet(prompting: Prompting) -> str:
-    """Python that asks the student with `transformers` alone, just as the run's evaluations did."""
+    """Returns Python code that asks the student with `transformers` alone, as the run's evaluations did."""
     *asked, _ = prompting.chats[0]
     return render(
         "prompting.py.txt",
@@ -167,7 +168,7 @@ def snippet(prompting: Prompting) -> str:
 
 
 def _expression(turn: Turn) -> Markdown:
-    """Python for the text of the turn, with the variable `question` where the question stands."""
+    """Returns a Python expression for the turn's text, with the variable `question` in place of `PLACE`."""
     before, place, after = turn["content"].partition(PLACE)
     parts = [literal(before) if before else "", "question" if place else "", literal(after) if after else ""]
     return Markdown(" + ".join(part for part in parts if part))
@@ -289,7 +290,7 @@ def _decision(decision: DecisionSummary | None) -> str:
 
 
 def _lineage(settings: Settings) -> list[str]:
-    """Methods that this run used beside its own."""
+    """Lists the methods from other papers that this run used."""
     formats = ", ".join(_PAPERS.get(name, f"{name}, a format of the user's") for name in settings.thoughts)
     lines = [f"Rationales: {formats}."]
     if settings.self_samples:
@@ -300,7 +301,7 @@ def _lineage(settings: Settings) -> list[str]:
 
 
 def _counts(lessons: Sequence[Lesson]) -> dict[int, dict[str, int]]:
-    """By round, how many rationales are of seeds and of problems made by each operator."""
+    """Counts rationales by round, then by origin of their problem: seed, an operator, or all."""
     found: defaultdict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_ORIGINS, 0))
     for lesson in lessons:
         row = found[lesson.rationale.round]

@@ -1,4 +1,4 @@
-"""Draws what a report shows: accuracy, the growing set, what became of problems, solve rates, bands."""
+"""Draws the charts of a report: accuracy, growth of the training set, yield, solve rates, band flows."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from reporting.pictures import (
 )
 
 Counts = Mapping[str, Sequence[int]]
-"""By what the colour stands for, a number for each bar."""
+"""For each series (one colour), a number for each bar."""
 
 LINES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."), (INK, "v", "-"))
 ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE}
 OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": VERMILLION, "call failed": MUTED, "kept out": PURPLE}
 BAND_COLOURS = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
 STEPS = (1, 2, 5, 10)
-"""Between ticks, times powers of ten."""
+"""Distances between ticks, times powers of ten."""
 MOST_TICKS = 6
-"""With percentages beside each other."""
+"""Most percentages that fit next to each other under an axis."""
 WIDEST_BAR = 0.12
-"""Of the width of all solve rates."""
+"""Greatest width of a bar, as a share of the axis from 0 to 100 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Point:
     """The accuracy of one student on one set."""
 
     place: int
-    """On the axis of students."""
+    """Index on the axis of students."""
     accuracy: float
     low: float
     high: float
@@ -56,7 +56,10 @@ class Point:
 
 
 def accuracy(series: Mapping[str, Sequence[Point]], students: Sequence[str], delivered: int | None) -> Figure:
-    """A line a set with its intervals; hollow where the round was undone."""
+    """Draws one line per evaluation set, with intervals. Markers of undone rounds are hollow.
+
+    `students` has the labels of the axis; `delivered` is the index of the delivered student, shown shaded.
+    """
     figure = Figure(figsize=(WIDTH, 3.4))
     axes = figure.add_subplot()
     for number, (name, points) in enumerate(series.items()):
@@ -75,7 +78,7 @@ def accuracy(series: Mapping[str, Sequence[Point]], students: Sequence[str], del
 
 def _line(axes: Axes, name: str, points: Sequence[Point], number: int, lines: int) -> None:
     colour, marker, dashes = LINES[number % len(LINES)]
-    # Beside each other, so that intervals do not hide one another.
+    # Sets are shifted sideways so that their intervals do not cover each other.
     places = [point.place + 0.12 * (number - (lines - 1) / 2) for point in points]
     shares = [point.accuracy for point in points]
     spread = [
@@ -90,7 +93,7 @@ def _line(axes: Axes, name: str, points: Sequence[Point], number: int, lines: in
 
 
 def growth(rounds: Sequence[str], counts: Counts) -> Figure:
-    """A bar a round, by where its problems come from."""
+    """Draws one bar per round, stacked by the origin of its problems."""
     figure = Figure(figsize=(WIDTH, 3.0))
     axes = figure.add_subplot()
     _stack(axes, range(len(rounds)), counts, ORIGIN_COLOURS)
@@ -102,7 +105,7 @@ def growth(rounds: Sequence[str], counts: Counts) -> Figure:
 
 
 def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
-    """A lying bar for each round and operator, by what became of its problems."""
+    """Draws one horizontal bar per round and origin, stacked by what became of its problems."""
     figure = Figure(figsize=(WIDTH, 1.2 + 0.3 * len(rows)))
     axes = figure.add_subplot()
     axes.grid(visible=False)
@@ -111,7 +114,7 @@ def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
     for name, widths in counts.items():
         axes.barh(range(len(rows)), widths, left=lefts, color=OUTCOME_COLOURS[name], label=name, height=0.72)
         for place, (left, width) in enumerate(zip(lefts, widths, strict=True)):
-            if width > 0.06 * _longest(counts):
+            if width > 0.06 * _longest(counts):  # a shorter part has no room for its number
                 _write_in(axes, left + width / 2, place, width)
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     axes.set_xlim(0, 1.05 * max(1, *lefts))
@@ -124,7 +127,7 @@ def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
 
 
 def solve_rates(shares: Sequence[float], panels: Mapping[str, Counts]) -> Figure:
-    """A histogram for each student, one above the other, with a bar for each share that can come about."""
+    """Draws one histogram per student, one above the other, with a bar at each share in `shares`."""
     figure = Figure(figsize=(WIDTH, 0.9 + 1.25 * len(panels)))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     gaps = [after - before for before, after in pairwise(shares)]
@@ -142,9 +145,9 @@ def solve_rates(shares: Sequence[float], panels: Mapping[str, Counts]) -> Figure
 
 
 def flows(panels: Mapping[str, Mapping[tuple[Band, Band], int]]) -> Figure:
-    """Ribbons from the band before to the band after, as wide as they have problems."""
+    """Draws ribbons from the band before to the band after; their width is the number of problems."""
     columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
+    rows = -(-len(panels) // columns)  # rounded up
     figure = Figure(figsize=(WIDTH, 0.2 + 2.4 * rows))
     places = figure.subplots(rows, columns, squeeze=False).flat
     for axes in places:
@@ -172,7 +175,7 @@ def _ribbons(axes: Axes, counts: Mapping[tuple[Band, Band], int]) -> None:
 
 
 def _tops(axes: Axes, counts: Mapping[tuple[Band, Band], int], side: int, gap: float) -> dict[Band, float]:
-    """The upper ends of one side's bars, which it draws with their labels."""
+    """Draws one side's bars with their labels; returns the upper end of each bar."""
     top = sum(counts.values()) + 2 * gap
     tops = {}
     for band in Band:
@@ -194,6 +197,7 @@ def _tops(axes: Axes, counts: Mapping[tuple[Band, Band], int], side: int, gap: f
 
 
 def _ribbon(left: float, right: float, size: int, colour: str) -> PathPatch:
+    # Cubic Bézier curves whose control points lie halfway, so that both ends are horizontal.
     line, curve = Path.LINETO, Path.CURVE4
     points = [
         *((0.0, left), (0.5, left), (0.5, right), (1.0, right)),
@@ -215,18 +219,18 @@ def _stack(
     for name, heights in counts.items():
         axes.bar(places, heights, width, bottom=bottoms, color=colours[name], label=name)
         for place, bottom, height in zip(places, bottoms, heights, strict=True):
-            if height > 0.09 * longest:
+            if height > 0.09 * longest:  # a lower part has no room for its number
                 _write_in(axes, place, bottom + height / 2, height)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     for place, total in zip(places, bottoms, strict=True):
         if total:
+            # Not part of the layout, or a long number would shrink the axes.
             axes.text(place, total + 0.02 * longest, str(total), ha="center", in_layout=False)
     axes.set_ylim(0, 1.15 * max(1, longest))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, steps=STEPS))
 
 
 def _write_in(axes: Axes, x: float, y: float, size: int) -> None:
-    """A number in a bar, which has room for it."""
     axes.text(x, y, str(size), ha="center", va="center", fontsize=8, color="#000000", in_layout=False)
 
 

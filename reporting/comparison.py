@@ -1,6 +1,6 @@
-"""Two students side by side: of two runs, or of two rounds of one.
+"""Compares two students: of two runs, or of two rounds of one run.
 
-The paired test is over the problems that both were asked, which are known by their ids.
+The paired tests use the problems that both students were asked, matched by their ids.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from storage.summary import EvaluationSummary
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """A student as it sat the evaluation sets of its run."""
+    """A student and its answers to the evaluation sets of its run."""
 
     store: Store
     settings: Settings
     round: int
-    """That made it; -1 for the student before any teaching."""
+    """The round that trained it; -1 for the untaught student."""
 
     def results(self) -> dict[str, EvaluationRecord]:
-        """By the name of the set."""
+        """Returns its evaluations by the name of the set."""
         return {record.name: record for record in self.store.evaluations(round=self.round)}
 
     def marks(self, names: list[str]) -> dict[str, dict[str, Marked]]:
@@ -42,18 +42,19 @@ class Sitting:
 
 
 class Flip(TypedDict):
-    """A problem that one of two students answered rightly."""
+    """A problem that exactly one of two students answered correctly."""
 
     problem: str
-    """Its id."""
+    """The problem's id."""
     question: str
     answer: str
-    """Reference answer, exact: `n` or `n/d`, like the values."""
+    """Reference answer, exact: `n` or `n/d`. The values of the students are written the same way."""
     first: str | None
-    """None where the student gave no value."""
+    """The first student's value; None if it gave none."""
     second: str | None
+    """The second student's value; None if it gave none."""
     gained: bool
-    """The second student is the one that was right."""
+    """True if the second student was right, False if the first was."""
 
 
 class SetComparison(TypedDict):
@@ -63,17 +64,20 @@ class SetComparison(TypedDict):
     first: EvaluationSummary
     second: EvaluationSummary
     shared: int
-    """Problems that both were asked; the next fields are about these alone."""
+    """Number of problems that both were asked; the fields below count only these."""
     both: int
-    """Right both times."""
+    """Both students were right."""
     gained: int
-    """Right with the second student only."""
+    """Only the second student was right."""
     lost: int
-    """Right with the first student only."""
+    """Only the first student was right."""
     p: float | None
-    """Of McNemar's exact test, two-sided; None where no problem is shared."""
+    """Two-sided p-value of McNemar's exact test; None if no problem is shared."""
     p_by_template: float | None
-    """Of the exact sign-flip test over templates, two-sided; None where a shared problem has no template."""
+    """Two-sided p-value of the exact sign-flip test over templates.
+
+    None if no problem is shared, or if a shared problem has no template.
+    """
     flipped: list[Flip]
 
 
@@ -83,17 +87,17 @@ class Side(TypedDict):
     folder: str
     run: str
     round: int | None
-    """The round whose student is compared; None where the run has delivered none."""
+    """The round whose student is compared; None if the run has delivered none."""
     student: str | None
-    """Its path in the run folder; for the untaught student what the setting says."""
+    """The student's path in the run folder; for the untaught student the value of the setting `student`."""
     problems: int | None
-    """That it was taught; None for the untaught student, like the steps."""
+    """Number of problems that it was taught; None for the untaught student."""
     steps: int | None
-    """Of the optimizer, since the untaught student."""
+    """Optimizer steps since the untaught student; None for the untaught student."""
 
 
 class Difference(TypedDict):
-    """A setting, by its keys with dots, or the version of a library."""
+    """A setting (its key path joined by dots) or a library version that differs between the runs."""
 
     key: str
     first: Json
@@ -101,23 +105,24 @@ class Difference(TypedDict):
 
 
 class Comparison(TypedDict):
-    """What `compare --json` prints."""
+    """The object that `compare --json` prints."""
 
     first: Side
     second: Side
     settings: list[Difference]
     versions: list[Difference]
     evaluations: list[SetComparison]
-    """Of the sets that both have."""
+    """One for each evaluation set that both have."""
     first_only: list[str]
-    """Evaluation sets that the other run does not have."""
+    """Evaluation sets that only the first has."""
     second_only: list[str]
+    """Evaluation sets that only the second has."""
 
 
 def compare(first: Path, second: Path, *, round: int | None = None) -> Comparison:
-    """Compare the students that two runs deliver, or those of one round of both (-1: before any teaching).
+    """Compares the students that two runs deliver, or their students of one `round` (-1: the untaught ones).
 
-    Raises `UsageError` where a folder has no run, or a run no evaluated student of that round.
+    Raises `UsageError` if a folder has no run, or if a run has no evaluated student of that round.
     """
     stores = open_store(first), open_store(second)
     runs = [store.run() for store in stores]
@@ -140,7 +145,7 @@ def compare(first: Path, second: Path, *, round: int | None = None) -> Compariso
 
 
 def compare_sittings(first: Sitting, second: Sitting) -> list[SetComparison]:
-    """By evaluation set that both sat."""
+    """Compares two students on each evaluation set that both answered."""
     results = first.results(), second.results()
     names = sorted(results[0].keys() & results[1].keys())
     marks = first.marks(names), second.marks(names)
@@ -151,7 +156,7 @@ def compare_sittings(first: Sitting, second: Sitting) -> list[SetComparison]:
 
 
 def differences(first: Mapping[str, Json], second: Mapping[str, Json]) -> list[Difference]:
-    """Where two nested mappings differ; what is not there is None."""
+    """Returns the keys at which two nested mappings differ; a missing value is None."""
     one, two = dict(flat(first)), dict(flat(second))
     return [
         {"key": key, "first": one.get(key), "second": two.get(key)}
@@ -161,7 +166,7 @@ def differences(first: Mapping[str, Json], second: Mapping[str, Json]) -> list[D
 
 
 def worded(value: Json) -> str:
-    """A setting as a person writes it."""
+    """Returns a setting's value as a user would write it."""
     if value is None:
         return "none"
     return ",".join(map(worded, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""The data set of an export: one row a rationale, as JSONL, as Parquet, and as chats to train on."""
+"""The data set of an export: one row per rationale, as JSONL, as Parquet, and as chats for training."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ _COLUMNS: tuple[tuple[str, pa.DataType, bool, str], ...] = (
 )
 SCHEMA = pa.schema([pa.field(name, kind, nullable) for name, kind, nullable, _ in _COLUMNS])
 FIELDS = {name: text for name, _, _, text in _COLUMNS}
-"""What each column holds."""
+"""A description of each column, by its name."""
 
 
 def rows_of(lessons: Sequence[Lesson], store: Store) -> list[Row]:
-    """A row a lesson, in their order."""
+    """Returns one row per lesson, in the same order."""
     problems = {lesson.problem.id: lesson.problem for lesson in lessons}
     parents = {problem.id: problem.parent for problem in store.problems()}
     probes = first_probes(store.probes(), problems)
@@ -65,7 +65,7 @@ def rows_of(lessons: Sequence[Lesson], store: Store) -> list[Row]:
 def first_probes(
     probes: Iterable[ProbeRecord], problems: Mapping[str, ProblemRecord]
 ) -> dict[str, ProbeRecord]:
-    """By problem, its last probe by a student that had not been taught it."""
+    """Maps each problem's id to its last probe by a student that had not been taught it."""
     before = (probe for probe in probes if probe.problem_id in problems)
     unseen = (probe for probe in before if probe.round < problems[probe.problem_id].round)
     return {probe.problem_id: probe for probe in sorted(unseen, key=lambda probe: probe.round)}
@@ -77,7 +77,7 @@ def write_rows(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def write_chats(folder: Path, chats: Sequence[Sequence[Turn]]) -> None:
-    """Line n is row n as `messages`."""
+    """Writes one line of `messages` per row, in the order of the rows."""
     lines = (json_line({"messages": list(chat)}) for chat in chats)
     (folder / CHATS).write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
@@ -104,6 +104,7 @@ def _row(lesson: Lesson, parents: Mapping[str, str | None], probe: ProbeRecord |
 
 def _lineage(parent: str | None, parents: Mapping[str, str | None]) -> list[str]:
     ancestors: list[str] = []
+    # A cycle, which only a damaged database has, must not make this endless.
     while parent is not None and parent not in ancestors:
         ancestors.append(parent)
         parent = parents.get(parent)

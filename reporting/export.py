@@ -1,4 +1,4 @@
-"""Takes a run's student and data set out of its folder, in forms that need no code of ours."""
+"""Exports a run's student and data set in formats that can be used without this project's code."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ GENERATION = "generation_config.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """What an export holds."""
+    """What an export contains."""
 
     folder: Path
     round: int
-    """Whose training set it is."""
+    """The round whose training set was exported."""
     lessons: int
+    """Number of rows of the data set."""
     student: str | None
-    """The student's folder in the run; None where only data was exported."""
+    """The student's folder in the run; None if only data was exported."""
 
 
 def export(
@@ -52,11 +53,11 @@ def export(
     cache: Path,
     round: int | None = None,
 ) -> Exported:
-    """Write data set, student and their cards into the new folder `output`, whole or not at all.
+    """Writes the data set, the student and their cards into the new folder `output`; all of it or nothing.
 
-    They are those of `round`; where it is None, of the kept student that is best on the dev set, and where
-    none was kept only the data of the last round. Raises `UsageError` where there is nothing to export, and
-    `FddError` where it cannot be written.
+    Exports the student of `round`. With `round=None`, exports the kept student that is best on the dev set;
+    if none was kept, exports only the data of the last round. Raises `UsageError` if there is nothing to
+    export or `output` exists, and `FddError` if it cannot be written.
     """
     if output.exists() or output.is_symlink():
         raise UsageError(f"{str(output)!r} exists: give another folder with --to, or remove it first")
@@ -67,6 +68,7 @@ def export(
     lessons = store.training_set(round=number, thoughts=settings.thoughts)
     if not lessons:
         raise UsageError(f"the run in {str(run)!r} has no accepted rationale yet: let it go on, then export")
+    # Without a student to export, the chats are made with the tokenizer of the untaught one.
     source = find_student(settings.student, cache, listener) if student is None else run / student.student
     check_student(source)
     prompting = ask(source, lessons, settings)
@@ -91,7 +93,10 @@ def export(
 
 
 def choose_student(store: Store, round: int | None) -> RoundRecord | None:
-    """The round that made the student to export; None where no student was kept."""
+    """Returns the round whose student is exported; None if `round` is None and no student was kept.
+
+    Raises `UsageError` if no student of the given round was evaluated.
+    """
     evaluations = store.evaluations()
     if round is None:
         kept = store.kept()
@@ -105,18 +110,18 @@ def choose_student(store: Store, round: int | None) -> RoundRecord | None:
 
 
 def last_taught(store: Store) -> int:
-    """The last round with rationales; 0 where there is none."""
+    """Returns the last round with rationales; 0 if there are none."""
     return max((rationale.round for rationale in store.rationales()), default=0)
 
 
 def ask(student: Path, lessons: Sequence[Lesson], settings: Settings) -> Prompting:
-    """How the student is asked: the first chat is of `PLACE`, the others are the lessons."""
+    """Returns how the student is prompted: the first chat asks `PLACE`, the others are the lessons."""
     planning = settings.solver is not None
     taught = tuple(as_example(lesson, planning=planning) for lesson in lessons)
     cue = PLAN_CUE if planning else thought(settings.thoughts[0]).cue
     place = Example(question=PLACE, cue=cue, rationale="")
     task = PromptTask(student=student, examples=(place, *taught), config=settings.generate)
-    return run_in_child(task, lambda _: None)
+    return run_in_child(task, lambda _: None)  # this process never imports torch
 
 
 def write_data(folder: Path, subject: Subject, store: Store) -> None:
@@ -127,7 +132,7 @@ def write_data(folder: Path, subject: Subject, store: Store) -> None:
 
 
 def write_student(folder: Path, source: Path, subject: Subject) -> None:
-    """A copy that decodes greedily unless it is told otherwise, as in the exams of the run."""
+    """Copies the student and makes greedy decoding its default, as in the run's evaluations."""
     folder.mkdir()
     for file in sorted(path for path in source.iterdir() if path.is_file()):
         shutil.copyfile(file, folder / file.name)

@@ -1,4 +1,4 @@
-"""The pictures of a report, each with the numbers that it stands on."""
+"""The pictures of a report, each with a table of its numbers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from storage.summary import EvaluationSummary, Summary
 
 SEED = "seed"
 ORIGINS = (SEED, "similar", "harder")
-"""Of problems: as they came, or the operator that made them."""
+"""Origins of problems: a seed, or the operator that made it."""
 
 
 def accuracies(summary: Summary, delivered: int | None) -> Picture | None:
-    """By round and set; None where nothing was evaluated."""
+    """Shows accuracy by round and set; None if nothing was evaluated."""
     students = [("untaught", summary["baseline"]["evaluations"], False)]
     students += [(str(row["round"]), row["evaluations"], is_undone(row)) for row in summary["rounds"]]
     students = [student for student in students if student[1]]
@@ -104,7 +104,7 @@ def growth(evidence: Evidence) -> Picture | None:
 
 
 def outcomes(evidence: Evidence) -> Picture | None:
-    """What became of the problems that are new in each round, by operator."""
+    """Shows what became of each round's new problems, by origin; None if there are none."""
     yields = {(row.round, row.operator or SEED): row for row in evidence.yields}
     kept_out = Counter[tuple[int, str]]()
     for row in evidence.kept_out:
@@ -112,6 +112,7 @@ def outcomes(evidence: Evidence) -> Picture | None:
     keys = sorted(yields.keys() | kept_out.keys(), key=lambda key: (key[0], ORIGINS.index(key[1])))
     if not keys:
         return None
+    # An origin all of whose questions were kept out has no stored problem, and so no row.
     rows = [yields.get(key) or Yield(key[0], key[1], 0, 0, 0, 0) for key in keys]
     columns = {
         "accepted": [row.accepted for row in rows],
@@ -145,7 +146,10 @@ def outcomes(evidence: Evidence) -> Picture | None:
 
 
 def _origin(row: KeptOut) -> str:
-    """Where the operator of a draft was not recorded, its parent's band had decided it."""
+    """Returns the origin of a problem that was kept out.
+
+    If the operator was not recorded, it is the one that the parent's band leads to.
+    """
     return SEED if row.seed else str(row.operator or operator_for(row.band or Band.MIXED))
 
 
@@ -180,7 +184,7 @@ def solve_rates(evidence: Evidence) -> Picture | None:
 
 
 def student(round: int) -> str:
-    """Whose answers they are: the student that this round made."""
+    """Names the student of a round for headings, as in "student of round 1"; -1 is the untaught one."""
     return "untaught" if round < 0 else f"of round {round}"
 
 
@@ -198,7 +202,7 @@ def _histogram(rates: Iterable[Rate], shares: Sequence[float]) -> dict[str, list
 
 
 def band_flows(evidence: Evidence) -> Picture | None:
-    """Parents against children by operator, and problems that were probed again."""
+    """Shows how bands change from parent to child, by operator, and for problems that were probed again."""
     panels: dict[str, Counter[tuple[Band, Band]]] = {}
     for flow in sorted(evidence.flows, key=lambda flow: _place(flow.operator)):
         title = f"parent → {flow.operator} child" if flow.operator else "the same problem again"
@@ -227,7 +231,7 @@ def band_flows(evidence: Evidence) -> Picture | None:
 
 
 def _place(operator: str | None) -> int:
-    """Of an operator among the panels; problems that were probed again come last."""
+    """Returns an operator's place among the panels; problems that were probed again come last."""
     return ORIGINS.index(operator) if operator else len(ORIGINS)
 
 

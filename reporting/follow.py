@@ -1,4 +1,4 @@
-"""A run as it goes on, watched from another process."""
+"""Follows a run from another process while it goes on."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ EVERY_SECONDS = 0.5
 
 
 def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecord | Progress]:
-    """How each phase stands, then wanted steps and the progress as they come.
+    """Yields the state of each phase so far, then new steps that match `wanted`, and progress as it changes.
 
-    Ends with the run, and when no process is at work on it.
+    Ends when the run has finished or when no process is working on it, after all stored steps were yielded.
     """
     place, version = store.newest(), ""
     known: Progress | None = None
     spans: list[SpanRecord] = []
     while True:
+        # Checked before reading, so that what the run stored just before its end is still read.
         ended = not is_held(folder)
         found = store.version()
-        if ended or spans or found != version:  # else it stays closed: opening it takes the run's processors
+        # Opening the database takes processor time from the run, so it stays closed while nothing is new.
+        if ended or spans or found != version:
             ended = ended or store.is_finished()
             spans, place = store.news(wanted, place)
             version = found

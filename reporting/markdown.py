@@ -1,4 +1,4 @@
-"""Markdown from template files; what is filled in is plain text unless it says otherwise."""
+"""Renders Markdown from template files. Values are escaped as plain text unless they are `Markdown`."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from errors import one_line
 FOLDER = Path(__file__).parent / "templates"
 
 _MARKS = re.compile(r"[$&*<>@\[\\\]_`|~]|:(?=//)|(?<=\bmailto):|(?<=\bxmpp):|(?<=\bwww)\.", re.IGNORECASE)
-"""What begins, within a line, a link, an image, emphasis, code, HTML, a formula, a mention or a cell."""
+"""Characters that can start a link, image, emphasis, code, HTML, formula, mention or table cell in a line."""
 
 
 class Markdown(str):
-    """Text that is Markdown already, written by us."""
+    """Text that is already Markdown, written by us, and is not escaped."""
 
     __slots__ = ()
 
 
 def escape(value: object) -> str:
-    """The value as text that Markdown shows as it stands, within a line; `Markdown` is left as it is."""
+    """Escapes a value so that Markdown shows it literally, on one line. Returns `Markdown` unchanged."""
     if isinstance(value, Markdown):
         return value
     return _MARKS.sub(lambda mark: f"\\{mark[0]}", one_line(str(value)))
 
 
 def literal(text: str) -> Markdown:
-    """The text as a Python literal of one line, for a block of code."""
+    """Returns the text as a one-line Python literal, for a code block."""
     plain = text.replace("\n", "").isprintable()
     return Markdown(json.dumps(text, ensure_ascii=False) if plain else repr(text))
 
@@ -38,7 +38,7 @@ def literal(text: str) -> Markdown:
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER),
     undefined=StrictUndefined,
-    autoescape=False,
+    autoescape=False,  # that would be HTML; `finalize` escapes for Markdown
     finalize=escape,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -47,5 +47,5 @@ _ENVIRONMENT = Environment(
 
 
 def render(template: str, **values: object) -> str:
-    """The template of this file name; a variable that is missing raises jinja2's error."""
+    """Renders the template with this file name. A missing variable raises `jinja2.UndefinedError`."""
     return _ENVIRONMENT.get_template(template).render(values)

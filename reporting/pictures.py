@@ -1,4 +1,4 @@
-"""Pictures as files for a paper and as SVG inside a page, whose colours follow the page's light or dark.
+"""Writes pictures as files for a paper, or as inline SVG that follows a page's light or dark colours.
 
 The data colours are those of Okabe and Ito, "Color Universal Design" (2008), which people with any kind of
 colour vision can tell apart.
@@ -30,12 +30,12 @@ ORANGE: Final = "#E69F00"
 SKY: Final = "#56B4E9"
 YELLOW: Final = "#F0E442"
 INK: Final = "#1A1A1B"
-"""Text and axes."""
+"""Colour of text and axes."""
 MUTED: Final = "#9A9B9C"
-"""Data that is the background of other data."""
+"""Colour of data that other data stands out from."""
 GRID: Final = "#DDDEDF"
 PANEL: Final = "#EFF0F1"
-"""Behind what is marked."""
+"""Colour of the area behind the delivered student."""
 PAPER: Final = "#FFFFFE"
 
 PAGE_COLOURS = {
@@ -45,10 +45,10 @@ PAGE_COLOURS = {
     PANEL: "var(--panel)",
     PAPER: "var(--paper)",
 }
-"""What changes with the page; no other thing in a picture may have these colours."""
+"""Colours that `inline` replaces by the page's. It replaces text, so nothing else may have these colours."""
 
 WIDTH = 5.0
-"""Inches; with text of 10 points it can be read on a phone and in a column of a paper."""
+"""Width in inches; with 10-point text it is readable on a phone and in a column of a paper."""
 DOTS_PER_INCH = 300
 _STYLE: dict[RcKeyType, object] = {
     "axes.axisbelow": True,
@@ -69,7 +69,7 @@ _STYLE: dict[RcKeyType, object] = {
     "grid.color": GRID,
     "legend.frameon": False,
     "legend.labelcolor": INK,
-    "svg.fonttype": "none",  # text stays text, in a font of the reader's
+    "svg.fonttype": "none",  # text stays text, in a font on the reader's machine
     "text.color": INK,
     "text.parse_math": False,
     "xtick.color": INK,
@@ -82,33 +82,34 @@ _STYLE: dict[RcKeyType, object] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture with everything that somebody needs who cannot see it."""
+    """A picture with its text alternatives for people who cannot see it."""
 
     name: str
-    """Of its files."""
+    """Base name of its files, and prefix of the ids in its SVG."""
     title: str
     alt: str
-    """What it shows, in a sentence or two."""
+    """What it shows, in one or two sentences."""
     draw: Callable[[], Figure]
     table: Table
 
 
 def label(text: str, longest: int = 24) -> str:
-    """A name from outside as it may stand in a picture."""
+    """Returns a user-given name without control characters, cut to `longest` characters."""
     line = printable(text)
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def save(picture: Picture, kind: Literal["svg", "png"]) -> bytes:
-    """The file of a picture, on a white background: the same bytes for the same numbers."""
+    """Returns the bytes of the picture's file, on a white background. Same numbers give the same bytes."""
     with _drawing(picture.name), BytesIO() as file:
+        # Matplotlib writes the date into an SVG unless told otherwise, and the bytes would differ each time.
         metadata = {"Title": picture.title, **({"Date": None} if kind == "svg" else {})}
         picture.draw().savefig(file, format=kind, dpi=DOTS_PER_INCH, facecolor=PAPER, metadata=metadata)
         return file.getvalue()
 
 
 def inline(picture: Picture) -> Markup:
-    """The picture as an `svg` element that loads nothing and takes the width and the colours of its page."""
+    """Returns the picture as an `svg` element with the width and colours of its page. It loads nothing."""
     with _drawing(picture.name), StringIO() as file:
         picture.draw().savefig(file, format="svg", facecolor="none", metadata={"Date": None})
         drawn = file.getvalue()
@@ -116,7 +117,7 @@ def inline(picture: Picture) -> Markup:
     assert found
     box, inside = found.groups()
     inside = re.sub(r"<metadata>.*?</metadata>", "", inside, flags=re.DOTALL)
-    # Names that matplotlib gives to parts are the same in every picture, and a page must have each once.
+    # Matplotlib uses the same ids in every picture, but an id must be unique within a page.
     inside = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{picture.name}-", inside)
     for colour, variable in PAGE_COLOURS.items():
         inside = re.sub(colour, variable, inside, flags=re.IGNORECASE)
@@ -130,5 +131,6 @@ def inline(picture: Picture) -> Markup:
 @contextmanager
 def _drawing(name: str) -> Iterator[None]:
     with rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's font may well have it
+        # In an SVG the text is drawn with the reader's font, which may have the glyph.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         yield

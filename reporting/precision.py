@@ -1,4 +1,4 @@
-"""How precise the accuracies of a run are: intervals over templates, and losses that the undo can see."""
+"""Adds to a run's summary how precise its accuracies are: intervals over templates, detectable losses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ E = TypeVar("E", bound=EvaluationSummary)
 
 
 def precise(store: Store, summary: Summary) -> Summary:
-    """The summary with `by_template` in its evaluations and `visible_loss` in its decisions."""
+    """Returns the summary with `by_template` in its evaluations and `visible_loss` in its decisions."""
     settings = Settings.from_json(summary["settings"])
     found = {BASELINE_ROUND: summary["baseline"]["evaluations"]}
     found |= {row["round"]: row["evaluations"] for row in summary["rounds"]}
@@ -49,7 +49,7 @@ def precise(store: Store, summary: Summary) -> Summary:
 
 
 def with_templates(entry: E, marks: Iterable[Marked]) -> E:
-    """The result with its interval over templates, where all of its problems have one."""
+    """Returns the result with its interval over templates; unchanged if a problem has no template."""
     groups = _by_template(marks)
     if not groups:
         return entry
@@ -61,7 +61,10 @@ def with_templates(entry: E, marks: Iterable[Marked]) -> E:
 
 
 def paired_by_template(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> float | None:
-    """The p-value of the sign-flip test over templates; None where a problem of both has no template."""
+    """Returns the p-value of the sign-flip test over templates, on the problems in both mappings.
+
+    None if there are none, or if one of them has no template.
+    """
     groups = _by_template(now[key] for key in before.keys() & now.keys())
     if not groups:
         return None
@@ -69,7 +72,7 @@ def paired_by_template(before: Mapping[str, Marked], now: Mapping[str, Marked]) 
 
 
 def _by_template(marks: Iterable[Marked]) -> list[list[Marked]]:
-    """The answers to the instances of each template; none where a problem has no template."""
+    """Groups the answers by template; returns an empty list if a problem has no template."""
     groups: defaultdict[str, list[Marked]] = defaultdict(list)
     for each in marks:
         groups[each.problem.template].append(each)
@@ -79,7 +82,10 @@ def _by_template(marks: Iterable[Marked]) -> list[list[Marked]]:
 def _with_loss(
     decision: DecisionSummary, evaluations: Mapping[int, Iterable[EvaluationSummary]]
 ) -> DecisionSummary:
-    """The decision with the smallest loss that its test sees, at the accuracy of the student before."""
+    """Returns the decision with the smallest loss that its test detects with a power of 80 %.
+
+    It depends on the dev accuracy of the student before; without that the decision is returned unchanged.
+    """
     for entry in evaluations.get(decision["against"], ()):
         if entry["name"] == DEV:
             return {**decision, "visible_loss": visible_loss(decision["n"], entry["accuracy"])}

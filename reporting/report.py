@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing else, and its pictures as files for a paper."""
+"""Writes a run as one self-contained HTML page, and its pictures as files for a paper."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from storage.store import Store
 
 PAGE = "report.html"
 LONGEST_TEXT = 1500
-"""Characters of a question or a rationale; what is left out of a longer one is counted."""
+"""Most characters shown of a question or rationale; a longer one ends with the number left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What the page shows."""
+    """The data that the page shows."""
 
     run: RunRecord
     settings: Settings
     evidence: Evidence
     finished: bool
     delivered: int | None
-    """The round whose student the run delivers."""
+    """The round whose student the run delivers; None if there is none."""
     headline: list[SetComparison]
-    """The untaught student against that one; empty where there is none."""
+    """The untaught student against the delivered one; empty if there is none."""
     pictures: dict[str, Picture]
 
     @property
     def changed(self) -> list[tuple[str, str]]:
-        """Settings that are not their defaults."""
+        """Settings that differ from their defaults."""
         default = dict(flat(Settings(rounds=1).to_json()))
         return [pair for pair in self.all_settings if worded(default.get(pair[0])) != pair[1]]
 
@@ -62,15 +62,15 @@ class Report:
 
     @property
     def limits(self) -> list[str]:
-        """What the numbers do not say."""
+        """Sentences on what the numbers do not show."""
         return list(_limits(self))
 
 
 def write_report(folder: Path, figures: Path | None = None) -> Path:
-    """Write the page of the run in this folder, and its pictures as SVG and PNG into another one.
+    """Writes the page of the run in `folder`, and its pictures as SVG and PNG into `figures` if given.
 
-    Gives the page's path. Raises `UsageError` where there is no run or the pictures have no folder, and
-    `StoreError` where the page cannot be written.
+    Returns the page's path. Raises `UsageError` if there is no run or the pictures cannot be written, and
+    `StoreError` if the page cannot be written.
     """
     report = read_report(open_store(folder))
     page = (

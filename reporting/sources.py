@@ -1,4 +1,4 @@
-"""What is known of the problems and weights that the project itself brings: origin and licence."""
+"""Origin and licence of the problem sets and weights that the project knows."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from reporting.markdown import Markdown
 from training.weights import HUB_ID, TINY
 
 UNKNOWN = "unknown"
-"""A licence, in the words of the model hub."""
+"""The model hub's name for an unknown licence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Something that an export is made from."""
+    """A problem set or a student from which an export was made."""
 
     name: str
     licence: str = UNKNOWN
-    """As the model hub abbreviates it."""
+    """The model hub's abbreviation."""
     hub: str = ""
-    """Its ORG/NAME on the hub, where it is there."""
+    """ORG/NAME on the model hub; empty if it is not there."""
     origin: Markdown
-    """Where it comes from, in a few words."""
+    """A phrase that says where it comes from."""
 
 
 _PROBLEMS = {
@@ -62,13 +62,13 @@ _WEIGHTS = {
 
 
 def problems_from(name: str) -> Source:
-    """The problem set of this name; of a file nothing is known but its name."""
+    """Returns the problem set of this name; of a user's file only the name is known."""
     origin = Markdown("a file of the user's, in GSM8K's format")
     return _PROBLEMS.get(name, Source(name=Path(name).name, origin=origin))
 
 
 def weights_from(student: str) -> Source:
-    """The untaught student of this name, as `training.weights.student_path` takes it."""
+    """Returns the untaught student for a name that `training.weights.student_path` accepts."""
     on_hub = bool(HUB_ID.fullmatch(student))
     origin = Markdown("a repository of the model hub" if on_hub else "a folder of the user's")
     name, hub = (student, student) if on_hub else (Path(student).name, "")

@@ -1,4 +1,4 @@
-"""The tables of a report, and how its numbers are written."""
+"""The tables of a report, and the format of its numbers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Su
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The numbers of a picture, or numbers that have none."""
+    """The numbers of a picture, or numbers without a picture."""
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    """The first cell of each names the row."""
+    """The first cell of each row is its heading."""
 
 
 def percent(share: float) -> str:
@@ -26,7 +26,7 @@ def interval(entry: EvaluationSummary) -> str:
 
 
 def over_templates(entry: EvaluationSummary) -> str:
-    """Empty where the problems of the set have no templates."""
+    """Formats the interval over templates; empty if the problems of the set have no templates."""
     found = entry.get("by_template")
     if found is None:
         return ""
@@ -34,7 +34,10 @@ def over_templates(entry: EvaluationSummary) -> str:
 
 
 def visible_loss(decision: DecisionSummary) -> str:
-    """The smallest loss that the test of a decision sees with a power of 80 %; empty if not known."""
+    """Formats the smallest loss that a decision's test detects with a power of 80 %; empty if unknown.
+
+    "none" means that even the loss of everything the student solved would be missed.
+    """
     if "visible_loss" not in decision:
         return ""
     loss = decision["visible_loss"]
@@ -46,7 +49,7 @@ def p_value(p: float) -> str:
 
 
 def costs(summary: Summary) -> Table | None:
-    """None where nobody asked a model."""
+    """Calls, tokens and cost by round and agent; None if no model was called."""
     rows = summary["cost"]["by_agent"]
     if not rows:
         return None
@@ -70,7 +73,7 @@ def costs(summary: Summary) -> Table | None:
 
 
 def decisions(summary: Summary) -> Table | None:
-    """None where none was recorded."""
+    """The decision of each round; None if none was recorded."""
     rows = [(row["round"], row["decision"]) for row in summary["rounds"]]
     found = [(round, decision) for round, decision in rows if decision]
     if not found:
@@ -95,7 +98,7 @@ def decisions(summary: Summary) -> Table | None:
 
 
 def removals(summary: Summary) -> Table | None:
-    """What was proposed and not taken, and what was quarantined, by reason; None where there was neither."""
+    """Problems not taken and rationales quarantined, by round and reason; None if there are neither."""
     counts = {
         "not taken": {
             (row["round"], why): n for row in summary["rounds"] for why, n in row["removed"].items()

@@ -1,4 +1,4 @@
-"""Pages from templates in which every text from outside is escaped, whoever wrote it."""
+"""The template environment of HTML pages. It escapes every value that is not already `Markup`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from errors import printable
 
 
 def environment() -> Environment:
-    """The templates of this package; an unknown variable is an error, and no value is taken for markup."""
+    """Returns the environment for this package's templates. An unknown variable raises an error."""
     return Environment(
         loader=PackageLoader("reporting"),
         autoescape=True,
@@ -21,7 +21,7 @@ def environment() -> Environment:
 
 
 def inert(value: object) -> object:
-    """A value without what no page can show or what would turn its reading order; lines stay lines."""
+    """Replaces a value's control and text-direction characters by blanks. Line breaks are kept."""
     if isinstance(value, Markup):
         return value
     return "\n".join(map(printable, str(value).expandtabs(4).split("\n")))

@@ -1,4 +1,4 @@
-"""The terminal: text from outside comes to it as plain lines."""
+"""Terminal output. Text from outside is printed as plain lines, without markup or escape sequences."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def terminal(*, stderr: bool = False) -> Console:
 
 
 def shown(text: str, style: str = "") -> Text:
-    """Text from outside as a line: rich reads no markup in it, the terminal no escapes."""
+    """Returns outside text as one line in which neither rich's markup nor terminal escapes take effect."""
     return Text(printable(text), style)
 
 
 def block(text: str, style: str = "", *, inset: int = 0) -> Text:
-    """The same for a text of several lines, so many columns from the left."""
+    """Does the same for a text of several lines, indented by `inset` columns."""
     return Text("\n").join(shown(" " * inset + line.rstrip(), style) for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""The steps of a run as a tree and as lines for the terminal, and as plain values for a script."""
+"""Formats the steps of a run: as a tree or lines for the terminal, or as plain values for a script."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = "run"
 
 
 def as_tree(spans: Sequence[SpanRecord], enclosing: Mapping[str, SpanRecord]) -> Tree:
-    """The spans below those that they are a part of, which stand dimmed where they were not asked for."""
+    """Returns the spans as a tree. Enclosing spans that are not in `spans` are dimmed."""
     wanted = {span.id for span in spans}
     every = {**enclosing, **{span.id: span for span in spans}}
     below: defaultdict[str, list[SpanRecord]] = defaultdict(list)
@@ -33,7 +33,7 @@ def as_tree(spans: Sequence[SpanRecord], enclosing: Mapping[str, SpanRecord]) ->
 
 
 def line(span: SpanRecord, *, style: str = "") -> Text:
-    """Name, who, what came of it, how long and how dear it was, what it was about."""
+    """Formats a span: agent, name, status, seconds, cost in USD, problem."""
     who = span.agent if span.kind in ("agent", "program") else span.kind if span.kind == "call" else ""
     parts = (
         f"{who}: {span.name}" if who else span.name,
@@ -46,7 +46,7 @@ def line(span: SpanRecord, *, style: str = "") -> Text:
 
 
 def news_line(span: SpanRecord) -> Text:
-    """The same outside of a tree, with its round and phase."""
+    """Formats a span outside a tree, with its round and phase."""
     where = f"round {span.round}  {span.phase}  " if span.kind != "phase" else f"round {span.round}  "
     return Text(where, "dim") + line(span)
 

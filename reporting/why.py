@@ -1,4 +1,4 @@
-"""A problem's life for the terminal: where it came from, who said what about it, what students made of it."""
+"""Formats a problem's history: its lineage, prompts, replies, verdicts and the students' answers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _plain(value: object) -> Json:
 
 
 def _origin(life: Life) -> Iterator[RenderableType]:
-    """The chain from the seed down to the problem itself."""
+    """Yields the chain from the seed to the problem, and the problem's children."""
     yield Text("Lineage", "bold")
     for problem in (*life.ancestors, life.problem):
         how = (
@@ -67,7 +67,7 @@ def _origin(life: Life) -> Iterator[RenderableType]:
 
 
 def _writing(life: Life) -> Iterator[RenderableType]:
-    """What the model was asked that wrote the problem."""
+    """Yields the exchange with the model that wrote the problem, if it is stored."""
     writing = [call for call in life.calls if call.id == life.problem.call_id]
     if any(call.id in life.transcripts for call in writing):
         yield Text("\nHow it was written", "bold")
@@ -133,6 +133,7 @@ def _students(life: Life) -> Iterator[RenderableType]:
 def _rate(round: int, attempts: Sequence[AttemptRecord], probe: ProbeRecord | None) -> str:
     who = "the untaught student" if round < 0 else f"student of round {round}"
     if probe is None:
+        # A plan gives no value that could be right.
         answers = [attempt for attempt in attempts if attempt.purpose != "plan"]
         right = sum(attempt.reason.accepted for attempt in answers)
         return f"{who}: {right} of {len(answers)} right"

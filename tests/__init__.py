@@ -1,4 +1,4 @@
-"""Tests work offline and in strict mode; libraries read the environment when they are imported."""
+"""Sets the environment for tests: offline and strict. It comes first, as libraries read it when imported."""
 
 import os
 

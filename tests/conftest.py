@@ -1,4 +1,4 @@
-"""A cache folder of the tests' own, and runs to look at that have ended."""
+"""Fixtures: a cache folder for tests only, and finished runs to read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def embedded() -> Path:
-    """The real student of a default run, in the user's own cache folder, where the installation put it."""
+    """The real student of a default run, from the user's cache folder, where the installation put it."""
     ordinary = {name: value for name, value in os.environ.items() if name != "FDD_CACHE"}
     return student_path("smollm2-135m", cache_folder(ordinary))
 
@@ -44,7 +44,7 @@ MakeOnce = Callable[[str, Make], Path]
 
 @pytest.fixture(scope="session")
 def make_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MakeOnce:
-    """What fills a folder is called once, however many processes share the tests; each has its own copy."""
+    """Returns a function that fills a folder only once for all test processes and gives each its own copy."""
     own = tmp_path_factory.getbasetemp()
     shared = own if worker_id == "master" else own.parent
 
@@ -62,7 +62,7 @@ def make_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MakeO
 
 @pytest.fixture(scope="session")
 def finished(make_once: MakeOnce, cache: Path) -> Path:
-    """A finished run of embedded agents."""
+    """A finished run of the embedded agents."""
 
     def make(folder: Path) -> None:
         start(tiny_settings(), folder / "run", Recorder(), cache=cache)
@@ -72,7 +72,7 @@ def finished(make_once: MakeOnce, cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def taught_by_model(make_once: MakeOnce) -> Path:
-    """A finished run whose agents asked a model, one that is wrong at times."""
+    """A finished run whose agents asked a model that is sometimes wrong."""
 
     def make(folder: Path) -> None:
         (folder / "cache").mkdir()

@@ -1,1 +1,1 @@
-"""A web page for one run: pages that work without scripts, and a small script that keeps them up to date."""
+"""The web pages of one run. They work without scripts; a small script keeps open pages up to date."""

@@ -1,4 +1,4 @@
-"""The web application: routes, what is refused, and what every answer says about itself."""
+"""The web application: its routes, error pages and security headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reporting.site import pages
 from reporting.site.site import Site
 
 HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-"""Names by which a page may be asked for: others are those of foreign sites that point at this machine."""
+"""Host names that are served. Others are refused, as a foreign site could point its name at this machine."""
 STATIC = Path(__file__).parent / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -52,7 +52,7 @@ def build_app(site: Site) -> Starlette:
     return Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
         middleware=[
-            Middleware(Guarded),
+            Middleware(Guarded),  # first, so that refusals of the next one get the headers too
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
         ],
         exception_handlers={
@@ -65,7 +65,7 @@ def build_app(site: Site) -> Starlette:
 
 
 class Guarded:
-    """Says with every answer what a browser may do with it."""
+    """Adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

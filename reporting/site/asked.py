@@ -1,4 +1,4 @@
-"""What a browser asks for: query strings as typed questions."""
+"""Parses the query strings of the pages into typed parameters."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ M = TypeVar("M", bound="Asked")
 
 
 class Asked(BaseModel):
-    """The parameters of a page; what is empty counts as not given, and what is unknown is ignored."""
+    """The parameters of a page. `read` treats empty ones as not given; unknown ones are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     def link(self, **changes: object) -> str:
-        """The query string of the same page with these parameters changed."""
+        """Returns the query string of the same page with these parameters changed."""
         values = self.model_copy(update=changes).model_dump(exclude_defaults=True, exclude_none=True)
         return "?" + urlencode(values)
 
 
 class AskedProblems(Asked):
-    """Of the explorer."""
+    """Parameters of the problem list."""
 
     q: Annotated[str, Field(max_length=500)] = ""
     split: Name | None = None
@@ -46,7 +46,7 @@ class AskedProblems(Asked):
 
 
 class AskedSpans(Asked):
-    """Of the trace."""
+    """Parameters of the trace."""
 
     round: Round | None = None
     phase: Name | None = None
@@ -59,7 +59,7 @@ class AskedSpans(Asked):
 
 
 class AskedItems(Asked):
-    """Of an evaluation set."""
+    """Parameters of the page of an evaluation set; `before` and `after` are rounds (-1: untaught)."""
 
     name: Name | None = None
     before: Round | None = None
@@ -69,14 +69,14 @@ class AskedItems(Asked):
 
 
 class AskedProblem(Asked):
-    """Of one problem: the two students whose attempts stand side by side."""
+    """Parameters of a problem's page: the rounds of the two students whose attempts are compared."""
 
     before: Round | None = None
     after: Round | None = None
 
 
 def read(kind: type[M], values: Mapping[str, str]) -> M:
-    """Raises `UsageError` for a value that the page does not take."""
+    """Parses the parameters. Raises `UsageError` for a value that the page does not accept."""
     try:
         return kind.model_validate({name: value for name, value in values.items() if value.strip()})
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What differs between two texts, word by word."""
+"""Compares two texts word by word."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 LONGEST = 1500
-"""Words; of longer texts the time to compare would grow with the square."""
+"""Most words (blanks and marks count too) of a text that is compared: the time grows with their square."""
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a text, and whether the other text has it too."""
+    """A part of a text, and whether the other text has it as well."""
 
     text: str
     same: bool
 
 
 def compare(before: str, after: str) -> tuple[Sequence[Piece], Sequence[Piece]]:
-    """Both texts in pieces. Texts that are too long count as different from end to end."""
+    """Splits both texts into pieces. If one is longer than `LONGEST`, they count as entirely different."""
     if before == after:
         return [Piece(before, True)], [Piece(after, True)]
     old, new = _WORD.findall(before), _WORD.findall(after)

@@ -1,4 +1,4 @@
-"""Pictures that the pages draw themselves: the outer graph, and accuracy by round."""
+"""Layout of the pictures that the pages draw as SVG: the outer graph, and accuracy by round."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from storage.summary import BASELINE_ROUND, EvaluationSummary, Summary
 
 WIDTH, HEIGHT = 380, 668
-"""Of the graph, in units of its own."""
+"""Size of the graph in SVG units."""
 BOX_WIDTH, BOX_HEIGHT = 146, 44
 LEFT, MIDDLE, RIGHT, RETURN = 76, 170, 272, 366
-"""Columns of boxes, and the line by which a round leads to the next."""
+"""x of the three columns of boxes, and of the line that leads back to the next round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node of the graph, around the middle of its box."""
+    """A node of the graph; `x` and `y` are the centre of its box."""
 
     name: str
     x: int
@@ -24,7 +24,7 @@ class Box:
 
     @property
     def is_border(self) -> bool:
-        """Whether it stands for the beginning or the end, where nothing is done."""
+        """Whether it is the start or the end of the graph, where nothing is done."""
         return self.name.startswith("__")
 
     @property
@@ -38,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """An edge of the graph; `label` says when it is taken, and is empty where it always is."""
+    """An edge of the graph. `label` says when it is taken; empty means always."""
 
     start: str
     end: str
@@ -46,8 +46,9 @@ class Arrow:
 
     @property
     def path(self) -> str:
-        """As SVG writes it."""
+        """The edge as SVG path data."""
         start, end = BOXES[self.start], BOXES[self.end]
+        # Only the edge back to the next round leads upwards; it goes around the boxes on the right.
         if end.y < start.y:
             side = start.x + start.half_width, end.x + end.half_width + 2
             return f"M{side[0]} {start.y} H{RETURN} V{end.y} H{side[1]}"
@@ -103,13 +104,14 @@ _PLOT = (42, 22, 290, 140)
 
 
 _SCALES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Accuracies at which the axis may end; the smallest that shows every interval is used."""
 MOST_VALUES = 8
-"""Points of a chart that have room for their values."""
+"""Most points of a chart for which there is room to write their values."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """One student's accuracy on a chart, and the text that says the same."""
+    """One student's accuracy in SVG units, and as text in percent."""
 
     x: float
     y: float
@@ -126,19 +128,20 @@ class Chart:
 
     name: str
     n: int
-    """Problems of the set."""
+    """Number of problems that the last student was asked."""
     ticks: Sequence[tuple[float, str]]
+    """y in SVG units, and label in percent."""
     points: Sequence[Point]
     line: str
-    """Through the students that were kept, as SVG writes its points."""
+    """The line through the kept students, as SVG point data."""
     first: EvaluationSummary
     best: EvaluationSummary
-    """Of the student that the run delivers."""
+    """Result of the delivered student; of the last one if that has no result on this set."""
     best_round: int
 
 
 def accuracy_charts(summary: Summary, delivered: int) -> list[Chart]:
-    """One an evaluation set, those of tests before `dev`; all with the same scale.
+    """Returns one chart per evaluation set, all with the same scale: `in-domain` first, `dev` last.
 
     `delivered` is the round of the student that the run delivers, -1 for the untaught one.
     """

@@ -1,4 +1,4 @@
-"""Who answered what rightly in an evaluation set, by round."""
+"""Which students answered which items of an evaluation set correctly."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Show = Literal["all", "flipped", "gained", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """An item with what each student made of it."""
+    """An item of an evaluation set with each student's result."""
 
     item: Item
     right: Mapping[int, bool]
-    """By round; rounds that have not answered it are missing."""
+    """Whether the answer is right, by round; rounds that have not answered it are missing."""
     values: Mapping[int, Fraction | None]
-    """The answer that counts, by round."""
+    """The value that the policy chose, by round."""
 
     def change(self, before: int, after: int) -> Literal["gained", "lost", ""]:
         if before not in self.right or after not in self.right:
@@ -38,9 +38,9 @@ class Marked:
 
 
 def mark_items(found: EvaluationItems, settings: Settings) -> list[Marked]:
-    """Every item, judged as the evaluation itself does: by the value that the run's policy chooses.
+    """Marks every item as the evaluation does: by the value that the run's policy chooses.
 
-    While a student is asked, items that its policy would ask again have no mark yet.
+    While a student is being asked, items that its policy will ask again have no mark yet.
     """
     values: defaultdict[str, defaultdict[int, dict[Ask, Fraction | None]]]
     values = defaultdict(lambda: defaultdict(dict))
@@ -60,12 +60,15 @@ def mark_items(found: EvaluationItems, settings: Settings) -> list[Marked]:
 
 
 def rounds_of(marked: Sequence[Marked]) -> list[int]:
-    """Rounds whose student has answered any of these items."""
+    """Returns the rounds whose student has answered any of these items."""
     return sorted({round for each in marked for round in each.right})
 
 
 def whole_rounds(marked: Sequence[Marked]) -> list[int]:
-    """Rounds whose student has answered all of these items; the untaught one is asked a part of them only."""
+    """Returns the rounds whose student has answered all of these items.
+
+    The untaught student's round is always included: it is asked only a part of them.
+    """
     return [round for round in rounds_of(marked) if round < 0 or all(round in each.right for each in marked)]
 
 

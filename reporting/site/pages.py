@@ -1,4 +1,4 @@
-"""One function a page: what was asked, one look at the store, one template."""
+"""One function per page: parses the query, reads the store, renders a template."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from storage.tracing import SpanFilter
 
 PER_PAGE = 50
 LATEST_EVENTS = 12
-"""On the run page."""
+"""Number of events that the run page shows."""
 
 Page = Callable[[Site, Request], Response]
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of a long list."""
+    """The division of a long list into pages."""
 
     total: int
-    """Rows of all of them."""
+    """Number of rows on all pages."""
     page: int
 
     @property
@@ -54,7 +54,7 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Attempts of two students at the same question, in pieces that show what differs."""
+    """Two students' attempts at the same question; None where one has none. `texts` marks the differences."""
 
     title: str
     before: AttemptRecord | None
@@ -77,7 +77,7 @@ def run(site: Site, request: Request) -> Response:  # noqa: ARG001
 
 
 def live(site: Site, request: Request) -> Response:  # noqa: ARG001
-    """The part of every page that says where the run stands."""
+    """Renders the part of every page that shows where the run stands."""
     return _page(site, "live.html")
 
 
@@ -186,7 +186,7 @@ def evaluations(site: Site, request: Request) -> Response:
 
 
 def message(site: Site, status: int, title: str, text: str, headers: Mapping[str, str] = {}) -> Response:
-    """A page that says why there is no other."""
+    """Renders an error page."""
     values = {"title": title, "text": text, "again": status == 503, "version": ""}
     return HTMLResponse(site.render("message.html", values), status, headers)
 
@@ -205,13 +205,13 @@ def _page(site: Site, template: str, **values: object) -> Response:
 
 
 def _two(rounds: Sequence[int], before: int | None, after: int | None) -> tuple[int, int]:
-    """The rounds to compare: those asked for, else the first one and the last one."""
+    """Returns the rounds to compare: those requested, by default the first and the last."""
     first, last = (rounds[0], rounds[-1]) if rounds else (BASELINE_ROUND, 0)
     return first if before is None else before, last if after is None else after
 
 
 def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
-    """What both students were asked, in an exam of the same kind and in the same way."""
+    """Pairs the two students' attempts by exam, format and sample; an attempt of one alone is a pair too."""
     found: defaultdict[tuple[str, str, int], dict[int, AttemptRecord]] = defaultdict(dict)
     for attempt in life.attempts:
         exam = "plan" if attempt.purpose == "plan" else attempt.evaluation or attempt.purpose
@@ -224,7 +224,7 @@ def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
 
 
 def _messages(transcript: TranscriptRecord | None) -> list[tuple[str, str]]:
-    """Who said what to a model; what is no message is shown as it was stored."""
+    """Returns role and text of each message to the model; content that is no string is shown as JSON."""
     messages = transcript.request.get("messages") if transcript else None
     found = []
     for message in messages if isinstance(messages, list) else []:

@@ -1,4 +1,4 @@
-"""Serves the pages of a run on this machine's own address."""
+"""Serves the pages of a run on the loopback address."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from storage.store import Store
 
 LOOPBACK = "127.0.0.1"
 PORT = 8765
-"""Where nobody asks for another one; any free port where it is taken."""
+"""The default port; if it is taken, any free one is used."""
 LAST_PORT = 65535
 
 
 def serve(folder: Path, port: int | None, ready: Callable[[str], None]) -> None:
-    """Answer until Ctrl-C, which raises `KeyboardInterrupt`; `ready` is told the URL once it can be opened.
+    """Serves until Ctrl-C, which raises `KeyboardInterrupt`. Passes the URL to `ready` once it can be opened.
 
-    Port 0 is any free one. Raises `UsageError` where there is no run, or where the port cannot be had.
+    Port 0 means any free port. Raises `UsageError` if there is no run or the port is not available.
     """
+    # Opened once in the ordinary way, which checks it and migrates its tables; pages then wait less long.
     path = Store.open(find_run(folder)).path
     site = Site(folder, Store(Database(path, patience=PATIENCE)))
     with closing(listen(port)) as listener:

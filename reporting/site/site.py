@@ -1,4 +1,4 @@
-"""What the pages of one site share: the run that they show, and the templates."""
+"""What all pages share: the run that they show, and the templates."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from storage.store import Store
 from storage.summary import BASELINE_ROUND, Summary
 
 PATIENCE = 2.0
-"""Seconds that a page waits for a writer to let go of the database."""
+"""Seconds that a page waits for a writer to close the database."""
 FRESH = 0.5
-"""Seconds for which the overview is not read again, however often it is asked for."""
+"""Least seconds between two reads of the overview, however often pages are requested."""
 WITHIN_PHASE = 2.0
-"""The same while a phase goes on: how far it is, the overview does not say."""
+"""The same within one phase. It is longer, as the overview does not show how far a phase has come."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +32,7 @@ class Overview:
     """The run as it was when the database was last read."""
 
     version: str
-    """Of the database; another one means that there is more to see."""
+    """Version of the database file; it changes when more is stored."""
     run: RunRecord
     summary: Summary
     settings: Settings
@@ -42,7 +42,7 @@ class Overview:
 
 
 class Site:
-    """One run as its pages see it; threads share it."""
+    """One run as its pages see it. Thread-safe."""
 
     def __init__(self, folder: Path, store: Store) -> None:
         self.folder = folder
@@ -54,8 +54,11 @@ class Site:
         self._phase: tuple[int, str] | None = None
 
     def overview(self) -> Overview:
-        """The latest, read anew when the database has changed and is not in use."""
-        with self._turn:
+        """Returns the overview, read again if the database has changed and the last read is old enough.
+
+        While a writer has the database, returns the last one read; raises `StoreBusyError` if there is none.
+        """
+        with self._turn:  # of requests that come together, the first reads and the others use its result
             known, version = self._overview, self.store.version()
             progress = latest(self.folder)
             phase = (progress.round, progress.phase) if progress else None

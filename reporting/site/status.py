@@ -1,4 +1,4 @@
-"""Where a run stands, for somebody who looks from another process."""
+"""Where a run stands, as seen from another process."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ RunCondition = Literal["running", "finished", "interrupted"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sitting:
-    """What is known of a phase the last time it was gone through."""
+    """The latest execution of a phase."""
 
     round: int
     started: datetime
     seconds: float | None
-    """None where it has not ended."""
+    """None if it has not finished: it is running, was interrupted or killed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,15 +35,15 @@ class Status:
     condition: RunCondition
     round: int
     phase: str
-    """The one that is going on, or the last one."""
+    """The current phase, or the last one."""
     progress: Progress | None
-    """How far that phase is; None where nothing says so."""
+    """How far that phase has come; None if the run is not running or has not said."""
     began: datetime | None
-    """When that phase did."""
+    """When that phase began; None if no event says so."""
     worked: float
-    """Seconds that its phases took, without the pauses between them."""
+    """Seconds of all phases that finished or were interrupted, without the pauses between them."""
     sittings: dict[str, Sitting] = field(default_factory=dict)
-    """By phase."""
+    """By name of the phase."""
 
 
 def status_of(folder: Path, events: Sequence[EventRecord]) -> Status:
@@ -74,6 +74,7 @@ def _condition(folder: Path, last: EventRecord | None) -> RunCondition:
 
 def _worked(events: Sequence[EventRecord]) -> float:
     borders = [event for event in events if event.kind in ("started", "finished", "interrupted")]
+    # Two starts in a row mean that the process was killed in between, at an unknown time: not counted.
     pairs = [(a, b) for a, b in pairwise(borders) if a.kind == "started" and b.kind != "started"]
     return fsum((ended.time - begun.time).total_seconds() for begun, ended in pairs)
 

@@ -1,4 +1,4 @@
-"""How values are written on a page."""
+"""Formats values for a page."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from fractions import Fraction
 from unicodedata import category
 
 LARGEST_BLOCK = 100_000
-"""Characters of one text that a page shows."""
+"""Most characters of one text that a page shows."""
 _BLANKS = "\n\t"
 
 
 def visible(text: str) -> str:
-    """The text with a name for each character that a reader would not see or that would turn the order."""
+    """Replaces characters that are invisible or change the text direction by names such as ⟨U+202E⟩."""
     if text.isprintable():
         return text
     return "".join(c if _is_seen(c) else f"⟨U+{ord(c):04X}⟩" for c in text)
@@ -23,8 +23,8 @@ def _is_seen(character: str) -> bool:
 
 
 def shown(value: object) -> object:
-    """What a template writes for a value; escaping follows."""
-    if type(value) is str:
+    """Formats a value for a template, which escapes the result."""
+    if type(value) is str:  # not its subclass Markup, which is already escaped
         return visible(value) if len(value) <= LARGEST_BLOCK else _beginning(value)
     return "–" if value is None else value
 
@@ -38,12 +38,12 @@ def percent(share: float) -> str:
 
 
 def signed(change: float) -> str:
-    """Of shares, in percentage points."""
+    """Formats a change of a share in percentage points."""
     return f"{100 * change:+.1f}".replace("-", "−") + " points"
 
 
 def number(value: Fraction | float | None) -> str:
-    """Exact; a fraction with its decimal value behind it."""
+    """Formats a number exactly; a fraction is followed by its decimal value if it is below 10**12."""
     if value is None:
         return "none"
     if isinstance(value, Fraction) and value.denominator != 1:
@@ -52,12 +52,12 @@ def number(value: Fraction | float | None) -> str:
 
 
 def count(value: int) -> str:
-    """With thin spaces between thousands."""
+    """Formats an integer with narrow spaces between thousands."""
     return f"{value:,}".replace(",", "\u202f")
 
 
 def duration(seconds: float) -> str:
-    if seconds < 0.0995:
+    if seconds < 0.0995:  # from there on two digits would round to 1e+02 ms
         return f"{1000 * seconds:.2g} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
@@ -73,7 +73,7 @@ def dollars(cost: float) -> str:
 
 
 def moment(time: datetime) -> str:
-    """To the second, as every time here in UTC."""
+    """Formats a time in UTC, like every time on the pages, to the second."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -82,10 +82,10 @@ def clock(time: datetime) -> str:
 
 
 def words(name: str) -> str:
-    """A name of the tables as people write it."""
+    """Replaces the underscores of a database name by spaces."""
     return name.replace("_", " ")
 
 
 def student(round: int) -> str:
-    """The student after a round."""
+    """Names the student that was trained in a round; a negative round is the untaught one."""
     return "untaught" if round < 0 else f"round {round}"

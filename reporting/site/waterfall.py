@@ -1,4 +1,4 @@
-"""Steps as bars on one scale of time."""
+"""Lays out spans as bars on one time axis."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from urllib.parse import quote
 from storage.records import SpanRecord
 
 SCALE = 200.0
-"""Width of the scale, in units of its own."""
+"""Width of the time axis in SVG units."""
 THINNEST = 1.0
+"""Least width of a bar, so that short steps are visible."""
 _STAGES = ("run", "round", "phase")
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A step, where it lies on the scale, and the page that tells more about it (empty where none does)."""
+    """A span, its position on the axis, and a link to the page about it (empty if there is none)."""
 
     span: SpanRecord
     left: float
@@ -26,9 +27,9 @@ class Bar:
 
 
 def bars_of(spans: Sequence[SpanRecord]) -> tuple[list[Bar], float]:
-    """The steps as bars, and the seconds of the scale.
+    """Returns a bar for each span, and the length of the axis in seconds.
 
-    It is that of the steps: rounds and phases reach beyond it, unless there is nothing else.
+    The axis covers the steps. Rounds and phases reach beyond it and are cut, unless there is nothing else.
     """
     steps = [span for span in spans if span.kind not in _STAGES] or spans
     if not steps:
@@ -42,7 +43,7 @@ def bars_of(spans: Sequence[SpanRecord]) -> tuple[list[Bar], float]:
     bars = []
     for span in spans:
         begin = (span.started - first).total_seconds()
-        left = min(place(begin), SCALE - THINNEST)
+        left = min(place(begin), SCALE - THINNEST)  # so that the last bars stay on the axis
         bars.append(Bar(span, left, max(THINNEST, place(begin + span.seconds) - left), _link(span)))
     return bars, length
 

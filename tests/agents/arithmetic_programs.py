@@ -1,4 +1,4 @@
-"""Small expressions of the kind that students write, drawn by a seed; all of them Python and harmless."""
+"""Generates small expressions like those that students write, from a seed: harmless Python."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ FUNCTIONS = (
 )
 FUNCTIONS_OF_TWO = ("hypot", "pow", "fmod", "atan2", "remainder", "copysign", "gcd", "lcm")
 COUNTING = ("comb", "perm")
-"""Of large numbers they take very long."""
+"""Functions that take very long for large numbers."""
 
 
 class Writer:
-    """Writes expressions; the same seed writes the same ones."""
+    """Writes expressions; the same seed gives the same ones."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
 
     def expressions(self, count: int) -> list[str]:
-        """Of every kind in turn; `math` and `Decimal` are imported where they run."""
+        """Returns expressions of every kind in turn. They need `math` and `Decimal` to be imported."""
         kinds = (self.nested, self.rounded, self.formatted, self.decimal, self.mathematical, self.built_in)
         return [kinds[index % len(kinds)]() for index in range(count)]
 
@@ -58,7 +58,7 @@ class Writer:
         return chance.choice(kinds)
 
     def rounded(self) -> str:
-        """Often a tie, or what binary arithmetic makes of one."""
+        """Returns a call of `round`, often of a tie, or of the binary number next to one."""
         chance = self._chance
         tie = f"{chance.randint(0, 999)}.{chance.randint(0, 99)}5"
         number = chance.choice((tie, tie, self.number(), self.nested(2)))

@@ -1,4 +1,4 @@
-"""A real browser, and the pages of a finished run whose teacher was a language model."""
+"""Fixtures: a real browser, and the pages of a finished run whose teacher was a language model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.servers.teaching import teaching
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, else the one that `playwright install chromium` fetches."""
+    """The system's Chromium, or the one that `playwright install chromium` downloads."""
     with sync_playwright() as playwright:
         found = shutil.which("chromium")
-        expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no failure
+        expect.set_options(timeout=20_000)  # milliseconds; a busy machine must not fail a test
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -43,7 +43,7 @@ def url(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
-    """A page that may complain of nothing and that asks no other server."""
+    """A page. The test fails if it logs to the console, raises an error or requests another server."""
     with browser.new_context(base_url=url, viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         complaints: list[str] = []

@@ -1,4 +1,4 @@
-"""The command `serve` in a process of its own."""
+"""Runs the command `serve` in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.servers.children import running
 
 @contextlib.contextmanager
 def serving(run: Path, output: Path) -> Iterator[str]:
-    """The address of the pages of this run; `output` is a folder for what the server writes."""
+    """Yields the URL of this run's pages; `output` is a folder for the server's output."""
     with running(
         "main", ["serve", str(run), "--port", "0"], output=output / "serve.output", seconds=60
     ) as url:

@@ -1,11 +1,11 @@
-"""Kills runs at every point and at many moments, lets each go on to its end, and counts what that cost.
+"""Kills runs at every point and at many moments, resumes each until it ends, and counts the damage.
 
     python -m tests.crash.campaign [--moments 200] [--seed 0]
 
-The points are every border of a node, both sides of every commit to the database, the call cache and the
-bookmark, and both sides of every file that gets its name: two runs, one with the embedded teacher and one
-with a faulty server as its teacher, are killed at each of theirs, one after the other. At moments, spread
-evenly over its time, each run is killed once; every second of these kills spares the children of the process.
+Points are before and after every node, every commit to the database, the call cache and the checkpoint, and
+every renaming of a file. Two runs, one with the embedded teacher and one taught by a faulty server, are
+killed at each of their points, one after the other. Other runs of both kinds are killed once each, at moments
+spread evenly over a run's time; half of these kills spare the children of the process.
 """
 
 from __future__ import annotations
@@ -34,21 +34,23 @@ SERVER = (
     *(option for fault in FAULTS for option in ("--fault", f"{fault}=0.04")),
 )
 MOST_POINTS = 2000
+"""A limit, should the names of points differ between processes, so that there is always a new one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Where a run is killed: at every point, unless a moment is given."""
+    """Where a run is killed: once at `moment`, or at every point if that is None."""
 
     with_model: bool
     moment: float | None = None
-    """Share of an uninterrupted run's time."""
+    """Share of an uninterrupted run's time, from 0 to 1."""
     alone: bool = False
+    """Whether a kill at a moment spares the children of the process."""
 
 
 @dataclass
 class Ward:
-    """A nursery and a server, and the runs that nobody kills."""
+    """One worker of the campaign: its fork server, its teaching server and the uninterrupted runs."""
 
     place: Path
     nursery: Nursery
@@ -70,7 +72,7 @@ class Ward:
             self.seconds[with_model] = death.seconds
 
     def run(self, case: Case) -> Figures:
-        """The case's run, whose files stay only where it was harmed."""
+        """Makes the run of a case. Its files are kept only if it was damaged."""
         name = "everywhere" if case.moment is None else f"at-{case.moment:.4f}"
         track = self.track(name, with_model=case.with_model)
         before = len(self.server.log())
@@ -92,7 +94,10 @@ class Ward:
 
 
 def cases(moments: int, chance: random.Random) -> list[Case]:
-    """At every point; and at one moment in each of so many equal parts of a run's time."""
+    """Returns a case for every point of each kind of run, and one for each of `moments` moments.
+
+    A run's time is divided into `moments` equal parts; each gives one random moment.
+    """
     found = [Case(with_model=with_model) for with_model in (True, False)]
     for number in range(moments):
         share = (number + chance.random()) / moments
@@ -102,7 +107,7 @@ def cases(moments: int, chance: random.Random) -> list[Case]:
 
 @contextmanager
 def wards(place: Path, count: int) -> Iterator[list[Ward]]:
-    """Each has a processor of its own, so that what is computed does not depend on how many there are."""
+    """Yields workers, each pinned to its own processor, so that results do not depend on their number."""
     with ExitStack() as stack:
         opened = []
         for number, core in zip(range(count), sorted(os.sched_getaffinity(0)), strict=False):

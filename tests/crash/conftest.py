@@ -1,4 +1,4 @@
-"""A nursery, and what a run leaves behind that nobody disturbs."""
+"""Fixtures: the fork server, and a run that was never interrupted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def whole(undisturbed: Track) -> Evidence:
 
 @pytest.fixture
 def finished(undisturbed: Track, raised: Nursery, tmp_path: Path) -> Track:
-    """A copy of a run that has ended."""
+    """A copy of the finished run that was never interrupted."""
     track = Track(tmp_path, SYMBOLIC, raised)
     shutil.copytree(undisturbed.run.parent, track.run.parent, symlinks=True)
     return track

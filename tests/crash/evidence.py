@@ -1,4 +1,4 @@
-"""What a run left behind, to be held against an uninterrupted one."""
+"""What a run left behind, for comparison with an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from tests.servers.manner import Act
 from training.weights import SEAL
 
 PAID = (Act.ANSWERED, Act.DECLINED, Act.MALFORMED, Act.TRUNCATED, Act.FILTERED, Act.SLOW)
-"""What a provider sends a bill for."""
+"""Acts for which a provider would charge."""
 
 Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Rows by table, key and content hash, what the files say, and which files there are."""
+    """What a run left behind."""
 
     rows: frozenset[Row]
+    """Table, key and content hash of each row; also the contents of the files of `texts_of`."""
     files: frozenset[str]
     findings: int
+    """Number of findings of `verify`."""
 
 
 def evidence(track: Track) -> Evidence:
@@ -43,17 +45,20 @@ def evidence(track: Track) -> Evidence:
 
 
 def rows_of(run: Path) -> Iterator[Row]:
-    """The content hash covers everything but measured times and who had paid before."""
+    """Yields table, key and content hash of each row.
+
+    The content hash covers everything but measured times and which run paid for a call.
+    """
     with duckdb.connect(run / DATABASE, read_only=True) as connection:
         for record in HASHED_RECORDS:
-            if record is not RunRecord:
+            if record is not RunRecord:  # its id and time differ from run to run
                 columns = ", ".join([*record.key, "content_hash"])
                 found = connection.execute(f"SELECT {columns} FROM {record.table}").fetchall()
                 yield from ((record.table, *map(str, row)) for row in found)
 
 
 def texts_of(run: Path) -> Iterator[Row]:
-    """The data set, the students by their weights, and which of them is the best."""
+    """Yields the data set, the seal (checksum) of each student, and which student is delivered."""
     for file in (run / DATASET, *run.glob(f"students/*/{SEAL}")):
         yield "file", str(file.relative_to(run)), file.read_text()
     yield "file", STUDENT, str((run / STUDENT).readlink())
@@ -61,7 +66,7 @@ def texts_of(run: Path) -> Iterator[Row]:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What kills did; all but the first two should be 0."""
+    """What kills did. All figures but the first two should be 0."""
 
     kills: int = 0
     survived: int = 0
@@ -71,9 +76,9 @@ class Figures:
     stray: int = 0
     findings: int = 0
     left: int = 0
-    """Processes."""
+    """Processes that did not end."""
     unfinished: int = 0
-    """Runs that did not come to their end."""
+    """Runs that did not finish."""
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(**{name: value + getattr(other, name) for name, value in vars(self).items()})
@@ -92,7 +97,7 @@ class Figures:
 
 
 def compare(track: Track, whole: Evidence, log: Sequence[Entry] = ()) -> Figures:
-    """The figures of a run that was killed; `log` is what a server noted of it."""
+    """Compares a killed run with the uninterrupted one; `log` is the server's log of its requests."""
     kills = sum(death.code < 0 for death in track.deaths)
     if track.deaths[-1].code != 0:
         return Figures(kills=kills, unfinished=1)
@@ -110,7 +115,7 @@ def compare(track: Track, whole: Evidence, log: Sequence[Entry] = ()) -> Figures
 
 
 def paid(log: Iterable[Entry]) -> list[str]:
-    """The requests that were answered, one entry for each answer."""
+    """Returns the body hash of each request that was answered and charged, once for each answer."""
     return [entry.body for entry in log if entry.completed and entry.done in PAID]
 
 
@@ -119,7 +124,7 @@ def repeated(log: Iterable[Entry]) -> int:
 
 
 def couriers(cache: Path) -> int:
-    """Processes that still ask a model for a run with this cache."""
+    """Counts processes that still make calls to a model for the run with this cache."""
     found = 0
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has ended since

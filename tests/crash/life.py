@@ -1,4 +1,4 @@
-"""One process of a run: what it is told to do, and what happens to it where."""
+"""One process of a run (a life): how it starts, what is done to it and where, and how it ends (its death)."""
 
 from __future__ import annotations
 
@@ -7,56 +7,57 @@ from enum import StrEnum
 
 
 class Act(StrEnum):
-    """What happens to a process at a point that it passes."""
+    """What is done to a process at a point that it passes."""
 
     KILL = "kill"
     KILL_STUDENT = "kill student"
     FILL = "fill"
-    """The disk is full: no file gets longer than `limit` bytes."""
+    """Simulates a full disk: no file can grow beyond `limit` bytes."""
     FILL_STUDENT = "fill student"
     TERMINATE = "terminate"
-    """Twice in a row, as `timeout` does it."""
+    """SIGTERM twice in a row, as `timeout` sends it."""
     INTERRUPT = "interrupt"
     INTERRUPT_TWICE = "interrupt twice"
-    """With some time between, and before the first."""
+    """SIGINT twice, with 0.3 s before each."""
     RESUME = "resume"
-    """Somebody tries to resume the same run; it is killed when that was refused."""
+    """Tries to resume the same run from within; the process is killed if that is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """Starts with `main.py` and these arguments; ends by itself, at a point or at a moment."""
+    """A process that runs `main.py`. It ends by itself, at a point or at a moment."""
 
     arguments: tuple[str, ...]
     cache: str
     output: str
-    """File to which what it prints is added."""
+    """File to which its output is appended."""
     killed: str = ""
-    """File with the names of points at which earlier lives were killed: this one is killed at the first that
-    is not among them, which is added; empty for none of that."""
+    """File with the names of points at which earlier processes were killed. This one is killed at the first
+    point that is not listed, which is then added. Empty: it is not killed in this way."""
     act: Act = Act.KILL
     at: str = ""
-    """The names of the points that count begin so."""
+    """Only points whose names start with this are counted."""
     number: int = 0
-    """At which of them the act comes; 0 for none."""
+    """The count at which `act` is done, from 1; 0 for never."""
     limit: int = 0
+    """Bytes that a file can have after `Act.FILL` and `Act.FILL_STUDENT`."""
     moment: float | None = None
-    """Seconds after which it is killed from outside."""
+    """Seconds after which it is killed from outside; None for never."""
     alone: bool = False
-    """The kill from outside spares its children."""
+    """Whether the kill from outside spares its children."""
     jumps: float = 0.0
-    """Seconds by which its clock jumps, forward and back by turns, whenever somebody looks at it."""
+    """Seconds by which its clock jumps, alternately forward and back, at every reading."""
     ordinary: bool = False
-    """It has no more rights than an ordinary user, whoever started it."""
+    """Whether it gives up its capabilities, so that it has an ordinary user's rights even as root."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Death:
-    """How a life ended."""
+    """How a process ended."""
 
     pid: int
     code: int
     """Exit code; negative for a signal."""
     seconds: float
     left: int
-    """Processes of it that did not end by themselves within some seconds."""
+    """Number of its child processes that had to be killed: they had not ended `nursery.PATIENCE` s later."""

@@ -1,4 +1,4 @@
-"""Runs in lives that end at chosen points: where a run stands, how it begins and how it goes on."""
+"""Runs made of several processes (lives) that end at chosen points: settings, folders, start and resume."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ SYMBOLIC: Mapping[str, str | int] = {
     "generate.batch_size": 4,
     "device": "cpu",
 }
-"""Settings of a run that passes through everything and is as small as it can be."""
+"""Settings of the smallest run that passes through every phase."""
 
 
 def model(url: str) -> Mapping[str, str | int]:
-    """The same with a model behind this URL as teacher, synthesizer and judge."""
+    """Returns such settings with the model at this URL as teacher, synthesizer and judge."""
     asked = {"teacher": "openai:teaching", "teacher_url": url, "thoughts": "pot", "policy": "single"}
     return {**SYMBOLIC, **asked, "problems.limit": 6, "self_samples": 0, "calls.seconds": 2}
 
 
 class Nursery:
-    """The process that lives are forked from."""
+    """Client of the fork server, the process from which lives are forked."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -51,7 +51,7 @@ class Nursery:
         return self._process.pid
 
     def wait(self) -> None:
-        """Until it is ready."""
+        """Waits until the process is ready."""
         self._read()
 
     def raise_one(self, life: Life) -> Death:
@@ -83,10 +83,10 @@ def nursery() -> Iterator[Nursery]:
 
 @dataclass(frozen=True)
 class Track:
-    """A run in a place of its own, from its first life to its last."""
+    """A run in its own folder, from its first process to its last."""
 
     place: Path
-    """A folder in which everything of the run comes to lie."""
+    """The folder for all files of the run."""
     settings: Mapping[str, str | int]
     nursery: Nursery
     deaths: list[Death] = field(default_factory=list)
@@ -113,7 +113,7 @@ class Track:
         return self.place / "killed.txt"
 
     def live(self, arguments: tuple[str, ...] = (), **how: object) -> Death:
-        """Begin the run or go on with it, or do something else with it; `how` are fields of `Life`."""
+        """Starts or resumes the run, or runs the command `arguments`; `how` are fields of `Life`."""
         self.cache.mkdir(parents=True, exist_ok=True)
         begun = (self.run / DATABASE).exists()
         start = ("--config", str(self.place / "config.toml"), "--run-dir", str(self.run))
@@ -127,7 +127,7 @@ class Track:
         return death
 
     def said(self) -> list[str]:
-        """The lines printed since this was last asked."""
+        """Returns the lines printed since the last call, and deletes them."""
         lines = self.output.read_text().splitlines() if self.output.exists() else []
         self.output.unlink(missing_ok=True)
         return lines

@@ -1,9 +1,9 @@
-"""A process that has imported everything, from which the lives of runs are forked: each begins at once.
+"""A fork server: it has imported everything, so that the processes of runs start without delay.
 
     python -m tests.crash.nursery
 
-It takes one `Life` a line and answers with its `Death`. The top of this module stays light, because every
-student's process imports it.
+Reads one `Life` per line and answers each with its `Death`. Imports at the top of this module must be cheap,
+because every student's process imports it.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from pydantic import TypeAdapter
 from tests.crash.life import Death, Life
 
 PATIENCE = 60.0
-"""Seconds that the processes of a life get to follow it."""
+"""Seconds that the child processes of a life have to end after it."""
 WARM = (
     *("langchain.chat_models", "langchain_openai", "langsmith.run_helpers", "openai", "reasoning_gym"),
     *("graph.score", "main", "tests.crash.points"),
 )
-"""What takes long to import."""
+"""Modules that take long to import."""
 CAPABILITIES_3 = 0x20080522
-"""Version of the structures that the system call takes (capget(2))."""
+"""Version 3 of the structures that capset(2) takes."""
 
 LIFE, DEATH = TypeAdapter(Life), TypeAdapter(Death)
 
 
 def main() -> None:
     with os.fdopen(os.dup(1), "w", buffering=1) as answers:
-        os.dup2(2, 1)  # nothing else that is printed comes between the answers
+        os.dup2(2, 1)  # other output goes to standard error, so that it cannot mix with the answers
         warm_up()
         print(file=answers)
         for line in sys.stdin:
@@ -54,7 +54,7 @@ def warm_up() -> None:
 
 
 def raise_one(life: Life) -> Death:
-    # A life that is killed while it asks the server for a student takes the server with it.
+    # multiprocessing's fork server ends when a life is killed while it requests a student's process.
     forkserver.ensure_running()
     began = time.monotonic()
     pid = os.fork()
@@ -68,7 +68,7 @@ def raise_one(life: Life) -> Death:
 
 
 def kill_at(pid: int, moment: float, *, alone: bool) -> None:
-    """SIGKILL after so many seconds, unless it has ended by then."""
+    """Sends SIGKILL after `moment` seconds, unless the process has ended by then."""
     watch = os.pidfd_open(pid)
     ended, _, _ = select.select([watch], [], [], moment)
     os.close(watch)
@@ -81,7 +81,7 @@ def kill_at(pid: int, moment: float, *, alone: bool) -> None:
 
 
 def await_end(pid: int) -> int:
-    """How many processes did not follow the one that died; these are ended here."""
+    """Counts the child processes that did not end after the one that died, and kills them."""
     deadline = time.monotonic() + PATIENCE
     while (left := followers(pid)) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -91,7 +91,7 @@ def await_end(pid: int) -> int:
 
 
 def followers(pid: int) -> list[int]:
-    """Those of its session and the students, which are forked elsewhere."""
+    """Returns the processes of its session, and the students, which the fork server has as its children."""
     server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     found = []
     for entry in Path("/proc").iterdir():
@@ -107,7 +107,7 @@ def followers(pid: int) -> list[int]:
 
 
 def live(life: Life) -> NoReturn:
-    """The child's side."""
+    """Runs `main.py` in the forked child."""
     code = 1
     try:
         os.setsid()
@@ -122,7 +122,7 @@ def live(life: Life) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(code)  # not sys.exit, which would run the exit handlers of the parent process
 
 
 def redirect(output: str) -> None:
@@ -139,7 +139,7 @@ def prepare(life: Life) -> None:
     from tests.crash.points import Points, shake_clock
 
     patch = pytest.MonkeyPatch()  # never undone: the process ends
-    # The server is the nursery's child, which only the nursery can look after.
+    # The fork server of students is a child of our parent process; only the parent can wait for it.
     patch.setattr(forkserver._forkserver, "ensure_running", lambda: None)
     Points(life).hook(patch)
     if life.jumps:
@@ -149,7 +149,7 @@ def prepare(life: Life) -> None:
 
 
 def drop_privileges() -> None:
-    """Let file modes bind root as they bind everybody else."""
+    """Drops root's capabilities, so that file permissions apply to this process too. Raises `OSError`."""
     header = (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
     if ctypes.CDLL(None, use_errno=True).capset(header, nothing) != 0:

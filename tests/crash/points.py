@@ -1,7 +1,7 @@
-"""The points that a run passes: borders of nodes, and both sides of everything it writes.
+"""The points that a run passes: before and after each node, and before and after everything it writes.
 
-A point has the same name in every life of a run, so that one can be killed at each of them once.
-The hooks are put around the product from here; it knows nothing of them.
+A point has the same name in every process of a run, so that a run can be killed once at each of them.
+The hooks are patched in from here; the product code does not know of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from training.tasks import Event
 
 
 class Points:
-    """Knows every point that the process passes, and acts at one of them."""
+    """Is told of every point that the process passes, and acts at one of them."""
 
     def __init__(self, life: Life) -> None:
         self._life = life
@@ -45,7 +45,10 @@ class Points:
         self._turn = threading.Lock()
 
     def passed(self, name: str) -> None:
-        """The same name in every life, as far as one can tell."""
+        """Called at each point. Kills the process if the point is not listed yet; does the act if it is due.
+
+        `name` should be the same in every process of a run.
+        """
         with self._turn:
             if self._killed and name not in self._known:
                 with self._killed.open("a") as file:
@@ -66,7 +69,8 @@ class Points:
         patch.setattr("graph.build.logged", self._node)
         patch.setattr(Database, "_connect", self._database(Database._connect))
         patch.setattr("storage.call_cache._connect", self._call_cache(storage.call_cache._connect))
-        # Who asks has stored the reply by then; a second time nothing is inserted, so it needs a name.
+        # The process that makes the calls has stored the reply by then. Nothing is inserted here, so that the
+        # commit would not have a name of its own.
         put = storage.call_cache.CallCache.put
         patch.setattr(
             storage.call_cache.CallCache, "put", self._wrapped(put, lambda _, reply: f"answer {reply.key}")
@@ -114,7 +118,7 @@ class Points:
 
 
 class Watched:
-    """A connection to a database, whose commits are points with the names of what they write."""
+    """A database connection whose commits are points, named by what they write."""
 
     def __init__(self, connection: Any, name: str, points: Points) -> None:
         self._connection, self._name, self._points = connection, name, points
@@ -150,7 +154,10 @@ class Watched:
 
 
 def _names(sql: str, values: Sequence[object]) -> str:
-    """The table and the first things that are said of each row, short of times and of the run's own name."""
+    """Returns the table and a hash of the first three values, without times; of `runs`, without any value.
+
+    Times and the run's id differ between processes or runs, and names must not.
+    """
     table = sql.partition("INTO ")[2].split()[0]
     told = [value for value in values if not isinstance(value, datetime)][: 0 if table == "runs" else 3]
     rows = [sorted(map(str, value)) if isinstance(value, list) else [str(value)] for value in told]
@@ -168,7 +175,7 @@ def _writes(*given: Any) -> str:
 
 
 def shake_clock(patch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let the clock that people read jump forward and back, for whatever in this process looks at it."""
+    """Makes this process's wall clock jump forward and back at every reading; the monotonic one is kept."""
     now, now_ns, jumps = time.time, time.time_ns, cycle((0.0, seconds))
 
     class Jumping(datetime):

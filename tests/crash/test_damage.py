@@ -1,4 +1,4 @@
-"""A database that was cut off or changed: `verify` says so, or what it holds is what it was."""
+"""After a database was truncated or changed, `verify` says so, or its rows are still the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.crash.lives import Nursery, Track
 
 FLIPS, CUTS = 12, 4
 HEADERS = 3 * 4096
-"""Bytes at the beginning of a database that say where everything is."""
+"""Number of bytes of the headers at the beginning of a DuckDB file: three of 4,096 bytes."""
 
 Content = dict[str, list[tuple[object, ...]]]
 
@@ -28,7 +28,7 @@ def content(run: Path) -> Content:
 
 
 def said_by_verify(track: Track) -> str:
-    """What it says of the file; `sound` where it has nothing to say."""
+    """Runs `verify`; returns `sound`, `damaged` (unreadable) or `changed rows` (findings)."""
     death = track.live(("verify", str(track.run)))
     said = track.said()
     if (death.code, said) == (0, ["0 findings"]):
@@ -40,7 +40,7 @@ def said_by_verify(track: Track) -> str:
 
 
 def verdicts(track: Track, file: Path, changed: list[bytes]) -> Counter[str]:
-    """What becomes of the file's changed contents; none that is called sound may hold other rows."""
+    """Counts what `verify` says of each changed content. Fails if one with other rows is called sound."""
     before = content(track.run)
     found: Counter[str] = Counter()
     for damaged in changed:
@@ -52,7 +52,7 @@ def verdicts(track: Track, file: Path, changed: list[bytes]) -> Counter[str]:
 
 
 def flipped(data: bytes, chance: random.Random, start: int = 0) -> bytes:
-    """With one bit changed."""
+    """Returns the data with one random bit changed, at byte `start` or later."""
     offset = chance.randrange(start, len(data))
     return data[:offset] + bytes([data[offset] ^ 1 << chance.randrange(8)]) + data[offset + 1 :]
 
@@ -81,7 +81,7 @@ def test_a_database_that_was_cut_off_is_noticed(finished: Track) -> None:
 def test_no_flipped_bit_in_what_was_committed_last_goes_unnoticed(
     undisturbed: Track, raised: Nursery, tmp_path: Path
 ) -> None:
-    """A process that is killed right after a commit leaves it in a file beside the database."""
+    """A process that is killed right after a commit leaves that commit in a log file beside the database."""
     track = Track(tmp_path, undisturbed.settings, raised)
     track.live(at="database commit problems", number=2)
     track.said()

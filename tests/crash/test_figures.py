@@ -1,4 +1,4 @@
-"""When a campaign of kills has failed."""
+"""Which figures of a campaign of kills count as a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kills change nothing: the core of `tests.crash.campaign`, and a check that it would notice if they did."""
+"""Kills change nothing in the result of a run (a part of `tests.crash.campaign`), and changes are noticed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOR_EVER = "30"
 def test_a_run_killed_again_and_again_ends_as_one_that_was_not(
     raised: Nursery, whole: Evidence, tmp_path: Path
 ) -> None:
-    """In turns at a point and at a moment, and at moments in turns with its children and without them."""
+    """Alternates between points and moments; at moments, alternately spares and kills the children."""
     track, chance = Track(tmp_path, SYMBOLIC, raised), random.Random(0)
     for number in range(8):
         if number % 2 == 0:

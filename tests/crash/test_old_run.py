@@ -1,4 +1,4 @@
-"""A run that was begun with the first schema goes on to its end."""
+"""A run that was started with the first schema can be resumed and finishes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.crash.lives import Nursery, Track
 from tests.storage.first import first_database
 
 ROWS = Path(__file__).parent / "first_run.sql"
-"""What the version of that time had stored when it was killed after the baseline of round 0."""
+"""The rows that the version of that time had stored when it was killed after the baseline of round 0."""
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""One run and everything that can happen to it: each trouble is one clear line, and the run goes on after it.
+"""One run with every kind of trouble: each is reported in one clear line, and the run can be resumed.
 
-The tests are in the order in which the run comes to where they lie in wait, and the last one looks whether
-it has ended as if nothing had happened.
+The tests share the run and follow the order of its phases. The last one checks that it ended as if nothing
+had happened.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def track(raised: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Track:
 
 
 def complaint(track: Track) -> str:
-    """The one line that says what is wrong, with which the output ends."""
+    """Returns the last line of the output, which must be its only error message, without a traceback."""
     said = track.said()
     assert [line.startswith("error: ") for line in said[-2:]] in ([True], [False, True]), said
     assert not any(line.startswith("Traceback") for line in said), said
@@ -49,7 +49,7 @@ def complaint(track: Track) -> str:
     ids=["database", "bookmark", "student", "data set"],
 )
 def test_a_full_disk_ends_the_run_with_one_line(track: Track, act: Act, at: str, said: str) -> None:
-    """A limit on the size of files stands in for the disk: writing past it fails in the same way."""
+    """Uses a limit on file sizes: a write beyond it fails in the same way as on a full disk."""
     assert track.live(act=act, at=at, number=1, limit=2000).code == 1
     assert said in complaint(track)
 
@@ -126,7 +126,7 @@ def test_a_damaged_bookmark_is_named_with_what_to_do(track: Track) -> None:
 def test_after_all_of_that_the_run_ends_in_another_place_as_if_nothing_had_happened(
     track: Track, whole: Evidence, raised: Nursery, tmp_path: Path
 ) -> None:
-    """With a cache that does not have the student's weights yet."""
+    """The new place has a cache without the student's weights."""
     moved = Track(tmp_path, {}, raised, deaths=track.deaths)
     moved.cache.mkdir(parents=True)
     shutil.move(track.run, moved.run)

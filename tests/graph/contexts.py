@@ -1,4 +1,4 @@
-"""A run's context around a store of one's own, for tests of single nodes."""
+"""Makes the context of a run around a given store, for tests of single nodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.graph.test_run import Recorder
 
 
 class IdleJudge(SymbolicTeacher):
-    """A judge whom nobody asks."""
+    """A judge that fails the test if it is asked."""
 
     async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
         raise AssertionError(f"nobody asked for {problem.id} to be solved: {thought}, {sample}")

@@ -1,4 +1,4 @@
-"""Settings of runs that take seconds."""
+"""Settings for runs that take only seconds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from settings import Settings, load_settings
 
 
 def tiny_settings() -> Settings:
-    """A run that takes seconds and still passes through every phase."""
+    """Returns settings for a run that takes seconds and still passes through every phase."""
     given = {
         "rounds": "1",
         "student": "tiny",
@@ -27,7 +27,7 @@ def tiny_settings() -> Settings:
 
 
 def model_settings(url: str, **more: object) -> Settings:
-    """One round of feedback whose 16 seeds are explained, varied and solved by the model at this URL."""
+    """Returns settings for a round of feedback with 16 seeds; the model at this URL has every role."""
     given = {
         "rounds": 1,
         "student": "tiny",

@@ -1,4 +1,4 @@
-"""Tries the whole corpus, names what went wrong, and ends with a line of figures: `make test-hostile`."""
+"""`make test-hostile`: tries the whole corpus, prints every failure, and ends with a line of figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hostile texts of the TOML files in this folder, with the verdicts that are right for them."""
+"""Reads the hostile texts of the TOML files in this folder, and the verdicts that are right for them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict
 from domain import Reason, Verdict
 
 FILES = {"pot": "programs.toml", "eot": "equations.toml", "cot": "sentences.toml"}
-"""The corpus of each thought."""
+"""The file of each thought (reasoning format)."""
 
 
 class Entry(BaseModel):
-    """A case that needs more than its text."""
+    """A case in the file that has more than its text."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,13 +25,13 @@ class Entry(BaseModel):
     answer: str | None = None
     value: str | None = None
     repeat: dict[str, tuple[str, int]] = {}
-    """By placeholder: what stands in its place, and how often."""
+    """By placeholder in the text, what replaces it and how many times that is repeated."""
     slow: bool = False
-    """Takes a second or more, and another of its kind does not."""
+    """Takes a second or more, while a faster case tries the same thing."""
 
 
 class Group(BaseModel):
-    """Cases with the same right verdicts."""
+    """Cases for which the same verdicts are right."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class Group(BaseModel):
 
 
 class Corpus(BaseModel):
-    """One file."""
+    """The content of one file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,7 +52,7 @@ class Corpus(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """One text to be judged."""
+    """One text to judge."""
 
     thought: str
     name: str
@@ -60,13 +60,13 @@ class Case:
     answer: Fraction
     """Reference answer."""
     verdicts: frozenset[Reason]
-    """Those that are right."""
+    """The verdicts that are right."""
     value: Fraction | None
-    """What the text comes to where it comes to a number; None where any will do."""
+    """The only value that a verdict may have, if it has one; None if any value is right."""
     slow: bool = False
 
     def fault(self, verdict: Verdict) -> str | None:
-        """What is wrong with this verdict; None where it is right."""
+        """Returns what is wrong with this verdict; None if it is right."""
         if verdict.reason not in self.verdicts:
             return f"{verdict.reason} ({verdict.detail}) instead of {' or '.join(sorted(self.verdicts))}"
         if self.value is not None and verdict.value not in (None, self.value):
@@ -75,7 +75,7 @@ class Case:
 
 
 def load_cases(thought: str, places: Mapping[str, str]) -> list[Case]:
-    """The cases of a thought in the order of their file, with `{{NAME}}` replaced by each of the places."""
+    """Returns the cases of a thought in the order of its file; replaces each `{{NAME}}` from `places`."""
     text = (Path(__file__).parent / FILES[thought]).read_text()
     for name, place in places.items():
         text = text.replace(f"{{{{{name}}}}}", place)

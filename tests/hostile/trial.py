@@ -1,4 +1,4 @@
-"""Judges hostile texts one after the other and says what went wrong with each."""
+"""Judges hostile texts one after the other and records what went wrong with each."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from tests.hostile.corpus import FILES, Case, load_cases
 from tests.hostile.watch import Watch, watching
 
 BOUND_SECONDS = START_SECONDS + 15
-"""No text may take longer. The limits are far below, but the solver may have to be started first."""
+"""Longest time for one text. The limits are far lower, but the solver may have to be started first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """What became of one case."""
+    """The result of one case."""
 
     case: Case
     seconds: float
     misjudged: str | None
-    """What is wrong with the verdict; None where it is right."""
+    """What is wrong with the verdict; None if it is right."""
     escapes: tuple[str, ...]
+    """What the text reached outside of the sandbox."""
 
     @property
     def hung(self) -> bool:
@@ -56,7 +57,10 @@ def try_case(case: Case, verifier: Verifier, watch: Watch) -> Trial:
 
 
 def _judged(case: Case, verifier: Verifier) -> Verdict | Exception:
-    """The verdict, or what came in its place; a thread that never ends is left behind."""
+    """Returns the verdict or the error instead of it, `Empty` after `BOUND_SECONDS`.
+
+    A thread that never ends is left behind.
+    """
     found: SimpleQueue[Verdict | Exception] = SimpleQueue()
 
     def judge() -> None:
@@ -73,7 +77,7 @@ def _judged(case: Case, verifier: Verifier) -> Verdict | Exception:
 
 
 def try_all(*thoughts: str, slow: bool) -> Iterator[Trial]:
-    """The cases of these thoughts, or of all, with the slow ones or without."""
+    """Tries the cases of these thoughts, by default all; `slow` says whether to try slow cases too."""
     with watching() as watch, Verifier(workers=2) as verifier:
         for thought in thoughts or FILES:
             for case in load_cases(thought, watch.places):

@@ -1,4 +1,4 @@
-"""Notices when a judged text reaches out of the sandbox: files, a port, processes, a secret."""
+"""Detects when a judged text reaches out of the sandbox: to files, a port, processes or a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from domain import Verdict
 
 SECRET = "FDD_CANARY"
-"""A variable of the environment."""
+"""The environment variable that holds the secret."""
 
 EVENTS = {
     0x001: "was read",
@@ -29,28 +29,29 @@ EVENTS = {
     0x100: "was created",
     0x200: "was deleted",
 }
-"""Of inotify; whoever causes them."""
+"""Events of inotify, which reports them whichever process causes them."""
 EVENT = struct.Struct("iIII")
+"""The head of an event (inotify(7)): watch, mask, cookie, length of the name that follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What must stay as it is while hostile texts are judged."""
+    """What must not be touched while hostile texts are judged."""
 
     folder: Path
-    """Holds `number` (42) and `secret`."""
+    """Holds the files `number` (42) and `secret`."""
     token: str
-    """Stands in the secret file and in the environment."""
+    """The secret, which is in the file and in the environment."""
     server: socket.socket
-    """Listens; nobody may connect."""
+    """Listens on a port to which nobody may connect."""
     events: int
-    """Descriptor of inotify on the folder."""
+    """File descriptor of inotify, which watches the folder."""
     others: frozenset[int]
-    """Processes of this one that were there before, and are no workers of the sandbox."""
+    """Children of this process that existed before, and so are not workers of the sandbox."""
 
     @property
     def places(self) -> Mapping[str, str]:
-        """Where the corpus looks for them."""
+        """Values for the placeholders in the corpus."""
         return {
             "folder": str(self.folder),
             "number": str(self.folder / "number"),
@@ -59,7 +60,7 @@ class Watch:
         }
 
     def escapes(self, verdict: Verdict) -> list[str]:
-        """What has been reached since the last time; empty where all is well."""
+        """Returns what has been reached since the last call; empty if nothing was."""
         return [*self._touched(), *self._connected(), *self._started(), *self._told(verdict)]
 
     def _touched(self) -> Iterator[str]:
@@ -74,7 +75,7 @@ class Watch:
             yield "the port was reached"
 
     def _started(self) -> Iterator[str]:
-        """The workers are children of this process; they have none of their own."""
+        """Yields the processes that workers started: workers should have no children of their own."""
         for child in children(os.getpid()) - self.others:
             yield from (f"a worker started process {process}" for process in children(child))
 
@@ -87,7 +88,7 @@ class Watch:
 
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """Lay out everything; what is started inside inherits the secret of the environment."""
+    """Sets up everything to watch. Processes started inside inherit the secret from the environment."""
     token, others = secrets.token_hex(16), frozenset(children(os.getpid()))
     with (
         TemporaryDirectory(prefix="fdd-watch-") as name,
@@ -107,7 +108,7 @@ def watching() -> Iterator[Watch]:
 
 
 def children(process: int) -> set[int]:
-    """Processes that this one started and that are still there; empty where it has gone itself."""
+    """Returns the running children of a process; empty if the process itself has ended."""
     found: set[int] = set()
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{process}/task").iterdir():

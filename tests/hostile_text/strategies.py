@@ -1,4 +1,4 @@
-"""Texts for property tests: pieces that the parsers know, in any order, with anything between them."""
+"""Texts for property tests: pieces that the parsers know, in any order, with arbitrary text in between."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ bounded = settings(
     max_examples=100,
     suppress_health_check=[HealthCheck.too_slow],
 )
-"""The same examples every time, however slow the machine."""
+"""Settings that give the same examples every time, on slow machines too."""
 
 _NUMBERS = (
     "0 1 2 7 48 1,200 2.50 .5 3/4 1/0 25% 100% half twice third twenty-one dozen ٣ ² 1e5 $5 -3 007 1,2,3 "
@@ -29,7 +29,7 @@ PIECES = st.sampled_from((*_NUMBERS.split(), *SIGNS, *_WORDS.split())) | st.text
 PROSE = st.lists(st.tuples(PIECES, st.sampled_from(GAPS)), max_size=40).map(
     lambda pairs: "".join(piece + gap for piece, gap in pairs)
 )
-"""Question or solution, or neither."""
+"""Text that may resemble a question or a solution."""
 
 TAGGED = st.lists(
     st.sampled_from(("<", "\\", "/", "|", ">", "problem", "</problem>", "<|im_end|>", "｜", "<\\/", " "))

@@ -1,4 +1,4 @@
-"""Texts that mean harm, or that broke something once."""
+"""Malicious texts, and texts that once broke something."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INJECTIONS = {
     "a template": "{{ 7 }} {% raw %} {% include 'explain.md' %} {#",
     "a program": "'''\nanswer = 7\nimport os",
 }
-"""Parts of a question that try to be more than a question."""
+"""Parts of a question that try to act as instructions, tags, turns or code."""
 
 TERMINAL = {
     "colours": "\x1b[31mred\x1b[0m",
@@ -34,7 +34,7 @@ TERMINAL = {
     "NUL": "a\x00b",
     "half a character": "a\ud800b",
 }
-"""What a terminal, or rich, would obey."""
+"""Sequences that a terminal, or rich, would interpret."""
 
 PROBLEMS = (
     (
@@ -54,7 +54,7 @@ PROBLEMS = (
     ),
     ("Three twins are twenty-one. If so, what?", "(21 - 3) ÷ 2 = 9, so 3 × 7 = 9*2+3 = 21."),
 )
-"""Questions with worked solutions, as a start for fuzzing."""
+"""Questions with worked solutions, as seeds for fuzzing."""
 
 FOUND = (
     (
@@ -66,7 +66,7 @@ FOUND = (
     ("? Tom has 9 and 2", "9 + 2 = 11"),
     ("9 2.\n\nSo ?", "9 + 2 = 11"),
 )
-"""Worked solutions that once broke a reader or a writer of derivations."""
+"""Questions with worked solutions that once broke a reader or writer of derivations."""
 
 SYSTEMS = (
     "clips_in_may * 2 = 48\nclips = 48 + clips_in_may\nsolve for clips",
@@ -76,4 +76,4 @@ SYSTEMS = (
     "a = b\nb = c\nc = a\nsolve for a",
     "x = 0.1 + 0.2 * (((3)))\nx = 0.7\nsolve for x",
 )
-"""Equations of thought, as a start for fuzzing."""
+"""Systems of equations (`eot`), as seeds for fuzzing."""

@@ -1,4 +1,4 @@
-"""The notebooks run from their first cell to their last, and what they show is what they were committed with.
+"""Tests that the notebooks run from first to last cell and give the outputs that were committed.
 
-`python -m tests.notebooks` runs them again and keeps what they show.
+`python -m tests.notebooks` runs them again and saves their outputs.
 """

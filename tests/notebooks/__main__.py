@@ -1,6 +1,6 @@
-"""Runs every notebook, or those that are named, offline, and keeps what they show.
+"""Runs every notebook, or the named ones, offline, and saves their outputs.
 
-In a process of its own: kernels and their sockets end with it, and what they warn of is not ours.
+It is a separate process, so that kernels and their sockets end with it and their warnings fail no test.
 """
 
 from __future__ import annotations

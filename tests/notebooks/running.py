@@ -17,7 +17,7 @@ CELL_SECONDS = 600
 
 
 class ThisInterpreter(AsyncKernelManager):
-    """A kernel that no installed kernel specification can take the place of."""
+    """Starts a kernel of this interpreter, whatever kernel specifications are installed."""
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -26,9 +26,10 @@ class ThisInterpreter(AsyncKernelManager):
 
 
 def run(path: Path, folder: Path) -> NotebookNode:
-    """The notebook with new outputs; raises nbclient's `CellExecutionError` for a cell that does.
+    """Runs a notebook in `folder`; returns it with new outputs.
 
-    Only what cells show is new: no time and no name of the machine is kept.
+    Raises nbclient's `CellExecutionError` if a cell raises. Times and metadata of the kernel are not kept, so
+    that only outputs can change.
     """
     notebook = nbformat.read(path, as_version=4)
     before = notebook.metadata
@@ -49,7 +50,7 @@ def run(path: Path, folder: Path) -> NotebookNode:
 
 
 def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """The same, as if everything that was printed in one go had come in one piece."""
+    """Joins successive outputs to the same stream, as their division depends on timing."""
     whole: list[NotebookNode] = []
     for output in outputs:
         last = whole[-1] if whole else None

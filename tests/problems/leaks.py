@@ -1,4 +1,4 @@
-"""Copies of a question as they get into training data, made by rule, for decontamination to find again."""
+"""Makes copies of questions by rule, as they get into training data, for decontamination to find."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ _PUNCTUATION = [
 
 
 def verbatim(question: str, rng: random.Random) -> str:
-    """Only looks different: case, blanks, quotation marks."""
+    """Changes only the look: case, blanks, quotation marks or an invisible character."""
     looks: Sequence[Callable[[str], str]] = (
         str.upper,
         lambda text: text.replace(" ", "  "),
@@ -152,7 +152,7 @@ def verbatim(question: str, rng: random.Random) -> str:
 
 
 def renumbered(question: str, rng: random.Random) -> str:
-    """Other numbers, some of them in words that were in digits, and the other way round."""
+    """Changes the numbers; some digits become words, and some words become digits."""
 
     def other_digits(match: re.Match[str]) -> str:
         old = match[0].replace(",", "")
@@ -176,7 +176,7 @@ def renumbered(question: str, rng: random.Random) -> str:
 
 
 def renamed(question: str, rng: random.Random) -> str:
-    """Other people, common names and rare ones, of one word or two."""
+    """Replaces the names of people by common or rare ones, of one word or two."""
     names = {*people(question), *_PROPER_NOUN.findall(question)} - _CALENDAR
     if not names:
         return question
@@ -190,14 +190,14 @@ def renamed_and_renumbered(question: str, rng: random.Random) -> str:
 
 
 def extended(question: str, rng: random.Random) -> str:
-    """The whole question with something before or after it, as in a problem of more steps."""
+    """Puts a sentence before or after the question, as in a problem of more steps."""
     before = ("This happened last summer.", "Here is a problem about everyday life.")
     after = ("If this were repeated 4 times, what would the result be?", "What is a fifth of that?")
     return f"{rng.choice(before)} {question}" if rng.random() < 0.3 else f"{question} {rng.choice(after)}"
 
 
 def paraphrased(question: str, rng: random.Random) -> str:
-    """A light paraphrase: clauses swapped, some words exchanged, contracted or expanded, punctuation."""
+    """Paraphrases lightly: swaps clauses; replaces, contracts or expands words; changes punctuation."""
     sentences = [_swapped(sentence, rng) for sentence in _SENTENCE.split(question.strip())]
     text = _REPLACEABLE.sub(lambda match: _exchanged(match, rng), " ".join(sentences))
     return _punctuated(text, rng)
@@ -237,7 +237,7 @@ def _upper(text: str) -> str:
 
 
 def _lower(text: str) -> str:
-    """Names keep their capital."""
+    """Lowers the first letter, unless the first word may be a name."""
     return text[:1].lower() + text[1:] if text.split(" ", 1)[0] in _LOWER_FIRST else text
 
 
@@ -252,7 +252,7 @@ PLANTS: dict[str, Plant] = {
 
 
 def planted(questions: Sequence[str], kind: str) -> list[tuple[str, str]]:
-    """Questions with a copy of this kind; without those to which nothing of the kind can be done."""
+    """Pairs each question with a copy of this kind; leaves out questions that the kind does not change."""
     pairs = [(each, PLANTS[kind](each, random.Random(f"{kind} {each}"))) for each in questions]
     if kind == "verbatim":
         return pairs
@@ -260,7 +260,7 @@ def planted(questions: Sequence[str], kind: str) -> list[tuple[str, str]]:
 
 
 def written_by_hand() -> list[tuple[str, str]]:
-    """Questions, each with a paraphrase by a person."""
+    """Returns questions, each with a paraphrase that a person wrote."""
     lines = (Path(__file__).parent / "paraphrases.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     return [(row["question"], row["paraphrase"]) for row in rows]

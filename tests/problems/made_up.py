@@ -1,4 +1,4 @@
-"""Questions that have no words in common, so that none is a copy of another."""
+"""Questions without common words, so that none is a copy of another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 
 def made_up(number: int) -> str:
-    """Twelve words of no language, the same for the same number."""
+    """Returns twelve invented words, the same for the same number."""
     rng = random.Random(number)
     return " ".join(
         "".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in "abc") for _ in range(12)

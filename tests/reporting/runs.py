@@ -1,4 +1,4 @@
-"""Runs made up row by row, so that everything a report can show is in them."""
+"""Builds runs row by row, so that they contain everything that a report can show."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)> **bold** [a](javascript:alert(3)) `code` $x^2$ "
     "{{ 7 * 7 }} \u202eback\u202c \u200fright\x1b[31m\0 ]]> </svg></div>"
 )
-"""What must stay text in every page and picture."""
+"""Must be shown as plain text in every page and picture."""
 SET = f"\u202e\0{HOSTILE[:40]}"
 """Name of an evaluation set."""
 Answers = Mapping[str, Sequence[int | None]]
-"""By evaluation set, what a student gave to its problems 0, 1, ..., whose answers are 100, 101, ..."""
+"""By evaluation set, a student's answers to its problems 0, 1, ...; the right ones are 100, 101, ..."""
 
 
 def new_run(folder: Path, **settings: object) -> Store:
@@ -54,9 +54,9 @@ def evaluation_problem(name: str, number: int, wording: str = "", templates: int
 def add_evaluation(
     store: Store, round: int, answers: Answers, *, wording: str = "", templates: int = 0
 ) -> None:
-    """A student's attempts with their accuracies, and the row of its round.
+    """Adds a student's attempts and accuracies, and the row of its round unless it is the untaught one.
 
-    The problems are of so many templates, one after the other; of none where it is 0.
+    The problems belong to `templates` templates in turn; to none if that is 0.
     """
     records: list[Record] = (
         [] if round < 0 else [replace(ROUND, round=round, student=f"students/round-{round}")]
@@ -142,7 +142,7 @@ def child(parent: ProblemRecord, number: int, operator: Operator, **more: object
 
 
 def full_run(folder: Path) -> Store:
-    """Two generations of children, an undone round, every verdict, copies kept out, calls to models."""
+    """Builds a run with two generations of children, an undone round, all verdicts, leaks and model calls."""
     store = new_run(folder, samples=4, teacher="openai:some-model")
     seeds = [problem(f"Seed {n}: {HOSTILE}", n) for n in range(len(Reason))]
     store.add(

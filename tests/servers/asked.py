@@ -1,4 +1,4 @@
-"""What a request asks of the teaching server: its body read strictly, its prompt by the marks of ours."""
+"""Parses requests to the teaching server: the body strictly, the prompt by its labels and tags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from errors import UsageError
 
 
 class Task(StrEnum):
-    """The prompts of ours that the server knows."""
+    """The kinds of our prompts that the server knows."""
 
     EXPLAIN = "explain"
     SOLVE = "solve"
@@ -25,12 +25,12 @@ class Task(StrEnum):
 
     @property
     def wants_rationale(self) -> bool:
-        """Else a new problem."""
+        """Whether the prompt asks for a rationale; otherwise it asks for a new problem."""
         return self in (Task.EXPLAIN, Task.SOLVE, Task.REPAIR)
 
 
 class NotUnderstoodError(Exception):
-    """The request is none of ours; its text says why in one line."""
+    """The request does not follow our prompts. The message says why in one line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +42,10 @@ class Asked:
     """The request's `seed`."""
     task: Task
     thought: str | None
-    """None where a new problem is asked for."""
+    """None if a new problem is asked for."""
     question: str
     worked_solution: str
-    """Empty where the prompt shows none."""
+    """Empty if the prompt shows none."""
     prompt_tokens: int
 
 
@@ -62,7 +62,7 @@ class _Body(BaseModel):
 
 
 def read_request(body: bytes) -> Asked:
-    """Raises `NotUnderstoodError`, and nothing else, for any bytes that are no request of ours."""
+    """Parses a request body. Raises only `NotUnderstoodError`, whatever the bytes are."""
     request = _read_body(body)
     system, user = request.messages[0], request.messages[-1]
     if (system.role, user.role) != ("system", "user"):

@@ -1,4 +1,4 @@
-"""Servers in processes of their own."""
+"""Runs servers in separate processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 URL = re.compile(r"http://127\.0\.0\.1:\d+")
 PATIENCE = 5.0
-"""Seconds that a server gets to end by itself."""
+"""Seconds that a server has to end after SIGTERM, before SIGKILL."""
 
 
 @contextlib.contextmanager
@@ -28,9 +28,10 @@ def running(
     seconds: float,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """The URL that the module's process prints when it is ready, within these seconds.
+    """Starts the module in a process and yields the URL that it prints once it is ready.
 
-    What the process writes is added to the file `output`. It and all its children end with the block.
+    Appends the process's output to the file `output`. Raises `RuntimeError` if the URL does not come within
+    `seconds`. The process and all of its children end with the block.
     """
     start = output.stat().st_size if output.exists() else 0
     with output.open("ab") as written:
@@ -51,6 +52,7 @@ def running(
 
 def _await_url(process: subprocess.Popen[bytes], output: Path, start: int, deadline: float) -> str:
     while True:
+        # Checked before reading, so that the output of a process that has ended is complete.
         ended = process.poll() is not None
         text = output.read_bytes()[start:].decode(errors="replace")
         if found := URL.search(text):
@@ -66,6 +68,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(PATIENCE)
+    # Even if the process has ended: its children may still be there.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,8 +1,8 @@
-"""A collector in a process of its own: takes spans by OTLP over HTTP and writes them down.
+"""A trace collector in a process of its own: receives spans by OTLP over HTTP and writes them to a file.
 
     python -m tests.servers.collecting --file FILE --fail 2 --hang 10
 
-What it reads are the messages of the protocol's own package, so that it stands for any collector.
+It parses messages with the protocol's official package, so that what it accepts any collector should accept.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Plain = str | int | float | bool | list[str]
 
 @dataclass(frozen=True)
 class Arrived:
-    """A span as it came."""
+    """A span as it arrived."""
 
     request: int
-    """Number of the request that it came in."""
+    """Number of the request that carried it."""
     resource: Mapping[str, Plain]
     authorization: str
     trace: str
@@ -54,7 +54,7 @@ class Arrived:
 
     @cached_property
     def content(self) -> tuple[object, ...]:
-        """All but how it came."""
+        """What identifies and describes the span, without the request, resource and key that it came with."""
         return self.trace, self.id, self.parent, self.name, self.started, self.ended, self.attributes
 
 
@@ -63,20 +63,20 @@ _ARRIVED = TypeAdapter(Arrived)
 
 @dataclass(frozen=True)
 class Collector:
-    """One that is running."""
+    """A running collector."""
 
     url: str
     file: Path
 
     def spans(self) -> list[Arrived]:
-        """All that arrived, in their order; the last line may still be in the writing."""
+        """Returns all spans in order of arrival, without a last line that is still being written."""
         text = self.file.read_text() if self.file.exists() else ""
         return [_ARRIVED.validate_json(line) for line in text.split("\n")[:-1]]
 
 
 @contextlib.contextmanager
 def collecting(folder: Path, *options: str) -> Iterator[Collector]:
-    """Run one with these options of the command line; `folder` gets its files."""
+    """Runs a collector with these command line options; its files are in `folder`."""
     file = folder / "arrived.jsonl"
     arguments = ["--file", str(file), *options]
     with running("tests.servers.collecting", arguments, output=folder / "output", seconds=600) as url:
@@ -84,7 +84,7 @@ def collecting(folder: Path, *options: str) -> Iterator[Collector]:
 
 
 class Server(ThreadingHTTPServer):
-    """What the requests share."""
+    """The HTTP server, with the state that all requests share."""
 
     daemon_threads = True
 
@@ -105,7 +105,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request."""
+    """Handles one request: hangs, fails or stores its spans, as the options say."""
 
     server: Server
 

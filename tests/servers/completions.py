@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`: what is to be done with a request, doing it, and the log of what was done."""
+"""`POST /v1/chat/completions`: decides what to do with a request, does it, and logs it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STATUS = {
     Act.RETRY_AFTER: HTTPStatus.TOO_MANY_REQUESTS,
     Act.SERVER_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""What is not 200."""
+"""HTTP status of every act whose status is not 200."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,18 +47,18 @@ class Entry:
     """SHA-256 of the request's whole body."""
     sample: int | None
     task: str | None
-    """None where the request was not understood."""
+    """None if the request was not understood."""
     thought: str | None
     done: Act
     wrong: bool
-    """The reply was wrong on purpose."""
+    """Whether the reply is wrong on purpose."""
     completed: bool
-    """All that was to be sent was sent; False where the client went away before."""
+    """Whether everything planned was sent; False if the client disconnected before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What is to be done with one request."""
+    """What to do with one request."""
 
     act: Act
     asked: Asked | None = None
@@ -68,12 +68,12 @@ class Plan:
 
     @property
     def at_once(self) -> bool:
-        """A server that turns a request away does not make it wait first."""
+        """Whether to answer without delay, as servers do that reject a request."""
         return STATUS.get(self.act) in (HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 class Connection(H11Protocol):
-    """Hands its transport to the application, which could not break a connection off otherwise."""
+    """Gives the application its transport, without which it could not close a connection early."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -81,16 +81,16 @@ class Connection(H11Protocol):
 
 
 class Completions:
-    """An ASGI application rather than a function of a request: it must notice when a client goes away."""
+    """The endpoint. It is an ASGI application, not a request handler, to notice when a client disconnects."""
 
     def __init__(self, manner: Manner, scholar: Scholar, log: TextIO) -> None:
         self._manner = manner
         self._scholar = scholar
         self._log = log
         self._seen: Counter[str] = Counter()
-        """How often each body was received."""
+        """How often each body was received, by its SHA-256."""
         self._busy = 0
-        """Requests being served, or waiting to be."""
+        """Number of requests that are being served or wait for it."""
         waiting = manner.capacity if manner.over == "queue" else None
         self._slots = asyncio.Semaphore(waiting or sys.maxsize)
 
@@ -115,7 +115,7 @@ class Completions:
             ready.cancel()
             self._busy -= not plan.at_once
             self._record(plan, key, started, completed)
-        # Nothing was awaited since: what the log calls completed goes out now, before anybody reads the log.
+        # Nothing was awaited since the log entry, so what it calls completed is sent before anybody reads it.
         if completed:
             await line.finish()
         await gone
@@ -161,7 +161,7 @@ class Completions:
         return Plan(act=act, asked=asked, content=json.dumps({"error": error}).encode(), headers=headers)
 
     async def _lead_up(self, line: Line) -> None:
-        """Everything up to the last piece of the answer."""
+        """Waits and sends as planned, up to the last piece of the answer."""
         if line.plan.at_once:
             return
         manner, length = self._manner, len(line.plan.content)
@@ -194,21 +194,21 @@ class Completions:
 
 
 class Line:
-    """The way back to one client."""
+    """Sends the answer to one client."""
 
     def __init__(self, plan: Plan, transport: asyncio.Transport, send: Send) -> None:
         self.plan = plan
         self._transport = transport
         self._send = send
         self._written: int | None = None
-        """Bytes of the body; None before the headers."""
+        """Number of bytes of the body that were sent; None before the headers."""
 
     @property
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 
     async def write(self, upto: int) -> None:
-        """Send the headers, where they have not been, and the body up to here."""
+        """Sends the headers if they have not been sent, and the body up to byte `upto`."""
         content = self.plan.content
         if self._written is None:
             self._written = 0
@@ -217,7 +217,7 @@ class Line:
         await self._send({"type": "http.response.body", "body": piece, "more_body": upto < len(content)})
 
     async def finish(self) -> None:
-        """Send the rest, or break off."""
+        """Sends the rest, or closes the connection if that is the plan."""
         if self.plan.act in (Act.HANG, Act.DROPPED):
             self._transport.close()
         else:
@@ -237,7 +237,7 @@ class Line:
 
 
 async def _disconnect(receive: Receive) -> None:
-    """Returns when the client has gone away, or has its whole answer."""
+    """Returns when the client has disconnected or has received its whole answer."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -261,7 +261,7 @@ def _completion(key: str, asked: Asked, text: str, finish: str) -> bytes:
 
 
 def _spoil(text: str, fault: Act | None, chance: random.Random) -> tuple[str, str]:
-    """The text after the fault, and its finish reason."""
+    """Returns the text as the fault leaves it, and its finish reason."""
     if fault is Act.FILTERED:
         return "", "content_filter"
     if fault is Act.TRUNCATED:

@@ -1,4 +1,4 @@
-"""A server without faults, and what it knows."""
+"""Fixtures: a teaching server without faults, and the problems that it knows."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def verifier() -> Iterator[Verifier]:
 
 @pytest.fixture(scope="session")
 def knowledge(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """The options of a server that knows the parents."""
+    """The options of a server that knows the problems in `PARENTS`."""
     file = write_knowledge(tmp_path_factory.mktemp("knowledge") / "parents.jsonl", PARENTS)
     return "--knowledge", str(file)
 

@@ -1,4 +1,4 @@
-"""A server that gives every request the same answer, as misconfigured ones do."""
+"""A server that gives every request the same answer, as a misconfigured server does."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from threading import Thread
 
 @dataclass(kw_only=True)
 class FixedServer:
-    """One that is running; `url` is its root."""
+    """A running server; `url` is its root."""
 
     url: str
     paths: list[str] = field(default_factory=list)
-    """Of the requests that came."""
+    """Paths of the requests that arrived."""
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def fixed(status: int, body: object) -> Iterator[FixedServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-            """Nobody reads it."""
+            """Writes nothing to standard error."""
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,4 +1,4 @@
-"""How the teaching server behaves: what it may do to a request, and how often."""
+"""How the teaching server behaves: what it can do with a request, and how often it does."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Act(StrEnum):
 
     ANSWERED = "answered"
     DECLINED = "declined"
-    """Answered that it cannot do this one: it does not know the problem, or cannot read its solution."""
+    """Answered that it cannot do this: it does not know the problem, or cannot read its solution."""
     NOT_UNDERSTOOD = "not_understood"
-    """400, for a request that is none of ours."""
+    """400, for a request that does not follow our prompts."""
     OVER_CAPACITY = "over_capacity"
     """429, for a request above the capacity of a server that rejects."""
 
     MALFORMED = "malformed"
-    """200, without the tags or with one left open."""
+    """200, without the tags or with the last one left open."""
     TRUNCATED = "truncated"
     """200, the first half of the text, with the finish reason `length`."""
     FILTERED = "filtered"
@@ -34,17 +34,17 @@ class Act(StrEnum):
     SERVER_ERROR = "server_error"
     """500."""
     HANG = "hang"
-    """Nothing for a while, then the connection is closed."""
+    """No answer for a while, then the connection is closed."""
     DROPPED = "dropped"
     """The connection is closed after the headers and half of the body."""
     GARBLED = "garbled"
-    """200, and a body that is not the JSON it should be."""
+    """200, with a body that is cut off or HTML instead of the expected JSON."""
     SLOW = "slow"
-    """The whole right answer in small pieces."""
+    """200, with the whole answer sent slowly in small pieces."""
 
 
 CONTENT_FAULTS = (Act.MALFORMED, Act.TRUNCATED, Act.FILTERED)
-"""Faults of the model: the same request meets the same one again."""
+"""Faults of the model: the same request always gets the same one."""
 TRANSPORT_FAULTS = (
     Act.RATE_LIMITED,
     Act.RETRY_AFTER,
@@ -54,18 +54,18 @@ TRANSPORT_FAULTS = (
     Act.GARBLED,
     Act.SLOW,
 )
-"""Faults on the way: the same request may get through the next time."""
+"""Faults of the connection: the same request may succeed the next time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manner:
-    """Everything that decides how the server answers what it knows."""
+    """Settings of the server's behaviour."""
 
     seed: int = 0
     wrong: float = 0.0
     """Share of answers that are wrong on purpose."""
     faults: Mapping[Act, float]
-    """Share of requests that meet each fault; those of one kind add up to at most 1."""
+    """Share of requests that get each fault. Content faults and transport faults each add up to at most 1."""
     hang_seconds: float = 10.0
     slow_seconds: float = 1.0
     retry_after: int = 1
@@ -73,16 +73,16 @@ class Manner:
     latency: float = 0.0
     """Seconds from a request to its answer."""
     capacity: int | None = None
-    """Requests served at a time."""
+    """Number of requests served at a time; None for no limit."""
     over: Literal["queue", "reject"] = "queue"
-    """What happens to those above."""
+    """What happens to requests above the capacity."""
     echo_key: bool = False
-    """Quote the Authorization header in every error, as careless servers do."""
+    """Whether every error quotes the Authorization header, as careless servers do."""
     fail_after: int | None = None
-    """Requests after which every one gets 500."""
+    """Number of requests after which every request gets 500; None for never."""
 
     def chance(self, *parts: str) -> random.Random:
-        """Chance that depends on nothing but the server's seed and what it is for."""
+        """Returns a random generator that depends only on the server's seed and `parts`."""
         return random.Random("\n".join((str(self.seed), *parts)))
 
     def is_wrong(self, body: str) -> bool:
@@ -92,7 +92,7 @@ class Manner:
         return self._fault(CONTENT_FAULTS, self.chance("content", body))
 
     def transport_fault(self, body: str, seen: int) -> Act | None:
-        """`seen`: how often this body was received before."""
+        """Returns the fault of a request whose body was received `seen` times before; None for no fault."""
         return self._fault(TRANSPORT_FAULTS, self.chance("transport", body, str(seen)))
 
     def _fault(self, among: Sequence[Act], chance: random.Random) -> Act | None:

@@ -1,4 +1,4 @@
-"""Answers our prompts from the symbolic agents, right or wrong as it is told."""
+"""Answers our prompts with the symbolic agents, rightly or wrongly as it is told."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Reply:
 
     text: str
     wrong: bool = False
-    """On purpose."""
+    """Whether it is wrong on purpose."""
     declined: bool = False
-    """The text says that it could not be done."""
+    """Whether the text says that it could not be done."""
 
 
 UNSOLVED = Reply(text="I cannot work this problem out.\n<rationale>\n</rationale>", declined=True)
@@ -39,16 +39,19 @@ UNWRITTEN = Reply(text="I cannot think of a new problem.", declined=True)
 
 
 class Scholar:
-    """Knows some problems, and every one that it has written since."""
+    """Knows the given problems, and every problem that it has written since."""
 
     def __init__(self, known: Iterable[Problem], state: Path | None = None) -> None:
-        """`state`: where the problems that it writes are kept, in GSM8K's format, for the next start."""
+        """`state` is a file in GSM8K's format that keeps the problems it writes for the next start."""
         self._state = state
         written = read_jsonl(state) if state is not None and state.exists() else []
         self._problems = {exact_form(problem.question): problem for problem in (*known, *written)}
 
     async def reply(self, asked: Asked, *, wrong: bool, rng: random.Random) -> Reply:
-        """The same for the same request and state of `rng`, but for the problems that it knows by then."""
+        """Returns a reply that depends only on the request, `rng` and the problems known at this time.
+
+        `wrong` asks for a wrong reply; `Reply.wrong` says whether it is one.
+        """
         problem = self._problems.get(exact_form(asked.question)) or _from_worked_solution(asked)
         if asked.thought is None:
             operator = Operator(asked.task)
@@ -98,7 +101,7 @@ def _derive(problem: Problem) -> Derivation | None:
 
 
 def _from_worked_solution(asked: Asked) -> Problem | None:
-    """The problem as a reader takes it who finds the answer at the end of the worked solution."""
+    """Reads the problem from its worked solution, whose last number is taken as the answer."""
     solution = asked.worked_solution
     numbers = re.findall(r"=([^<>=]+)>>", solution) or re.findall(DIGITS, solution)
     answer = parse_number(numbers[-1]) if numbers else None

@@ -1,4 +1,4 @@
-"""A real server of another make: `transformers serve`, with a model from a folder."""
+"""A real server that is not ours: `transformers serve`, with a model from a folder."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.servers.children import running
 
 CHAT_TEMPLATE = "chat_template.jinja"
 PLAIN_TEMPLATE = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
-"""For a model that was never taught to chat, such as the tiny student."""
+"""For a model without a chat template, such as the tiny student."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServedModel:
-    """One that is running."""
+    """A running server."""
 
     url: str
     """What an OpenAI client takes as its base URL."""
@@ -26,7 +26,7 @@ class ServedModel:
 
 @contextlib.contextmanager
 def serving(model: Path, folder: Path) -> Iterator[ServedModel]:
-    """Serve the model on the CPU, without a network; `folder` gets what the server writes."""
+    """Serves the model on the CPU without a network; `folder` receives the server's output."""
     served = model if (model / CHAT_TEMPLATE).is_file() else _with_chat_template(model, folder / "model")
     arguments = ["serve", str(served), "--host", "127.0.0.1", "--port", "0", "--device", "cpu"]
     with running(
@@ -40,7 +40,7 @@ def serving(model: Path, folder: Path) -> Iterator[ServedModel]:
 
 
 def _with_chat_template(model: Path, copy: Path) -> Path:
-    """A folder of links to the model's files, and the template."""
+    """Makes a folder with links to the model's files and the template."""
     copy.mkdir()
     for file in model.iterdir():
         (copy / file.name).symlink_to(file.resolve())

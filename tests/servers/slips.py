@@ -1,4 +1,4 @@
-"""Wrong on purpose: a derivation with one slip in it, and everything that follows from the slip."""
+"""Makes wrong derivations: one slip in one step, and its consequences in all later steps."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from agents.symbolic.derivation import (
 
 
 def slipped(derivation: Derivation, rng: random.Random) -> Derivation | None:
-    """The derivation with one sign or operand changed and all later steps reckoned again.
+    """Returns the derivation with one operator or operand changed and all later steps computed again.
 
-    Its answer is another one; among all such slips chance picks one that leaves every value as plausible as
-    it was, where there is one. None where no slip changes the answer.
+    The answer is always a different one. Among all such slips, picks a random one that leaves every value
+    plausible, or else any. Returns None if no slip changes the answer.
     """
     slips = [(at, slip) for at in range(len(derivation.steps)) for slip in _slips(derivation, at)]
     rng.shuffle(slips)
@@ -67,7 +67,7 @@ def _reckon(derivation: Derivation, at: int, slip: Expression) -> Derivation | N
         except ZeroDivisionError:
             return None
     steps = list(zip(derivation.steps, expressions, values, strict=True))
-    # A sentence of the worked solution that tells of the old values would contradict the new ones.
+    # A sentence of the worked solution that states old values would contradict the new ones.
     stale = {
         old.text for old, expression, value in steps if (old.expression, old.value) != (expression, value)
     }
@@ -82,7 +82,7 @@ def _reckon(derivation: Derivation, at: int, slip: Expression) -> Derivation | N
 
 
 def _is_plausible(wrong: Derivation, right: Derivation) -> bool:
-    """No value is negative or broken that was not so before."""
+    """Whether every positive value stayed positive and every integer stayed an integer."""
     return all(
         (new.value > 0 or old.value <= 0) and (new.value.denominator == 1 or old.value.denominator > 1)
         for new, old in zip(wrong.steps, right.steps, strict=True)

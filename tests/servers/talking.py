@@ -1,4 +1,4 @@
-"""How the tests speak to the teaching server: in our prompts, over real HTTP."""
+"""Sends requests to the teaching server: our prompts, over real HTTP."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def request_body(question: str, task: str, thought: str = "", sample: int = 0, w
 def post(server: TeachingServer, body: bytes, *, seconds: float = 200) -> httpx.Response:
     headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
     url = f"{server.url}/chat/completions"
-    # There is nothing to verify, and reading the certificates takes longer than the request.
+    # Over plain HTTP there is nothing to verify, and loading certificates takes longer than the request.
     return httpx.post(url, content=body, headers=headers, timeout=seconds, verify=False)
 
 

@@ -1,9 +1,9 @@
-"""A server that any OpenAI client can ask: it answers our prompts from the symbolic agents, well or badly.
+"""A server for any OpenAI client. It answers our prompts with the symbolic agents, with faults on demand.
 
     python -m tests.servers.teaching --knowledge FILE.jsonl --wrong 0.2 --fault malformed=0.1 --log FILE
 
-For tests and trials. Chance depends on the server's seed and the request alone: the same request gets the
-same reply, though a fault of transport may spare it the next time.
+For tests and trials. Randomness depends only on the server's seed and the request, so the same request gets
+the same reply. Only faults of transport also depend on how often it was sent: a retry may succeed.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ from tests.servers.scholar import Scholar
 
 MODEL = "teaching"
 GSM_SYMBOLIC_SIZE = 6000
-"""Instances known with `--gsm-symbolic`: the first 70 or so of each template."""
+"""Number of instances known with `--gsm-symbolic`: about the first 70 of each template."""
 
 _ENTRY = TypeAdapter(Entry)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TeachingServer:
-    """One that is running."""
+    """A running teaching server."""
 
     url: str
     """What an OpenAI client takes as its base URL."""
     log_file: Path
 
     def log(self) -> list[Entry]:
-        """Every request that has ended, in the order of their ends; the last line may be in the writing."""
+        """Returns every request that has ended, in that order, without a line that is still being written."""
         text = self.log_file.read_text() if self.log_file.exists() else ""
         return [_ENTRY.validate_json(line) for line in text.split("\n")[:-1]]
 
 
 @contextlib.contextmanager
 def teaching(folder: Path, *options: str) -> Iterator[TeachingServer]:
-    """Run the server in a process of its own, with these options of the command line and files in `folder`.
+    """Runs the server in its own process, with these command line options; its files are in `folder`.
 
     >>> with teaching(tmp_path, "--knowledge", str(problems), "--fault", "hang=0.1") as server:
     ...     client = openai.OpenAI(base_url=server.url, api_key="any")
@@ -74,9 +74,9 @@ async def list_models(request: Request) -> JSONResponse:  # noqa: ARG001
 
 
 def serve(manner: Manner, scholar: Scholar, log: Path, port: int) -> None:
-    """Answer until a signal comes; prints the URL when requests can be sent."""
+    """Serves until SIGINT or SIGTERM; prints the URL when requests can be sent."""
     with socket.create_server(("127.0.0.1", port), backlog=2048) as listener, log.open("a") as file:
-        # asyncio does so for sockets it made itself; without it answers wait 40 ms for an acknowledgement.
+        # asyncio sets this on sockets that it makes; without it answers wait 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         completions = Completions(manner, scholar, file)
         routes = [
@@ -94,13 +94,13 @@ def serve(manner: Manner, scholar: Scholar, log: Path, port: int) -> None:
         )
         print("http://{}:{}".format(*listener.getsockname()), flush=True)
         for stop in (signal.SIGINT, signal.SIGTERM):
-            # By way of an exception, so that requests in flight are logged before the process ends.
+            # Raises an exception, so that requests in flight are logged before the process ends.
             signal.signal(stop, lambda *_: sys.exit())
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def read_fault(text: str) -> tuple[Act, float]:
-    """`malformed=0.1`"""
+    """Parses an option such as `malformed=0.1`. Raises `ValueError` for another fault or share."""
     name, _, rate = text.partition("=")
     fault = Act(name)
     if fault not in CONTENT_FAULTS + TRANSPORT_FAULTS or not 0 <= float(rate) <= 1:

@@ -1,4 +1,4 @@
-"""Any bytes at all are either a request of ours or said not to be one."""
+"""Any bytes are either read as one of our requests or refused with `NotUnderstoodError`."""
 
 import contextlib
 import json

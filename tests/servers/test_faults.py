@@ -1,4 +1,4 @@
-"""Each fault does what it says, chance leaves a way through, and the log tells what became of a request."""
+"""Each fault does what it says, a retry can succeed, and the log records what was done with each request."""
 
 import os
 import re
@@ -31,13 +31,13 @@ with socket.create_connection((host, port)) as line:
     print("sent", flush=True)
     time.sleep(60)
 """
-"""Sends a request and never reads the answer."""
+"""A client that sends a request and never reads the answer."""
 
 Knowledge = tuple[str, str]
 
 
 def await_entry(server: TeachingServer) -> Entry:
-    """The first entry of the log; for requests whose end nobody hears of."""
+    """Waits for the first entry of the log, for requests whose client does not notice their end."""
     deadline = time.monotonic() + 600
     while not server.log():
         assert time.monotonic() < deadline
@@ -46,7 +46,7 @@ def await_entry(server: TeachingServer) -> Entry:
 
 
 def faulty(knowledge: Knowledge, fault: Act) -> tuple[str, ...]:
-    """The options of a server that knows no other way."""
+    """Returns the options of a server that answers every request with this fault."""
     return (*knowledge, "--fault", f"{fault}=1", "--hang-seconds", "0.3", "--slow-seconds", "0.5")
 
 

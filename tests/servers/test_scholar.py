@@ -1,4 +1,4 @@
-"""Whatever stands in a prompt of ours, there is something to answer."""
+"""The scholar has a reply to every prompt of ours, whatever text is in it."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The servers' processes, and `transformers serve` as a teacher of another make."""
+"""Processes of servers, and `transformers serve` as a teacher that is not ours."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Wrong on purpose: another answer, reached by arithmetic that is right on the page."""
+"""Slips give a wrong answer, and the arithmetic that leads to it is right."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The teaching server over real HTTP: right where it should be, and wrong where it was told to be."""
+"""The teaching server over real HTTP: right by default, and wrong when its options say so."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,7 +28,7 @@ EXPLAIN = request_body(BEADS.question, "explain", "pot")
 def mistaken(
     tmp_path_factory: pytest.TempPathFactory, knowledge: tuple[str, str]
 ) -> Iterator[TeachingServer]:
-    """It is always wrong, and keeps what it writes in the file `state.jsonl` beside its log."""
+    """A server that is always wrong, and keeps its problems in the file `state.jsonl` beside its log."""
     folder = tmp_path_factory.mktemp("mistaken")
     with teaching(folder, *knowledge, "--wrong", "1", "--state", str(folder / "state.jsonl")) as server:
         yield server

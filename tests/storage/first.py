@@ -1,4 +1,4 @@
-"""Databases as the first migration alone made them."""
+"""Makes databases with the schema of the first migration alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.database import MIGRATIONS, Database
 
 
 def first_database(path: Path, rows: Path) -> Database:
-    """One with the rows of an SQL file."""
+    """Returns such a database at `path`, with the rows that the SQL file `rows` inserts."""
     database = Database(path)
     with database.writing():
         pass  # makes the file

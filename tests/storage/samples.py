@@ -113,7 +113,7 @@ def call(sample: int = 0, **more: object) -> CallRecord:
 
 
 def contamination(of: Problem, **more: object) -> ContaminationRecord:
-    """A renumbered copy of this problem."""
+    """Returns the record of a renumbered copy of this problem."""
     values = {"round": 0, "question": "What is 8 + 8?", "kind": "masked", "overlap": 1, **more}
     key = contamination_id(round=0, question=str(values["question"]))
     return ContaminationRecord(id=key, problem_id=of.id, **values)  # type: ignore[arg-type]

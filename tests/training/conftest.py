@@ -1,4 +1,4 @@
-"""Students small enough to train within a test."""
+"""Fixtures: students small enough to train within a test."""
 
 from pathlib import Path
 
@@ -22,13 +22,13 @@ def runtime() -> Runtime:
 
 @pytest.fixture(autouse=True)
 def one_thread(runtime: Runtime) -> None:  # noqa: ARG001
-    """Faster for weights this small, and far faster where other processes want the cores too."""
+    """Faster for weights this small, and far faster if other processes need the cores as well."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture
 def exact(tiny: Path, runtime: Runtime) -> Student:
-    """In float32: free of rounding that depends on the shape of a batch."""
+    """A student in float32, so that rounding does not depend on the shape of a batch."""
     return load_student(tiny, Runtime(runtime.device, torch.float32))
 
 

@@ -1,4 +1,4 @@
-"""An event loop whose time jumps to whatever is due next: minutes of waiting are tested in milliseconds."""
+"""An event loop whose time jumps to the next due timer, so that minutes of waiting take milliseconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class _Jump(selectors.SelectSelector):
-    """Waits for nobody, and counts how long it would have waited."""
+    """Never waits, and adds up the seconds that it would have waited."""
 
     now = 0.0
 
@@ -31,6 +31,6 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Like `asyncio.run`, in virtual time that begins at 0."""
+    """Runs `work` like `asyncio.run`, in virtual time that begins at 0."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
         return runner.run(work)

@@ -1,4 +1,4 @@
-"""Parents for the tests of new problems: worked problems in GSM8K's format, written for these tests."""
+"""Parent problems for the tests of synthesizers: worked problems in GSM8K's format, written for them."""
 
 from __future__ import annotations
 

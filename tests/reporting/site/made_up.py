@@ -1,4 +1,4 @@
-"""A run whose rows are made up: every kind of row, and texts that mean harm in all of them."""
+"""Builds runs for the tests of the site: every kind of row, with malicious texts in all of them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HOSTILE = (
     "javascript:alert(1)",
     "x" * 10_000,
 )
-"""Texts for everywhere that a text comes from outside."""
+"""Malicious texts, for every place where text comes from outside."""
 
 
 def make_run(folder: Path, *records: Record, rounds: int = 1, **more: str) -> Store:
@@ -55,7 +55,7 @@ def make_run(folder: Path, *records: Record, rounds: int = 1, **more: str) -> St
 
 
 def client(folder: Path) -> TestClient:
-    """A browser that asks for pages of the run in this folder."""
+    """Returns a client that requests pages of the run in this folder."""
     return TestClient(build_app(Site(folder, open_store(folder))), base_url="http://127.0.0.1:8765")
 
 
@@ -66,7 +66,7 @@ def problem(question: str, *, answer: int = 2, split: str = "seed", **more: obje
 
 
 def attempt(of: ProblemRecord, round: int, *, right: bool, text: str = "answer = 2") -> AttemptRecord:
-    """In the dev set."""
+    """Returns an attempt at a problem of the dev set."""
     purpose: Purpose = "baseline" if round < 0 else "evaluation"
     return AttemptRecord(
         id=attempt_id(problem_id=of.id, round=round, purpose=purpose, evaluation="dev", thought="pot"),
@@ -144,7 +144,7 @@ def span(number: int, of: ProblemRecord, **more: object) -> SpanRecord:
 
 
 def hostile_records() -> list[Record]:
-    """Each hostile text in every column that takes any text."""
+    """Returns records with each hostile text in every column that takes any text."""
     records: list[Record] = []
     for number, text in enumerate(HOSTILE):
         parent = problem(f"parent {number} {text}", template=text, source=text, solution=text)
