@@ -1,4 +1,7 @@
-"""Reads the rows of a problem file: JSONL or a JSON array, also gzipped, or Parquet, told by its content."""
+"""Reads the rows of a problem file: JSONL or a JSON array (also gzipped), or Parquet.
+
+The content decides which it is; a file called `*.parquet` is always read as Parquet.
+"""
 
 from __future__ import annotations
 
