@@ -65,6 +65,7 @@ class GsmSymbolic:
         `refuse` returns the reason to skip an instance, or None to take it.
         """
         drawn: list[Problem] = []
+        # In random order, so that an incomplete last turn favours no template.
         turn = chance.sample(templates, len(templates))
         while turn and len(drawn) < size:
             wanted = size - len(drawn)

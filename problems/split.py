@@ -109,6 +109,7 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     # In-domain and dev problems follow the rule for seeds. Otherwise they could come from a template that is
     # never taught because all of its instances copy problems of the outside set.
     like_taught = _once(_Guard(asked, unasked).refuse, outside)
+    # Test sets are drawn first, so that they depend on neither the dev set's size nor the number of seeds.
     tests = {
         IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=like_taught, chance=chance),
         HELD_OUT: source.draw(source.held_out, settings.held_out_size, refuse=fresh, chance=chance),
@@ -197,6 +198,7 @@ def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ())
     path = Path(settings.test)
     problems = read_jsonl(path)
     _refuse_overlap(settings, problems, collection)
+    # It must not take the name of one of the run's own sets.
     name = f"{path.stem}-file" if path.stem in (DEV, IN_DOMAIN, HELD_OUT) else path.stem
     return {name: problems}
 

@@ -90,12 +90,13 @@ class CallCache:
     def put(self, reply: StoredReply) -> StoredReply:
         """Stores a reply; returns the one that counts from now on, the first that was stored for its key."""
         with self._turn, self._reporting("write to"), self._connection as connection:
+            # The write lock comes before the look-up, so that two processes cannot both find nothing.
             connection.execute("BEGIN IMMEDIATE")
             if found := _find(connection, reply.key):
                 return found
             row = _encode(reply)
             holes = ", ".join("?" for _ in row)
-            connection.execute(
+            connection.execute(  # replaces a damaged row
                 f"INSERT OR REPLACE INTO replies ({', '.join(row)}) VALUES ({holes})", tuple(row.values())
             )
         return reply

@@ -73,6 +73,7 @@ def _plain(kind: object, value: object) -> Value:
     if isinstance(value, datetime):  # the columns have no time zone; all times are in UTC
         return value.astimezone(UTC).replace(tzinfo=None)
     assert value is None or isinstance(value, str | int | float)
+    # An int has another hash than the float that the database returns for it.
     return float(value) if kind is float and value is not None else value
 
 

@@ -19,9 +19,11 @@ LOCK_PATIENCE = 10.0
 """Seconds that a transaction waits for another process to close the file."""
 _FIRST_WAIT = 0.005
 _LONGEST_WAIT = 0.1
+"""Seconds between attempts to open the file: the first wait is doubled up to the longest."""
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False}
 """In a file from elsewhere, a table may in fact be a view that reads other files or the network."""
 _SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration", "Unique file handle conflict")
+"""Parts of DuckDB's messages; another process, or another thread, has the file open."""
 _DAMAGED = ("Corrupt", "not a valid DuckDB", "not read enough bytes", "deserialize", "INTERNAL Error")
 _ADVICE = (
     "; the file is damaged: put a copy of it back, or begin the run anew: replies of models that were paid "

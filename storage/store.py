@@ -97,7 +97,7 @@ class Store:
         if path.exists():
             raise StoreError(f"the database {path} exists already; resume that run or choose another folder")
         draft = path.with_name(f"{path.name}.new")
-        for ruin in (draft, log_of(draft)):
+        for ruin in (draft, log_of(draft)):  # of a process that was killed before the last line
             ruin.unlink(missing_ok=True)
         database = Database(draft, patience=patience)
         with database.writing():
@@ -358,7 +358,7 @@ class Store:
         return found[0] if found else None
 
     def summary(self) -> Summary:
-        """Returns the run's summary, to which `report --json` adds figures by template and of power."""
+        """Returns the run's summary, to which `report --json` adds `by_template` and `visible_loss`."""
         with self._database.reading() as connection:
             return summarize(connection)
 

@@ -117,6 +117,7 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
     if len(runs) != 1:
         raise StoreError(f"the database has {len(runs)} runs instead of one; is it that of a run?")
     [(run, settings)] = runs
+    # A round is shown as soon as it has a rationale, a student or an evaluation.
     rounds = connection.execute(
         """
         SELECT round FROM rationales UNION SELECT round FROM rounds

@@ -111,7 +111,7 @@ def select_enclosing(
 def newest(connection: duckdb.DuckDBPyConnection) -> Place:
     """Returns the place from which a client gets the state of every phase, but only steps still to come."""
     (span,) = connection.execute("SELECT coalesce(max(rowid), -1) FROM spans").fetchone() or (-1,)
-    return Place(0, span)
+    return Place(0, span)  # after event 0, every phase has changed
 
 
 def is_finished(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -138,6 +138,7 @@ def select_news(
         [since.span, *values],
     ).fetchall()
     (newest,) = connection.execute("SELECT coalesce(max(rowid), -1) FROM spans").fetchone() or (-1,)
+    # If the page is not full, spans that the filter left out need not be read again.
     last = steps[-1][-1] if len(steps) == limit else newest
     found = [decode(SpanRecord, row[:-1]) for row in steps]
     found.sort(key=lambda span: (span.started, span.id))  # DuckDB stores the rows of one INSERT in any order

@@ -79,6 +79,7 @@ def outcome_of(task: Task, on_event: Callable[[Event], None]) -> Outcome | Failu
 
 
 def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
+    # Imports are local, because the parent imports this module and must not import torch.
     os.environ.update(ENVIRONMENT)
     if isinstance(task, ConvertTask):
         from training.convert import convert_gguf

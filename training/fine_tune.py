@@ -78,8 +78,10 @@ def fine_tune(
         save_state(trainer.weights, state_to)
     seconds = time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
+    # No loss has been computed since the last step, which may have overflowed a weight.
     if not all(map(is_finite, trained.parameters())):
         raise diverged(number, plan)
+    # Saved with the student, as the limit of its answers wherever it is used.
     trained.generation_config.max_new_tokens = ceil(ROOM * max(row.labelled for row in rows))
     save_student(Student(trained, student.tokenizer, student.runtime), output)
     tail = losses[-max(1, len(losses) // 10) :]
@@ -118,6 +120,7 @@ def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
     from peft import LoraConfig, get_peft_model
 
     lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules="all-linear")
+    # The optimizer has float32 copies, so the adapters can stay in the student's number format.
     return get_peft_model(model, lora, autocast_adapter_dtype=False)
 
 

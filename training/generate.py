@@ -146,12 +146,14 @@ def make_queues(
     The longest prompts come first, so that a batch that is too large for the memory fails at the start.
     """
     encoded = [encode(student, request, config) for request in requests]
+    # The keys make the batches independent of the order of the requests.
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
     free = free_bytes(student.runtime)
     rows = rows_at_once(student.model.config, student.runtime.dtype, lengths, config.batch_size, free)
     items, threads = iter(encoded), threads_for(student.runtime)
     while part := list(islice(items, threads * REQUESTS_PER_ROW * rows)):
+        # Dealt in turn, so that the threads get prompts of similar length.
         parts = [part[i::threads] for i in range(min(threads, len(part)))]
         yield [Queue(each, min(rows, len(each))) for each in parts]
 
@@ -209,6 +211,7 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
     waiting, texts, stops = deque(queue.items), list[Text](), student.stop_ids
     state: Reading | None = None
     while waiting or texts:
+        # A padded batch cannot take new rows, so it is first finished.
         has_room = isinstance(state, PackedReading) and len(texts) < REFILL_BELOW * queue.rows
         if waiting and (has_room or not texts):
             new = [waiting.popleft() for _ in range(min(queue.rows - len(texts), len(waiting)))]
@@ -236,6 +239,7 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
             texts = []
             continue
         if (left := max(LEAST_ROWS, writing)) < COMPACT_BELOW * len(texts):
+            # Unfinished rows first; a finished one only fills the batch up to LEAST_ROWS.
             rows = sorted(range(len(texts)), key=lambda row: texts[row].ended)[:left]
             texts, keep = [texts[row] for row in rows], torch.tensor(rows, device=chosen.device)
             state.keep(keep)
@@ -268,4 +272,4 @@ def choose(logits: Tensor, temperature: float, draws: Tensor) -> Tensor:
         return logits.float().argmax(dim=-1)  # on a CPU five times as fast as in bfloat16
     sums = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
     passed = torch.searchsorted(sums, draws[:, None] * sums[:, -1:], right=True)[:, 0]
-    return passed.clamp(max=logits.shape[-1] - 1)
+    return passed.clamp(max=logits.shape[-1] - 1)  # rounding can raise a draw to the last sum

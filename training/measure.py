@@ -36,6 +36,7 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     # Every prompt begins with a different token, because a beginning that all share is read only once.
     known: Any = student.model.get_input_embeddings()
     texts = [[row % known.num_embeddings, *prompt[1:]] for row in range(ROWS)]
+    # All repetitions together must fit into the student's positions.
     written = max(1, min(WRITTEN, len(answer) // MOST))
 
     @torch.inference_mode()
@@ -59,7 +60,7 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     row = Row(prompt + answer, (IGNORED,) * len(prompt) + answer)
     batch = [row] * config.batch_size
     model = with_adapters(student.model, config) if config.method == "lora" else student.model
-    trainer = Trainer(student, model, config, ignore, beta2=0.9)
+    trainer = Trainer(student, model, config, ignore, beta2=0.9)  # any beta2: the rate is 0
     trainer.step(batch, rate=0.0)  # warms up, and makes the optimizer's moments
     training = len(batch) * len(row) / seconds_of(lambda: trainer.step(batch, rate=0.0))
     return Speed(training=training, reading=reading, writing=writing)

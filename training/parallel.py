@@ -68,7 +68,7 @@ def merged(sources: Sequence[Iterator[T]], threads: int) -> Iterator[T]:
                 left -= 1
             else:
                 yield item
-    finally:
+    finally:  # also when the caller stops early: no source may still run when this returns
         stop.set()
         wait(running)
 

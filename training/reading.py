@@ -142,7 +142,7 @@ class PackedReading:
         places = torch.arange(self.ends.longest + 1, device=lengths.device)
         self.logits = student.model(
             input_ids=tokens[:, None],
-            attention_mask=(places <= lengths).long(),
+            attention_mask=(places <= lengths).long(),  # the new token is stored at `lengths`
             position_ids=lengths.clamp(max=self.last),
             past_key_values=self.cache,
             use_cache=True,
@@ -212,6 +212,7 @@ def read_padded(student: Student, prompts: Sequence[list[int]], cache: Cache) ->
     for row, rest in enumerate(rests):
         tokens[row, width - len(rest) :] = torch.tensor(rest)
         mask[row, shared : shared + width - len(rest)] = 0
+    # The padding lies between the shared beginning and the rest of each prompt.
     tokens, mask = tokens.to(device), mask.to(device)
     positions = mask.cumsum(dim=1)[:, shared:] - 1
     output = student.model(

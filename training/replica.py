@@ -37,6 +37,7 @@ class Replica:
 
     def backward(self, rows: Sequence[Row], labelled: int) -> float:
         ids, mask, labels = (tensor.to(self.network.device) for tensor in to_tensors(rows))
+        # The output at a position predicts the next token.
         places = labels[:, 1:] != IGNORED
         targets = labels[:, 1:][places]
         if not is_plain(self.network.config):  # it may do more to logits than apply the head

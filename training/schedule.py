@@ -26,6 +26,7 @@ class Schedule:
 
     def rate(self, step: int) -> float:
         """Returns the learning rate of a step, counted from 0."""
+        # With + 1, the first step of the fall is already below the highest rate.
         fall = (self.steps - step) / (self.steps - self.stable + 1)
         return self.highest * min(1.0, (step + 1) / max(1, self.rise), fall)
 

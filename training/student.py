@@ -136,6 +136,7 @@ def check_vocabulary(folder: Path, model: PreTrainedModel, tokenizer: PreTrained
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    # Read first, because the tokenizer reads it too and would be blamed for its faults.
     with loading(folder, "config.json"):
         AutoConfig.from_pretrained(folder, **LOCAL)
     with loading(folder, "tokenizer (tokenizer.json or tokenizer.model)"):

@@ -279,7 +279,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     with locked(folder):
         try:
             yield folder
-            folder.chmod(0o755)
+            folder.chmod(0o755)  # mkdtemp makes it for its owner only
             folder.replace(target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -96,14 +96,14 @@ def run_in_child(
     # The server that every child is forked from imports torch and transformers once.
     context = get_context("forkserver")
     context.set_forkserver_preload(["training.preload"])
-    ours, theirs = context.Pipe(duplex=True)
+    ours, theirs = context.Pipe(duplex=True)  # the child reads as well, to notice when this process dies
     child = context.Process(target=child_main, args=(task, theirs), name="student", daemon=True)
     try:
         with STARTING, without_main_module(), short_tmpdir():
             child.start()
     except (OSError, EOFError) as error:
         raise errors.WorkerError(f"cannot start the student's process: {error}") from None
-    theirs.close()
+    theirs.close()  # otherwise `recv` would never raise EOFError when the child dies
     try:
         return follow(child, ours, on_event, should_stop)
     finally:
