@@ -80,7 +80,7 @@ class Decontaminator:
         return self._exact.get(exact_form(question)) or self._masked.get(form) or self._overlapping(form)
 
     def _overlapping(self, form: str) -> Match | None:
-        """Returns the problem of which this masked question has the largest share; the first of equals."""
+        """Returns the problem with the largest share of its runs in this question; the first of equals."""
         found, highest = None, self._share
         runs = grams(form, self._words)
         for place in sorted({place for run in runs for place in self._holders.get(run, ())}):

@@ -65,7 +65,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Number of problems by two bands: a parent's and its child's, or those of two probes of one problem."""
+    """Number of problems by two bands, perhaps equal: of parent and child, or of two probes of a problem."""
 
     round: int
     """Round of the later student."""

@@ -338,7 +338,7 @@ class Store:
             return select_stages(connection)
 
     def exchanges(self, call_ids: Sequence[str]) -> dict[str, Exchange]:
-        """Returns these calls with their transcripts, by id, without those that are not stored."""
+        """Returns the calls with these ids and their transcripts, by id; leaves out calls not stored."""
         with self._database.reading() as connection:
             return select_exchanges(connection, call_ids)
 

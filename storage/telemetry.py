@@ -44,7 +44,7 @@ def select_stages(connection: duckdb.DuckDBPyConnection) -> list[SpanRecord]:
 
 
 def select_exchanges(connection: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -> dict[str, Exchange]:
-    """Returns these calls by id, without those that are not stored."""
+    """Returns the calls with these ids and their transcripts, by id; leaves out ids that are not stored."""
     wanted = list(call_ids)
     calls = select(connection, CallRecord, "WHERE id IN (SELECT unnest(?))", wanted)
     said = select(connection, TranscriptRecord, "WHERE call_id IN (SELECT unnest(?))", wanted)

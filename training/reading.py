@@ -57,6 +57,7 @@ class Ends:
     lengths: Tensor | None = None
     """None while the prompts are read: they are stored as one block, not row by row."""
     longest: int = 0
+    """One less than the cache's positions, since transformers adds the new token to it."""
 
 
 class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # the base class has an untyped hook

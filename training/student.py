@@ -197,7 +197,7 @@ def save_student(student: Student, output: Path) -> None:
 def how_to_generate(student: Student) -> GenerationConfig:
     """Returns settings for greedy decoding, as in our evaluations.
 
-    The student's own are not kept, since transformers refuses to save the flags that some hub models have.
+    All other settings are dropped, since transformers refuses to save flags that some hub models have.
     """
     pad = student.tokenizer.pad_token_id
     return GenerationConfig(  # type: ignore[no-untyped-call]
