@@ -1,4 +1,4 @@
-"""Fuzzes each parser for its share of the time, and ends with a line of figures; exit status 1 for findings.
+"""Fuzzes each parser for an equal share of the time and prints counts; exit status 1 if anything was found.
 
 python -m fuzz --seconds 3600
 """
@@ -19,9 +19,9 @@ from tests.hostile_text.texts import PROBLEMS, SYSTEMS
 
 HERE = Path(__file__).parent
 WORK = HERE.parent / "build" / "fuzz"
-"""What was learnt about the parsers stays there for the next time."""
+"""The corpora stay there, so that the next search starts from them; findings are deleted at the start."""
 LONGEST = 1500
-"""Bytes of a text."""
+"""Most bytes in a text."""
 HANG_SECONDS = 20
 
 _DONE = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
@@ -50,13 +50,13 @@ def main() -> int:
 
 
 def derivation_seeds() -> list[str]:
-    """Questions, each with its worked solution below it."""
+    """Returns texts of a question with its worked solution below it."""
     lessons = [row["question"] + "\n" + row["solution"] for row in examples("lessons")["lesson"]]
     return [*lessons, *(f"{question}\n{solution}" for question, solution in PROBLEMS)]
 
 
 def fuzz(name: str, seeds: list[str], seconds: float, findings: Path) -> int:
-    """Cases tried; a process that ends before its time is followed by another."""
+    """Runs one target and returns the number of cases tried; restarts a process that ends early."""
     corpus = WORK / name
     corpus.mkdir(parents=True, exist_ok=True)
     for number, text in enumerate(seeds):

@@ -1,6 +1,6 @@
-"""What must hold of every text that the derivation and the equation parsers are given.
+"""Checks what must hold for every text that the derivation parser and the equation parser are given.
 
-Each check raises AssertionError where the product computed something wrong. Any other exception is a crash.
+Each check raises AssertionError if a parser computed something wrong. Any other exception is a crash.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from agents.values import fault
 from domain import Draft, Problem, Reason, Refusal, problem_id
 
 LIMITS = (Reason.MEMORY_LIMIT, Reason.SYNTAX_ERROR)
-"""What the equation reader says of text beyond its length or depth."""
+"""Reasons that the equation reader gives for text that is too long or too deeply nested."""
 
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _PREFIXES = {ast.UAdd: "+", ast.USub: "-"}
@@ -42,7 +42,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class Unsolved:
-    """Leaves whatever is not linear."""
+    """Stands in for the solver of nonlinear equations; solves none."""
 
     def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
         del equations, relations
@@ -50,7 +50,8 @@ class Unsolved:
 
 
 class Reckoner:
-    """A sandbox for the programs of derivations: chains of assignments, which are equations as well."""
+    """Stands in for the sandbox. Programs of derivations are chains of assignments, so it solves them as
+    equations."""
 
     def run_program(self, source: str) -> Outcome:
         return self.solve(source.splitlines(), "answer")
@@ -60,7 +61,7 @@ class Reckoner:
 
 
 def check_derivation(question: str, solution: str) -> bool:
-    """Whether a derivation is read that comes to the last result of the solution; if so, it is sound."""
+    """Whether a derivation of the solution's last result can be read; if so, checks that it is sound."""
     claims = [claim for plain in (False, True) for claim in read_claims(solution, plain=plain)]
     assert all(0 <= claim.start <= claim.end <= len(claim.text) for claim in claims)
     written = [claim.written for claim in claims if claim.written is not None]
@@ -79,7 +80,7 @@ def check_derivation(question: str, solution: str) -> bool:
 
 
 def check_steps(read: Derivation) -> None:
-    """Every step comes to its value from the numbers of the question and the steps before it."""
+    """Checks that the question's numbers and the earlier steps give the value of every step."""
     names = [step.name for step in read.steps]
     assert len(set(names)) == len(names)
     assert all(name.isascii() and name.isidentifier() and not keyword.iskeyword(name) for name in names)
@@ -91,7 +92,7 @@ def check_steps(read: Derivation) -> None:
 
 
 def check_rationales(read: Derivation) -> None:
-    """In every format the derivation comes to its answer, or is too long for the format."""
+    """Checks that the derivation gives its answer in every format, or is too long for the format."""
     for name in known():
         outcome = thought(name).outcome(thought(name).render(read), Reckoner())
         check_outcome(outcome)
@@ -99,7 +100,7 @@ def check_rationales(read: Derivation) -> None:
 
 
 def check_children(read: Derivation, solution: str) -> None:
-    """Problems made from it have solutions that reach their answers."""
+    """Checks that problems made from the derivation have solutions that give their answers."""
     parent = Problem(
         id=problem_id(read.question, read.answer),
         question=read.question,
@@ -116,7 +117,7 @@ def check_children(read: Derivation, solution: str) -> None:
 
 
 def check_equation(text: str) -> bool:
-    """Whether the text is read as an equation; if so, to the tree that Python reads in it."""
+    """Whether the text is read as an equation; if so, checks that Python's parser reads the same tree."""
     try:
         equation = read_equation(text)
     except Refused as refused:
@@ -129,7 +130,7 @@ def check_equation(text: str) -> bool:
 
 
 def check_written(tree: Expression) -> None:
-    """Written down and read again it is the same tree, unless its parentheses are too many."""
+    """Checks that the tree, written as text, is read as the same tree, unless it has too many parentheses."""
     try:
         again = read_expression(_written(tree))
     except Refused as refused:
@@ -139,7 +140,7 @@ def check_written(tree: Expression) -> None:
 
 
 def check_system(text: str) -> bool:
-    """Whether the lines, with their `solve for` line, have a solution; if so, it satisfies every equation."""
+    """Whether the equations, which end in a `solve for` line, have a solution; if so, checks it in each."""
     outcome = eot.THOUGHT.outcome(text, Reckoner())
     check_outcome(outcome)
     if outcome.value is None:
@@ -155,14 +156,17 @@ def check_system(text: str) -> bool:
 
 
 def check_outcome(outcome: Outcome) -> None:
-    """A value without a fault or a fault without a value, but for wrong arithmetic; one short line."""
+    """Checks that an outcome has either a value or a fault, and at most one line of detail.
+
+    Only with wrong arithmetic may it have both.
+    """
     if outcome.reason is not Reason.WRONG_ARITHMETIC:
         assert (outcome.value is None) != outcome.reason.accepted
     assert "\n" not in outcome.detail
 
 
 def _value(expression: Expression, values: Mapping[str, Fraction | None]) -> Fraction | None:
-    """None where a name has no value, or a power is irrational."""
+    """Evaluates the expression exactly; None if a name has no value or a power is irrational."""
 
     def name(text: str) -> Fraction:
         value = values[text]
@@ -184,7 +188,7 @@ def _written(tree: Expression) -> str:
 
 
 def _python_tree(text: str) -> Expression | None:
-    """What Python's own parser makes of the text; None where it is no Python."""
+    """Parses the text with Python's own parser; None if it is not Python or has other syntax than ours."""
     try:
         parsed = ast.parse(f"({text}\n)", mode="eval")
     except (SyntaxError, ValueError):

@@ -1,6 +1,7 @@
-"""One parser under libFuzzer, by way of atheris: `python -m fuzz.target NAME FOLDER [libFuzzer's options]`.
+"""Runs one parser under libFuzzer (atheris): `python -m fuzz.target NAME FOLDER [libFuzzer's options]`.
 
-What is found is written into the folder, and the search goes on; only hangs end the process.
+Findings are written into the folder, and the search goes on. Only libFuzzer's limits on the time and the
+memory of one text end the process early.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ with atheris.instrument_imports(include=["agents"]):
     from fuzz.oracles import check_derivation, check_equation, check_system
 
 SLOW_SECONDS = 2.0
-"""Of processor time, for texts of at most some thousand characters."""
+"""A text that takes more processor time than this counts as a hang; texts have at most 1,500 bytes."""
 
 
 def derivation(text: str) -> None:
-    """The first line is the question."""
+    """Checks a text whose first line is the question and whose other lines are the solution."""
     question, _, solution = text.partition("\n")
     check_derivation(question, solution)
 
@@ -50,7 +51,7 @@ def trial(check: Callable[[str], None], folder: Path, data: bytes) -> None:
 
 
 def note(folder: Path, kind: str, text: str, error: Exception | None) -> None:
-    """Keep a finding once: those that broke at the same place are one."""
+    """Writes a finding to a file, once for each place in the code: the last two stack frames."""
     frames = traceback.extract_tb(error.__traceback__) if error else []
     place = "\n".join(f"{frame.name} {frame.line}" for frame in frames[-2:]) or text
     name = f"{kind}-{hashlib.sha256(place.encode()).hexdigest()[:12]}"

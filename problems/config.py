@@ -1,4 +1,4 @@
-"""Which problems a run teaches and tests with."""
+"""Settings that choose the problems that a run teaches and tests with."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pydantic import PositiveInt
 from flags import Flag
 
 DEV_SIZE = 150
-"""At an accuracy of 40 % the undo sees losses from 12 points on with 150 problems, from 23 on with 40
-(`agents.evaluator.visible_loss`)."""
+"""At an accuracy of 40 %, a round's loss is detected with a power of 80 % from 12 points on with 150
+problems, and from 23 points on with 40 (`agents.evaluator.visible_loss`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemSettings:
-    """Everything that decides the problem sets: equal settings give equal sets."""
+    """All settings that decide the problem sets; equal settings give equal sets."""
 
     name: Annotated[
         str,
@@ -31,15 +31,15 @@ class ProblemSettings:
         PositiveInt | None,
         Flag("N", "seed problems to take (default: what the machine teaches in about twelve minutes)"),
     ] = None
-    """None takes all that a file has, and `gsm-symbolic` needs a number."""
+    """None takes all problems of a file or of `gsm8k`; `gsm-symbolic` needs a number."""
     test: Annotated[str | None, Flag("SET", "one more test set: a name as above or a JSONL file")] = None
     test_size: Annotated[PositiveInt, Flag("N", "problems in each test set")] = 200
-    """A set may have fewer."""
+    """Fewer if a set is smaller."""
     held_out_size: Annotated[PositiveInt, Flag("N", "test problems of templates that are never taught")] = 60
     """`gsm-symbolic` only."""
     dev_size: Annotated[
         PositiveInt | None,
         Flag("N", f"problems that choose between the rounds' students (default: 80 or {DEV_SIZE}, by speed)"),
     ] = None
-    """None for `DEV_SIZE`, or fewer on a slow machine."""
+    """None means `DEV_SIZE`, or fewer on a slow machine."""
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Keeps what a student is tested on out of what it is taught."""
+"""Finds copies of evaluation problems, so that they are kept out of the training set."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ IN_DOMAIN = "in-domain"
 HELD_OUT = "held-out"
 
 Run = tuple[str, ...]
-"""Words that follow each other."""
+"""Consecutive words of a question (an n-gram)."""
 WORDS = 2
-"""Length of the runs of words that are compared; chosen with `SHARE` by benchmarks/contamination.py."""
+"""Words in a run; chosen, together with `SHARE`, by benchmarks/contamination.py."""
 SHARE = 0.5
-"""An evaluation problem is copied by a question that holds this share of its runs."""
+"""A question that contains at least this share of an evaluation problem's runs is a copy of it."""
 LEAST_RUNS = 8
-"""Of an evaluation problem with fewer runs, such as `What is 1 + 2?`, only the form is compared."""
+"""Evaluation problems with fewer runs, such as `What is 1 + 2?`, have only exact and masked copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The evaluation problem that a question is copied from, and how."""
+    """The evaluation problem that a question copies, and the kind of copy."""
 
     kind: Literal["exact", "masked", "overlap"]
     """`masked` is a copy with other numbers, `overlap` one with other names or another wording."""
@@ -35,7 +35,7 @@ class Match:
     """The evaluation set."""
     problem: Problem
     overlap: float = 1.0
-    """Share of the problem that the question repeats."""
+    """Share of the problem's runs that the question contains."""
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
@@ -43,7 +43,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A question that was kept out of the training set, and what it is copied from."""
+    """A question that was kept out of the training set, and the problem that it copies."""
 
     question: str
     match: Match
@@ -52,8 +52,8 @@ class Leak:
 class Decontaminator:
     """Finds questions that copy a problem of an evaluation set (`dev` or a test set, by name).
 
-    Of sets that share their templates with what is taught only exact copies count, for they are new numbers
-    in those templates on purpose.
+    If a set shares its templates with what is taught, only exact copies of its problems count: the set
+    consists of new numbers in those templates on purpose.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Decontaminator:
         self._holders = _index([runs for _, _, runs in self._wholes], share)
 
     def match(self, question: str) -> Match | None:
-        """The evaluation problem that the question is most surely a copy of; None where it is none."""
+        """Returns the problem that the question copies: exact before masked before overlap; None if none."""
         form = masked(question)
         return self._exact.get(exact_form(question)) or self._masked.get(form) or self._overlapping(form)
 
     def _overlapping(self, form: str) -> Match | None:
-        """The problem of which a question of this masked form repeats most, the first of equals."""
+        """Returns the problem with the largest share of its runs in this question; the first of equals."""
         found, highest = None, self._share
         runs = grams(form, self._words)
         for place in sorted({place for run in runs for place in self._holders.get(run, ())}):
@@ -92,9 +92,11 @@ class Decontaminator:
 
 
 def _index(wholes: Sequence[frozenset[Run]], share: float) -> dict[Run, list[int]]:
-    """Places by run: each under so many of its rarest runs that whatever repeats the share has one of them.
+    """Maps runs to the places in `wholes` of the problems that contain them.
 
-    Common runs, which nearly every question has, are so left out, and that makes the search fast.
+    Each problem is listed only under its rarest runs, as many as ensure that every question with `share` of
+    its runs has one of them. That leaves out common runs, which nearly every question has, and makes the
+    search fast.
     """
     known = Counter(run for runs in wholes for run in runs)
     holders: defaultdict[Run, list[int]] = defaultdict(list)

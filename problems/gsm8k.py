@@ -1,4 +1,4 @@
-"""The GSM8K data set by name, through `datasets`."""
+"""Loads the GSM8K data set with the package `datasets`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HUB_NAME = "openai/gsm8k"
 
 
 def load_gsm8k(split: Literal["train", "test"]) -> list[Problem]:
-    """A split of GSM8K from the hub or its local cache; ProblemSetError where neither is within reach."""
+    """Loads a split of GSM8K from the hub or its local cache; ProblemSetError if neither is available."""
     import datasets
     import httpx2
 
@@ -37,7 +37,7 @@ def load_gsm8k(split: Literal["train", "test"]) -> list[Problem]:
 
 @contextmanager
 def _quiet_hub() -> Iterator[None]:
-    """Without the hub client's two warnings for each of its retries."""
+    """Silences the two warnings that the hub client logs for each of its retries."""
     logger = logging.getLogger("huggingface_hub")
     before = logger.level
     logger.setLevel(logging.ERROR)

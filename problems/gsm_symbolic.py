@@ -1,4 +1,4 @@
-"""`gsm-symbolic`: endless instances of 85 templates after GSM8K, from reasoning-gym."""
+"""`gsm-symbolic`: endless instances of 85 templates modelled on GSM8K, from reasoning-gym."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ HELD_OUT_TEMPLATES = frozenset(
 """Never taught, whatever the seed: the 20 of the 85 whose content hash is smallest, so nobody picked them."""
 
 TAUGHT_TEMPLATES = 65
-"""The others."""
+"""Number of the other templates."""
 
 _REQUEST = " Give the result as your final answer. Do not include units."
-"""At the end of every question from reasoning-gym; how to answer is for the thought to say."""
+"""The end of every question from reasoning-gym. It is removed, since each format says how to answer."""
 _CHUNK = 8_500
-"""Instances laid out at a time: about 100 a template."""
+"""Instances prepared at a time: about 100 per template."""
 _PATIENCE = 200
-"""Instances of a template refused in a row after which it is taken to have no more."""
+"""A template counts as exhausted once this many of its instances in a row were refused."""
 _FLOAT_NOISE = re.compile(r"\d\.\d{5}")
-"""`28.250000000000004 hours`: a number of the question that the template computed in floating point."""
+"""Matches numbers that a template computed in floating point, such as `28.250000000000004 hours`."""
 
 
 class GsmSymbolic:
@@ -36,8 +36,9 @@ class GsmSymbolic:
 
     def __init__(self, seed: int) -> None:
         self.removed: Counter[str] = Counter()
-        """Instances passed over, by reason."""
-        # Instance i of data set s is drawn from seed s + i, so data sets with neighbouring seeds overlap.
+        """Number of instances skipped, by reason."""
+        # reasoning-gym draws instance i of a data set with seed s from s + i, so that neighbouring seeds give
+        # overlapping data sets. The start is therefore random, and each next data set starts _CHUNK later.
         self._next_seed = random.Random(f"{GSM_SYMBOLIC} {seed}").randrange(2**60)
         self._laid_out: dict[str, deque[tuple[Any, int]]] = defaultdict(deque)
         self._lay_out()
@@ -59,11 +60,12 @@ class GsmSymbolic:
         refuse: Callable[[Problem], str | None],
         chance: random.Random,
     ) -> list[Problem]:
-        """`size` instances, as evenly over the templates as can be; fewer when all templates have run dry.
+        """Draws `size` instances, as evenly from the templates as possible; fewer if all are exhausted.
 
-        `refuse` names a reason to pass an instance over.
+        `refuse` returns the reason to skip an instance, or None to take it.
         """
         drawn: list[Problem] = []
+        # In random order, so that an incomplete last turn favours no template.
         turn = chance.sample(templates, len(templates))
         while turn and len(drawn) < size:
             wanted = size - len(drawn)
@@ -86,7 +88,7 @@ class GsmSymbolic:
         return None
 
     def _instance(self, template: str) -> Problem | None:
-        """The template's next instance; None where it is malformed."""
+        """Returns the template's next instance; None if it is malformed."""
         while not self._laid_out[template]:
             self._lay_out()
         dataset, index = self._laid_out[template].popleft()
@@ -107,7 +109,7 @@ class GsmSymbolic:
 
     def _lay_out(self) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # of a package it needs, when that is compiled
+            warnings.simplefilter("ignore", SyntaxWarning)  # raised while a dependency of it is compiled
             import reasoning_gym
 
         dataset = reasoning_gym.create_dataset("gsm_symbolic", seed=self._next_seed, size=_CHUNK)

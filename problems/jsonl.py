@@ -1,4 +1,4 @@
-"""Problems in GSM8K's format: `question`, and `answer` ending in `#### N`; in JSONL, JSON or Parquet."""
+"""Reads problems in GSM8K's format, `question` and an `answer` that ends in `#### N`, from a file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from matching import exact_form
 from problems.rows import Row, read_rows
 
 SHOWN = 3
-"""How many faults of a file are told in full."""
+"""Most faults of a file that an error message describes; it counts the others."""
 
 
 def read_jsonl(path: Path) -> list[Problem]:
-    """Every problem of a file, in any of the formats that `read_rows` knows.
+    """Reads every problem of a file, in any of the formats that `read_rows` knows.
 
-    Raises ProblemSetError for rows that cannot be used, with their place and field, and for a question that
-    stands there twice with different answers.
+    Raises ProblemSetError, with row and field, for rows that cannot be used, for a question that occurs twice
+    with different answers, and for an empty file.
     """
     problems: list[Problem] = []
     faults: list[str] = []
@@ -59,7 +59,10 @@ def _problem(row: Row | ProblemSetError, *, source: str, where: str) -> Problem:
 
 
 def make_problem(question: object, answer: object, *, source: str, where: str) -> Problem:
-    """A problem from GSM8K's two fields; `where` says in an error which row it was."""
+    """Builds a problem from GSM8K's two fields.
+
+    Raises ProblemSetError, which names the row as `where`, for a field that cannot be used.
+    """
     question = _text(question, "question", where)
     answer = _text(answer, "answer", where)
     solution, mark, final = answer.rpartition("####")

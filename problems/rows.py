@@ -1,4 +1,7 @@
-"""Rows of a problem file: JSONL or a JSON array, with gzip or without, or Parquet; the content says which."""
+"""Reads the rows of a problem file: JSONL or a JSON array (also gzipped), or Parquet.
+
+The content decides which it is; a file called `*.parquet` is always read as Parquet.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ Row = dict[str, object]
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, Row | ProblemSetError]]:
-    """Every row with its place (`line 3`), or what is wrong with it; blank lines are passed over.
+    """Yields the place of every row (`line 3`) with the row or its fault; skips blank lines.
 
-    Raises ProblemSetError where the file cannot be read at all.
+    Raises ProblemSetError if the file as a whole cannot be read.
     """
     data = _read(path)
     if data.startswith(_PARQUET) or path.suffix == ".parquet":
@@ -63,7 +66,7 @@ def _parquet(path: Path, data: bytes) -> Iterator[tuple[str, Row]]:
 
 
 def _array(path: Path, data: bytes) -> list[object] | None:
-    """The items of a file that is one JSON array; None for any other, which is then read by line."""
+    """Returns the items of a file that is one JSON array; None for other files, which are read by line."""
     try:
         array: list[object] = json.loads(data.decode("utf-8"), object_pairs_hook=_object)
     except UnicodeDecodeError:
@@ -96,7 +99,7 @@ def _checked(row: object) -> Row | ProblemSetError:
 
 
 def _object(pairs: Sequence[tuple[str, object]]) -> Row:
-    """Raises ValueError for a key that stands twice: it is anybody's guess which of the values is meant."""
+    """Builds a JSON object; ValueError for a key that occurs twice, since either value may be meant."""
     found: Row = {}
     for key, value in pairs:
         if key in found:

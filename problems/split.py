@@ -1,4 +1,4 @@
-"""Seeds, dev and test sets of a run, disjoint and free of copies of each other."""
+"""Splits problems into the seeds, dev set and test sets of a run, and removes copies across these sets."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from problems.gsm_symbolic import GsmSymbolic
 from problems.jsonl import read_jsonl
 
 Refuse = Callable[[Problem], str | None]
-"""Names the reason to leave a problem out; None lets it in."""
+"""Returns the reason to leave a problem out, or None to take it."""
 
 Sets = dict[str, list[Problem]]
 
 NAMES = (GSM_SYMBOLIC, GSM8K)
 _LARGEST_TEST_SHARE = 4
-"""A test set split off a file takes at most one problem in four, ..."""
+"""A test set that is split off a file gets at most one problem in four."""
 _USUAL_DEV_SHARE = 10
-"""... and the dev set one in ten of the others, ..."""
+"""A dev set that is split off a file gets one in ten of the problems outside the test set, ..."""
 _LEAST_DEV = 50
-"""... but so many, which see the loss of half of what a student with 40 % can do, ..."""
+"""... but at least 50, which detect it if a student with an accuracy of 40 % loses half of that, ..."""
 _LARGEST_DEV_SHARE = 4
-"""... unless that is more than one in four."""
+"""... as long as 50 are at most one in four."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemSets:
-    """The problems of a run by their part in it."""
+    """The problems of a run by their role."""
 
     seeds: tuple[Problem, ...]
     dev: tuple[Problem, ...]
     tests: dict[str, tuple[Problem, ...]]
     """Test sets by name, `in-domain` first."""
     unasked: dict[str, tuple[Problem, ...]]
-    """What the sources of these hold beyond their size: not asked by this run, and not taught either."""
+    """The other problems of the test sets' sources, by name. This run neither asks nor teaches them."""
     removed: dict[str, int]
-    """Problems left out, by reason: `duplicate`, `malformed`, or a `Match`, for example `exact:dev`."""
+    """Number of problems left out, by reason: `duplicate`, `malformed`, or a `Match` such as `exact:dev`."""
     leaks: tuple[Leak, ...]
-    """Those of them that copy a problem of an evaluation set."""
+    """The left-out problems that copy a problem of an evaluation set."""
 
     @property
     def evaluation_sets(self) -> dict[str, tuple[Problem, ...]]:
-        """Everything that this run asks."""
+        """The dev and test sets that this run asks, by name."""
         return {DEV: self.dev, **self.tests}
 
 
 def prepare(settings: ProblemSettings) -> ProblemSets:
-    """The problem sets that the settings describe; the same settings give the same sets.
+    """Builds the problem sets that the settings describe; the same settings give the same sets.
 
-    Raises ProblemSetError where a set cannot be read or is empty, and where the test set that the user named
+    Raises ProblemSetError if a set cannot be read or is empty, or if the test set that the user named
     overlaps the seeds.
     """
     _check(settings)
@@ -68,9 +68,9 @@ def prepare(settings: ProblemSettings) -> ProblemSets:
 
 
 def test_sets(name: str, *, limit: int | None, seed: int) -> dict[str, tuple[Problem, ...]]:
-    """What to ask any student; of `gsm-symbolic`, what a run of this seed tests with.
+    """Returns test sets to ask any student; for `gsm-symbolic` those of a run with this seed.
 
-    `limit` None takes all of a file, and the usual size of any other set.
+    Each has at most `limit` problems. None takes all problems of a file, and the default size of other sets.
     """
     settings = ProblemSettings(name=name, seed=seed)
     if limit is not None:
@@ -106,8 +106,10 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     asked, unasked = _sampled(_outside_test(settings), settings)
     outside = [*chain(*asked.values(), *unasked.values())]
     fresh = _once(_nothing, outside)
-    # A template that the outside set keeps from being taught is not asked as one that was taught.
+    # In-domain and dev problems follow the rule for seeds. Otherwise they could come from a template that is
+    # never taught because all of its instances copy problems of the outside set.
     like_taught = _once(_Guard(asked, unasked).refuse, outside)
+    # Test sets are drawn first, so that they depend on neither the dev set's size nor the number of seeds.
     tests = {
         IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=like_taught, chance=chance),
         HELD_OUT: source.draw(source.held_out, settings.held_out_size, refuse=fresh, chance=chance),
@@ -146,7 +148,7 @@ def _from_collection(settings: ProblemSettings) -> ProblemSets:
 
 
 class _Guard:
-    """Refuses copies of evaluation problems, asked or not, and remembers them."""
+    """Refuses copies of evaluation problems, whether this run asks them or not, and records the copies."""
 
     def __init__(
         self, asked: Mapping[str, Sequence[Problem]], unasked: Mapping[str, Sequence[Problem]]
@@ -183,7 +185,7 @@ def _problem_sets(
 
 
 def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ()) -> Sets:
-    """The whole test set that the user named, under its name; empty where none was."""
+    """Returns the whole test set that the user named, under its name; empty if none was named."""
     if settings.test is None:
         return {}
     if settings.test == GSM_SYMBOLIC:
@@ -196,6 +198,7 @@ def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ())
     path = Path(settings.test)
     problems = read_jsonl(path)
     _refuse_overlap(settings, problems, collection)
+    # It must not take the name of one of the run's own sets.
     name = f"{path.stem}-file" if path.stem in (DEV, IN_DOMAIN, HELD_OUT) else path.stem
     return {name: problems}
 
@@ -213,7 +216,7 @@ def _refuse_overlap(
 
 
 def _sampled(sources: Mapping[str, Sequence[Problem]], settings: ProblemSettings) -> tuple[Sets, Sets]:
-    """Test sets chosen by the seed, and what is left of their sources; no problem is in two of all these."""
+    """Returns test sets sampled with the seed, and the rest of their sources; no problem is in two sets."""
     asked: Sets = {}
     for name, problems in sources.items():
         free = _filter(problems, _once(_nothing, chain(*asked.values())), Counter())
@@ -224,7 +227,7 @@ def _sampled(sources: Mapping[str, Sequence[Problem]], settings: ProblemSettings
 
 
 def _cut(problems: Sequence[Problem], size: int, share: int) -> tuple[list[Problem], list[Problem]]:
-    """The first `size` problems, at most one in `share` of them but at least one; and the others."""
+    """Returns the first `size` problems, but at most one in `share` and at least one; and the others."""
     border = min(size, max(1, len(problems) // share))
     return list(problems[:border]), list(problems[border:])
 
@@ -240,7 +243,7 @@ def _filter(problems: Sequence[Problem], refuse: Refuse, removed: Counter[str]) 
 
 
 def _once(refuse: Refuse, known: Iterable[Problem] = ()) -> Refuse:
-    """`refuse`, and every question that is known or that this function has let in before."""
+    """Returns `refuse`, extended to refuse questions in `known` and those that it has taken before."""
     seen = {exact_form(problem.question) for problem in known}
 
     def refuse_again(problem: Problem) -> str | None:

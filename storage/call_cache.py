@@ -1,6 +1,6 @@
-"""The call cache: replies of models by the content of what was asked, so that no run pays twice for one.
+"""The call cache: models' replies by the content of the request, so that no run pays twice for one request.
 
-SQLite, because many processes write to it at the same time; DuckDB lets one process in.
+It is in SQLite, because many processes write to it at the same time; DuckDB allows one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SCHEMA = (
 )
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _WAIT = 0.01
-"""Seconds between two attempts at what SQLite does not wait for itself."""
+"""Seconds between two attempts at an operation that SQLite's own timeout does not cover."""
 
 _COLUMNS = tuple(field.name for field in fields(StoredReply))
 
@@ -55,12 +55,13 @@ _COLUMNS = tuple(field.name for field in fields(StoredReply))
 class CallCache:
     """Replies in one file that threads, processes and runs may share.
 
-    Every method is one transaction, and raises `StoreError` when the file is damaged or cannot be written.
-    What `put` returned survives a killed process; a power failure may lose the last replies and nothing else.
+    Every method is one transaction, and raises `StoreError` if the file is damaged or cannot be written.
+    Replies that `put` has returned survive a killed process; a power failure may lose the last ones, and
+    nothing else.
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens the file or makes it; its folder must be there. Says at once when it cannot be written."""
+        """Opens or creates the file, whose folder must exist; `StoreError` if it cannot be written."""
         self.path = path
         self._turn = threading.Lock()
         with self._reporting("open"):
@@ -79,28 +80,29 @@ class CallCache:
         self.close()
 
     def get(self, key: str) -> StoredReply | None:
-        """The reply to a request. A row that is not what was stored counts as absent, and `put` replaces it.
+        """Returns the reply to a request. A damaged row counts as absent, and `put` replaces it.
 
-        To ask again costs one call; to go on with a changed text would teach what no model has written.
+        Asking again costs one call, but using a changed text would teach what no model has written.
         """
         with self._turn, self._reporting("read"):
             return _find(self._connection, key)
 
     def put(self, reply: StoredReply) -> StoredReply:
-        """Store a reply; returns the one that counts from now on: the first that was stored for its key."""
+        """Stores a reply; returns the one that counts from now on, the first that was stored for its key."""
         with self._turn, self._reporting("write to"), self._connection as connection:
+            # The write lock comes before the look-up, so that two processes cannot both find nothing.
             connection.execute("BEGIN IMMEDIATE")
             if found := _find(connection, reply.key):
                 return found
             row = _encode(reply)
             holes = ", ".join("?" for _ in row)
-            connection.execute(
+            connection.execute(  # replaces a damaged row
                 f"INSERT OR REPLACE INTO replies ({', '.join(row)}) VALUES ({holes})", tuple(row.values())
             )
         return reply
 
     def spent(self, run: str) -> Usage:
-        """The replies that this run was the first to store."""
+        """Returns the number, tokens and cost of the replies that this run was the first to store."""
         with self._turn, self._reporting("read"):
             calls, prompt_tokens, completion_tokens, cost = self._connection.execute(
                 "SELECT count(*), ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), "
@@ -123,11 +125,11 @@ class CallCache:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False)
-    # Damage can leave bytes that are no UTF-8; they must come as far as the check of the hash.
+    # Damage can leave invalid UTF-8, which must not raise here: the check of the hash finds it.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     try:
         _write_ahead(connection)
-        # A commit need not wait for the disk then, which only a power failure can make us regret.
+        # Commits then do not wait for the disk. Only a power failure can lose them.
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -140,10 +142,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer work side by side, which is written into the file once.
+    """Sets write-ahead logging, which lets readers and a writer work at the same time; the file remembers it.
 
-    While another process does just that with a new file, SQLite answers "locked" at once, whatever patience
-    it was given: both may hold what the other waits for.
+    While another process does the same with a new file, SQLite reports "locked" at once, whatever its
+    timeout, because each process may hold the lock that the other waits for.
     """
     deadline = time.monotonic() + LOCK_PATIENCE
     while True:
@@ -173,7 +175,7 @@ def _find(connection: sqlite3.Connection, key: str) -> StoredReply | None:
 def _encode(reply: StoredReply) -> dict[str, str | int | float]:
     row = {
         **{name: getattr(reply, name) for name in _COLUMNS},
-        # The hash tells types apart, so these must be what they will come back as, not an enum or an int.
+        # The hash distinguishes types, so an enum or an int must become the str or float that is read back.
         "status": str(reply.status),
         "finish": str(reply.finish),
         "cost_usd": float(reply.cost_usd),

@@ -1,4 +1,4 @@
-"""What `verify` looks for: rows that changed, that refer to nothing, or that teach a wrong answer."""
+"""The checks of `verify`: rows that changed, that refer to missing rows, or that teach the wrong thing."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ _RULES = (
         "SELECT id, call_id FROM rationales ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",
     ),
 )
-"""Table, what is wrong, and a query for the rows of which it is: their name, and what fills the `{}`."""
+"""Table, message, and a query for the faulty rows; it selects the row's id and the value for the `{}`."""
 
 UNHASHED_TABLES = ("events", "migrations")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with one row."""
+    """One fault of one row."""
 
     table: str
     id: str
@@ -114,7 +114,7 @@ def check(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     findings += _wrong_problem_ids(connection)
     findings += _taught_copies(connection)
     for table in UNHASHED_TABLES:
-        connection.execute(f"SELECT * FROM {table}").fetchall()  # DuckDB notices damage in what it reads
+        connection.execute(f"SELECT * FROM {table}").fetchall()  # DuckDB reports damage when it reads
     for table, what, query in _RULES:
         rows = connection.execute(f"{query} ORDER BY ALL").fetchall()
         findings += [Finding(table, name, what.format(other)) for name, other in rows]

@@ -1,4 +1,4 @@
-"""Records to rows and back: exact rationals, enums, times and JSON as the plain values that DuckDB takes."""
+"""Converts records to rows and back: fractions, enums, times and JSON become plain values for DuckDB."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Value = str | int | float | bool | datetime | None
 R = TypeVar("R", bound=Record)
 
 _FRACTION = re.compile(r"-?\d+(?:/\d+)?", re.ASCII)
-"""As `str(Fraction)` writes it; of `1e999999999` it could not even be computed."""
+"""The format of `str(Fraction)`. `Fraction` also accepts `1e999999999`, which is too large to compute."""
 
 
 def columns(record: type[Record]) -> tuple[str, ...]:
-    """The record's columns, in the order in which `encode` and `decode` take their values."""
+    """Returns the record's columns, in the order of the values of `encode` and `decode`."""
     return tuple(_KINDS[record])
 
 
@@ -34,7 +34,7 @@ def encode(record: Record) -> tuple[Value, ...]:
 
 
 def decode(record: type[R], row: Sequence[object]) -> R:
-    """The record of a row; StoreError for a value that `encode` could not have written."""
+    """Returns the record of a row; StoreError for a value that `encode` could not have written."""
     kinds = _KINDS[record]
     values = {}
     for name, value in zip(kinds, row, strict=True):
@@ -50,7 +50,7 @@ def decode(record: type[R], row: Sequence[object]) -> R:
 
 
 def row_hash(record: type[Record], row: Sequence[object]) -> str:
-    """Content hash of a row as `encode` gives it and as the database returns it."""
+    """Content hash of a row; the same for values from `encode` and for values from the database."""
     hashed = {
         name: record.hashed_as.get(name, value)
         for name, value in zip(columns(record), row, strict=True)
@@ -60,7 +60,7 @@ def row_hash(record: type[Record], row: Sequence[object]) -> str:
 
 
 def hash_values(table: str, values: Mapping[str, object]) -> str:
-    """Content hash of named values, in their order."""
+    """Content hash of named values, in the mapping's order."""
     parts = [part for name, value in values.items() for part in (name, _tagged(value))]
     return content_hash(table, *parts)
 
@@ -70,9 +70,10 @@ def _plain(kind: object, value: object) -> Value:
         return str(value)
     if isinstance(value, Mapping):
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
-    if isinstance(value, datetime):
+    if isinstance(value, datetime):  # the columns have no time zone; all times are in UTC
         return value.astimezone(UTC).replace(tzinfo=None)
     assert value is None or isinstance(value, str | int | float)
+    # An int has another hash than the float that the database returns for it.
     return float(value) if kind is float and value is not None else value
 
 
@@ -92,14 +93,14 @@ def _typed(kind: object, value: object) -> object:
 
 
 def exact_number(text: str) -> Fraction:
-    """ValueError for what `str(Fraction)` does not write; ZeroDivisionError where it has no value."""
+    """Parses the output of `str(Fraction)`; ValueError for other text, ZeroDivisionError for `1/0`."""
     if not _FRACTION.fullmatch(text):
         raise ValueError(text)
     return Fraction(text)
 
 
 def _tagged(value: object) -> str:
-    """Text that tells None, `""`, 1, 1.0 and True apart."""
+    """Returns text that is different for None, `""`, 1, 1.0 and True."""
     return "" if value is None else f"{type(value).__name__}:{value}"
 
 

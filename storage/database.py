@@ -1,4 +1,4 @@
-"""The database file: opened for one transaction at a time, so that a run can be looked at while it works."""
+"""The database file, opened for one transaction at a time so that a run can be inspected while it works."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from errors import StoreBusyError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_PATIENCE = 10.0
-"""Seconds that a transaction waits for another process to let go of the file."""
+"""Seconds that a transaction waits for another process to close the file."""
 _FIRST_WAIT = 0.005
 _LONGEST_WAIT = 0.1
+"""Seconds between attempts to open the file: the first wait is doubled up to the longest."""
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False}
-"""A table of a file from elsewhere may be a query over other files, or over the network."""
+"""In a file from elsewhere, a table may in fact be a view that reads other files or the network."""
 _SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration", "Unique file handle conflict")
+"""Parts of DuckDB's messages; another process, or another thread, has the file open."""
 _DAMAGED = ("Corrupt", "not a valid DuckDB", "not read enough bytes", "deserialize", "INTERNAL Error")
 _ADVICE = (
     "; the file is damaged: put a copy of it back, or begin the run anew: replies of models that were paid "
@@ -30,7 +32,7 @@ _ADVICE = (
 
 
 class Database:
-    """One DuckDB file. While a process writes to it no other can even read it, so nobody holds it long."""
+    """One DuckDB file. While a process writes, no other can even read, so it is never open for long."""
 
     def __init__(self, path: Path, *, patience: float = LOCK_PATIENCE) -> None:
         self.path = path
@@ -44,7 +46,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A transaction that is committed at the end of the block, and forgotten when the block raises."""
+        """A transaction that is committed at the end of the block, and rolled back if the block raises."""
         with self._transaction(read_only=False) as connection:
             yield connection
 
@@ -58,7 +60,7 @@ class Database:
                     yield connection
                     connection.commit()
                 finally:
-                    with suppress(duckdb.Error):  # what broke is already on its way up
+                    with suppress(duckdb.Error):  # must not replace the error of the block
                         connection.close()
             except (duckdb.Error, OSError) as error:
                 raise self._explain(error, "read" if read_only else "write to") from error
@@ -68,7 +70,7 @@ class Database:
         wait = _FIRST_WAIT
         while True:
             try:
-                # Absolute, for DuckDB takes the beginning of `md:x` for the name of a service on the network.
+                # Absolute, because DuckDB would take `md:x` for a database of a network service.
                 return duckdb.connect(self.path.absolute(), read_only=read_only, config=_CONFIG)
             except duckdb.Error as error:
                 if not any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT):
@@ -82,7 +84,7 @@ class Database:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     def settle(self) -> None:
-        """Move what the write-ahead log holds into the file, which can then be given another name."""
+        """Moves the contents of the write-ahead log into the file, which can then be renamed."""
         with self._turn:
             try:
                 with self._connect(read_only=False) as connection:
@@ -95,12 +97,15 @@ class Database:
         return StoreError(f"cannot {action} the database {self.path}: {_one_line(error)}{advice}")
 
     def applied(self) -> set[int]:
-        """Migrations that this file has seen; none where it is no database of ours."""
+        """Returns the numbers of the migrations applied to this file; empty if it is not a run's database."""
         with self.reading() as connection:
             return _applied(connection)
 
     def migrate(self, applied: Set[int] = frozenset()) -> None:
-        """Apply the migrations that are not among those applied, each in one transaction with its record."""
+        """Applies the migrations that are not in `applied`, each in one transaction with its record.
+
+        Raises StoreError if a newer version of this program wrote the file.
+        """
         known = migrations()
         unknown = applied - known.keys()
         if unknown:
@@ -114,7 +119,7 @@ class Database:
 
 
 def log_of(path: Path) -> Path:
-    """Where DuckDB keeps what is committed and not yet in the file."""
+    """Path of the write-ahead log, which has what is committed but not yet in the file."""
     return path.with_name(f"{path.name}.wal")
 
 
@@ -154,5 +159,5 @@ def _apply(connection: duckdb.DuckDBPyConnection, number: int, path: Path) -> No
 
 
 def _one_line(error: Exception) -> str:
-    """DuckDB's message without its hints, which follow on lines of their own."""
+    """DuckDB's message without its hints, which are on further lines."""
     return str(error).partition("\n")[0].strip()

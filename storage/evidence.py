@@ -1,4 +1,4 @@
-"""What a report of a run is made of: its summary, counts for the pictures, and a few examples in full."""
+"""Collects the data of a run's report: the summary, counts for the charts, and a few complete examples."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from storage.rows import select
 from storage.summary import Summary, summarize
 
 SPECIMENS = 2
-"""Rationales shown of each verdict."""
+"""Rationales shown for each verdict."""
 PAIRS = 5
-"""Copies of evaluation problems shown of each kind."""
+"""Copies of evaluation problems shown for each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What became of the problems of one operator that are new in one round."""
+    """What became of one operator's new problems in one round."""
 
     round: int
     operator: str | None
     """None for seeds."""
     problems: int
-    """All of them; those that are in none of the next three still wait for their rationales."""
+    """All of them. Those not counted in the next three fields have no rationale yet."""
     accepted: int
-    """With a rationale that is taught."""
+    """Problems with a rationale that is taught."""
     quarantined: int
-    """With rationales, of which none was accepted."""
+    """Problems whose rationales were not accepted."""
     failed: int
-    """Every call for a rationale failed."""
+    """Problems for which every call for a rationale failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptOut:
-    """Questions, drafts included, that copy an evaluation problem."""
+    """Number of questions, drafts included, that copy an evaluation problem."""
 
     round: int
     seed: bool
-    """It was to be taught as it came; else it was written from a parent."""
+    """True for seeds, False for questions that were written from a parent."""
     operator: Operator | None
-    """That it was written with; None for a seed, and for what was kept out before operators were recorded."""
+    """How they were written; None for seeds, and in rows from before operators were recorded."""
     band: Band | None
-    """Of that parent when it was written; None for a seed."""
+    """Band of their parents when they were written; None for seeds."""
     questions: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Problems of one operator of which one student answered `correct` of `n` samples rightly."""
+    """Number of problems of one operator for which `correct` of a student's `n` samples were correct."""
 
     round: int
-    """Of the student."""
+    """The student's round."""
     operator: str | None
     n: int
     correct: int
@@ -65,22 +65,22 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Problems that went from one band to another: child against parent, or one problem probed again."""
+    """Number of problems by two bands, perhaps equal: of parent and child, or of two probes of a problem."""
 
     round: int
-    """Of the later student."""
+    """Round of the later student."""
     operator: str | None
-    """None where the same problem was probed again."""
+    """Operator of the child; None if the same problem was probed again."""
     before: Band
     after: Band
     problems: int
     same_student: int
-    """Of these, where one student answered both."""
+    """How many of these problems had both answers from the same student."""
 
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """One rationale, with its problem and the problems that this one was made from."""
+    """One rationale, with its problem and that problem's ancestors."""
 
     rationale: RationaleRecord
     lineage: tuple[ProblemRecord, ...]
@@ -89,7 +89,7 @@ class Specimen:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """All rationales with one verdict, and some of them."""
+    """Number of rationales with one verdict, and some of them."""
 
     reason: Reason
     rationales: int
@@ -110,7 +110,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything of one moment, whatever a run that goes on adds meanwhile."""
+    """The data of a report, all read in one transaction, so that it is consistent while the run goes on."""
 
     summary: Summary
     yields: tuple[Yield, ...]
@@ -179,7 +179,7 @@ WITH undone AS (
     FROM probes, undone
 )
 """
-"""Probes with the round of the student that answered: after a round that was undone, of one before it."""
+"""Probes with their student's round: that of the probe, or the last one before it that was not undone."""
 
 _RATES = f"""
 {_ANSWERED}
@@ -187,7 +187,7 @@ SELECT student, operator, n, correct, count(*)
 FROM answered JOIN problems ON problems.id = problem_id AND answered.round < problems.round
 GROUP BY ALL ORDER BY student, operator NULLS FIRST, n, correct
 """
-"""Of problems before they were taught."""
+"""Only of problems that had not been taught yet."""
 
 _CHILDREN = f"""
 {_ANSWERED}
@@ -198,7 +198,7 @@ JOIN problems ON problems.id = child.problem_id AND problems.round = child.round
 JOIN answered parent ON parent.problem_id = problems.parent AND parent.round = child.parent_round
 GROUP BY ALL ORDER BY ALL
 """
-"""Children as they were probed before they were taught."""
+"""Compares children, as probed before they were taught, with their parents."""
 
 _AGAIN = f"""
 {_ANSWERED}
@@ -228,7 +228,7 @@ WITH ranked AS (
 SELECT reason, total, id FROM ranked WHERE place <= $1
 ORDER BY reason = 'accepted' DESC, total DESC, reason, place
 """
-"""Written problems before seeds and late rounds before early ones, for their lineage is longer."""
+"""Prefers written problems to seeds and late rounds to early ones, because their lineage is longer."""
 
 
 def _verdicts(connection: duckdb.DuckDBPyConnection) -> tuple[Verdicts, ...]:

@@ -1,4 +1,4 @@
-"""What pages show of a run: problems by text and filters, and the items of an evaluation set."""
+"""Queries for the pages of `serve`: problems by text and filters, evaluation sets, and calls."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from storage.rows import select
 Sort = Literal["id", "round", "rate", "template", "length"]
 
 ID_PREFIX = "p-"
-"""A search for one word that begins so is for an id."""
+"""A search for a single word with this prefix looks for an id."""
 MAX_WORDS = 8
-"""Of a search; further ones are not looked for."""
+"""Words of a search that are used; further words are ignored."""
 _SORTS: Mapping[Sort, str] = MappingProxyType(
     {"id": "id", "round": "round", "rate": "mean", "template": "template", "length": "length(question)"}
 )
@@ -38,17 +38,17 @@ _LATEST_PROBES = """
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProblemSearch:
-    """Which problems to show, and in which order; None and empty texts leave all of them."""
+    """Which problems to show, and in which order; None and empty text do not restrict."""
 
     text: str = ""
-    """Words that the question has, whatever their case, or the beginning of an id."""
+    """Words that the question contains, in any case, or the beginning of an id."""
     split: str | None = None
     round: int | None = None
     operator: str | None = None
     band: str | None = None
-    """By the latest probe."""
+    """Band by the latest probe."""
     reason: str | None = None
-    """Of the verdict on its rationale in some thought."""
+    """Verdict on its rationale in at least one format."""
     template: str | None = None
     sort: Sort = "id"
     descending: bool = False
@@ -62,7 +62,7 @@ class ProblemRow:
 
     id: str
     question: str
-    """Its beginning."""
+    """The first 400 characters."""
     answer: str
     split: str
     round: int
@@ -70,17 +70,17 @@ class ProblemRow:
     template: str
     band: str | None
     rate: float | None
-    """Posterior mean of the solve rate by the latest probe; None where it was never probed."""
+    """Posterior mean of the solve rate by the latest probe; None if it was never probed."""
     reasons: tuple[str, ...]
-    """What became of it, once a thought."""
+    """The verdict in each format."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProblemPage:
-    """Some of the problems found."""
+    """One page of the problems found."""
 
     total: int
-    """How many were found."""
+    """Number of problems found, on all pages."""
     rows: Sequence[ProblemRow]
 
 
@@ -108,16 +108,16 @@ class SpanFacets:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallDetails:
-    """A call with what was given to the agent and what came of it."""
+    """A call with its input and its results."""
 
     call: CallRecord
     transcript: TranscriptRecord | None
-    """None where no model was asked."""
+    """None if no model was asked."""
     problem: ProblemRecord | None
-    """That it was about; the parent of what was written."""
+    """The problem that the call was about: for new problems, their parent."""
     rationales: Sequence[RationaleRecord]
     problems: Sequence[ProblemRecord]
-    """That were written."""
+    """The problems that the call wrote."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +126,7 @@ class Item:
 
     id: str
     question: str
-    """Its beginning."""
+    """The first 400 characters."""
     answer: Fraction
 
 
@@ -143,7 +143,7 @@ class ItemAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationItems:
-    """An evaluation set with everything that students answered in it."""
+    """An evaluation set with all students' answers."""
 
     items: Sequence[Item]
     answers: Sequence[ItemAnswer]
@@ -230,7 +230,7 @@ def evaluation_items(connection: duckdb.DuckDBPyConnection, name: str) -> Evalua
 
 
 def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
-    """Conditions, each with the value of its one parameter."""
+    """Yields SQL conditions, each with the value of its one parameter."""
     if search.text.startswith(ID_PREFIX) and len(search.text.split()) == 1:
         yield "starts_with(id, ?)", search.text.strip()
     else:
@@ -245,7 +245,7 @@ def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
 
 
 def _probes(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, tuple[str, float]]:
-    """Band and solve rate by the latest probe."""
+    """Returns each problem's band and solve rate by the latest probe."""
     rows = connection.execute(
         "SELECT problem_id, arg_max(band, round), arg_max(mean, round) FROM probes "
         f"WHERE problem_id IN {_holes(ids)} GROUP BY problem_id",
@@ -264,7 +264,7 @@ def _reasons(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[
 
 
 def _holes(values: Sequence[str]) -> str:
-    """For as many parameters: DuckDB finds few rows by them sooner than by one list."""
+    """Returns an SQL list of parameters; DuckDB finds a few rows faster by these than by one list value."""
     return f"({', '.join('?' for _ in values) or 'NULL'})"
 
 

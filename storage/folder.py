@@ -1,4 +1,4 @@
-"""Where a run keeps its database, and what is said when there is none."""
+"""Finds and opens the database in a run's folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_path(folder: Path) -> None:
 
 
 def find_run(folder: Path) -> Path:
-    """The database of the run in this folder."""
+    """Returns the path of the run's database; `UsageError` if there is none in the folder."""
     check_path(folder)
     if not (folder / DATABASE).is_file():
         raise UsageError(

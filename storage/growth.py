@@ -1,4 +1,4 @@
-"""How the training set grows from round to round, without what undone rounds brought."""
+"""Counts how the training set grows from round to round, without the problems of undone rounds."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ GROUP BY lessons.round, operator
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Problems by the round that first taught them and their operator, which is None for seeds."""
+    """Numbers of problems by the round that first taught them and by their operator (None for seeds)."""
 
     kept: Counter[tuple[int, str | None, int | None]]
-    """Of rounds that were kept alone: what they bring stays in the set, or until the round named last,
-    in which a person rejected it."""
+    """Counts only rounds that were kept. If a person rejected the problems, the last part of the key is the
+    round from which on they are no longer in the set; otherwise it is None."""
     new: Counter[tuple[int, str | None]]
-    """Of every round: what no round kept before it had taught."""
+    """Counts, for every round, the problems that no kept round before it had taught."""
 
     def before(self, round: int) -> Counter[str | None]:
-        """What the rounds kept before this one leave to it, by operator."""
+        """Returns the problems in this round's set that come from earlier kept rounds, by operator."""
         found = Counter[str | None]()
         for (first, operator, rejected), problems in self.kept.items():
             if first < round and (rejected is None or rejected > round):
@@ -47,7 +47,7 @@ class Growth:
         return found
 
     def added(self, round: int) -> Counter[str | None]:
-        """What is new in this round, by operator."""
+        """Returns the problems that are new in this round, by operator."""
         return Counter({operator: n for (first, operator), n in self.new.items() if first == round})
 
 

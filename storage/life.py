@@ -1,4 +1,4 @@
-"""The life of one problem: where it came from, what was written and said about it, what became of it."""
+"""The life of one problem: its origin, what was written and decided about it, and what became of it."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from storage.summary import BASELINE_ROUND
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Life:
-    """Everything that a run knows of one problem."""
+    """Everything that the database has about one problem."""
 
     problem: ProblemRecord
     ancestors: list[ProblemRecord]
     """The seed first, the parent last."""
     children: list[ProblemRecord]
     rationales: list[RationaleRecord]
-    """By round and thought, the repair after what it repairs."""
+    """By round and format, a repair after the rationale that it repairs."""
     calls: list[CallRecord]
-    """That were made for it, for what was made from it, and the one that wrote it; in their order in time."""
+    """Calls made for it or for its children, and the call that wrote it, in order of time."""
     transcripts: dict[str, TranscriptRecord]
-    """By the call's id; agents without a model have none."""
+    """By call id; agents without a model have none."""
     probes: list[ProbeRecord]
     attempts: list[AttemptRecord]
-    """By round, purpose, thought and sample."""
+    """By round, purpose, format and sample."""
     taught: list[int]
-    """Rounds whose training set it was in."""
+    """Rounds whose training set contained it."""
     undone: list[int]
-    """Rounds of the run after which the student before them went on."""
+    """Undone rounds of the run; after each, the student from before it went on."""
     rejections: list[RejectionRecord]
-    """At most one: by a person who does not want it taught."""
+    """At most one: a person does not want the problem taught."""
 
     def latest(self, round: int) -> int:
-        """The round of the student that went on after this round; -1 for the untaught one."""
+        """Returns the round of the student that went on after this round; -1 for the untaught student."""
         return max((each for each in range(round + 1) if each not in self.undone), default=BASELINE_ROUND)
 
     def student_of(self, attempt: AttemptRecord) -> int:
-        """The round of the student that answered: the round's own in an evaluation, else the latest."""
+        """Returns the round of the student that answered: an evaluation's own round, else the latest."""
         return attempt.round if attempt.evaluation else self.latest(attempt.round)
 
 
@@ -91,7 +91,7 @@ def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life 
 
 
 def find_problems(connection: duckdb.DuckDBPyConnection, beginning: str) -> list[str]:
-    """Ids that begin so, at most ten; where one is just this, it alone."""
+    """Returns the ids with this beginning, at most ten; only the id itself if `beginning` is complete."""
     rows = connection.execute(
         "SELECT id FROM problems WHERE starts_with(id, ?) ORDER BY id LIMIT 10", [beginning]
     ).fetchall()
@@ -100,9 +100,10 @@ def find_problems(connection: duckdb.DuckDBPyConnection, beginning: str) -> list
 
 
 def select_ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemRecord) -> list[ProblemRecord]:
-    """What it was made from: the seed first, the parent last."""
+    """Returns the problem's ancestors: the seed first, the parent last."""
     chain: list[ProblemRecord] = []
     parent = problem.parent
+    # A damaged database may have a cycle of parents.
     while parent is not None and all(parent != known.id for known in chain):
         above = select(connection, ProblemRecord, "WHERE id = ?", parent)
         chain = [*above, *chain]
@@ -111,7 +112,10 @@ def select_ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemReco
 
 
 def _taught(connection: duckdb.DuckDBPyConnection, problem_id: str) -> list[int]:
-    """From its first accepted rationale to its rejection; what an undone round brought, trained only that."""
+    """Returns the rounds that trained on the problem: from its first accepted rationale until its rejection.
+
+    A rationale that an undone round added was used in that round only.
+    """
     rows = connection.execute(
         """
         SELECT DISTINCT rounds.round FROM rounds, taught LEFT JOIN rejections USING (problem_id)

@@ -1,4 +1,4 @@
-"""One frozen record a table: its fields are the columns. Ids come from what a row is about, never a clock."""
+"""One frozen record per table; its fields are the columns. Ids come from content, never from a clock."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 Purpose = Literal["baseline", "evaluation", "probe", "practice", "plan"]
 
 TAUGHT_SPLITS = ("seed", "generated")
-"""Splits whose problems may enter a training set; the others (`dev`, `test:NAME`) are only ever asked."""
+"""Splits whose problems may enter a training set. Problems of the others are only used for evaluation."""
 _UNASKED = "unasked:"
 
 
 def evaluation_split(name: str, *, asked: bool = True) -> str:
-    """The split of an evaluation set: `dev` or `test:NAME`; `unasked:NAME` for what a run leaves of it."""
+    """Returns the split of an evaluation set: `dev` or `test:NAME`; `unasked:NAME` for its unasked part."""
     if not asked:
         return _UNASKED + name
     return name if name == "dev" else f"test:{name}"
 
 
 def evaluation_name(split: str) -> str:
-    """The evaluation set of a split that is not taught."""
+    """Returns the name of the evaluation set of a split that is not taught."""
     return split.removeprefix("test:").removeprefix(_UNASKED)
 
 
@@ -38,20 +38,20 @@ def is_asked(split: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """A row. Two rows of one table with the same key must agree in all that the content hash covers."""
+    """A row. Two rows of a table with the same key must have the same values in all hashed columns."""
 
     table: ClassVar[str]
     key: ClassVar[tuple[str, ...]] = ("id",)
     unhashed: ClassVar[frozenset[str]] = frozenset()
     hashed_as: ClassVar[Mapping[str, float]] = {}
-    """Columns for which the content hash covers this value instead, so that older rows keep theirs."""
+    """Columns for which the content hash uses this value instead, so that older rows keep their hashes."""
     hashed_if_given: ClassVar[frozenset[str]] = frozenset()
-    """Columns that the content hash leaves out where they are None, as in rows from before there were any."""
+    """Columns that the content hash omits if they are None, as in rows from before the column existed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord(Record):
-    """The one row of `runs`."""
+    """The run; the table has one row."""
 
     table: ClassVar[str] = "runs"
     unhashed: ClassVar[frozenset[str]] = frozenset({"speed"})
@@ -61,20 +61,20 @@ class RunRecord(Record):
     versions: Mapping[str, str]
     seed: int
     speed: Mapping[str, float] | None = None
-    """Tokens a second of the student when the run was created, by what it did."""
+    """The student's tokens per second when the run was created: for training, reading and writing."""
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProblemRecord(Problem, Record):
-    """A problem with the part it plays in the run and the agent and call that wrote it."""
+    """A problem with its role in the run, and the agent and call that wrote it."""
 
     table: ClassVar[str] = "problems"
 
     split: str
     """`seed`, `generated`, `dev`, `test:NAME` or `unasked:NAME`."""
     agent: str = ""
-    """Who wrote it; empty where it came with its source."""
+    """The agent that wrote it; empty if it came from a problem set."""
     call_id: str | None = None
 
     @classmethod
@@ -85,7 +85,7 @@ class ProblemRecord(Problem, Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RationaleRecord(Record):
-    """One text in one thought for one problem, and the verdict on it."""
+    """One rationale in one format for one problem, and the verdict on it."""
 
     table: ClassVar[str] = "rationales"
 
@@ -93,14 +93,14 @@ class RationaleRecord(Record):
     problem_id: str
     thought: str
     text: str
-    """Empty where the teacher declined; `detail` says why."""
+    """Empty if the teacher declined; `detail` says why."""
     round: int
     agent: str
     reason: Reason
     value: Fraction | None = None
     detail: str = ""
     repaired: bool = False
-    """It is a second try, made after the first was not accepted."""
+    """Whether it is a second try, made because the first was not accepted."""
     prompt_hash: str = ""
     call_id: str | None = None
 
@@ -115,7 +115,7 @@ class AttemptRecord(Record):
     id: str
     problem_id: str
     round: int
-    """The last round of training before it, -1 before any; an earlier one made `model` if that was undone."""
+    """The last round of training before it, -1 before any. If that round was undone, `model` is older."""
     purpose: Purpose
     evaluation: str = ""
     thought: str
@@ -124,10 +124,10 @@ class AttemptRecord(Record):
     reason: Reason
     value: Fraction | None = None
     form: bool | None = None
-    """The text has the form that is taught; None in rows from before anybody looked."""
+    """Whether the text has the form that is taught; None in rows from before this was recorded."""
     new_tokens: int
     finished: bool
-    """The student ended the text itself, rather than the token limit."""
+    """Whether the student ended the text itself. False at the token limit and for repetitions."""
     model: str
     """Name of the checkpoint."""
     seed: int
@@ -142,7 +142,7 @@ class ProbeRecord(Record):
 
     problem_id: str
     round: int
-    """Of the student."""
+    """The last round of training before it. If that round was undone, the student is from an earlier one."""
     n: int
     correct: int
     mean: float
@@ -151,13 +151,13 @@ class ProbeRecord(Record):
     high: float
     band: Band
     change: float | None = None
-    """`mean` less that of the parent, as the student of `parent_round` solved it."""
+    """`mean` minus the parent's `mean` in the probe of `parent_round`."""
     parent_round: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoundRecord(Record):
-    """The student that a round made; what else the round did is counted from the other tables."""
+    """The student that a round made. Other facts about the round are counted from the other tables."""
 
     table: ClassVar[str] = "rounds"
     key: ClassVar[tuple[str, ...]] = ("round",)
@@ -167,15 +167,15 @@ class RoundRecord(Record):
     student: str
     """Path relative to the run folder."""
     problems: int
-    """Those with an accepted rationale, of this round and earlier ones."""
+    """Problems with an accepted rationale, of this round and of earlier kept ones."""
     steps: int
     examples: int
     tokens: int
     loss: float | None
-    """Mean over the last steps; None where nothing was trained."""
+    """Mean over the last steps; None if nothing was trained."""
     seconds: float
     removed: Mapping[str, int]
-    """Reason -> how many problems were proposed for this round and not taken."""
+    """Number of problems proposed for this round but not taken, by reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,34 +210,34 @@ class EvaluationRecord(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionRecord(Record):
-    """Whether a round was kept, by the dev set's problems that its student and the one before answered."""
+    """Whether a round was kept, decided by the answers of its student and the previous one to the dev set."""
 
     table: ClassVar[str] = "decisions"
     key: ClassVar[tuple[str, ...]] = ("round",)
 
     round: int
     against: int
-    """The round kept before it; -1 for the student before any teaching."""
+    """The round that it is compared with, the last one kept before it; -1 for the untaught student."""
     n: int
     gained: int
-    """Problems answered rightly now and wrongly before."""
+    """Problems answered correctly now but not before."""
     lost: int
-    """The reverse."""
+    """Problems answered correctly before but not now."""
     p: float
-    """Of McNemar's exact test, two-sided."""
+    """p-value of McNemar's exact test, two-sided."""
     kept: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallRecord(Record):
-    """One request to a model, what it used and what it cost."""
+    """One request to a model (or to an agent without one), with its tokens and cost."""
 
     table: ClassVar[str] = "calls"
     unhashed: ClassVar[frozenset[str]] = frozenset(
         {"seconds", "started", "problem_id", "tries", "paid", "detail"}
     )
     hashed_as: ClassVar[Mapping[str, float]] = {"cost_usd": 0.0}
-    """The first schema hashed the cost, of which no agent had any; now it depends on what other runs paid."""
+    """The first schema hashed the cost, then 0 for every agent. Now it depends on what other runs paid."""
 
     id: str
     round: int
@@ -257,38 +257,38 @@ class CallRecord(Record):
     started: datetime
     problem_id: str | None = None
     tries: int = 0
-    """Requests sent for it by whoever paid for it; 0 where no model is asked."""
+    """Requests that the run that paid for it sent, retries included; 0 if no model is asked."""
     paid: bool = False
-    """This run paid for it; False where another run had, and where it costs nothing."""
+    """Whether this run paid for it. False if another run had paid, or if it costs nothing."""
     detail: str = ""
     """What went wrong, in one line."""
 
 
 SpanKind = Literal["run", "round", "phase", "problem", "agent", "call", "program"]
-"""From the whole run down to one program that the verifier ran or one text that it read."""
+"""From the whole run down to a single program or text that the verifier checked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpanRecord(Record):
-    """One step: who did what, for how long, and what came of it."""
+    """One step: who did what, how long it took, and its result."""
 
     table: ClassVar[str] = "spans"
     unhashed: ClassVar[frozenset[str]] = frozenset({"cost_usd", "started", "seconds"})
 
     id: str
     parent: str
-    """Id of the span that it is a part of; empty for the run."""
+    """Id of the span that contains it; empty for the run."""
     kind: SpanKind
     name: str
     round: int
-    """The round that was going on; -1 for the run."""
+    """The round in which it happened; -1 for the run."""
     phase: str
     problem_id: str | None = None
     agent: str = ""
     status: str
-    """Verdict, status of the call, or what else became of it; `running` for what has not ended."""
+    """Verdict, status of the call, or another result; `running` if it has not ended."""
     subject: str = ""
-    """Id of the row that came of it: a call, rationale or attempt; of a draft, the id it has as a problem."""
+    """Id of the row that it produced: a call, rationale or attempt; for a draft, its id as a problem."""
     cost_usd: float = 0.0
     """What this run paid."""
     started: datetime
@@ -297,7 +297,7 @@ class SpanRecord(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranscriptRecord(Record):
-    """What a model was asked and what it answered, word by word."""
+    """The complete text of a request to a model and of its reply."""
 
     table: ClassVar[str] = "transcripts"
     key: ClassVar[tuple[str, ...]] = ("call_id",)
@@ -306,32 +306,32 @@ class TranscriptRecord(Record):
     request: Mapping[str, Json]
     """`messages`, each with `role` and `content`; `temperature` and `max_tokens`."""
     reply: str | None
-    """None where none came."""
+    """None if there was no reply."""
     finish: str
-    """Why the model stopped writing; empty where no reply came."""
+    """Why the model stopped writing; empty if there was no reply."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContaminationRecord(Record):
-    """A question that was proposed for teaching and kept out, and the evaluation problem that it copies."""
+    """A question that was kept out of the training set, and the evaluation problem that it copies."""
 
     table: ClassVar[str] = "contamination"
     hashed_if_given: ClassVar[frozenset[str]] = frozenset({"operator"})
 
     id: str
     round: int
-    """In whose training set it would have been."""
+    """The round in whose training set it would have been."""
     question: str
     parent: str | None = None
     """Id of the problem it was made from; None for a seed."""
     problem_id: str
-    """Of the evaluation problem."""
+    """Id of the evaluation problem."""
     kind: str
     """`exact`, `masked` (other numbers) or `overlap` (other names or another wording)."""
     overlap: float
-    """Share of the evaluation problem that it repeats."""
+    """Share of the evaluation problem's runs of words that it contains."""
     operator: Operator | None = None
-    """Of a draft; None for a seed, and in older rows."""
+    """How the question was written; None for a seed, and in older rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -343,14 +343,14 @@ class RejectionRecord(Record):
 
     problem_id: str
     round: int
-    """The first round in whose training set it is not."""
+    """The first round whose training set is without it."""
     detail: str
     """Why, in the person's words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventRecord(Record):
-    """Something that happened, in the order of `seq`; written by `Store.log`."""
+    """Something that happened in the run, numbered in order by `seq`; written by `Store.log`."""
 
     table: ClassVar[str] = "events"
     key: ClassVar[tuple[str, ...]] = ("seq",)
@@ -379,7 +379,7 @@ HASHED_RECORDS: tuple[type[Record], ...] = (
     ContaminationRecord,
     RejectionRecord,
 )
-"""Every record whose table has a content hash: all but events, whose order is their content."""
+"""The records whose tables have a content hash: all but `EventRecord`."""
 
 
 def rationale_id(
@@ -391,7 +391,7 @@ def rationale_id(
     prompt_hash: str = "",
     sample: int = 0,
 ) -> str:
-    """Key of a rationale; the repair of sample 0 is sample 1."""
+    """Returns the id of a rationale; the repair of sample 0 is sample 1."""
     return short_id("r", problem_id, thought, str(round), agent, prompt_hash, str(sample))
 
 
@@ -418,7 +418,7 @@ def contamination_id(*, round: int, question: str, parent: str | None = None) ->
 
 
 def phase_id(round: int, phase: str) -> str:
-    """Id of the span of a phase."""
+    """Returns the id of a phase's span."""
     return f"round-{round}/{phase}"
 
 

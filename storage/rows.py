@@ -1,4 +1,4 @@
-"""Rows of a table as records."""
+"""Selects rows of a table as records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.codec import R, columns, decode
 def select(
     connection: duckdb.DuckDBPyConnection, record: type[R], where: str = "", *values: object
 ) -> list[R]:
-    """The records of the rows that the rest of the query, `WHERE ... ORDER BY ...`, leaves."""
+    """Returns the rows that match `where`, the query's `WHERE ... ORDER BY ...`, as records."""
     names = ", ".join(columns(record))
     rows = connection.execute(f"SELECT {names} FROM {record.table} {where}", list(values)).fetchall()
     return [decode(record, row) for row in rows]

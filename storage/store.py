@@ -1,4 +1,4 @@
-"""The store: everything a run did, in one DuckDB file to which rows are only ever added."""
+"""The store: everything that a run did, in one DuckDB file whose rows are added and never changed."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Lesson:
 class Store:
     """Typed access to a run's database. Threads may share it; other processes may read between two calls.
 
-    Every method is one transaction: it happens whole or, when it raises `StoreError`, not at all.
+    Every method is one transaction. If it raises `StoreError`, nothing has changed.
 
         store = Store.create(folder / "fdd.duckdb", RunRecord(id=..., settings=..., versions=..., seed=0))
         store.add(ProblemRecord.of(problem, split="seed") for problem in seeds)
@@ -93,11 +93,11 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, run: RunRecord, *, patience: float = LOCK_PATIENCE) -> Self:
-        """A new database holding one run; it appears under its name only when it is complete."""
+        """Creates a database with one run; the file gets its name only when it is complete."""
         if path.exists():
             raise StoreError(f"the database {path} exists already; resume that run or choose another folder")
         draft = path.with_name(f"{path.name}.new")
-        for ruin in (draft, log_of(draft)):
+        for ruin in (draft, log_of(draft)):  # of a process that was killed before the last line
             ruin.unlink(missing_ok=True)
         database = Database(draft, patience=patience)
         with database.writing():
@@ -118,7 +118,7 @@ class Store:
             raise StoreError(f"the database {path} holds no run: it was cut off, or another program made it")
         database.migrate(applied)
         store = cls(database)
-        store.run()  # says so where there is none
+        store.run()  # raises if the run's row is missing
         return store
 
     @property
@@ -126,16 +126,17 @@ class Store:
         return self._database.path
 
     def version(self) -> str:
-        """Of what is stored, without opening it; another one means that there may be more to read."""
+        """Returns a text that differs once something may have been stored; does not open the database."""
         found = self.path.stat()
         return f"{found.st_mtime_ns:x}-{found.st_size:x}"
 
     # Writing
 
     def add(self, records: Iterable[Record]) -> int:
-        """Add records of any tables in one transaction; says how many were new.
+        """Adds records of any tables in one transaction; returns how many were new.
 
-        A record whose key is there already changes nothing; if its content differs, nothing at all is added.
+        A record whose key is already stored is ignored. If its content differs, raises `StoreError` and adds
+        nothing at all.
         """
         tables: dict[type[Record], list[Record]] = {}
         for record in records:
@@ -150,7 +151,7 @@ class Store:
             )
 
     def log(self, *, round: int, phase: str, kind: str, detail: Mapping[str, Json] | None = None) -> None:
-        """Append an event."""
+        """Appends an event."""
         now = datetime.now(UTC).replace(tzinfo=None)
         text = json.dumps(detail or {}, sort_keys=True, ensure_ascii=False)
         with self._database.writing() as connection:
@@ -159,7 +160,7 @@ class Store:
                 [now, round, phase, kind, text],
             )
 
-    # Reading; every list is in a fixed order
+    # Reading. Every list has a fixed order
 
     def run(self) -> RunRecord:
         for run in self._select(RunRecord):
@@ -172,7 +173,7 @@ class Store:
         splits: Collection[str] | None = None,
         round: int | None = None,
     ) -> list[ProblemRecord]:
-        """The problems of these splits and of this round, by id; all of them where a limit is None."""
+        """Returns the problems of these splits and of this round, by id; None does not restrict."""
         return self._select(
             ProblemRecord,
             "WHERE ($1 IS NULL OR list_contains($1, split)) AND ($2 IS NULL OR round = $2) ORDER BY id",
@@ -185,7 +186,7 @@ class Store:
         return found[0] if found else None
 
     def pending(self, *, round: int) -> list[ProblemRecord]:
-        """The problems of this round's teaching that have no rationale, accepted or not, in any thought."""
+        """Returns the problems to be taught in this round that have no rationale yet in any format."""
         return self._select(
             ProblemRecord,
             """
@@ -210,10 +211,10 @@ class Store:
         )
 
     def training_set(self, *, round: int, thoughts: Collection[str] | None = None) -> list[Lesson]:
-        """Every accepted rationale of this round and of those kept before it, with its problem, by id.
+        """Returns the accepted rationales of this round and of earlier kept ones, with their problems, by id.
 
-        Problems that a person had rejected by this round are left out.
-        Only those in `thoughts`, where these are given. Several samples in one thought are several lessons.
+        Leaves out problems that a person rejected for this round or earlier, and formats that are not in
+        `thoughts`, if that is given. Several samples in one format are several lessons.
         """
         with self._database.reading() as connection:
             rationales = select(
@@ -239,7 +240,7 @@ class Store:
         purpose: Purpose | None = None,
         evaluation: str | None = None,
     ) -> list[AttemptRecord]:
-        """What this round's student answered, by problem and sample."""
+        """Returns the answers recorded for this round, by problem, format and sample."""
         return self._select(
             AttemptRecord,
             """
@@ -252,7 +253,7 @@ class Store:
         )
 
     def probes(self, *, round: int | None = None, problem_id: str | None = None) -> list[ProbeRecord]:
-        """Probes by this round's student, or of this problem by every student."""
+        """Returns the probes of this round and of this problem; None does not restrict."""
         return self._select(
             ProbeRecord,
             "WHERE ($1 IS NULL OR round = $1) AND ($2 IS NULL OR problem_id = $2) ORDER BY problem_id, round",
@@ -264,7 +265,7 @@ class Store:
         return self._select(RoundRecord, "ORDER BY round")
 
     def kept(self) -> list[RoundRecord]:
-        """The rounds whose student was evaluated and that were not undone."""
+        """Returns the rounds whose student was evaluated and that were not undone."""
         return self._select(
             RoundRecord,
             "WHERE round IN (SELECT round FROM evaluations) "
@@ -275,7 +276,7 @@ class Store:
         return self._select(DecisionRecord, "ORDER BY round")
 
     def rejections(self) -> list[RejectionRecord]:
-        """The problems that a person does not want taught, by id."""
+        """Returns the problems that a person does not want taught, by id."""
         return self._select(RejectionRecord, "ORDER BY problem_id")
 
     def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:
@@ -285,12 +286,12 @@ class Store:
         return self._select(CallRecord, "ORDER BY id")
 
     def usage(self) -> list[AgentUsage]:
-        """What the calls used and cost, by round and agent."""
+        """Returns what the calls used and cost, by round and agent."""
         with self._database.reading() as connection:
             return usage_by_agent(connection)
 
     def paid(self) -> Usage:
-        """What this run paid for replies, each counted once however often it was used."""
+        """Returns what this run paid for replies; a reply that was used several times counts once."""
         replies = {
             (call.model, call.prompt_hash, call.settings_hash, call.problem_id, call.sample): call
             for call in self.calls()
@@ -307,94 +308,94 @@ class Store:
         return self._select(EventRecord, "ORDER BY seq")
 
     def spans(self, wanted: SpanFilter, *, limit: int = 1_000, offset: int = 0) -> SpanPage:
-        """Steps in the order in which they began, at most `limit` of them."""
+        """Returns at most `limit` spans, in the order in which they began."""
         with self._database.reading() as connection:
             return select_spans(connection, wanted, limit=limit, offset=offset)
 
     def enclosing(self, spans: Sequence[SpanRecord]) -> dict[str, SpanRecord]:
-        """Every span that these are a part of, at any height, by id."""
+        """Returns every span that contains one of these, directly or indirectly, by id."""
         with self._database.reading() as connection:
             return select_enclosing(connection, spans)
 
     def newest(self) -> Place:
-        """Where a follower begins who wants to see how each phase stands and, of the steps, those to come."""
+        """Returns the place from which `news` gives the state of every phase, but only steps yet to come."""
         with self._database.reading() as connection:
             return newest(connection)
 
     def is_finished(self) -> bool:
-        """Whether the run has come to its end."""
+        """Whether the run is complete."""
         with self._database.reading() as connection:
             return is_finished(connection)
 
     def news(self, wanted: SpanFilter, since: Place, *, limit: int = 1_000) -> tuple[list[SpanRecord], Place]:
-        """Phases that changed and steps that were stored after that place; and the place to go on from."""
+        """Returns phases that changed and steps stored after `since`, and the place to go on from."""
         with self._database.reading() as connection:
             return select_news(connection, wanted, since, limit=limit)
 
     def stages(self) -> list[SpanRecord]:
-        """The run, its rounds and phases, each with its seconds by the clock until it was last heard of."""
+        """Returns the run, its rounds and phases; `seconds` lasts to the last event or step, with pauses."""
         with self._database.reading() as connection:
             return select_stages(connection)
 
     def exchanges(self, call_ids: Sequence[str]) -> dict[str, Exchange]:
-        """What was said in these calls, as far as they are stored, by id."""
+        """Returns the calls with these ids and their transcripts, by id; leaves out calls not stored."""
         with self._database.reading() as connection:
             return select_exchanges(connection, call_ids)
 
     def life(self, problem_id: str) -> Life | None:
-        """Everything about one problem; None where there is no such problem."""
+        """Returns everything about one problem; None if there is no such problem."""
         with self._database.reading() as connection:
             return select_life(connection, problem_id)
 
     def find_problems(self, beginning: str) -> list[str]:
-        """Ids of problems that begin so, at most ten; where one is just this, it alone."""
+        """Returns the ids with this beginning, at most ten; only the id itself if `beginning` is complete."""
         with self._database.reading() as connection:
             return find_problems(connection, beginning)
 
     def transcript(self, call_id: str) -> TranscriptRecord | None:
-        """What a model was asked and answered; None for a call without a model, or of an older schema."""
+        """Returns a call's transcript; None for a call without a model, or of an older schema."""
         found = self._select(TranscriptRecord, "WHERE call_id = $1", call_id)
         return found[0] if found else None
 
     def summary(self) -> Summary:
-        """What `report --json` prints."""
+        """Returns the run's summary, to which `report --json` adds `by_template` and `visible_loss`."""
         with self._database.reading() as connection:
             return summarize(connection)
 
     def evidence(self) -> Evidence:
-        """What a report is made of."""
+        """Returns the data of a report."""
         with self._database.reading() as connection:
             return gather(connection)
 
     def search(self, search: ProblemSearch) -> tuple[ProblemPage, ProblemFacets]:
-        """The problems that were searched for, and the values that all problems can be filtered by."""
+        """Returns the problems found, and the values by which all problems can be filtered."""
         with self._database.reading() as connection:
             return search_problems(connection, search), problem_facets(connection)
 
     def items(self, name: str) -> EvaluationItems:
-        """The problems of an evaluation set, and what every student answered."""
+        """Returns the problems of an evaluation set, and every student's answers."""
         with self._database.reading() as connection:
             return evaluation_items(connection, name)
 
     def overview(self) -> tuple[RunRecord, Summary, list[EventRecord]]:
-        """The run, its summary and its events, all of one moment."""
+        """Returns the run, its summary and its events, read in one transaction."""
         with self._database.reading() as connection:
             summary = summarize(connection)
             [run] = select(connection, RunRecord)
             return run, summary, select(connection, EventRecord, "ORDER BY seq")
 
     def trace(self, wanted: SpanFilter, *, limit: int, offset: int = 0) -> tuple[SpanPage, SpanFacets]:
-        """As `spans`, and the values that all spans can be filtered by."""
+        """Returns the same as `spans`, and the values by which all spans can be filtered."""
         with self._database.reading() as connection:
             return select_spans(connection, wanted, limit=limit, offset=offset), span_facets(connection)
 
     def exchange(self, call_id: str) -> CallDetails | None:
-        """A call with all that was given to the agent and all that came of it."""
+        """Returns a call with its input and its results; None if there is no such call."""
         with self._database.reading() as connection:
             return select_exchange(connection, call_id)
 
     def verify(self) -> list[Finding]:
-        """Everything in the database that contradicts itself; empty when all is well."""
+        """Returns the faults found in the database; empty if there are none."""
         with self._database.reading() as connection:
             return check(connection)
 
@@ -417,7 +418,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, kind: type[Record], records: 
 
 
 def _distinct(kind: type[Record], records: Sequence[Record]) -> dict[tuple[Value, ...], tuple[Value, ...]]:
-    """Rows, each with its content hash at the end, by their keys."""
+    """Returns rows by key, each with its content hash at the end; raises if two with one key differ."""
     positions = [columns(kind).index(name) for name in kind.key]
     rows: dict[tuple[Value, ...], tuple[Value, ...]] = {}
     for record in records:

@@ -1,4 +1,4 @@
-"""What a run came to, round by round, in the shape that `report --json` prints."""
+"""A run's results, round by round, in the form that `report --json` prints."""
 
 from __future__ import annotations
 
@@ -16,96 +16,97 @@ from storage.tracing import is_finished
 from storage.usage import CostSummary, summarize_cost
 
 BASELINE_ROUND = -1
-"""Round of the student before any teaching."""
+"""Round of the untaught student."""
 
 
 class TemplateInterval(TypedDict):
-    """The 95 % interval of an accuracy over templates: what might other templates have given?"""
+    """The 95 % interval of an accuracy if templates are the sample: what might other templates have given?"""
 
     templates: int
-    """The unit that is drawn; the problems are instances of these."""
+    """Number of templates; the problems are instances of them."""
     low: float
     high: float
 
 
 class EvaluationSummary(TypedDict):
-    """One problem set's result."""
+    """A student's result on one problem set."""
 
     name: str
     n: int
     correct: int
     accuracy: float
     low: float
-    """Of the 95 % interval over problems (Wilson)."""
+    """Lower end of the 95 % interval over problems (Wilson)."""
     high: float
     by_template: NotRequired[TemplateInterval]
-    """In `report` and `compare`, where every problem of the set has a template."""
+    """Only in `report` and `compare`, and only if every problem of the set has a template."""
 
 
 class ReadSummary(EvaluationSummary):
-    """The same, and how its answers were written."""
+    """The same, with the form of the answers."""
 
     form: float | None
-    """Share of the answers that have the form that is taught; None where nobody looked."""
+    """Share of the answers that have the form that is taught; None if that was not recorded."""
 
 
 class BaselineSummary(TypedDict):
-    """The student before any teaching."""
+    """The results of the untaught student."""
 
     evaluations: list[ReadSummary]
 
 
 class DecisionSummary(TypedDict):
-    """Whether a round was kept: its student on the dev set beside that of the round kept before."""
+    """Whether a round was kept: its student compared on the dev set with that of the last kept round."""
 
     against: int
-    """That round; -1 for the student before any teaching."""
+    """The last kept round; -1 for the untaught student."""
     n: int
     gained: int
     lost: int
     p: float
-    """Of McNemar's exact test, two-sided, for this round alone."""
+    """p-value of McNemar's exact test, two-sided, for this round alone."""
     kept: bool
     visible_loss: NotRequired[float | None]
-    """In `report`: the smallest loss of accuracy that the test sees with a power of 80 %; None if none."""
+    """Only in `report`: the smallest loss of accuracy that the test detects with a power of 80 %, or None."""
 
 
 class RoundSummary(TypedDict):
-    """One round: its training set, what was probed with its student, and how that student did."""
+    """One round: its training set, what was probed after it, and its student's results."""
 
     round: int
     problems: int
-    """In the training set: with an accepted rationale of this round or one kept before it."""
+    """In the training set: with an accepted rationale of this round or of a kept one before it."""
     added: int
-    """Of those, the ones that are new in this round."""
+    """Problems in the training set that are new in this round."""
     accepted: int
-    """Problems of this round counted once a thought in which their rationale was accepted."""
+    """Problems of this round with an accepted rationale, counted once for each format."""
     quarantined: int
-    """The same, where it was not."""
+    """Problems whose rationale was not accepted, counted in the same way."""
     failed: int
-    """The same, where every call failed. Accepted, quarantined and failed are all that were asked."""
+    """Problems for which every call failed, counted in the same way. Accepted, quarantined and failed add up
+    to all that were asked."""
     quarantine_reasons: dict[str, int]
     removed: dict[str, int]
-    """Proposed for this round and not taken, by reason."""
+    """Number of problems proposed for this round but not taken, by reason."""
     kept_out: dict[str, int]
-    """Questions that copy an evaluation problem, by kind; those that were then written anew count too."""
+    """Questions that copy an evaluation problem, by kind; includes those that were then written anew."""
     easy: int
     mixed: int
     hard: int
     evaluations: list[ReadSummary]
     decision: DecisionSummary | None
-    """None until it was evaluated, and in runs that are older than decisions."""
+    """None until the round is evaluated, and in runs from before decisions were recorded."""
 
 
 class Summary(TypedDict):
-    """The whole run."""
+    """The results of the whole run."""
 
     run: str
     finished: bool
-    """Whether it has come to its end."""
+    """Whether the run is complete."""
     settings: Mapping[str, Json]
     exact_only: list[str]
-    """Evaluation sets that share their templates with what is taught: only exact copies are kept out."""
+    """Evaluation sets that share templates with what is taught, so that only exact copies are kept out."""
     baseline: BaselineSummary
     rounds: list[RoundSummary]
     cost: CostSummary
@@ -116,6 +117,7 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
     if len(runs) != 1:
         raise StoreError(f"the database has {len(runs)} runs instead of one; is it that of a run?")
     [(run, settings)] = runs
+    # A round is shown as soon as it has a rationale, a student or an evaluation.
     rounds = connection.execute(
         """
         SELECT round FROM rationales UNION SELECT round FROM rounds

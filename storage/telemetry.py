@@ -1,4 +1,4 @@
-"""What spans are sent out with: how long stages lasted by the clock, and the calls behind the steps."""
+"""What is exported along with spans: the wall-clock time of stages, and the calls behind steps."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _STAGES = f"""
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A call and what was said in it."""
+    """A call with its transcript."""
 
     call: CallRecord
     transcript: TranscriptRecord | None
-    """None for a call of an older schema."""
+    """None if no model was asked, or for a call of an older schema."""
 
 
 def select_stages(connection: duckdb.DuckDBPyConnection) -> list[SpanRecord]:
-    """The run, its rounds and phases; their seconds go to their last sign of life, pauses included."""
+    """Returns the run, its rounds and phases; `seconds` ends with the last event or step, pauses included."""
     rows = connection.execute(_STAGES).fetchall()
     stages = [(decode(SpanRecord, row[:-2]), row[-1].replace(tzinfo=UTC)) for row in rows]
     return [replace(stage, seconds=(seen - stage.started).total_seconds()) for stage, seen in stages]
 
 
 def select_exchanges(connection: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -> dict[str, Exchange]:
-    """Those of these calls that are stored, by id."""
+    """Returns the calls with these ids and their transcripts, by id; leaves out ids that are not stored."""
     wanted = list(call_ids)
     calls = select(connection, CallRecord, "WHERE id IN (SELECT unnest(?))", wanted)
     said = select(connection, TranscriptRecord, "WHERE call_id IN (SELECT unnest(?))", wanted)

@@ -1,4 +1,4 @@
-"""What agents did, step by step: the spans of a run by what is asked of them."""
+"""Queries for the spans of a run: what agents did, step by step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ORDER = "ORDER BY started, depth, place"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpanFilter:
-    """Which spans are wanted; what is None or empty says nothing."""
+    """Which spans are wanted; None and empty sequences do not restrict."""
 
     rounds: Sequence[int] = ()
     phases: Sequence[str] = ()
@@ -35,7 +35,7 @@ class SpanFilter:
     """In USD."""
 
     def where(self) -> tuple[str, list[object]]:
-        """The condition, and the values of its parameters."""
+        """Returns the SQL condition and the values of its parameters."""
         lists = {
             "round": self.rounds,
             "phase": self.phases,
@@ -57,17 +57,17 @@ class SpanFilter:
 
 @dataclass(frozen=True, slots=True)
 class SpanPage:
-    """Some of the spans that were wanted."""
+    """One page of the wanted spans."""
 
     spans: list[SpanRecord]
     """In the order in which they began."""
     total: int
-    """How many there are."""
+    """Number of wanted spans, on all pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a follower has read: the last event and the last span that it has seen."""
+    """How far a client that follows a run has read: the last event (`seq`) and span (`rowid`) it has seen."""
 
     event: int = 0
     span: int = -1
@@ -79,7 +79,7 @@ def select_spans(
     where, values = wanted.where()
     where += " AND started IS NOT NULL"  # the run itself, before its first phase has begun
     (total,) = connection.execute(f"SELECT count(*) FROM {_ALL} WHERE {where}", values).fetchone() or (0,)
-    # Only ids are sorted: a page far behind among a million spans takes half the time.
+    # Sorting ids only halves the time of a late page among a million spans.
     rows = connection.execute(
         f"""
         WITH page AS (
@@ -95,7 +95,7 @@ def select_spans(
 def select_enclosing(
     connection: duckdb.DuckDBPyConnection, spans: Sequence[SpanRecord]
 ) -> dict[str, SpanRecord]:
-    """Every span that these are a part of, at any height, by id."""
+    """Returns every span that contains one of these, directly or indirectly, by id."""
     found: dict[str, SpanRecord] = {}
     missing = {span.parent for span in spans} - {""}
     while missing:
@@ -109,9 +109,9 @@ def select_enclosing(
 
 
 def newest(connection: duckdb.DuckDBPyConnection) -> Place:
-    """Of a follower who wants to know how each phase stands, and of the steps only those to come."""
+    """Returns the place from which a client gets the state of every phase, but only steps still to come."""
     (span,) = connection.execute("SELECT coalesce(max(rowid), -1) FROM spans").fetchone() or (-1,)
-    return Place(0, span)
+    return Place(0, span)  # after event 0, every phase has changed
 
 
 def is_finished(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -122,7 +122,10 @@ def is_finished(connection: duckdb.DuckDBPyConnection) -> bool:
 def select_news(
     connection: duckdb.DuckDBPyConnection, wanted: SpanFilter, since: Place, *, limit: int
 ) -> tuple[list[SpanRecord], Place]:
-    """What was stored after that place: phases that changed, then steps in the order in which they began."""
+    """Returns what was stored after `since`, and the place to go on from.
+
+    First come the phases that changed, then at most `limit` steps in the order in which they began.
+    """
     where, values = wanted.where()
     (event,) = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone() or (0,)
     phases = connection.execute(
@@ -135,7 +138,8 @@ def select_news(
         [since.span, *values],
     ).fetchall()
     (newest,) = connection.execute("SELECT coalesce(max(rowid), -1) FROM spans").fetchone() or (-1,)
+    # If the page is not full, spans that the filter left out need not be read again.
     last = steps[-1][-1] if len(steps) == limit else newest
     found = [decode(SpanRecord, row[:-1]) for row in steps]
-    found.sort(key=lambda span: (span.started, span.id))  # DuckDB puts the rows of one INSERT in any order
+    found.sort(key=lambda span: (span.started, span.id))  # DuckDB stores the rows of one INSERT in any order
     return [*(decode(SpanRecord, row) for row in phases), *found], Place(event, last)

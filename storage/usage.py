@@ -1,4 +1,4 @@
-"""What the calls of a run used and cost, by round and agent, in the shape that `report --json` prints."""
+"""Tokens and cost of a run's calls, by round and agent, in the form that `report --json` prints."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import duckdb
 
 _STATUSES = ("answered", "malformed", "truncated", "filtered", "failed", "refused")
 _ASKED_A_MODEL = "prompt_tokens + completion_tokens > 0 OR status NOT IN ('answered', 'refused')"
-"""An agent without a model answers or refuses, and uses no tokens for it."""
+"""Agents without a model only answer or refuse, and use no tokens."""
 
 
 class AgentUsage(TypedDict):
-    """The calls of one agent in one round. Its tokens are those of all its calls, whoever paid for them."""
+    """The calls of one agent in one round; tokens are of all calls, whichever run paid for them."""
 
     round: int
     agent: str
     calls: int
     paid: int
-    """Those that this run paid for; a reply to the others had been stored before."""
+    """Calls that this run paid for. Replies to the others came from the cache or cost nothing."""
     answered: int
     malformed: int
     truncated: int
@@ -33,7 +33,7 @@ class AgentUsage(TypedDict):
 
 
 class TotalUsage(TypedDict):
-    """The same over rounds and agents."""
+    """Sums over rounds and agents."""
 
     calls: int
     paid: int
@@ -43,7 +43,7 @@ class TotalUsage(TypedDict):
 
 
 class CostSummary(TypedDict):
-    """The calls to language models; agents that ask none are left out."""
+    """The calls to language models; agents without a model are left out."""
 
     total: TotalUsage
     by_agent: list[AgentUsage]

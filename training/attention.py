@@ -1,4 +1,4 @@
-"""Attention for students of the plain kind, made for small models on a CPU."""
+"""Attention for Llama-like students, fast for small models on a CPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers.masking_utils import eager_mask
 
 GROUPED = "grouped"
 PLAIN_MODELS = frozenset({"llama", "qwen2", "qwen3"})
-"""Model types with nothing but scaled dot products under a mask: no soft caps, sinks or recurrent state."""
+"""Model types whose attention is scaled dot products under a mask: no soft caps, sinks or recurrent state."""
 
 
 def is_plain(config: PretrainedConfig) -> bool:
@@ -27,20 +27,21 @@ def grouped_attention(
     scaling: float,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Two batched products, with the query heads that share a key head stacked into one.
+    """Computes attention in two batched products; query heads that share a key head are stacked into one.
 
     At a few hundred positions this takes a third of the time of torch's fused CPU kernel, whose backward pass
     is the slowest part of a training step. Shapes: query (batch, heads, length, size), key and value
     (batch, key heads, positions, size), mask (batch or 1, 1, length, positions), added to the scores.
 
-    When it is not training, its results are those of transformers' `eager` attention to the last bit, and
-    masked positions change nothing: a softmax in bfloat16 would hang on how many of them there are.
+    Outside of training, the result equals that of transformers' `eager` attention bit for bit, and masked
+    positions have no effect.
     """
     batch, heads, length, size = query.shape
     groups, positions = key.shape[1], key.shape[2]
     stacked = (query * scaling).reshape(batch * groups, -1, size)
     scores = torch.bmm(stacked, key.reshape(batch * groups, positions, size).transpose(1, 2))
     scores = scores.view(batch, heads, length, positions) + attention_mask
+    # A softmax in bfloat16 would depend on the number of masked positions. Training can tolerate that.
     precision = query.dtype if module.training else torch.float32
     weights = scores.softmax(-1, dtype=precision).to(query.dtype).view(batch * groups, -1, positions)
     mixed = torch.bmm(weights, value.reshape(batch * groups, positions, size))

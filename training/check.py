@@ -1,4 +1,4 @@
-"""Finds out before a run begins whether a student can answer and be trained."""
+"""Checks before a run begins whether a student can answer its requests and be trained."""
 
 from __future__ import annotations
 

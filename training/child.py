@@ -1,4 +1,4 @@
-"""The child's side of `run_in_child`: does one task and reports to the parent."""
+"""The child process of `run_in_child`: runs one task and reports to the parent."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
-    # Asks the driver whether there is a GPU, without a context in CUDA, which no fork survives.
+    # Torch then asks the driver whether there is a GPU. A CUDA context would not survive a fork.
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-    # Threads that wait by spinning take the cores from those they wait for as soon as anything else runs too:
-    # 57 tokens/s instead of 497 were measured on two busy cores.
+    # Threads that spin while they wait keep the threads they wait for off the cores as soon as another
+    # program runs too: 57 tokens/s instead of 497 were measured on two busy cores.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-"""Read by libraries when they are imported."""
+"""Environment variables that libraries read when they are imported."""
 
 NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory|_STATUS_ALLOC_FAILED", re.IGNORECASE)
-"""In errors of torch, of CUDA's libraries and of the system."""
+"""Matches error messages of torch, CUDA's libraries and the operating system."""
 ADVICE = (
     "close other programs, then `resume`; a new run may take a smaller student, smaller batches or "
     "`--method lora`"
@@ -50,16 +50,16 @@ ADVICE = (
 
 
 def child_main(task: Task, parent: Connection) -> None:
-    """Send the task's events and then its result, or the error that ended it, to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave through every `finally`
-    warnings.simplefilter("ignore")  # advice of libraries to programmers; nobody reads it here
+    """Sends the parent the task's events, and then its result or the error that ended it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # raises, so that every `finally` runs
+    warnings.simplefilter("ignore")  # libraries' advice to programmers, which nobody reads here
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     parent.send(outcome_of(task, parent.send))
 
 
 def end_with(parent: Connection) -> None:
-    """The parent never writes: this returns from waiting when it is gone, however it went."""
+    """Ends this process when the parent has ended. The parent never writes, so `recv` waits until then."""
     with contextlib.suppress(EOFError, OSError):
         parent.recv()
     os._exit(1)
@@ -79,6 +79,7 @@ def outcome_of(task: Task, on_event: Callable[[Event], None]) -> Outcome | Failu
 
 
 def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
+    # Imports are local, because the parent imports this module and must not import torch.
     os.environ.update(ENVIRONMENT)
     if isinstance(task, ConvertTask):
         from training.convert import convert_gguf

@@ -1,4 +1,4 @@
-"""Settings of fine-tuning and generation; every default lives here and nowhere else."""
+"""Settings of fine-tuning and generation; the only place where their defaults are set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FineTuneConfig:
-    """How one round of fine-tuning is done."""
+    """Settings for one round of fine-tuning."""
 
     method: Annotated[Method, Flag("NAME", "full or lora")] = "full"
     """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
@@ -24,8 +24,8 @@ class FineTuneConfig:
         Start,
         Flag("NAME", "base: from the untaught student each round; continue: one training over all rounds"),
     ] = "continue"
-    """`base` trains on the whole set each round. With `continue` each round goes on with the weights and the
-    optimizer's state of the one before."""
+    """`base` trains the untaught student on the whole set in each round. `continue` starts each round with
+    the weights and the optimizer's state of the round before."""
     replay_share: Annotated[
         float, Field(ge=0, le=1), Flag("X", "with continue: share of the old examples that is taught again")
     ] = 1.0
@@ -36,41 +36,42 @@ class FineTuneConfig:
     learning_rate: Annotated[PositiveFloat, Flag("X", "highest learning rate")] = 2e-4
     """Reached after the warm-up. In the last training the rate falls linearly from there to zero."""
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the steps of the first training over which the rate rises."""
+    """The rate rises over this share of the first training's steps."""
     decay_share: NonNegativeFloat = 0.2
-    """With `continue`: extra steps of every training but the last, as a share of its other steps. The rate
-    falls to zero in them, and the next training continues from before them (see `training.schedule`)."""
+    """With `continue`: extra steps of every training but the last, as a share of its other steps. In them the
+    rate falls to zero. The next training continues from the state before them (see `training.schedule`)."""
     second_moment_half_life: PositiveInt = 26_000
-    """Tokens after which AdamW has half forgotten a squared gradient. Its beta2 follows from it, so that it
-    means the same at every batch size (Marek et al., arXiv 2507.07101)."""
+    """Tokens after which a squared gradient counts half in AdamW's average. beta2 is derived from this, so
+    that the setting means the same at every batch size (Marek et al., arXiv 2507.07101)."""
     weight_decay: NonNegativeFloat = 0.0
     max_gradient_norm: PositiveFloat = 1.0
     batch_size: Annotated[PositiveInt, Flag("N", "examples to one optimizer step")] = 4
     micro_batch_tokens: PositiveInt = 1024
-    """Tokens, padding included, that go through the model at once; more where a GPU has the memory."""
+    """Tokens in one forward pass, padding included; raised if a CUDA GPU has the memory."""
     max_length: Annotated[PositiveInt, Flag("N", "tokens of prompt and rationale together")] = 768
     """Longer examples are left out."""
     max_truncated_share: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """Fine-tuning refuses when more than this share of the examples is longer than `max_length`."""
+    """Fine-tuning fails if more than this share of the examples is longer than `max_length`."""
     lora_rank: PositiveInt = 32
     lora_alpha: PositiveInt = 64
     seed: int = 0
 
 
 ROWS = 64
-"""Requests decoded together where neither the settings nor the free memory of a GPU say."""
+"""Requests decoded together, unless the settings or the free memory of a CUDA GPU decide."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerateConfig:
-    """How a student answers."""
+    """Settings for a student's answers."""
 
     max_new_tokens: Annotated[
         PositiveInt | None, Flag("N", "longest answer of the student (default: what it was taught decides)")
     ] = None
-    """None allows a little more than the student was taught or shown."""
+    """None allows twice the longest worked example if any are shown, else 5/4 of the longest rationale that
+    the student was taught (`training.generate.longest_answer`)."""
     temperature: NonNegativeFloat = 0.0
-    """0 is greedy."""
+    """0 decodes greedily."""
     batch_size: Annotated[
         PositiveInt | None,
         Flag(

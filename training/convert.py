@@ -1,4 +1,4 @@
-"""Turns a GGUF file into a student folder that trains and loads like any other."""
+"""Converts a GGUF file into a student folder that loads and trains like any other."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from training.tasks import Converted
 
 
 def convert_gguf(gguf: Path, folder: Path) -> Converted:
-    """De-quantize the weights and save them in bfloat16, with the tokenizer, in the folder."""
+    """De-quantizes the weights and saves them in bfloat16, with the tokenizer, in the folder."""
     source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**source)
     model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
-    # The weights are plain by now, but save_pretrained refuses a model that calls itself quantized.
+    # The weights are de-quantized by now, but save_pretrained refuses a model that is marked as quantized.
     del model.config.quantization_config, model.hf_quantizer, model.quantization_method
     model.is_quantized = False
     model.config._name_or_path = ""

@@ -1,4 +1,4 @@
-"""Turns examples into token rows with completion-only labels, and rows into batches."""
+"""Turns examples into token rows in which only the rationale is labelled, and rows into batches."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from training.prompts import prompt_ids, rationale_ids
 from training.tasks import Example
 
 IGNORED = -100
-"""Label of a position that takes no part in the loss."""
+"""Label of a position that does not count in the loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example as tokens; `labels[i]` is `ids[i]` where the student is to learn it, else `IGNORED`."""
+    """One tokenized example; `labels[i]` is `ids[i]` if the student is to learn it, else `IGNORED`."""
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]
@@ -30,7 +30,7 @@ class Row:
 
     @property
     def labelled(self) -> int:
-        """Tokens that the student is to learn."""
+        """Number of tokens that the student is to learn."""
         return sum(label != IGNORED for label in self.labels)
 
 
@@ -41,9 +41,10 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
 
 
 def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:
-    """Every row once, in random batches of at most `batch_size` rows; their sizes differ by at most one.
+    """Returns every row once, in random batches of at most `batch_size` rows.
 
-    Rows are not sorted by length: that would put similar problems into one step.
+    The sizes of the batches differ by at most one. Rows are not sorted by length, since that would put
+    similar problems into one step.
     """
     order = list(rows)
     rng.shuffle(order)
@@ -52,7 +53,10 @@ def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> l
 
 
 def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
-    """The batch in pieces of like length, each a single row or at most `max_tokens`, padding included."""
+    """Splits the batch into pieces of rows of similar length.
+
+    Each piece is a single row or has at most `max_tokens` tokens, padding included.
+    """
     pieces: list[list[Row]] = []
     for row in sorted(batch, key=len):
         if pieces and (len(pieces[-1]) + 1) * len(row) <= max_tokens:
@@ -63,8 +67,9 @@ def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
 
 
 def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
-    """The rows in so many shares or fewer, with about as many tokens each: the longest ones are dealt first,
-    forwards and backwards in turn.
+    """Splits the rows into at most `shares` lists with about the same number of tokens each.
+
+    The longest rows are dealt first, to the lists in order and in reverse order by turns.
     """
     ordered = sorted(rows, key=len, reverse=True)
     turns = [*range(shares), *reversed(range(shares))]
@@ -73,7 +78,7 @@ def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
 
 
 def to_tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
-    """Token ids, attention mask and labels, each (rows, longest), padded on the right."""
+    """Returns token ids, attention mask and labels, each (rows, longest row), padded on the right."""
     width = max(map(len, rows))
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     mask = torch.zeros(len(rows), width, dtype=torch.long)

@@ -1,4 +1,4 @@
-"""Chooses what the student runs on and in which number format, and says so in words."""
+"""Chooses the device and the number format that the student runs with, and describes them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from training.config import Device
 from training.tasks import DeviceReport
 
 WITHOUT_BFLOAT16 = frozenset(("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"))
-"""Limits that `ONEDNN_MAX_CPU_ISA` may set below the instructions for bfloat16."""
+"""Values of `ONEDNN_MAX_CPU_ISA` that keep oneDNN from using the bfloat16 instructions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Where the student runs."""
+    """The device and the number format that the student runs with."""
 
     device: torch.device
     dtype: torch.dtype
-    """Of weights and activations; bfloat16 where the CPU or the CUDA GPU multiplies it in hardware."""
+    """Of weights and activations: bfloat16 if the CPU or CUDA GPU multiplies it in hardware, else float32."""
 
 
 def choose_runtime(device: Device) -> Runtime:
-    """The device asked for, or the best there is for `auto`; on the CPU it sets the threads too."""
+    """Returns the device asked for; for `auto` the best one there is: CUDA, MPS (Apple), or the CPU.
+
+    For the CPU it also sets torch's number of threads. Raises `StudentError` if the device is not available.
+    """
     kind = best_kind() if device == "auto" else device
     if kind == "cuda" and (fault := cuda_fault()):
         raise StudentError(f"device 'cuda' is not there: {fault}; give --device cpu or auto")
@@ -47,7 +50,7 @@ def best_kind() -> str:
 
 
 def cuda_fault() -> str:
-    """Why torch can use no CUDA GPU; empty where it can."""
+    """Returns why torch can use no CUDA GPU; empty if it can."""
     if torch.version.cuda is None and torch.version.hip is None:
         return f"torch {torch.__version__} is built without CUDA, so install a build with it"
     try:
@@ -62,14 +65,14 @@ def has_nvidia_gpu() -> bool:
 
 
 def cuda_has_bfloat16() -> bool:
-    """Whether it does so in hardware: GPUs before compute capability 8.0 emulate it."""
+    """Whether the GPU computes bfloat16 in hardware; GPUs before compute capability 8.0 emulate it."""
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether bfloat16 matrix products run in hardware: four times as fast as float32 where they do.
+    """Whether bfloat16 matrix products run in hardware, where they are four times as fast as in float32.
 
-    oneDNN, which computes them, may have been told to leave the newer instructions alone.
+    oneDNN computes them; `ONEDNN_MAX_CPU_ISA` may limit it to older instructions.
     """
     capabilities = torch.cpu.get_capabilities()
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper() not in WITHOUT_BFLOAT16
@@ -77,11 +80,15 @@ def cpu_has_bfloat16() -> bool:
 
 
 def usable_cores() -> int:
+    # macOS has no `sched_getaffinity`.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe(runtime: Runtime, asked: Device) -> DeviceReport:
-    """What `choose_runtime` chose where so much was asked for."""
+    """Describes the runtime that `choose_runtime` returned for the device asked for.
+
+    For a CUDA GPU, `cores` counts its multiprocessors.
+    """
     if runtime.device.type == "cuda":
         properties = torch.cuda.get_device_properties(runtime.device)
         name, cores, memory = properties.name, properties.multi_processor_count, properties.total_memory

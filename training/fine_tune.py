@@ -1,4 +1,4 @@
-"""Fine-tunes a student on rationales: a plain loop, with the loss on the student's own words only."""
+"""Fine-tunes a student on rationales in a plain training loop; prompts do not count in the loss."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from training.student import Student, is_finite, save_student
 from training.tasks import Event, Example, FineTuned, Notice, Step
 
 ROOM = 5 / 4
-"""Longest answer of the student, as a share of the longest rationale that it is taught."""
+"""Longest answer of the trained student, as a multiple of the longest rationale that it was taught."""
 
 
 def fine_tune(
@@ -41,10 +41,11 @@ def fine_tune(
     state_from: Path | None = None,
     state_to: Path | None = None,
 ) -> FineTuned:
-    """Train the student and save it in the folder `output`; `PreflightError` comes before any step.
+    """Trains the student and saves it in the folder `output`.
 
     `state_from` is a file with the weights and the optimizer's state to continue from. `state_to` is the file
-    for the next training to continue from; the last training has none.
+    for the next training to continue from; None in the last training. Raises `PreflightError` before any step
+    if the examples cannot be used, and `RunFailedError` if training diverges.
     """
     encoded = [encode(student.tokenizer, example) for example in examples]
     positions = student.positions or config.max_length
@@ -53,7 +54,7 @@ def fine_tune(
         set_length = f"--max-length {config.max_length}"
         limit = set_length if positions >= config.max_length else f"the student's {positions} positions"
         on_event(Notice(text=f"left out {truncated} of {len(encoded)} examples: longer than {limit}"))
-    torch.manual_seed(config.seed)  # LoRA's first matrices are drawn from it
+    torch.manual_seed(config.seed)  # LoRA's initial matrices are drawn from it
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
     steps = config.max_steps or config.epochs * ceil(len(rows) / config.batch_size)
     plan = schedule(steps, config, goes_on=state_from is not None, is_last=state_to is None)
@@ -64,6 +65,7 @@ def fine_tune(
     began = time.monotonic()
     losses, tokens = [], 0
     for number, batch in enumerate(batches):
+        # The next training continues from before the rate falls (see `training.schedule`).
         if state_to and number == plan.stable:
             save_state(trainer.weights, state_to)
         losses.append(trainer.step(batch, plan.rate(number)))
@@ -72,12 +74,14 @@ def fine_tune(
         tokens += sum(map(len, batch))
         speed = tokens / (time.monotonic() - began)
         on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
-    if state_to and plan.stable == plan.steps:
+    if state_to and plan.stable == plan.steps:  # no extra steps, so the loop did not save it
         save_state(trainer.weights, state_to)
     seconds = time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
+    # No loss has been computed since the last step, which may have overflowed a weight.
     if not all(map(is_finite, trained.parameters())):
         raise diverged(number, plan)
+    # Saved with the student, as the limit of its answers wherever it is used.
     trained.generation_config.max_new_tokens = ceil(ROOM * max(row.labelled for row in rows))
     save_student(Student(trained, student.tokenizer, student.runtime), output)
     tail = losses[-max(1, len(losses) // 10) :]
@@ -100,27 +104,28 @@ def diverged(step: int, plan: Schedule) -> RunFailedError:
 
 
 def all_batches(rows: Sequence[Row], config: FineTuneConfig) -> Iterator[list[Row]]:
-    """The batches of one epoch after another, without end."""
+    """Yields the batches of one epoch after another, without end."""
     rng = random.Random(config.seed)
     return chain.from_iterable(epoch_batches(rows, config.batch_size, rng) for _ in count())
 
 
 def beta2_of(batches: Sequence[Sequence[Row]], config: FineTuneConfig) -> float:
-    """AdamW's decay of the squared gradient a step; halved after `second_moment_half_life` tokens."""
+    """AdamW's decay of the squared gradient per step: 0.5 after `second_moment_half_life` tokens."""
     tokens = sum(len(row) for batch in batches for row in batch)
     return float(0.5 ** (tokens / len(batches) / config.second_moment_half_life))
 
 
 def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
-    """The model with low-rank additions on every linear layer but the head; only they train."""
+    """Adds low-rank matrices to every linear layer but the output head; only they are trained."""
     from peft import LoraConfig, get_peft_model
 
     lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules="all-linear")
+    # The optimizer has float32 copies, so the adapters can stay in the student's number format.
     return get_peft_model(model, lora, autocast_adapter_dtype=False)
 
 
 class Trainer:
-    """Makes optimizer steps on one student."""
+    """Takes optimizer steps on one student; raises `WorkerError` if a GPU cannot hold its state."""
 
     def __init__(
         self,
@@ -147,7 +152,7 @@ class Trainer:
             replica.network.train()
 
     def step(self, batch: Sequence[Row], rate: float) -> float:
-        """One step on the batch; its mean loss over the labelled tokens, NaN where training diverged."""
+        """Takes one step at this learning rate; returns the loss per labelled token, NaN if it diverged."""
         loss = self.accumulate_with_less_memory(batch)
         used = [weight.used for weight in self.weights]
         if not nn.utils.clip_grad_norm_(used, self.config.max_gradient_norm).isfinite():
@@ -158,12 +163,12 @@ class Trainer:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            # No text is held in memory any more: smaller pieces would not help.
+            # The activations are freed by now, so smaller micro-batches would not help.
             raise WorkerError(f"out of memory for the optimizer's state: {ADVICE}") from None
         return loss
 
     def accumulate_with_less_memory(self, batch: Sequence[Row]) -> float:
-        """Gradients of the batch; where memory runs out, again from its start in pieces half as big."""
+        """Computes the batch's gradients; out of memory, starts over with micro-batches half as large."""
         while True:
             try:
                 return self.accumulate(batch)
@@ -180,6 +185,7 @@ class Trainer:
             )
 
     def accumulate(self, batch: Sequence[Row]) -> float:
+        """Adds all replicas' gradients to those of the first one; returns the mean loss."""
         labelled = sum(row.labelled for row in batch)
         shares = deal(batch, len(self.replicas))
         jobs = [

@@ -1,5 +1,5 @@
-"""How a student answers: longest prompts first, what they share read once, and a row of the batch that has
-ended its text is given to the next request.
+"""Generates a student's answers in batches. Longest prompts come first, a shared beginning is read once, and
+batch rows whose text has ended are given to the next requests.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from training.student import Student
 from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
 SHOWN_ROOM = 2
-"""Longest answer, as a share of the longest worked example, which are short ones."""
+"""Longest answer, as a multiple of the longest worked example; worked examples are short."""
 UNTAUGHT_TOKENS = 256
-"""Longest answer of a student whose folder sets no limit."""
+"""Longest answer, in tokens, of a student whose folder sets no limit."""
 LEAST_ROWS = 2
-"""Rows that are decoded together even where one would do: for a single one other kernels are chosen, which
-round otherwise, and its text would hang on when the others ended."""
+"""Smallest batch that is decoded. A batch of one uses other kernels that round differently, so its text would
+depend on when the other rows finished."""
 LONGEST_PERIOD = 24
-"""Tokens of the longest passage whose repetition is recognized: a few lines of a program."""
+"""Length in tokens of the longest passage whose repetition is recognized: a few lines of a program."""
 REPETITIONS = 3
-"""Times that a passage stands at the end of a text that is taken to repeat itself for ever, ..."""
+"""A text is stopped for repeating itself if it ends in this many copies of a passage, ..."""
 LEAST_REPEATED = 24
-"""... and the tokens of all of them together; a rationale may well repeat a word or two."""
+"""... and if the copies have at least this many tokens in all; a rationale may well repeat a word or two."""
 REQUESTS_PER_ROW = 4
-"""Requests of a queue to each of its rows. More would leave fewer rows idle at the end of a queue, but an
-interruption loses all of a queue."""
+"""Requests in a queue for each of its rows. With more, fewer rows would be idle at the end of a queue, but an
+interrupted queue is generated again from its start."""
 COMPACT_BELOW = 7 / 8
-"""Ended rows are cut out of the cache once fewer than this share of its rows still write."""
+"""Finished rows are removed from the cache once less than this share of its rows is still being written."""
 REFILL_BELOW = 3 / 4
-"""The next prompts are read once the cache has fewer than this share of the rows that it may have."""
+"""The next prompts are read once the cache has less than this share of the queue's rows."""
 COMPLETIONS_PER_EVENT = 16
-"""At most; fewer where fewer requests are answered at once."""
+"""Most completions in one `Batch` event; fewer if fewer rows are decoded together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A request, its prompt, and how many tokens its answer may have."""
+    """A request with its prompt's token ids and the most tokens that its answer may have."""
 
     request: Request
     ids: list[int]
@@ -58,7 +58,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Requests that are answered one after another, so many of them at once as there are rows."""
+    """Requests that one thread answers, at most `rows` of them at a time."""
 
     items: list[Encoded]
     rows: int
@@ -66,11 +66,11 @@ class Queue:
 
 @dataclass(slots=True)
 class Text:
-    """What stands in one row of the cache."""
+    """One row of the batch: its request and what has been written so far."""
 
     item: Encoded
     draws: Iterator[float]
-    """A number for each token, which decides what is sampled."""
+    """A random number for each token, from which `choose` samples."""
     ids: list[int] = field(default_factory=list)
     ended: bool = False
 
@@ -82,12 +82,13 @@ def generate(
     on_event: Callable[[Event], None],
     done: frozenset[str] = frozenset(),
 ) -> Generated:
-    """Answer the requests that are not done; their completions arrive in `Batch` events.
+    """Answers the requests whose keys are not in `done`; completions arrive in `Batch` events.
 
-    Queues are made from all requests, done or not, and a queue is left out only when all of it is done. So
-    on a CPU every text has the same mates however often the work was interrupted, and comes out the same. On
-    a CUDA GPU its free memory makes the queues anew: what is done stays as it is, but the rest may come out
-    otherwise than in one go, save where `training.reading` says that mates change nothing.
+    Queues are built from all requests, done or not, and a queue is skipped only if all of it is done. So on
+    a CPU a text shares its batches with the same texts, and comes out the same, however often the work is
+    interrupted. On a CUDA GPU the queues depend on the free memory: texts that are done stay as they are,
+    but the others may differ from those of an uninterrupted run, unless a text does not depend on its batch
+    (`training.reading` says when).
     """
     student.model.train(False)
     began, answered, written = time.monotonic(), 0, 0
@@ -114,7 +115,7 @@ def without_notices(
 
 
 def encode(student: Student, request: Request, config: GenerateConfig) -> Encoded:
-    """`StudentError` where the student has not the positions for the prompt and a first token behind it."""
+    """Tokenizes a request; raises `StudentError` if the prompt and one more token exceed its positions."""
     ids = prompt_ids(student.tokenizer, request.question, request.cue, request.shots)
     longest = longest_answer(student, request, config)
     if student.positions is not None:
@@ -128,7 +129,7 @@ def encode(student: Student, request: Request, config: GenerateConfig) -> Encode
 
 
 def longest_answer(student: Student, request: Request, config: GenerateConfig) -> int:
-    """Tokens that an answer may have: one that goes far beyond every known rationale has lost its way."""
+    """Returns the most tokens that an answer may have; one much longer than known rationales is useless."""
     if config.max_new_tokens is not None:
         return config.max_new_tokens
     if request.shots:
@@ -140,22 +141,25 @@ def longest_answer(student: Student, request: Request, config: GenerateConfig) -
 def make_queues(
     student: Student, requests: Sequence[Request], config: GenerateConfig
 ) -> Iterator[list[Queue]]:
-    """Queues to work on at the same time, a thread each, longest prompts first: rows too many for the memory
-    show at once.
+    """Yields lists of queues to work on at the same time, one thread each.
+
+    The longest prompts come first, so that a batch that is too large for the memory fails at the start.
     """
     encoded = [encode(student, request, config) for request in requests]
+    # The keys make the batches independent of the order of the requests.
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
     free = free_bytes(student.runtime)
     rows = rows_at_once(student.model.config, student.runtime.dtype, lengths, config.batch_size, free)
     items, threads = iter(encoded), threads_for(student.runtime)
     while part := list(islice(items, threads * REQUESTS_PER_ROW * rows)):
+        # Dealt in turn, so that the threads get prompts of similar length.
         parts = [part[i::threads] for i in range(min(threads, len(part)))]
         yield [Queue(each, min(rows, len(each))) for each in parts]
 
 
 def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[Completion | Notice]:
-    """The queue's completions; on a device without the memory for its rows, the rest with half as many."""
+    """Yields the queue's completions; if memory runs out, generates the rest with half as many rows."""
     left = {item.request.key: item for item in queue.items}
     try:
         for item, ids in decode(student, queue, config):
@@ -188,12 +192,12 @@ def text_of(student: Student, ids: list[int]) -> str:
 
 
 def has_ended(student: Student, request: Request, ids: list[int]) -> bool:
-    """The paragraph that was to be written is over, and something else begins."""
+    """Whether the answer, which is to be one paragraph, has ended and another paragraph begins."""
     return request.one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
 
 
 def repeats_itself(ids: Sequence[int]) -> bool:
-    """The text ends in one passage over and over: small students that lose their way go on like this."""
+    """Whether the text ends in many copies of one passage, which small students can go on with for ever."""
     for period in range(1, LONGEST_PERIOD + 1):
         span = max(REPETITIONS * period, LEAST_REPEATED)
         if len(ids) >= span and all(ids[-i] == ids[-i - period] for i in range(1, span - period + 1)):
@@ -203,15 +207,16 @@ def repeats_itself(ids: Sequence[int]) -> bool:
 
 @torch.inference_mode()
 def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[tuple[Encoded, list[int]]]:
-    """Each item with its new token ids, end mark included where one was written, as soon as its text ends."""
+    """Yields each item with its new token ids, a written end token included, as soon as its text ends."""
     waiting, texts, stops = deque(queue.items), list[Text](), student.stop_ids
     state: Reading | None = None
     while waiting or texts:
+        # A padded batch cannot take new rows, so it is first finished.
         has_room = isinstance(state, PackedReading) and len(texts) < REFILL_BELOW * queue.rows
         if waiting and (has_room or not texts):
             new = [waiting.popleft() for _ in range(min(queue.rows - len(texts), len(waiting)))]
             added = [Text(item, draw_numbers(item, config)) for item in new]
-            if len(added) < LEAST_ROWS:
+            if len(added) < LEAST_ROWS:  # add a row that nobody reads
                 added.append(Text(new[0], repeat(0.0), ended=True))
             fresh = read_prompts(student, [text.item.ids for text in added])
             if texts:
@@ -234,6 +239,7 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
             texts = []
             continue
         if (left := max(LEAST_ROWS, writing)) < COMPACT_BELOW * len(texts):
+            # Unfinished rows first; a finished one only fills the batch up to LEAST_ROWS.
             rows = sorted(range(len(texts)), key=lambda row: texts[row].ended)[:left]
             texts, keep = [texts[row] for row in rows], torch.tensor(rows, device=chosen.device)
             state.keep(keep)
@@ -242,13 +248,15 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
 
 
 def is_over(student: Student, text: Text) -> bool:
-    """The text may not go on, or should not."""
+    """Whether to stop a text in which the student wrote no end token."""
     is_full = len(text.ids) == text.item.longest
     return is_full or repeats_itself(text.ids) or has_ended(student, text.item.request, text.ids)
 
 
 def draw_numbers(item: Encoded, config: GenerateConfig) -> Iterator[float]:
-    """A number in [0, 1) for each token, made from the item's own key and sample alone."""
+    """Returns a number in [0, 1) for each token. It depends only on the seed, the item's key and its sample
+    number, so that samples do not depend on the batch.
+    """
     if config.temperature == 0:
         return repeat(0.0)
     name = f"{config.seed}:{item.request.sample}:{item.request.key}"
@@ -257,9 +265,11 @@ def draw_numbers(item: Encoded, config: GenerateConfig) -> Iterator[float]:
 
 
 def choose(logits: Tensor, temperature: float, draws: Tensor) -> Tensor:
-    """The next token of each row: the likeliest, or where the running sum of odds passes the draw."""
+    """Returns the next token of each row: the likeliest at temperature 0, otherwise the first one at which
+    the cumulative probability exceeds the row's draw.
+    """
     if temperature == 0:
-        return logits.float().argmax(dim=-1)  # five times as fast as in bfloat16 on a CPU
+        return logits.float().argmax(dim=-1)  # on a CPU five times as fast as in bfloat16
     sums = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
     passed = torch.searchsorted(sums, draws[:, None] * sums[:, -1:], right=True)[:, 0]
-    return passed.clamp(max=logits.shape[-1] - 1)
+    return passed.clamp(max=logits.shape[-1] - 1)  # rounding can raise a draw to the last sum

@@ -1,4 +1,4 @@
-"""Measures how fast a student trains and answers on this machine, in a few seconds."""
+"""Measures in a few seconds how fast a student trains and answers on this machine."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from training.student import Student
 from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Event, Speed
 
 ROWS = 64
-"""Questions answered together."""
+"""Questions in the batch that is measured."""
 WRITTEN = 8
-"""Tokens of each answer."""
+"""Tokens written to each question, in each repetition."""
 SECONDS = 2.0
 MOST = 3
-"""A measurement is repeated until it has taken `SECONDS`, but at most this often."""
+"""A measurement is repeated until it has taken `SECONDS`, but at most this many times."""
 
 
 def measure(student: Student, config: FineTuneConfig) -> Speed:
-    """Train for a few steps at rate zero, and read and write a batch of texts."""
+    """Trains for a few steps at learning rate 0, and reads prompts and writes answers in a batch."""
     token = student.tokenizer.eos_token_id
     length = min(PROMPT_TOKENS + ANSWER_TOKENS, student.positions or config.max_length, config.max_length)
     answer = (token,) * max(1, length * ANSWER_TOKENS // (PROMPT_TOKENS + ANSWER_TOKENS))
     prompt = (token,) * (length - len(answer))
     student.model.train(False)
-    # Every text begins with another token, because a beginning that all share is read only once.
+    # Every prompt begins with a different token, because a beginning that all share is read only once.
     known: Any = student.model.get_input_embeddings()
     texts = [[row % known.num_embeddings, *prompt[1:]] for row in range(ROWS)]
+    # All repetitions together must fit into the student's positions.
     written = max(1, min(WRITTEN, len(answer) // MOST))
 
     @torch.inference_mode()
     def read(share: list[list[int]]) -> Reading:
         state = read_prompts(student, share)
-        state.logits.sum().item()  # waits for the device
+        state.logits.sum().item()  # waits until the device has finished
         return state
 
     @torch.inference_mode()
@@ -59,14 +60,14 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     row = Row(prompt + answer, (IGNORED,) * len(prompt) + answer)
     batch = [row] * config.batch_size
     model = with_adapters(student.model, config) if config.method == "lora" else student.model
-    trainer = Trainer(student, model, config, ignore, beta2=0.9)
+    trainer = Trainer(student, model, config, ignore, beta2=0.9)  # any beta2: the rate is 0
     trainer.step(batch, rate=0.0)  # warms up, and makes the optimizer's moments
     training = len(batch) * len(row) / seconds_of(lambda: trainer.step(batch, rate=0.0))
     return Speed(training=training, reading=reading, writing=writing)
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """Of one repetition, on average."""
+    """Returns the mean time of one repetition, in seconds."""
     began, times = time.monotonic(), 0
     while times < MOST and (times == 0 or time.monotonic() - began < SECONDS):
         work()
@@ -75,4 +76,4 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def ignore(_: Event) -> None:
-    """A batch that was halved for want of memory is news in the training itself."""
+    """Drops the notice of a batch that was halved for lack of memory; the training itself will report it."""

@@ -1,4 +1,4 @@
-"""How much goes through a student at once: as set on a CPU, by the free memory on a CUDA GPU."""
+"""Decides how much a student processes at once: by the settings, and on a CUDA GPU by its free memory."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from training.config import ROWS
 from training.device import Runtime
 
 USABLE = 0.6
-"""Share of the free memory that is planned with; what still does not fit is halved when it fails."""
+"""Share of the free memory that batches are planned for. A batch that still does not fit is halved."""
 ACTIVATIONS = 34
-"""Numbers kept for the backward pass per token, layer and hidden unit: in 16 bits twice the 34 bytes that
-Korthikanti et al. (arXiv 2205.05198, equation 1) count without attention scores: gated layers keep more."""
+"""Numbers kept for the backward pass per token, layer and hidden unit. In 16 bits these are twice the 34
+bytes that Korthikanti et al. (arXiv 2205.05198, equation 1) count without attention scores, since gated
+layers keep more."""
 
 
 def free_bytes(runtime: Runtime) -> int | None:
-    """Free memory of a CUDA device; None elsewhere, where the settings decide."""
+    """Returns the free memory of a CUDA GPU; None on other devices, where the settings decide."""
     return torch.cuda.mem_get_info(runtime.device)[0] if runtime.device.type == "cuda" else None
 
 
 def rows_at_once(
     model_config: Any, dtype: torch.dtype, lengths: Sequence[int], most: int | None, free: int | None
 ) -> int:
-    """Rows to decode together, as set with `most` or fewer; `lengths` are tokens of prompt and answer.
+    """Returns how many rows to decode together: `most` as in the settings, or fewer if they do not fit.
 
-    `free` is in bytes. It is never the same twice, so the rows may differ after an interruption where it is
-    given.
+    `lengths` are the tokens of each prompt with its longest answer, `free` is the free memory in bytes.
+    Since `free` is never the same twice, the result may change when a run is resumed on a CUDA GPU.
     """
     if free is None or not lengths:
         return most or ROWS
@@ -42,16 +43,16 @@ def rows_at_once(
 
 
 def training_bytes(weights: int, dtype: torch.dtype) -> int:
-    """What training so many weights takes besides them, before any text goes through.
+    """Returns the bytes that training needs besides the weights, before any text is processed.
 
-    Gradients, AdamW's two moments in float32, and weights in float32 where they are used in another format.
+    Gradients, AdamW's two moments in float32, and a float32 copy of weights that are in another format.
     """
     masters = 0 if dtype == torch.float32 else 4
     return weights * (dtype.itemsize + 2 * 4 + masters)
 
 
 def no_room(weights: int, dtype: torch.dtype, free: int | None) -> str:
-    """Why so many weights cannot be trained in the `free` bytes of a GPU; empty where they can."""
+    """Returns why so many weights cannot be trained in `free` bytes of GPU memory; empty if they can."""
     needed = training_bytes(weights, dtype)
     if free is None or needed < free:
         return ""
@@ -64,7 +65,9 @@ def no_room(weights: int, dtype: torch.dtype, free: int | None) -> str:
 def tokens_at_once(
     model_config: Any, dtype: torch.dtype, set_tokens: int, weights: int, free: int | None
 ) -> int:
-    """Tokens to train on together, where so many weights are to be trained."""
+    """Returns the tokens of a micro-batch: `set_tokens`, or more if `free` bytes hold more while `weights`
+    weights are trained.
+    """
     if free is None:
         return set_tokens
     free = max(0, free - training_bytes(weights, dtype))
@@ -73,12 +76,12 @@ def tokens_at_once(
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether a device or the system had not the memory; of most only the text of the error says so."""
+    """Whether a device or the system ran out of memory; for most of these errors only the text says so."""
     return isinstance(error, torch.OutOfMemoryError) or bool(NO_MEMORY.search(str(error)))
 
 
 def free_memory(runtime: Runtime) -> None:
-    """Hand cached blocks back after the device ran out of memory."""
+    """Returns torch's cached memory to the device, after it ran out of memory."""
     if runtime.device.type == "cuda":
         torch.cuda.empty_cache()
     elif runtime.device.type == "mps":

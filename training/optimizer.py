@@ -1,4 +1,4 @@
-"""AdamW on a student's weights, and the file that keeps its state for the next training."""
+"""AdamW for a student's weights, and the file that keeps its state for the next training."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from errors import RunFailedError
 from training.config import FineTuneConfig
 
 BETA1 = 0.9
-"""AdamW's decay of the mean gradient, a step."""
+"""AdamW's decay of the mean gradient per step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A weight of the network, and what the optimizer works on."""
+    """A weight of the network with its own optimizer."""
 
     name: str
     used: nn.Parameter
     master: nn.Parameter
-    """In float32, as bfloat16 is too coarse for small steps; the used weight itself where that is float32."""
+    """A float32 copy, since bfloat16 is too coarse for small steps; `used` itself if that is float32."""
     optimizer: torch.optim.Optimizer
-    """One for each weight, so that only one weight at a time needs its gradient in float32."""
+    """One per weight, so that only one weight at a time needs its gradient in float32."""
 
     def step(self, rate: float) -> None:
         if self.used.grad is None:
@@ -45,7 +45,7 @@ class Weight:
             self.used.data.copy_(self.master.data)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The weight; after the first step also AdamW's `step`, `exp_avg` and `exp_avg_sq`."""
+        """Returns the weight and, after the first step, AdamW's `step`, `exp_avg` and `exp_avg_sq`."""
         return {"weight": self.master.data, **self.optimizer.state[self.master]}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -58,14 +58,14 @@ class Weight:
 def new_weight(name: str, used: nn.Parameter, config: FineTuneConfig, beta2: float) -> Weight:
     full = used.dtype == torch.float32
     master = used if full else nn.Parameter(used.detach().float())
-    decay = config.weight_decay if used.dim() > 1 else 0.0
+    decay = config.weight_decay if used.dim() > 1 else 0.0  # not of biases and norms
     betas = (BETA1, beta2)
     optimizer = torch.optim.AdamW([master], config.learning_rate, betas, weight_decay=decay, fused=True)
     return Weight(name, used, master, optimizer)
 
 
 def save_state(weights: Iterable[Weight], file: Path) -> None:
-    """Write the weights in float32 and the optimizer's moments; the file is written whole or not at all."""
+    """Writes the weights in float32 and the optimizer's moments, completely or not at all."""
     tensors = {f"{each.name}/{key}": value for each in weights for key, value in each.tensors().items()}
     part = file.with_suffix(".part")
     try:
@@ -81,7 +81,7 @@ def save_state(weights: Iterable[Weight], file: Path) -> None:
 
 
 def load_state(weights: Sequence[Weight], file: Path) -> None:
-    """Restore what `save_state` wrote; `RunFailedError` if the file is damaged or of another network."""
+    """Restores what `save_state` wrote; `RunFailedError` if the file is damaged or from another network."""
     try:
         with safe_open(file, framework="pt") as saved:
             keys = list(saved.keys())

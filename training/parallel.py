@@ -1,8 +1,8 @@
-"""Work shared out to threads that have some of the cores each.
+"""Runs work in threads that divide the cores among them.
 
-The operations of a small model are so short that two cores which share every one of them mostly wait for each
-other. Two threads with a core each generated about twice as many tokens a second and trained on a third more
-(SmolLM2-135M in bfloat16, two cores). Torch lets other threads of Python run while it computes.
+The operations of a small model are so short that two cores that share each of them mostly wait for each
+other. Two threads with one core each generated about twice as many tokens per second and trained on a third
+more (SmolLM2-135M in bfloat16, two cores). Torch releases Python's global lock while it computes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from training.device import Runtime
 T = TypeVar("T")
 
 THREADS = 2
-"""Each with half of the cores, however many there are: more threads were not measured."""
+"""Each has half of the cores, however many there are; more threads were not measured."""
 
 
 def threads_for(runtime: Runtime) -> int:
@@ -30,7 +30,7 @@ def threads_for(runtime: Runtime) -> int:
 
 
 def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """The jobs' results in their order; the first error is raised once all of them have ended."""
+    """Runs the jobs in parallel and returns their results in order; raises an error after all have ended."""
     if len(jobs) == 1:
         return [jobs[0]()]
     futures = [pool_of(len(jobs)).submit(job) for job in jobs]
@@ -39,10 +39,10 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def merged(sources: Sequence[Iterator[T]], threads: int) -> Iterator[T]:
-    """What the sources give, each advanced in a thread of its own; an error of one of them ends all.
+    """Yields the items of all sources, each advanced in its own thread; an error in one of them ends all.
 
-    There are at most as many sources as threads. Where there are fewer, some cores stay idle: with more cores
-    a source may round its numbers otherwise.
+    There are at most as many sources as threads. If there are fewer, some cores stay idle: with more cores a
+    source might round its numbers differently.
     """
     if threads == 1:
         yield from chain.from_iterable(sources)
@@ -68,20 +68,21 @@ def merged(sources: Sequence[Iterator[T]], threads: int) -> Iterator[T]:
                 left -= 1
             else:
                 yield item
-    finally:
+    finally:  # also when the caller stops early: no source may still run when this returns
         stop.set()
         wait(running)
 
 
 @cache
 def pool_of(threads: int) -> ThreadPoolExecutor:
-    """Threads that divide the cores among them. They are kept: what libraries prepare for a shape of numbers,
-    they prepare in each thread anew.
+    """Returns threads that divide the cores among them. They are kept, because libraries prepare for each new
+    shape of a tensor, and do so again in every new thread.
     """
     each = max(1, torch.get_num_threads() // threads)
 
     def limit() -> None:
         torch.set_num_threads(each)
-        torch.get_num_threads()  # torch takes the number that was set last, by any thread, at a first use
+        # At its first use, a thread adopts the number that any thread set last: make this the first use.
+        torch.get_num_threads()
 
     return ThreadPoolExecutor(threads, initializer=limit)

@@ -1,4 +1,4 @@
-"""Refuses to train on rows that would teach the wrong thing, and names the reason."""
+"""Checks training data and refuses, with a reason, what would teach the wrong thing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def fitting_rows(
     config: FineTuneConfig,
     positions: int | None = None,
 ) -> list[Row]:
-    """The rows that fit into `max_length` and into the student's positions, where it has a number of them.
+    """Returns the rows that fit into `max_length` and into the student's `positions` (None for no limit).
 
-    `PreflightError` with the reason of the first check that fails.
+    Raises `PreflightError` with the reason of the first check that fails.
     """
     longest = min(config.max_length, positions or config.max_length)
     if not rows:

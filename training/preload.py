@@ -1,6 +1,7 @@
-"""What every child of `run_in_child` needs; imported once, by the process that they are forked from.
+"""Imports what every child of `run_in_child` needs, once, in the server process that they are forked from.
 
-Ctrl-C goes to that process as well, which ignores it, but only once it has imported this.
+Ctrl-C reaches that process as well. Python makes it ignore the signal only after this import, so this module
+ignores it until then.
 """
 
 import os
@@ -17,7 +18,7 @@ import torch  # noqa: E402
 import training.check  # noqa: E402
 import training.fine_tune  # noqa: E402, F401
 
-# No process that is forked from this one could use the GPU.
+# With a CUDA context here, no process forked from this one could use the GPU.
 assert not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
 
 signal.signal(signal.SIGINT, _handler)

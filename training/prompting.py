@@ -1,4 +1,4 @@
-"""How a student is to be asked by whoever has only its folder: turns, end marks, room for an answer."""
+"""Describes how other programs are to prompt a student: chat turns, end tokens, longest answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.tasks import Example, Prompting
 
 
 def how_to_ask(folder: Path, examples: Sequence[Example], config: GenerateConfig) -> Prompting:
-    """The examples as chats, and what else `generate` needs to answer as our exams have it answered."""
+    """Returns the examples as chats, and the settings with which `generate` answers as in our evaluations."""
     tokenizer = load_tokenizer(folder)
     with loading(folder):
         found = generation_config(folder)
@@ -36,7 +36,7 @@ def how_to_ask(folder: Path, examples: Sequence[Example], config: GenerateConfig
 
 
 def generation_config(folder: Path) -> GenerationConfig:
-    """As the network would have it that is loaded from the folder."""
+    """Returns the generation config that a network loaded from the folder would have."""
     if (folder / "generation_config.json").is_file():
         return GenerationConfig.from_pretrained(folder, local_files_only=True)
     return GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder, **LOCAL))

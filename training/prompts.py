@@ -1,4 +1,4 @@
-"""Builds what the student reads: one function for training and generation, so that the two cannot differ."""
+"""Builds the student's prompts. Training and generation use the same function, so they cannot differ."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from transformers import PreTrainedTokenizerBase
 from training.tasks import Example, Turn
 
 SHOWN = "a mark"
-"""Stands in for the content of a turn, to see whether a template shows it."""
+"""Test content for a turn, to find out whether a chat template shows it."""
 
 
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example] = ()
 ) -> list[int]:
-    """Token ids up to where the student starts to write; worked examples stand before as earlier turns.
+    """Returns the prompt's token ids; worked examples come before the question, as earlier turns.
 
-    What looks like a special token in a question or an example is read as the characters it is made of.
+    Text in a question or an example that looks like a special token is encoded as ordinary characters.
     """
     return _prompt(tokenizer, question, cue, shots)[1]
 
 
 def prompt_turns(tokenizer: PreTrainedTokenizerBase, question: str, cue: str) -> tuple[Turn, ...]:
-    """The turns of the same prompt; of a student whose tokenizer knows no turns, one with all its text."""
+    """Returns the same prompt as chat turns; without a chat template, one user turn with the whole text."""
     return tuple(_prompt(tokenizer, question, cue, ())[0])
 
 
 def rationale_ids(tokenizer: PreTrainedTokenizerBase, rationale: str) -> list[int]:
-    """Token ids that the student shall write, the end mark included."""
+    """Returns the token ids that the student is to write, including the end token."""
     return [*_literal_ids(tokenizer, rationale, begin=False), tokenizer.eos_token_id]
 
 
@@ -45,12 +45,12 @@ def _prompt(
 
 
 def shows_questions(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the chat template, where there is one, writes down what a user says."""
+    """Whether the chat template shows what a user says; True without a template."""
     return not tokenizer.chat_template or SHOWN in _rendered(tokenizer, [{"role": "user", "content": SHOWN}])
 
 
 def _shows_system_turns(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Some templates refuse a system turn, and others drop it in silence."""
+    """Whether the chat template shows system turns; some raise an error for one, others drop it silently."""
     try:
         return SHOWN in _rendered(tokenizer, with_system_turn("?", SHOWN, ()))
     except TemplateError:
@@ -69,7 +69,10 @@ def _turn_ids(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> list[int
 
 
 def _literal_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, begin: bool) -> list[int]:
-    """`begin`: with the token that begins every text, where there is one; never with one that ends it."""
+    """Encodes text without special tokens, apart from the one that begins every text if `begin` asks for it.
+
+    Some tokenizers also append an end token; that is never included.
+    """
     ids = list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
     if not begin:
         return ids
@@ -88,7 +91,7 @@ def with_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[
 
 
 def without_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:
-    """For templates that show no system turn: the cue opens the first user turn."""
+    """Returns turns for templates that show no system turn: the cue opens the first user turn."""
     _, first, *rest = with_system_turn(question, cue, shots)
     return [{"role": "user", "content": f"{cue}\n\n{first['content']}"}, *rest]
 

@@ -1,12 +1,12 @@
-"""Where a student stands in a batch of texts: what all begin with is read once, ended rows are cut out, and
-others join.
+"""The cache of a batch of texts: a beginning that all share is read once, finished rows are removed, and new
+rows join.
 
-Texts are of unlike length. Packed, each of them lies in the cache without a gap, from the left, and what
-follows it is masked. So its sums run over the same numbers in the same order whoever its mates are, and
-where products do not hang on the number of rows, neither does its text: it is that which transformers' own
-`generate` writes with `eager` attention to the same prompt, given twice. Products in bfloat16 on a CPU do
-not, from two rows on, but with AMX they do: there two of 80 texts of a taught student took another turn with
-other mates. Padded on the left, as is usual, every seventh did so without AMX.
+The texts differ in length. In a packed cache each text is stored from the left without gaps, and the
+positions behind it are masked. So its sums run over the same numbers in the same order whatever the other
+rows are. If matrix products do not depend on the number of rows, then neither does the text: it is what
+transformers' own `generate` writes with `eager` attention to two copies of the prompt. Products in bfloat16
+on a CPU do not depend on it from two rows on, except with AMX: there, 2 of 80 texts of a taught student
+changed with the other rows. With the usual padding on the left, every seventh text changed without AMX.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from training.student import Student
 
 BLOCK = 32
-"""Positions by which a packed cache grows."""
+"""A packed cache grows by this many positions at a time."""
 
 
 class Reading(Protocol):
     """A batch of texts that grow token by token."""
 
     logits: Tensor
-    """(rows, vocabulary): of each row's next token."""
+    """(rows, vocabulary), for each row's next token."""
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows alone."""
+        """Drops all other rows. `logits` stays as it is until the next `advance`."""
         ...
 
     def advance(self, student: Student, tokens: Tensor) -> None:
-        """Append a token to each row."""
+        """Appends one token to each row and computes `logits`."""
         ...
 
 
 def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
-    """Run the prompts through the student."""
+    """Runs the prompts through the student, packed if every layer's cache is a plain `DynamicLayer`."""
     cache = DynamicCache(config=student.model.config)
     if all(type(layer) is DynamicLayer for layer in cache.layers):
         return read_packed(student, prompts, len(cache.layers))
@@ -52,15 +52,16 @@ def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
 
 @dataclass(slots=True)
 class Ends:
-    """How long each row of a packed batch is; all layers of its cache share it."""
+    """The length of each row of a packed batch, shared by all layers of its cache."""
 
     lengths: Tensor | None = None
-    """None while the prompts are read, which lie side by side already."""
+    """None while the prompts are read: they are stored as one block, not row by row."""
     longest: int = 0
+    """One less than the cache's positions, since transformers adds the new token to it."""
 
 
-class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # of a hook that the base defines
-    """Keys and values of one layer, each new one behind the end of its own row."""
+class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # the base class has an untyped hook
+    """Keys and values of one layer; each new position is stored behind the end of its row."""
 
     def __init__(self, ends: Ends) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -92,14 +93,14 @@ class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # of a hook t
 
 
 def put(stored: Tensor, new: Tensor, ends: Ends) -> Tensor:
-    """The stored (rows, heads, positions, size) with one new position behind the end of each row."""
+    """Returns `stored`, (rows, heads, positions, size), with a new position written behind each row's end."""
     stored = widened(stored, ends.longest + 1)
     stored[torch.arange(len(stored), device=stored.device), :, ends.lengths] = new[:, :, 0]
     return stored
 
 
 def widened(stored: Tensor, positions: int) -> Tensor:
-    """The stored (rows, heads, positions, size) with room for so many positions."""
+    """Returns `stored`, (rows, heads, positions, size), with zeros appended up to this many positions."""
     more = positions - stored.shape[2]
     if more <= 0:
         return stored
@@ -108,14 +109,14 @@ def widened(stored: Tensor, positions: int) -> Tensor:
 
 @dataclass(slots=True)
 class PackedReading:
-    """Texts without gaps."""
+    """A batch whose cache has no gaps."""
 
     cache: Cache
     layers: list[PackedLayer]
-    """Of the cache."""
+    """The layers of `cache`."""
     ends: Ends
     last: int
-    """The last position; rows that have ended stay there for as long as their mates go on."""
+    """The student's last position; finished rows stay there while the others go on."""
     logits: Tensor
 
     def keep(self, rows: Tensor) -> None:
@@ -127,7 +128,7 @@ class PackedReading:
         self.ends.longest = positions - 1
 
     def join(self, other: PackedReading) -> None:
-        """Go on with the other's rows too, behind one's own."""
+        """Appends the other batch's rows."""
         assert self.ends.lengths is not None and other.ends.lengths is not None
         for mine, theirs in zip(self.layers, other.layers, strict=True):
             mine.join(theirs)
@@ -142,7 +143,7 @@ class PackedReading:
         places = torch.arange(self.ends.longest + 1, device=lengths.device)
         self.logits = student.model(
             input_ids=tokens[:, None],
-            attention_mask=(places <= lengths).long(),
+            attention_mask=(places <= lengths).long(),  # the new token is stored at `lengths`
             position_ids=lengths.clamp(max=self.last),
             past_key_values=self.cache,
             use_cache=True,
@@ -151,12 +152,12 @@ class PackedReading:
 
 
 def room_for(lengths: Tensor) -> int:
-    """Positions of a cache whose rows have these lengths and get one token more, in whole blocks."""
+    """Returns the positions, in whole blocks, for rows of these lengths and one more token each."""
     return (int(lengths.max()) // BLOCK + 1) * BLOCK
 
 
 def read_packed(student: Student, prompts: Sequence[list[int]], layers: int) -> PackedReading:
-    """All but the last tokens are read together; those, which stand at unlike places, one row a token."""
+    """Reads all tokens but the last of every prompt together, then the last ones, whose positions differ."""
     device, ends = student.runtime.device, Ends()
     packed = [PackedLayer(ends) for _ in range(layers)]
     cache = Cache(layers=[*packed])
@@ -175,7 +176,7 @@ def read_packed(student: Student, prompts: Sequence[list[int]], layers: int) -> 
 
 @dataclass(slots=True)
 class PaddedReading:
-    """Texts padded on the left, for students whose cache is of another kind."""
+    """A batch padded on the left, for students whose cache cannot be packed."""
 
     cache: Cache
     mask: Tensor
@@ -183,7 +184,7 @@ class PaddedReading:
     positions: Tensor
     """Index of each row's last token."""
     last: int
-    """As of a packed batch."""
+    """As in `PackedReading`."""
     logits: Tensor
 
     def keep(self, rows: Tensor) -> None:
@@ -212,6 +213,7 @@ def read_padded(student: Student, prompts: Sequence[list[int]], cache: Cache) ->
     for row, rest in enumerate(rests):
         tokens[row, width - len(rest) :] = torch.tensor(rest)
         mask[row, shared : shared + width - len(rest)] = 0
+    # The padding lies between the shared beginning and the rest of each prompt.
     tokens, mask = tokens.to(device), mask.to(device)
     positions = mask.cumsum(dim=1)[:, shared:] - 1
     output = student.model(
@@ -230,8 +232,8 @@ def last_position(student: Student) -> int:
 
 
 def read_shared(student: Student, prompts: Sequence[list[int]], cache: Cache) -> int:
-    """Read what all prompts begin with, once for all of them; how many tokens that are."""
-    shared = common_start([ids[:-1] for ids in prompts])
+    """Reads the beginning that all prompts share once for all rows, and returns its number of tokens."""
+    shared = common_start([ids[:-1] for ids in prompts])  # each row's last token gives its first logits
     if len(shared) < 2 or len(prompts) < 2:
         return 0
     tokens = torch.tensor([shared], device=student.runtime.device)
@@ -241,7 +243,7 @@ def read_shared(student: Student, prompts: Sequence[list[int]], cache: Cache) ->
 
 
 def common_start(rows: Sequence[list[int]]) -> list[int]:
-    # The smallest and the greatest row agree on no more than all rows do.
+    # In lexicographic order, what the first and the last row begin with is what all rows begin with.
     low, high = min(rows), max(rows)
     same = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
     return [token for token, _ in same]

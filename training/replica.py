@@ -1,4 +1,4 @@
-"""Computes the gradients of a batch: in several threads where that is faster, each with a replica."""
+"""Computes the gradients of a batch, in several threads with a replica each where that is faster."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ from training.parallel import threads_for
 from training.student import Student
 
 HEAD_ROWS = 128
-"""Positions for which odds over the whole vocabulary are held at once."""
+"""Positions whose logits over the whole vocabulary are in memory at once."""
 MOST_REPLICATED = 300_000_000
-"""Trained weights of a student that is trained in several threads, each with gradients of its own."""
+"""Most trained weights of a student that is trained in several threads, each with its own gradients."""
 
 
 class Replica:
-    """A network that computes gradients of its own, on weights that it shares with the other replicas."""
+    """A network with its own gradients, on weights that it shares with the other replicas."""
 
     def __init__(self, network: Any) -> None:
         self.network = network
         self.body, self.head = network.base_model, network.get_output_embeddings()
 
     def accumulate(self, rows: Sequence[Row], labelled: int, micro_batch_tokens: int) -> float:
-        """Add the rows' share of the gradient of a batch with so many `labelled` tokens; the rows' losses."""
+        """Adds these rows' part of the gradient of a batch with `labelled` labelled tokens.
+
+        Returns the sum of their losses.
+        """
         return sum(self.backward(piece, labelled) for piece in micro_batches(rows, micro_batch_tokens))
 
     def backward(self, rows: Sequence[Row], labelled: int) -> float:
         ids, mask, labels = (tensor.to(self.network.device) for tensor in to_tensors(rows))
+        # The output at a position predicts the next token.
         places = labels[:, 1:] != IGNORED
         targets = labels[:, 1:][places]
-        if not is_plain(self.network.config):
+        if not is_plain(self.network.config):  # it may do more to logits than apply the head
             logits = self.network(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][places]
             loss = cross_entropy(logits.float(), targets, reduction="sum")
             torch.autograd.backward(loss / labelled)
@@ -47,7 +51,7 @@ class Replica:
         return self.backward_through_head(hidden, targets, labelled)
 
     def backward_through_head(self, hidden: Tensor, targets: Tensor, labelled: int) -> float:
-        """Odds over the vocabulary take the most memory by far: for labelled places only, a few at once."""
+        """Backpropagates from labelled positions, `HEAD_ROWS` at a time: logits take most of the memory."""
         leaf = hidden.detach().requires_grad_()
         total = 0.0
         for start in range(0, len(targets), HEAD_ROWS):
@@ -62,15 +66,17 @@ class Replica:
         return list(self.network.parameters())
 
     def another(self) -> Replica:
+        # As `memo`, this makes the copy use parameters that share the memory of the weights.
         shared = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in self.parameters()}
         return Replica(copy.deepcopy(self.network, shared))
 
 
 def replicas_of(student: Student, trained: int) -> list[Replica]:
-    """One for each thread, or a single one where threads do not pay.
+    """Returns one replica for each thread, or a single one if several threads do not pay.
 
-    They do not pay in float32, whose products keep all cores busy, and for big students, whose gradients take
-    more memory. Dropout would make results depend on which thread draws first.
+    They do not pay in float32, whose products keep all cores busy, nor for large students, whose gradients
+    take more memory. Other types of models get one replica too, since with dropout the results would depend
+    on which thread draws first.
     """
     first, runtime = Replica(student.model), student.runtime
     pays = runtime.dtype == torch.bfloat16 and trained <= MOST_REPLICATED and is_plain(student.model.config)

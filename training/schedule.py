@@ -1,9 +1,9 @@
-"""How many steps a training makes, and its learning rate in each of them.
+"""The number of steps of a training, and the learning rate in each of them.
 
-Every training but the last first keeps the highest rate, and its state is saved for the next training. Then
-it makes some extra steps in which the rate falls: they improve the student, but the next training does not
-continue from them (warm-up, stable, decay: Hu et al., arXiv 2404.06395). In the last training the rate falls
-from the end of the warm-up on.
+Every training but the last keeps the highest rate, and then its state is saved for the next training. After
+that it makes some extra steps in which the rate falls. They improve the student, but the next training does
+not continue from them (warm-up, stable, decay: Hu et al., arXiv 2404.06395). In the last training the rate
+falls from the end of the warm-up on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from training.config import FineTuneConfig
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Learning rate by step: a linear rise, the highest rate, a linear fall to just above zero."""
+    """A learning rate that rises linearly, stays at its highest, and falls linearly to just above zero."""
 
     highest: float
     rise: int
@@ -25,13 +25,17 @@ class Schedule:
     steps: int
 
     def rate(self, step: int) -> float:
-        """Of step 0, 1, ..."""
+        """Returns the learning rate of a step, counted from 0."""
+        # With + 1, the first step of the fall is already below the highest rate.
         fall = (self.steps - step) / (self.steps - self.stable + 1)
         return self.highest * min(1.0, (step + 1) / max(1, self.rise), fall)
 
 
 def schedule(steps: int, config: FineTuneConfig, *, goes_on: bool, is_last: bool) -> Schedule:
-    """For a training of this many steps, extra steps not counted; one that `goes_on` needs no warm-up."""
+    """Returns the schedule of a training with this many steps, not counting extra steps.
+
+    A training that `goes_on`, from the state of an earlier one, has no warm-up.
+    """
     rise = 0 if goes_on else max(1, round(config.warmup_share * steps))
     if is_last:
         return Schedule(config.learning_rate, rise, stable=rise, steps=steps)
@@ -39,5 +43,5 @@ def schedule(steps: int, config: FineTuneConfig, *, goes_on: bool, is_last: bool
 
 
 def own_steps(steps: int, config: FineTuneConfig) -> int:
-    """The steps before the rate fell, of a training that was not the last and made `steps` in all."""
+    """Returns how many steps came before the fall, in a training that was not the last and made `steps`."""
     return round(steps / (1 + config.decay_share))

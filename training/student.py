@@ -1,4 +1,4 @@
-"""A student in memory: its network and its tokenizer, loaded from a folder and saved into one."""
+"""Loads a student, its network and tokenizer, from a folder and saves it into one."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 ORDINARY = "answer = 7"
 """Text that every tokenizer must know."""
 NAMED = 3
-"""Weights that a message names; it counts the others."""
+"""Most weights that an error message names."""
 REASON = 300
-"""Characters that a message has of what a library says."""
+"""Most characters that an error message quotes from a library."""
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """What `load_student` gives."""
+    """A student in memory, as `load_student` returns it."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -48,18 +48,18 @@ class Student:
 
     @property
     def stop_ids(self) -> frozenset[int]:
-        """Tokens that end a text."""
+        """Ids of the tokens that end a text."""
         return stop_ids(self.model.generation_config, self.tokenizer)
 
     @property
     def positions(self) -> int | None:
-        """Most tokens that a text may have; None where positions are computed, as rotary embeddings do."""
+        """Most tokens that a text may have; None with rotary embeddings, which exist for any position."""
         computed = any("rotary" in name for name, _ in self.model.named_modules())
         return None if computed else getattr(self.model.config, "max_position_embeddings", None)
 
 
 def load_student(folder: Path, runtime: Runtime) -> Student:
-    """Read a student's folder; `StudentError` where its files are damaged or do not belong together."""
+    """Loads a student; raises `StudentError` if its files are damaged or do not belong together."""
     check_student(folder)
     tokenizer = load_tokenizer(folder)
     with loading(folder):
@@ -68,7 +68,7 @@ def load_student(folder: Path, runtime: Runtime) -> Student:
             folder,
             dtype=runtime.dtype,
             use_safetensors=True,
-            ignore_mismatched_sizes=True,  # `check_weights` names them
+            ignore_mismatched_sizes=True,  # `check_weights` reports them
             output_loading_info=True,
             **LOCAL,
         )
@@ -80,11 +80,11 @@ def load_student(folder: Path, runtime: Runtime) -> Student:
 
 
 def check_weights(folder: Path, model: PreTrainedModel, report: dict[str, Any]) -> None:
-    """Every weight of the network comes from the files and is finite; what the files have more is harmless.
+    """Checks that every weight of the network comes from the files and is finite, and that the files fit it.
 
-    Transformers fills missing weights with random numbers. Weights without a place are a mismatch where they
-    lie inside a part that the network has: another layer, or a bias. Whole parts more, as a value head or an
-    image encoder, change nothing of what the network computes.
+    Transformers would fill missing weights with random numbers. Weights of the files that the network has no
+    place for are a fault if they belong to a part that it has: one more layer, or a bias. Additional parts,
+    such as a value head or an image encoder, do not change what the network computes.
     """
     parts = {name for name, _ in model.named_modules()} - {"", model.base_model_prefix}
     homeless = {name for name in report["unexpected_keys"] if not parts.isdisjoint(parents(name))}
@@ -106,18 +106,22 @@ def check_weights(folder: Path, model: PreTrainedModel, report: dict[str, Any]) 
 
 
 def is_finite(weight: Tensor) -> bool:
-    return bool(torch.stack(weight.detach().aminmax()).isfinite().all())  # a tenth of the time of all
+    # NaN and infinity show in minimum and maximum, which take a tenth of the time of testing every number.
+    return bool(torch.stack(weight.detach().aminmax()).isfinite().all())
 
 
 def parents(name: str) -> Iterator[str]:
-    """The modules that a weight of this name lies in."""
+    """Yields the names of the modules that contain the weight with this name."""
     while "." in name:
         name = name.rpartition(".")[0]
         yield name
 
 
 def check_vocabulary(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Every token of texts and prompts has its row; special ones of other uses, as for images, need none."""
+    """Checks that every token of texts and prompts has an embedding.
+
+    Special tokens for other uses, such as images, need none.
+    """
     embeddings: Any = model.get_input_embeddings()
     rows = len(embeddings.weight)
     special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
@@ -132,6 +136,7 @@ def check_vocabulary(folder: Path, model: PreTrainedModel, tokenizer: PreTrained
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    # Read first, because the tokenizer reads it too and would be blamed for its faults.
     with loading(folder, "config.json"):
         AutoConfig.from_pretrained(folder, **LOCAL)
     with loading(folder, "tokenizer (tokenizer.json or tokenizer.model)"):
@@ -153,11 +158,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 @contextmanager
 def loading(folder: Path, part: str = "weights") -> Iterator[None]:
-    """Says of what libraries raise which student it was about."""
+    """Turns errors of libraries into a `StudentError` that names the student and the part."""
     try:
         yield
     except Exception as error:
-        # Of a folder that is not as they expect it, libraries raise nearly every type.
+        # Libraries raise nearly every type of error for a folder that is not as they expect.
         if isinstance(error, MemoryError) or is_out_of_memory(error):
             raise
         reason = f"{type(error).__name__}: {' '.join(str(error).splitlines()[:2])}"
@@ -173,7 +178,7 @@ def stop_ids(config: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> fr
 
 
 def save_student(student: Student, output: Path) -> None:
-    """Write the student's files and their checksums into the folder, whole or not at all."""
+    """Writes the student's files and their checksums into the folder, completely or not at all."""
     student.model.generation_config = how_to_generate(student)
     try:
         with replaced_folder(output) as folder:
@@ -181,7 +186,7 @@ def save_student(student: Student, output: Path) -> None:
             student.tokenizer.save_pretrained(folder)
             seal(folder)
     except Exception as error:
-        # The tokenizer's library has no type of its own for what the system refuses it.
+        # The tokenizer's library reports errors of the operating system without a type of their own.
         if not isinstance(error, OSError | SafetensorError) and "(os error" not in str(error):
             raise
         raise RunFailedError(
@@ -190,7 +195,10 @@ def save_student(student: Student, output: Path) -> None:
 
 
 def how_to_generate(student: Student) -> GenerationConfig:
-    """What our exams, which are greedy, ask of it; transformers refuses to save some flags of some hubs."""
+    """Returns settings for greedy decoding, as in our evaluations.
+
+    All other settings are dropped, since transformers refuses to save flags that some hub models have.
+    """
     pad = student.tokenizer.pad_token_id
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False,

