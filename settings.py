@@ -184,8 +184,10 @@ class Settings:
     def with_changes(self, given: Mapping[str, object]) -> Settings:
         """Returns the settings with some of the `CHANGEABLE` ones replaced, by key.
 
-        Raises `UsageError` for an invalid value. Keys are not checked: callers pass only `CHANGEABLE` ones.
+        Raises `UsageError` for another key and for an invalid value.
         """
+        if others := sorted(given.keys() - set(CHANGEABLE)):
+            raise UsageError(f"{others[0]!r} of a run cannot be changed; only {', '.join(CHANGEABLE)} can")
         values: dict[str, object] = dict(self.to_json())
         calls = asdict(self.calls)
         for key, value in given.items():

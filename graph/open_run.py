@@ -124,6 +124,6 @@ def explain(error: Exception, folder: Path) -> StoreError:
     if isinstance(error, OSError | sqlite3.Error) and not name.startswith(DAMAGED):
         return cannot_write(folder, error)
     return StoreError(
-        f"the bookmark {str(folder / CHECKPOINTS)!r} is damaged ({error}): delete it and resume; the run "
+        f"the checkpoint {str(folder / CHECKPOINTS)!r} is damaged ({error}): delete it and resume; the run "
         "finds its way by the database, and nothing is lost"
     )

@@ -96,5 +96,7 @@ def _text(value: object, field: str, where: str) -> str:
             f"shorten it to {MAX_TEXT:,} or take the problem out"
         )
     if not is_unicode(value):
-        raise ProblemSetError(f"{where}: field {field!r} has half a character: {brief(value)}")
+        raise ProblemSetError(
+            f"{where}: field {field!r} contains a lone surrogate (invalid Unicode): {brief(value)}"
+        )
     return value.strip()

@@ -183,6 +183,13 @@ def test_a_url_that_no_request_can_go_to_is_refused(part: str, url: str, fault: 
         load_settings(given, environment={})
 
 
+@pytest.mark.parametrize("key", ["seed", "max_cost", "calls.max_price"])
+def test_a_setting_of_a_run_that_cannot_be_changed_is_refused_by_name(key: str) -> None:
+    settings = load_settings({"rounds": "1"}, environment={})
+    with pytest.raises(UsageError, match=f"'{key}' of a run cannot be changed; only calls.max_cost, "):
+        settings.with_changes({key: 5})
+
+
 def test_a_limit_that_is_no_number_is_refused() -> None:
     with pytest.raises(UsageError, match="--max-cost 'much'"):
         load_settings({"rounds": "1"}, environment={}).with_changes({"calls.max_cost": "much"})

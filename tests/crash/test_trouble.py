@@ -119,7 +119,7 @@ def test_a_damaged_bookmark_is_named_with_what_to_do(track: Track) -> None:
         file.write_bytes(b"x" * file.stat().st_size)
     bookmark = track.run / CHECKPOINTS
     assert track.live().code == 1
-    assert f"the bookmark '{bookmark}' is damaged" in complaint(track)
+    assert f"the checkpoint '{bookmark}' is damaged" in complaint(track)
     bookmark.unlink()
 
 

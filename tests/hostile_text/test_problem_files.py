@@ -38,7 +38,10 @@ REFUSED = {
     "no number": ('{"question": NaN}', "'question' is not text but nan"),
     "a key twice": ('{"question": "a", "question": "b"}', "the key 'question' stands twice"),
     "a key twice below": ('{"x": {"a": 1, "a": 2}}', "the key 'a' stands twice"),
-    "half a character": ('{"question": "\\ud83d", "answer": "#### 2"}', r"half a character: '\\ud83d'"),
+    "a lone surrogate": (
+        '{"question": "\\ud83d", "answer": "#### 2"}',
+        r"a lone surrogate \(invalid Unicode\): '\\ud83d'",
+    ),
     "a bare NUL": ('{"question": "a\0b"}', "not JSON at column 16"),
     "an answer in another script": (json.dumps({**GOOD, "answer": "#### ٣"}), "which is no number"),
     "an answer that steers": (json.dumps({**GOOD, "answer": "#### \x1b[2J"}), r"ends in '\\x1b\[2J'"),

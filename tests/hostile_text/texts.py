@@ -32,7 +32,7 @@ TERMINAL = {
     "lines": "a\nb\x0bc\x0cd\u2028e\u2029f",
     "markup": "[red]x[/red] [/] [bold] [link=http://example.org]y :warning: \\[z]",
     "NUL": "a\x00b",
-    "half a character": "a\ud800b",
+    "a lone surrogate": "a\ud800b",
 }
 """Sequences that a terminal, or rich, would interpret."""
 

@@ -132,7 +132,7 @@ def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_passed_over(tmp
         ({**GOOD, "question": None}, "line 2: field 'question' is missing"),
         ({**GOOD, "question": "  "}, "line 2: field 'question' is empty"),
         ({**GOOD, "question": 5}, "line 2: field 'question' is not text but 5"),
-        ({**GOOD, "question": "\ud83d"}, "line 2: field 'question' has half a character"),
+        ({**GOOD, "question": "\ud83d"}, "line 2: field 'question' contains a lone surrogate"),
         ({"question": "?"}, "line 2: field 'answer' is missing"),
         ({**GOOD, "answer": ""}, "line 2: field 'answer' is empty"),
         ({**GOOD, "answer": "two"}, "line 2: field 'answer' has no final line `#### N`: 'two'"),
