@@ -160,7 +160,7 @@ class LimitedSandbox:
                 return fault(Reason.MEMORY_LIMIT, f"needed more than {self._megabytes} MB")
             case NameError() if message == NO_ANSWER:
                 return fault(Reason.NO_ANSWER, "the program sets no `answer`")
-            # The exceptions with which the interpreter denies something to a program.
+            # The interpreter raises these when a program tries something that it does not allow.
             case PermissionError() | ImportError() | NotImplementedError():
                 return fault(Reason.FORBIDDEN, message)
         outside = OUTSIDE.search(message) or _is_missing_builtin(message)

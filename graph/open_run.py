@@ -22,7 +22,8 @@ from storage.store import Store
 CHECKPOINTS = "checkpoints.sqlite"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 UNREADABLE = (sqlite3.Error, ValueError, TypeError, LookupError, NotImplementedError)
-"""Errors that a damaged checkpoint file causes, in SQLite or when its content is decoded."""
+"""Errors that a damaged checkpoint file causes, in SQLite or when its content is decoded. LangGraph raises
+`NotImplementedError` for a kind of content that it does not know."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -38,6 +38,16 @@ def imported(file: Path) -> Iterator[str]:
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.split(".")[0]
+
+
+def files_with(found: Callable[[ast.AST], bool]) -> set[str]:
+    """Returns the product files that contain a node for which `found` is true."""
+    return {
+        str(file.relative_to(ROOT))
+        for name in ALLOWED
+        for file in sources(name)
+        if any(map(found, ast.walk(ast.parse(file.read_text()))))
+    }
 
 
 @pytest.mark.parametrize("name", sorted(ALLOWED))
@@ -78,13 +88,11 @@ def test_every_promise_names_a_test_that_exists() -> None:
 
 
 def test_only_commands_and_console_print() -> None:
-    printing = {
-        str(file.relative_to(ROOT))
-        for name in ALLOWED
-        for file in sources(name)
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
-    }
+    printing = files_with(
+        lambda node: (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        )
+    )
     assert {name for name in printing if not name.startswith("commands/")} <= {"main.py", "console.py"}
 
 
@@ -98,15 +106,9 @@ WALL_CLOCK = {
 
 
 def test_the_clock_that_can_jump_is_looked_at_in_few_places() -> None:
-    """Time-outs, limits and order hang on clocks that only go forward."""
-    looking = {
-        str(file.relative_to(ROOT))
-        for name in ALLOWED
-        for file in sources(name)
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Attribute)
-        and ast.unparse(node) in ("datetime.now", "time.time", "time.time_ns", "datetime.utcnow")
-    }
+    """Time-outs, limits and order depend on clocks that only go forward."""
+    clocks = ("datetime.now", "time.time", "time.time_ns", "datetime.utcnow")
+    looking = files_with(lambda node: isinstance(node, ast.Attribute) and ast.unparse(node) in clocks)
     assert looking == WALL_CLOCK
 
 
@@ -116,24 +118,20 @@ ENVIRONMENT = {
     *("network.py", "training/device.py"),
     "agents/solver.py",
 }
-"""Settings read it. The next three set what libraries read when they are imported. Two look at what a client
-of the hub and oneDNN have read there by themselves, and the solver gives its process the little that Python
-needs in order to start."""
+"""settings.py reads it. The next three set variables that libraries read when they are imported. network.py
+and training/device.py check variables that the hub's client and oneDNN read by themselves. The solver passes
+its process the few variables that Python needs to start."""
 
 
 def test_the_environment_is_read_in_few_places() -> None:
-    """Whoever else needs it is given `settings.ENVIRONMENT`."""
-    reading = {
-        str(file.relative_to(ROOT))
-        for name in ALLOWED
-        for file in sources(name)
-        for node in ast.walk(ast.parse(file.read_text()))
-        if (
-            isinstance(node, ast.Attribute)
-            and ast.unparse(node) in ("os.environ", "os.environb", "os.getenv")
+    """Other code gets `settings.ENVIRONMENT` as an argument."""
+    names = ("os.environ", "os.environb", "os.getenv")
+    reading = files_with(
+        lambda node: (
+            (isinstance(node, ast.Attribute) and ast.unparse(node) in names)
+            or (isinstance(node, ast.ImportFrom) and node.module == "os")
         )
-        or (isinstance(node, ast.ImportFrom) and node.module == "os")
-    }
+    )
     assert reading == ENVIRONMENT
 
 

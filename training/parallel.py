@@ -1,8 +1,8 @@
 """Runs work in threads that divide the cores among them.
 
 The operations of a small model are so short that two cores that share each of them mostly wait for each
-other. Two threads with one core each generated about twice as many tokens per second and trained on a third
-more (SmolLM2-135M in bfloat16, two cores). Torch releases Python's global lock while it computes.
+other. With one core each, two threads generated twice as many tokens per second and trained on a quarter more
+(SmolLM2-135M in bfloat16, two cores). Torch releases Python's global lock while it computes.
 """
 
 from __future__ import annotations
