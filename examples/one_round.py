@@ -1,7 +1,7 @@
 """One round of feedback-driven distillation in a page: no LangGraph, no database, no run folder.
 
     python examples/one_round.py                          # tiny student: shows every step in half a minute
-    python examples/one_round.py --student smollm2-135m   # real student: learns, in about ten minutes
+    python examples/one_round.py --student smollm2-135m   # real student: learns, and takes longer
 
 `python main.py --rounds 1` does the same with storage, traces, undo, other teachers and resuming.
 """
