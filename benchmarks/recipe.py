@@ -4,8 +4,8 @@
     python benchmarks/recipe.py --report
 
 A cell is BATCH:RATE:EPOCHS, optionally followed by `:lora`, `:HALF_LIFE` (of the second moment, in tokens),
-`:replayX` (three parts, as rounds teach, continuing the optimizer's state) or `:restartX` (three parts, each
-with a new optimizer). Each cell teaches the embedded student the same problems of `gsm-symbolic` as programs,
+`:replayX` (three parts, as rounds teach, continuing the optimizer's state), `:restartX` (three parts, each
+with a new optimizer) or `:anew` (three parts, each trained from the base, with all problems so far). Each cell teaches the embedded student the same problems of `gsm-symbolic` as programs,
 then asks it fresh instances of their templates. Every finished training is a row of
 `benchmarks/recipe.jsonl`; a cell that has a row for a seed is not run again.
 """
@@ -55,7 +55,7 @@ ROWS = Path(__file__).with_suffix(".jsonl")
 SPARE = 2
 """Problems drawn for each one taught, as the symbolic teacher cannot explain all of them."""
 THOUGHT = "pot"
-CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "restart")
+CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "restart", "anew")
 PARTS = (0.42, 0.24, 0.34)
 """Shares of the problems that each part teaches, as the rounds of a default run do."""
 
@@ -74,6 +74,8 @@ class Cell:
     Each part continues from the state that the part before had before its learning rate fell."""
     restart: float | None = None
     """Like `replay`, but each part starts a new optimizer from the finished student of the part before."""
+    anew: bool = False
+    """Whether the problems are taught in `PARTS`, each from the untaught student together with all before."""
 
     def config(self, seed: int) -> FineTuneConfig:
         return replace(
@@ -114,6 +116,8 @@ def read_cell(text: str) -> Cell:
     for more in rest:
         if more.isdigit():
             cell = replace(cell, half_life=int(more))
+        elif more == "anew":
+            cell = replace(cell, anew=True)
         elif more.startswith("replay"):
             cell = replace(cell, replay=float(more.removeprefix("replay")))
         elif more.startswith("restart"):
@@ -144,9 +148,10 @@ def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
         trained = []
         start = output = student_path(name, cache_folder())
         state, going_on = Path(folder) / "state.safetensors", cell.replay is not None
+        from_start = going_on or cell.anew
         taught_in = list(parts(examples, cell, seed))
         for number, part in enumerate(taught_in, start=1):
-            student = load_student(start if going_on else output, runtime)
+            student = load_student(start if from_start else output, runtime)
             output = Path(folder) / f"student-{number}"
             states = {
                 "state_from": state if going_on and number > 1 else None,
@@ -169,7 +174,7 @@ def run(cell: Cell, seed: int, size: int, tests: int, name: str) -> Row:
 
 def parts(examples: Sequence[Example], cell: Cell, seed: int) -> Iterator[list[Example]]:
     """Yields the examples of each part: all of them, or the new ones with a sample of the earlier ones."""
-    share_of_old = cell.restart if cell.replay is None else cell.replay
+    share_of_old = 1.0 if cell.anew else cell.restart if cell.replay is None else cell.replay
     if share_of_old is None:
         yield list(examples)
         return
