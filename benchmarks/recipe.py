@@ -5,9 +5,10 @@
 
 A cell is BATCH:RATE:EPOCHS, optionally followed by `:lora`, `:HALF_LIFE` (of the second moment, in tokens),
 `:replayX` (three parts, as rounds teach, continuing the optimizer's state), `:restartX` (three parts, each
-with a new optimizer) or `:anew` (three parts, each trained from the base, with all problems so far). Each cell teaches the embedded student the same problems of `gsm-symbolic` as programs,
-then asks it fresh instances of their templates. Every finished training is a row of
-`benchmarks/recipe.jsonl`; a cell that has a row for a seed is not run again.
+with a new optimizer) or `:anew` (three parts, each trained from the base, with all problems so far).
+Each cell teaches the embedded student the same problems of `gsm-symbolic` as programs, then asks it fresh
+instances of their templates. Every finished training is a row of `benchmarks/recipe.jsonl`; a cell that has a
+row for a seed is not run again.
 """
 
 from __future__ import annotations
