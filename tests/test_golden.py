@@ -1,6 +1,6 @@
 """A change that must not change results leaves the tables of two runs the same, to the last digit.
 
-`FDD_GOLDEN=write` writes the hashes of this machine instead of comparing them, after a change that is meant to.
+`FDD_GOLDEN=write` stores the hashes of this machine instead, after a change that is meant to change results.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def compare(name: str, found: dict[str, str]) -> None:
 
 
 def machine() -> str:
-    """Names what decides how numbers are rounded: the processor's instructions, cores and the number format."""
+    """Names what decides how numbers are rounded: instructions, cores and the number format."""
     able = hashlib.sha256(repr(sorted(torch.cpu.get_capabilities().items())).encode()).hexdigest()[:6]
     return f"{cpu_name()} ({able}), {os.cpu_count()} cores, {choose_runtime('auto').dtype}"
 
