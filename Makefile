@@ -19,7 +19,7 @@ SECONDS ?= 120
 
 .venv/installed-dev: .venv/installed
 	$(PIP) --no-deps --require-hashes -r requirements-dev.lock
-	.venv/bin/python -c "from settings import cache_folder; from training.weights import student_path; student_path('smollm2-135m', cache_folder())"
+	.venv/bin/python -c "from fdd.settings import cache_folder; from fdd.training.weights import student_path; student_path('smollm2-135m', cache_folder())"
 	touch $@
 
 run: .venv/installed
@@ -52,7 +52,7 @@ test-hostile: .venv/installed-dev
 check: .venv/installed-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy .
+	.venv/bin/mypy
 
 bench: .venv/installed-dev
 	.venv/bin/python benchmarks/verify_speed.py
@@ -63,7 +63,7 @@ bench: .venv/installed-dev
 
 # The parsers on texts that a search guided by coverage makes up. `make fuzz SECONDS=3600` for an hour.
 fuzz: .venv/installed-fuzz
-	.venv/bin/python -m fuzz --seconds $(SECONDS)
+	.venv/bin/python -m tests.fuzz --seconds $(SECONDS)
 
 .venv/installed-fuzz: .venv/installed-dev requirements-fuzz.lock
 	$(PIP) --no-deps --require-hashes -r requirements-fuzz.lock

@@ -15,8 +15,8 @@ from errno import ENAMETOOLONG, EPIPE
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
-from errors import INTERRUPTED, UNREAD, FddError, OutputError, StoppedError, UsageError, one_line
-from streams import standard_streams
+from fdd.errors import INTERRUPTED, UNREAD, FddError, OutputError, StoppedError, UsageError, one_line
+from fdd.streams import standard_streams
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -98,9 +98,9 @@ def build_parser(arguments: Sequence[str]) -> ArgumentParser:
             description="Teach a small language model to reason about mathematics, round by round.",
             epilog=f"Further commands, each with its own --help: {', '.join(COMMANDS)}.",
         )
-        import_module("commands.run").add(parser)
+        import_module("fdd.commands.run").add(parser)
         return parser
-    add = import_module(f"commands.{name}").add
+    add = import_module(f"fdd.commands.{name}").add
     parser = Parser(prog="main.py")
     add(parser.add_subparsers().add_parser(name, help=add.__doc__, description=add.__doc__))
     return parser

@@ -1,249 +1,122 @@
-"""Statistics of counts of right answers: accuracy interval, posterior of the solve rate, band, harm."""
+"""Decides what a student is asked at inference and which of its answers counts; asks no model itself."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-from domain import Band, Interval
-
-Z95 = 1.959963984540054
-"""The 0.975 quantile of the standard normal distribution."""
+from fractions import Fraction
+from typing import Protocol
 
 
-HARM_LEVEL = 0.05
-"""Largest p-value at which a worse student counts as harmed."""
-POWER = 0.8
-"""Probability with which a loss must be found to count as visible."""
-AGREEMENT = 0.45
-"""Correlation of the answers of two students trained on similar data: 0.44, 0.46 and 0.50 in the three pairs
-of docs/LOG.md, "As many problems without feedback teach more"."""
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One way to ask a question: the thought to answer in, and the number of the sample."""
 
-DRAWS = 4_000
-"""Bootstrap draws."""
-FEWEST_CLUSTERS = 5
-"""Fewest clusters with right answers, and with wrong ones, for a bootstrap; chosen by simulated coverage."""
+    thought: str
+    sample: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Posterior:
-    """Posterior distribution of a solve rate after some samples."""
-
-    mean: float
-    low: float
-    """2.5 % quantile."""
-    high: float
-    """97.5 % quantile."""
+Values = Mapping[Ask, Fraction | None]
+"""The ways in which one question was asked so far, with the value of each answer; None for no value."""
 
 
-def wilson(correct: int, n: int) -> Interval:
-    """The 95 % score interval of a share: E. B. Wilson, JASA 22 (1927), 209-212.
+class Policy(Protocol):
+    """A policy for one question; it never sees the reference answer."""
 
-    Unlike the normal approximation it stays inside 0..1, and its width is not zero when all or none are
-    right. Raises ValueError for `n=0`.
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """Everything that it may ask, in order."""
+        ...
+
+    def next(self, values: Values) -> tuple[Ask, ...]:
+        """What to ask next, in one batch; empty when the answer is decided."""
+        ...
+
+    def choose(self, values: Values) -> Fraction | None:
+        """The student's answer; None if it has none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Takes the first value; asks in the next way only if all ways before gave none."""
+
+    asks: tuple[Ask, ...]
+
+    def next(self, values: Values) -> tuple[Ask, ...]:
+        return _unasked(self.asks, values)[:1] if self.choose(values) is None else ()
+
+    def choose(self, values: Values) -> Fraction | None:
+        return next((value for value in _in_order(self.asks, values) if value is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Majority:
+    """Asks in every way and takes the value given most often.
+
+    With samples of one thought this is self-consistency (Wang et al., arXiv 2203.11171).
     """
-    _check(correct, n)
-    if n == 0:
-        raise ValueError("the interval of a share needs at least one observation, got n=0")
-    low, high = _score_interval(correct / n, n)
-    return Interval(n=n, correct=correct, low=low, high=high)
+
+    asks: tuple[Ask, ...]
+
+    def next(self, values: Values) -> tuple[Ask, ...]:
+        return _unasked(self.asks, values)
+
+    def choose(self, values: Values) -> Fraction | None:
+        return most_given(_in_order(self.asks, values))
 
 
-def clustered(counts: Sequence[tuple[int, int]]) -> Interval:
-    """The 95 % interval of a share over clusters: the range that other clusters might have given.
+@dataclass(frozen=True, slots=True)
+class EarlyMajority:
+    """Gives the same value as `Majority`, but stops asking when no remaining answer could change it.
 
-    `counts` has `(correct, n)` for each cluster, such as the instances of one template. The method is a
-    percentile bootstrap that draws whole clusters, with a fixed seed: C. A. Field and A. H. Welsh, JRSS B 69
-    (2007), 369-390. If fewer than five clusters have a right answer, or fewer than five a wrong one, the
-    bootstrap is too narrow (with none, its width is zero). Then the result is Wilson's interval with each
-    cluster as one observation. The interval always contains Wilson's interval over observations, since
-    clusters vary at least as much as chance does.
+    Stopping early on consistent answers is the idea of Adaptive-Solver (Zhou et al., arXiv 2310.01446).
     """
-    for right, asked in counts:
-        _check(right, asked)
-    if not counts or not all(asked for _, asked in counts):
-        raise ValueError("the interval of a share over clusters needs an observation in each, and a cluster")
-    correct, n = sum(right for right, _ in counts), sum(asked for _, asked in counts)
-    with_right = sum(right > 0 for right, _ in counts)
-    with_wrong = sum(right < asked for right, asked in counts)
-    if min(with_right, with_wrong) < FEWEST_CLUSTERS:
-        low, high = _score_interval(correct / n, len(counts))
-    else:
-        draws = np.random.default_rng(0).multinomial(
-            len(counts), np.full(len(counts), 1 / len(counts)), size=DRAWS
-        )
-        rights, asks = (draws @ np.array(counts, np.float64)).T
-        low, high = map(float, np.percentile(rights / asks, (2.5, 97.5)))
-    single = wilson(correct, n)
-    return Interval(n=n, correct=correct, low=min(low, single.low), high=max(high, single.high))
+
+    asks: tuple[Ask, ...]
+
+    def next(self, values: Values) -> tuple[Ask, ...]:
+        """The asks needed even if all agree: asking one by one would need as many, in more batches."""
+        unasked = _unasked(self.asks, values)
+        return unasked[: fewest_to_decide(_in_order(self.asks, values), len(unasked))]
+
+    def choose(self, values: Values) -> Fraction | None:
+        return most_given(_in_order(self.asks, values))
 
 
-def _score_interval(share: float, n: int) -> tuple[float, float]:
-    scale = 1 + Z95**2 / n
-    centre = (share + Z95**2 / (2 * n)) / scale
-    half = Z95 / scale * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
-    # Exact at the ends, where the formula is off by a rounding error.
-    return 0.0 if share == 0 else centre - half, 1.0 if share == 1 else centre + half
+def samples_of(thought: str, number: int) -> tuple[Ask, ...]:
+    return tuple(Ask(thought, sample) for sample in range(number))
 
 
-def mcnemar(gained: int, lost: int) -> float:
-    """Two-sided exact p-value of a paired test: Q. McNemar, Psychometrika 12 (1947), 153-157.
-
-    `gained` and `lost` count the problems that only the second or only the first student solves. If neither
-    is better, `gained` is a draw from Binomial(gained + lost, 1/2). The value is 1 if both counts are 0.
-    """
-    n = gained + lost
-    tail = sum(math.comb(n, k) for k in range(min(gained, lost) + 1))
-    return min(1.0, 2 * tail / (1 << n))
+def most_given(values: Iterable[Fraction | None]) -> Fraction | None:
+    """The value given most often, and of those the one given first; None has no vote."""
+    votes = Counter(value for value in values if value is not None)
+    # `most_common` keeps equal counts in the order of their first vote.
+    return votes.most_common(1)[0][0] if votes else None
 
 
-def sign_flip(differences: Sequence[int]) -> float:
-    """Two-sided exact p-value of a paired test over clusters: R. A. Fisher, The Design of Experiments (1935).
-
-    Each difference is the number of problems in one cluster that the second student solves, minus that of the
-    first. If neither is better, each difference is as likely to have the other sign. With one problem in each
-    cluster this is `mcnemar`.
-    """
-    sizes = [abs(each) for each in differences if each]
-    # The number of sign choices for each sum of the positive differences.
-    ways = Counter({0: 1})
-    for size in sizes:
-        ways.update({total + size: number for total, number in ways.items()})
-    least = abs(sum(differences))
-    # If the positive differences sum to `total`, all differences sum to 2 * total - sum(sizes).
-    extreme = sum(number for total, number in ways.items() if abs(2 * total - sum(sizes)) >= least)
-    return extreme / (1 << len(sizes))
+def is_decided(values: Sequence[Fraction | None], left: int) -> bool:
+    """Whether the most frequent value stays the same for any `left` further answers."""
+    winner = most_given(values)
+    given = {value for value in values if value is not None}
+    # Differs from all values given, as its magnitude is larger.
+    newcomer = sum(map(abs, given), Fraction(1))
+    # A rival has its best chance if it gets all remaining answers.
+    return all(most_given([*values, *[rival] * left]) == winner for rival in (*given, newcomer))
 
 
-def is_harm(gained: int, lost: int) -> bool:
-    """Whether more problems were lost than gained, and by more than chance explains."""
-    return lost > gained and mcnemar(gained, lost) <= HARM_LEVEL
+def fewest_to_decide(values: Sequence[Fraction | None], left: int) -> int:
+    """The fewest of the `left` further answers after which the vote can be decided; 0 if it is decided."""
+    # A vote is decided soonest if all further answers agree with the present winner.
+    winner = most_given(values)
+    hoped = Fraction(0) if winner is None else winner
+    return next(more for more in range(left + 1) if is_decided([*values, *[hoped] * more], left - more))
 
 
-def visible_loss(n: int, accuracy: float) -> float | None:
-    """The smallest loss of accuracy that `is_harm` finds on n paired problems with a power of 80 %.
-
-    `accuracy` is that of the previous student. The result is None if the power is lower even for a student
-    that solves nothing any more. The answers of both students are assumed to have the correlation
-    `AGREEMENT`; under that assumption the power is exact: S. W. Duffy, Biometrics 40 (1984), 1005-1015.
-    """
-    if not 0 <= accuracy <= 1:
-        raise ValueError(f"accuracy must lie between 0 and 1, got {accuracy!r}")
-    critical = [_critical(discordant) for discordant in range(n + 1)]
-
-    def power(loss: float) -> float:
-        after = accuracy - loss
-        spread = math.sqrt(accuracy * (1 - accuracy) * after * (1 - after))
-        # P(both are right) at the assumed correlation; it cannot exceed P(the later student is right).
-        both = min(after, accuracy * after + AGREEMENT * spread)
-        return _harm_power(critical, lost=accuracy - both, gained=after - both)
-
-    if power(accuracy) < POWER:
-        return None
-    return _root(lambda share: power(share * accuracy), POWER, steps=20) * accuracy
+def _in_order(asks: tuple[Ask, ...], values: Values) -> list[Fraction | None]:
+    return [values[ask] for ask in asks if ask in values]
 
 
-def blind_spot(n: int, correct: int) -> str:
-    """A warning if n problems cannot show the loss of half of the student's accuracy; empty otherwise."""
-    loss = visible_loss(n, correct / n)
-    if loss is not None and loss <= correct / n / 2:
-        return ""
-    seen = (
-        "cannot see any loss" if loss is None else f"can only see a loss of {100 * loss:.0f} points or more"
-    )
-    return (
-        f"The dev set of {n} {seen} with a power of 80 %, since the student before has {correct} right: "
-        "rounds that do harm may be kept. A larger --dev-size sees more."
-    )
-
-
-def _critical(discordant: int) -> int:
-    """The fewest losses among `discordant` problems that count as harm; `discordant + 1` if none do."""
-    tails = np.cumsum(_binomial(discordant, 0.5))
-    return discordant + 1 - int(np.searchsorted(tails, HARM_LEVEL / 2, side="right"))
-
-
-def _harm_power(critical: Sequence[int], *, lost: float, gained: float) -> float:
-    """P(harm) if each problem is lost or gained with these probabilities, independently of the others."""
-    n = len(critical) - 1
-    if lost + gained == 0:
-        return 0.0
-    weights = _binomial(n, lost + gained)
-    return math.fsum(
-        weights[discordant] * _binomial(discordant, lost / (lost + gained))[critical[discordant] :].sum()
-        for discordant in np.flatnonzero(weights > 1e-9).tolist()
-    )
-
-
-def _binomial(n: int, rate: float) -> NDArray[np.float64]:
-    """P(X = k) for k = 0 ... n, where X ~ Binomial(n, rate)."""
-    logs = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, n + 1)))))
-    # Keeps both logarithms below finite.
-    rate = min(max(rate, 1e-300), 1 - 1e-16)
-    hits = np.arange(n + 1)
-    chances = logs[n] - logs - logs[::-1] + hits * math.log(rate) + hits[::-1] * math.log1p(-rate)
-    return np.asarray(np.exp(chances), np.float64)
-
-
-def posterior(correct: int, n: int) -> Posterior:
-    """Beta(correct + 1, n - correct + 1): the solve rate under a uniform prior (Bayes 1763; Laplace's rule).
-
-    `n = 0` gives the prior itself. The interval is the equal-tailed 95 % credible interval.
-    """
-    _check(correct, n)
-
-    def exceeded(rate: float) -> float:
-        # The CDF of Beta(correct + 1, n - correct + 1) at `rate`.
-        return _tail(correct + 1, n + 1, rate)
-
-    return Posterior(
-        mean=(correct + 1) / (n + 2),
-        low=_root(exceeded, 0.025),
-        high=_root(exceeded, 0.975),
-    )
-
-
-def band(correct: int, n: int) -> Band:
-    """Easy from a posterior mean of 0.6, hard up to 0.4; one greedy sample gives 2/3 or 1/3, never mixed."""
-    _check(correct, n)
-    # In integers, so that means of exactly 0.6 and 0.4 are decided without rounding.
-    if 5 * (correct + 1) >= 3 * (n + 2):
-        return Band.EASY
-    if 5 * (correct + 1) <= 2 * (n + 2):
-        return Band.HARD
-    return Band.MIXED
-
-
-def _check(correct: int, n: int) -> None:
-    if not 0 <= correct <= n:
-        raise ValueError(f"correct must lie between 0 and n, got correct={correct!r}, n={n!r}")
-
-
-def _tail(least: int, n: int, rate: float) -> float:
-    """P(X >= least) for X ~ Binomial(n, rate), which is the Beta(least, n - least + 1) CDF at `rate`.
-
-    Source: NIST Digital Library of Mathematical Functions, 8.17.5.
-    """
-    logs = math.log(rate), math.log1p(-rate)
-    top = math.lgamma(n + 1)
-    return math.fsum(
-        math.exp(top - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * logs[0] + (n - k) * logs[1])
-        for k in range(least, n + 1)
-    )
-
-
-def _root(rising: Callable[[float], float], level: float, steps: int = 60) -> float:
-    """Where a function that rises from 0 at 0 passes `level` before 1: bisection, to 2 ** -(steps + 1)."""
-    low, high = 0.0, 1.0
-    for _ in range(steps):
-        middle = (low + high) / 2
-        if rising(middle) < level:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+def _unasked(asks: tuple[Ask, ...], values: Values) -> tuple[Ask, ...]:
+    return tuple(ask for ask in asks if ask not in values)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Protocol
 
-from agents.calling.asker import Asker
-from agents.calling.request import Answer
-from agents.prompting import Conversation, Turn, examples, prompt
-from agents.symbolic.harder import harder
-from agents.symbolic.parse import derive
-from agents.symbolic.similar import similar
-from agents.thoughts.cot import read_answer
-from domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
+from fdd.agents.models.asker import Asker
+from fdd.agents.models.prompting import Conversation, Turn, examples, prompt
+from fdd.agents.models.request import Answer
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.symbolic.varying.harder import harder
+from fdd.agents.symbolic.varying.similar import similar
+from fdd.agents.thoughts.cot import read_answer
+from fdd.domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
 
 Drafted = Answer[Draft | Refusal]
 """A new problem, or the reason why there is none."""

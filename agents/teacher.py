@@ -8,14 +8,14 @@ from functools import cache
 from types import MappingProxyType
 from typing import Protocol
 
-from agents.calling.asker import Asker
-from agents.calling.request import Answer
-from agents.prompting import Conversation, Turn, examples, prompt
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.numbers import write_plain
-from agents.symbolic.parse import derive
-from agents.thoughts import thought as find_thought
-from domain import Problem, Reason, Refusal, Verdict, content_hash
+from fdd.agents.models.asker import Asker
+from fdd.agents.models.prompting import Conversation, Turn, examples, prompt
+from fdd.agents.models.request import Answer
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.numbers import write_plain
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.thoughts import thought as find_thought
+from fdd.domain import Problem, Reason, Refusal, Verdict, content_hash
 
 # Has currency, a percentage, parentheses and divisions: a change in how they are written changes the hash.
 SPECIMEN_QUESTION = (

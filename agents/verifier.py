@@ -10,15 +10,16 @@ from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
-from agents import thoughts
-from agents.origins import Origins
-from agents.reading import read_freely
-from agents.renumbered import CHECKS, renumberings
-from agents.sandbox import LimitedSandbox
-from agents.symbolic.numbers import decimal_places, write_plain
-from agents.thoughts.base import Examined, Outcome
-from agents.values import MAX_DIGITS
-from domain import Problem, Reason, Stopwatch, Verdict
+from fdd.agents import thoughts
+from fdd.agents.checking.free_form import read_freely
+from fdd.agents.checking.origins import Origins
+from fdd.agents.checking.renumbered import CHECKS, renumberings
+from fdd.agents.checking.sandbox import LimitedSandbox
+from fdd.agents.checking.values import MAX_DIGITS
+from fdd.agents.symbolic.numbers import decimal_places, write_plain
+from fdd.agents.thoughts.base import Examined, Outcome
+from fdd.domain import Problem, Reason, Stopwatch, Verdict
+from fdd.errors import PROGRAM
 
 MAX_TEXT = 20_000
 """Characters; longer texts are rejected unread."""
@@ -37,7 +38,7 @@ UNFORMED = (Reason.NO_ANSWER, Reason.SYNTAX_ERROR)
 
 UNCONFINED = (
     "The processes that run programs are not confined on this machine: only the interpreter's own limits "
-    "hold; see `python main.py doctor`"
+    f"hold; see `{PROGRAM} doctor`"
 )
 
 Submission = tuple[str, str, Fraction] | tuple[str, str, Fraction, bool]

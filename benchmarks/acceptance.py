@@ -18,17 +18,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.agreement import Vote, agreed
-from agents.evaluator import wilson
-from agents.verifier import Verifier
-from domain import Problem
-from errors import UsageError
-from graph.crew import Crew, assembled
-from graph.flow import finished
-from graph.lesson import LessonContext, LessonState, build_lesson, votes
-from graph.plan import solving_tasks
-from problems.split import prepare
-from settings import Settings, add_options, cache_folder, load_settings
+from fdd.agents.checking.agreement import Vote, agreed
+from fdd.agents.statistics import wilson
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem
+from fdd.errors import UsageError
+from fdd.graph.crew import Crew, assembled
+from fdd.graph.flow import finished
+from fdd.graph.lesson import LessonContext, LessonState, build_lesson, votes
+from fdd.graph.plan import solving_tasks
+from fdd.problems.split import prepare
+from fdd.settings import Settings, add_options, cache_folder, load_settings
 
 SHARES = (0.51, 0.75, 1.0)
 """Shares of the solutions that must agree: more than half, three quarters, all."""

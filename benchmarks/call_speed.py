@@ -36,12 +36,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from agents.calling.caller import Caller
-from agents.calling.prices import FREE
-from agents.calling.purse import Purse
-from agents.calling.request import CallStatus, Message, ModelRequest
-from graph.courier import Courier, Errand
-from storage.call_cache import CallCache
+from fdd.agents.models.budget import Purse
+from fdd.agents.models.caller import Caller
+from fdd.agents.models.prices import FREE
+from fdd.agents.models.request import CallStatus, Message, ModelRequest
+from fdd.graph.courier import Courier, Errand
+from fdd.storage.call_cache import CallCache
 
 LATENCY = 1.0
 WARM_UP = 10.0

@@ -20,12 +20,12 @@ from statistics import fmean
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.evaluator import wilson
-from domain import Problem
-from problems.config import ProblemSettings
-from problems.contamination import SHARE, WORDS, Decontaminator
-from problems.jsonl import make_problem, read_jsonl
-from problems.split import prepare
+from fdd.agents.statistics import wilson
+from fdd.domain import Problem
+from fdd.problems.config import ProblemSettings
+from fdd.problems.contamination import SHARE, WORDS, Decontaminator
+from fdd.problems.jsonl import make_problem, read_jsonl
+from fdd.problems.split import prepare
 from tests.problems.leaks import PLANTS, planted, renamed, written_by_hand
 
 CHOICES = (

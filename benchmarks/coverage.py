@@ -17,12 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import derive
-from agents.thoughts import known, thought
-from domain import Problem
-from problems.gsm_symbolic import GsmSymbolic
-from problems.jsonl import read_jsonl
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.thoughts import known, thought
+from fdd.domain import Problem
+from fdd.problems.gsm_symbolic import GsmSymbolic
+from fdd.problems.jsonl import read_jsonl
 
 SYMBOLIC = "gsm-symbolic"
 

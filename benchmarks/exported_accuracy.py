@@ -21,16 +21,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.child import ENVIRONMENT
+from fdd.training.child import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT)  # before torch is imported
 
 import torch
 
-from agents.verifier import Verifier
-from reporting.export import CARD, STUDENT, choose_student
-from settings import Settings
-from storage.folder import open_store
+from fdd.agents.verifier import Verifier
+from fdd.reporting.export import CARD, STUDENT, choose_student
+from fdd.settings import Settings
+from fdd.storage.folder import open_store
 
 SHOWN = 10
 """Most differing texts that are printed."""

@@ -21,22 +21,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.evaluator import wilson
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import derive
-from agents.thoughts import thought
-from console import RunView
-from domain import Interval
-from graph.score import score
-from problems.config import ProblemSettings
-from problems.contamination import GSM_SYMBOLIC
-from problems.split import prepare
-from reporting.terminal import terminal
-from settings import PolicyName, cache_folder
-from training.config import FineTuneConfig
-from training.tasks import Event, Example, FineTuneTask
-from training.weights import student_path
-from training.worker import never, run_in_child
+from fdd.agents.statistics import wilson
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.thoughts import thought
+from fdd.commands.console import RunView
+from fdd.domain import Interval
+from fdd.graph.score import score
+from fdd.problems.config import ProblemSettings
+from fdd.problems.contamination import GSM_SYMBOLIC
+from fdd.problems.split import prepare
+from fdd.reporting.terminal import terminal
+from fdd.settings import PolicyName, cache_folder
+from fdd.training.config import FineTuneConfig
+from fdd.training.tasks import Event, Example, FineTuneTask
+from fdd.training.weights import student_path
+from fdd.training.worker import never, run_in_child
 
 EPOCHS = 3
 MAX_LENGTH = 1024

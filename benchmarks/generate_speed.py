@@ -20,21 +20,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.child import ENVIRONMENT
+from fdd.training.child import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT)  # before torch is imported
 
 import torch
 
 from benchmarks.lessons import compare, load_examples
-from settings import cache_folder
-from training.config import GenerateConfig
-from training.device import choose_runtime
-from training.generate import generate
-from training.prompts import prompt_ids
-from training.student import Student, load_student
-from training.tasks import Event, Example, Request
-from training.weights import student_path
+from fdd.settings import cache_folder
+from fdd.training.config import GenerateConfig
+from fdd.training.device import choose_runtime
+from fdd.training.generate import generate
+from fdd.training.prompts import prompt_ids
+from fdd.training.student import Student, load_student
+from fdd.training.tasks import Event, Example, Request
+from fdd.training.weights import student_path
 
 ROWS = 32
 """Batch size."""

@@ -6,12 +6,12 @@ import random
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import derive
-from agents.thoughts import thought
-from domain import Problem
-from problems.gsm_symbolic import GsmSymbolic
-from training.tasks import Example
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.thoughts import thought
+from fdd.domain import Problem
+from fdd.problems.gsm_symbolic import GsmSymbolic
+from fdd.training.tasks import Example
 
 REPETITIONS = 3
 

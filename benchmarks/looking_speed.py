@@ -42,11 +42,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import duckdb
 from playwright.sync_api import sync_playwright
 
-from graph.lock import held
-from settings import load_settings
-from storage.folder import DATABASE
-from storage.records import RunRecord
-from storage.store import Store
+from fdd.rundir.lock import held
+from fdd.settings import load_settings
+from fdd.storage.folder import DATABASE
+from fdd.storage.records import RunRecord
+from fdd.storage.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ["--rounds", "1", "--student", "tiny"]

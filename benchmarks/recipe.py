@@ -31,24 +31,24 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.child import ENVIRONMENT
+from fdd.training.child import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT)  # before torch is imported
 
-from agents.thoughts import thought
-from agents.verifier import Verifier
 from benchmarks.lessons import programs
-from domain import Problem
-from problems.config import ProblemSettings
-from problems.split import prepare
-from settings import cache_folder
-from training.config import FineTuneConfig, GenerateConfig
-from training.device import choose_runtime, cpu_name
-from training.fine_tune import fine_tune
-from training.generate import generate
-from training.student import Student, load_student
-from training.tasks import Batch, Event, Example, Request
-from training.weights import student_path
+from fdd.agents.thoughts import thought
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem
+from fdd.problems.config import ProblemSettings
+from fdd.problems.split import prepare
+from fdd.settings import cache_folder
+from fdd.training.config import FineTuneConfig, GenerateConfig
+from fdd.training.device import choose_runtime, cpu_name
+from fdd.training.fine_tune import fine_tune
+from fdd.training.generate import generate
+from fdd.training.student import Student, load_student
+from fdd.training.tasks import Batch, Event, Example, Request
+from fdd.training.weights import student_path
 
 Row = dict[str, Any]
 """A line of `recipe.jsonl`."""

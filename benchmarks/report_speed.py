@@ -18,11 +18,11 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from settings import load_settings
-from storage.database import Database
-from storage.folder import DATABASE, open_store
-from storage.records import RunRecord
-from storage.store import Store
+from fdd.settings import load_settings
+from fdd.storage.database import Database
+from fdd.storage.folder import DATABASE, open_store
+from fdd.storage.records import RunRecord
+from fdd.storage.store import Store
 
 ROUNDS = 10
 EXAM = {"dev": 200, "exam": 1_319}
@@ -39,7 +39,7 @@ def main() -> None:
     for name in ("matplotlib.figure", "matplotlib.backends.backend_svg"):
         import_module(name)
     print(f"import of matplotlib: {time.perf_counter() - began:.2f} s")
-    write_report = import_module("reporting.report").write_report
+    write_report = import_module("fdd.reporting.report").write_report
     with TemporaryDirectory() as folder:
         run = Path(folder)
         make_up(run, size)

@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.child import ENVIRONMENT
+from fdd.training.child import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT)  # before torch is imported
 
@@ -37,14 +37,14 @@ from transformers import (
 )
 
 from benchmarks.lessons import compare, load_examples
-from settings import cache_folder
-from training.config import FineTuneConfig
-from training.data import IGNORED, Row, encode
-from training.device import choose_runtime
-from training.fine_tune import fine_tune
-from training.student import load_student
-from training.tasks import Event, Example
-from training.weights import student_path
+from fdd.settings import cache_folder
+from fdd.training.config import FineTuneConfig
+from fdd.training.data import IGNORED, Row, encode
+from fdd.training.device import choose_runtime
+from fdd.training.fine_tune import fine_tune
+from fdd.training.student import load_student
+from fdd.training.tasks import Event, Example
+from fdd.training.weights import student_path
 
 CONFIG = FineTuneConfig(epochs=1)
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.synthesizer import SymbolicSynthesizer
-from domain import Draft, Operator, Problem
-from problems.gsm_symbolic import GsmSymbolic
-from problems.jsonl import read_jsonl
+from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.domain import Draft, Operator, Problem
+from fdd.problems.gsm_symbolic import GsmSymbolic
+from fdd.problems.jsonl import read_jsonl
 
 SYMBOLIC = "gsm-symbolic"
 PARTNERS = 300

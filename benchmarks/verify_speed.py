@@ -24,10 +24,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.verifier import Verifier
-from amounts import meant
 from benchmarks.lessons import programs
-from problems.gsm_symbolic import GsmSymbolic
+from fdd.agents.verifier import Verifier
+from fdd.amounts import meant
+from fdd.problems.gsm_symbolic import GsmSymbolic
 
 WORKERS = 2
 REPETITIONS = 5

@@ -6,8 +6,8 @@ import json
 from argparse import ArgumentParser
 from pathlib import Path
 
-from errors import UsageError
-from storage.store import Store
+from fdd.errors import PROGRAM, UsageError
+from fdd.storage.store import Store
 
 
 def add_folder(parser: ArgumentParser) -> None:
@@ -34,5 +34,5 @@ def find_problem(store: Store, beginning: str) -> str:
         raise UsageError(f"{beginning!r} is the beginning of several ids: give more of {', '.join(found)}")
     raise UsageError(
         f"no problem of this run has an id that begins with {beginning!r}: see the column `id` of the table "
-        "`problems`, or `python main.py trace DIR --kind problem`"
+        f"`problems`, or `{PROGRAM} trace DIR --kind problem`"
     )

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.arguments import add_json, print_json
-from errors import one_line
+from fdd.commands.arguments import add_json, print_json
+from fdd.errors import one_line
 
 if TYPE_CHECKING:
-    from reporting.comparison import Comparison, Difference, Flip, SetComparison, Side
-    from storage.summary import EvaluationSummary, TemplateInterval
+    from fdd.reporting.comparison import Comparison, Difference, Flip, SetComparison, Side
+    from fdd.storage.summary import EvaluationSummary, TemplateInterval
 
 FLIPS = 10
 """Most flipped problems shown for each set; `--json` has all of them."""
@@ -47,7 +47,7 @@ def add(parser: ArgumentParser) -> None:
 
 
 def compare(given: Namespace) -> int:
-    from reporting import comparison
+    from fdd.reporting import comparison
 
     found = comparison.compare(given.first, given.second, round=given.round)
     if given.json:
@@ -59,7 +59,7 @@ def compare(given: Namespace) -> int:
 
 def show(found: Comparison, *, chosen: bool) -> None:
     """Prints a comparison. `chosen` says that each student is its run's best on dev, which adds a note."""
-    from reporting.terminal import shown, terminal
+    from fdd.reporting.terminal import shown, terminal
 
     console = terminal()
     for line in _lines(found, chosen=chosen):
@@ -99,7 +99,7 @@ def _differences(what: str, differences: Sequence[Difference]) -> Iterator[str]:
         yield f"{what}: the same"
         return
     yield f"{what} that differ:"
-    from reporting.comparison import worded
+    from fdd.reporting.comparison import worded
 
     width = max(len(each["key"]) for each in differences)
     for each in differences:

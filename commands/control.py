@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.arguments import add_folder
-from commands.watching import watch
-from settings import CHANGEABLE, add_options
+from fdd.commands.arguments import add_folder
+from fdd.commands.watching import watch
+from fdd.settings import CHANGEABLE, add_options
 
 if TYPE_CHECKING:
-    from graph.control import Kind
+    from fdd.rundir.control import Kind
 
 
 KINDS: dict[Kind, str] = {
@@ -38,10 +38,10 @@ def add(parser: ArgumentParser) -> None:
 
 
 def control(given: Namespace) -> int:
-    from commands import compare, run
-    from graph.control import control_of
-    from graph.run import start
-    from reporting import comparison
+    from fdd.commands import compare, run
+    from fdd.graph.run import start
+    from fdd.reporting import comparison
+    from fdd.rundir.control import control_of
 
     changes = {key: value for key, value in vars(given).items() if key in CHANGEABLE}
     settings = control_of(given.run_dir, given.kind).with_changes(changes)

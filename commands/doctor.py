@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from commands.arguments import add_json, print_json
-from settings import cache_folder
+from fdd.commands.arguments import add_json, print_json
+from fdd.settings import cache_folder
 
 
 def add(parser: ArgumentParser) -> None:
@@ -17,9 +17,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def doctor(given: Namespace) -> int:
-    from console import show_checks
-    from graph.doctor import examine
-    from reporting.terminal import terminal
+    from fdd.commands.console import show_checks
+    from fdd.commands.machine import examine
+    from fdd.reporting.terminal import terminal
 
     checks = examine(cache_folder(), Path.cwd())
     if given.json:

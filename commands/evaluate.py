@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from commands.arguments import add_json, print_json
-from commands.watching import stop_on_signals
-from settings import POLICY, add_options, cache_folder, load_settings
+from fdd.commands.arguments import add_json, print_json
+from fdd.commands.watching import stop_on_signals
+from fdd.settings import POLICY, add_options, cache_folder, load_settings
 
 
 def add(parser: ArgumentParser) -> None:
@@ -34,9 +34,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def evaluate(given: Namespace) -> int:
-    from console import RunView, show_evaluations
-    from graph.score import score
-    from reporting.terminal import terminal
+    from fdd.commands.console import RunView, show_evaluations
+    from fdd.graph.score import score
+    from fdd.reporting.terminal import terminal
 
     console = terminal(stderr=given.json)  # stdout has nothing but JSON then
     # Read as settings of a run, so that values are checked in the same way; `rounds` is required but unused.

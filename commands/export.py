@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from commands.arguments import add_folder, add_json, print_json
-from settings import cache_folder
+from fdd.commands.arguments import add_folder, add_json, print_json
+from fdd.settings import cache_folder
 
 
 def add(parser: ArgumentParser) -> None:
@@ -25,10 +25,10 @@ def add(parser: ArgumentParser) -> None:
 
 
 def export(given: Namespace) -> int:
-    from console import RunView
-    from reporting.export import DATA, STUDENT
-    from reporting.export import export as take_out
-    from reporting.terminal import shown, terminal
+    from fdd.commands.console import RunView
+    from fdd.reporting.export import DATA, STUDENT
+    from fdd.reporting.export import export as take_out
+    from fdd.reporting.terminal import shown, terminal
 
     console = terminal(stderr=given.json)
     with RunView(console) as view:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from commands.arguments import add_folder, add_json, print_json
+from fdd.commands.arguments import add_folder, add_json, print_json
 
 
 def add(parser: ArgumentParser) -> None:
@@ -19,11 +19,11 @@ def add(parser: ArgumentParser) -> None:
 
 
 def report(given: Namespace) -> int:
-    from console import show_result
-    from reporting.precision import precise
-    from reporting.report import write_report
-    from reporting.terminal import shown, terminal
-    from storage.folder import open_store
+    from fdd.commands.console import show_result
+    from fdd.reporting.precision import precise
+    from fdd.reporting.report import write_report
+    from fdd.reporting.terminal import shown, terminal
+    from fdd.storage.folder import open_store
 
     store = open_store(given.run_dir)
     summary = precise(store, store.summary())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from functools import partial
 
-from commands.arguments import add_folder
-from commands.watching import watch
-from settings import CHANGEABLE, add_options
+from fdd.commands.arguments import add_folder
+from fdd.commands.watching import watch
+from fdd.settings import CHANGEABLE, add_options
 
 
 def add(parser: ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add(parser: ArgumentParser) -> None:
 
 
 def resume(given: Namespace) -> int:
-    from graph import run as runs
+    from fdd.graph import run as runs
 
     changes = {key: value for key, value in vars(given).items() if key in CHANGEABLE}
     return watch(given.run_dir, partial(runs.resume, changes=changes))

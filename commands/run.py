@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from commands.watching import watch
-from settings import Settings, add_options, cache_folder, load_settings
+from fdd.commands.watching import watch
+from fdd.settings import Settings, add_options, cache_folder, load_settings
 
 
 def add(parser: ArgumentParser) -> None:
@@ -30,15 +30,15 @@ def run(given: Namespace) -> int:
         return preview(settings)
     folder = given.run_dir or Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}"
     # Imported here, so that `--help` and wrong options do not wait for it.
-    from graph.run import start
+    from fdd.graph.run import start
 
     return watch(folder, partial(start, settings))
 
 
 def preview(settings: Settings) -> int:
-    from console import show_plan
-    from graph import run as runs
-    from reporting.terminal import terminal
+    from fdd.commands.console import show_plan
+    from fdd.graph import run as runs
+    from fdd.reporting.terminal import terminal
 
     show_plan(terminal(), runs.preview(settings, cache=cache_folder()))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from argparse import ArgumentParser, Namespace
 
-from commands.arguments import add_folder
+from fdd.commands.arguments import add_folder
 
 
 def add(parser: ArgumentParser) -> None:
@@ -21,8 +21,8 @@ def add(parser: ArgumentParser) -> None:
 
 
 def serve(given: Namespace) -> int:
-    from reporting.site import server
-    from reporting.terminal import shown, terminal
+    from fdd.reporting.site import server
+    from fdd.reporting.terminal import shown, terminal
 
     console = terminal()
 

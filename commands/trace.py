@@ -8,11 +8,11 @@ from dataclasses import asdict
 from functools import partial
 from typing import get_args
 
-from commands.arguments import add_folder, add_json, find_problem, print_json
-from errors import UsageError, command_line, printable
-from storage.records import SpanKind, SpanRecord
-from storage.store import Store
-from storage.tracing import SpanFilter
+from fdd.commands.arguments import add_folder, add_json, find_problem, print_json
+from fdd.errors import UsageError, command_line, printable
+from fdd.storage.records import SpanKind, SpanRecord
+from fdd.storage.store import Store
+from fdd.storage.tracing import SpanFilter
 
 
 def add(parser: ArgumentParser) -> None:
@@ -37,9 +37,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def trace(given: Namespace) -> int:
-    from reporting.terminal import shown, terminal
-    from reporting.trace import as_json, as_tree
-    from storage.folder import open_store
+    from fdd.reporting.terminal import shown, terminal
+    from fdd.reporting.trace import as_json, as_tree
+    from fdd.storage.folder import open_store
 
     if given.limit < 1:
         raise UsageError(f"--limit {given.limit} shows nothing: give 1 or more")
@@ -70,9 +70,9 @@ def trace(given: Namespace) -> int:
 
 
 def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
-    from reporting.follow import follow
-    from reporting.terminal import shown, terminal
-    from reporting.trace import as_json, news_line, progress_line
+    from fdd.reporting.follow import follow
+    from fdd.reporting.terminal import shown, terminal
+    from fdd.reporting.trace import as_json, news_line, progress_line
 
     console = terminal()
     for news in follow(store, given.run_dir, wanted):
@@ -89,8 +89,8 @@ def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
 
 
 def send(given: Namespace, store: Store, wanted: SpanFilter) -> int:
-    from graph.telemetry import send_run
-    from settings import find_telemetry
+    from fdd.rundir.telemetry import send_run
+    from fdd.settings import find_telemetry
 
     # `where()[1]` has the values of the filter: it is empty if no option chooses steps.
     if given.follow or wanted.where()[1]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
-from commands.arguments import add_folder, add_json, print_json
-from errors import one_line
+from fdd.commands.arguments import add_folder, add_json, print_json
+from fdd.errors import one_line
 
 
 def add(parser: ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add(parser: ArgumentParser) -> None:
 
 
 def verify(given: Namespace) -> int:
-    from storage.folder import open_store
+    from fdd.storage.folder import open_store
 
     findings = open_store(given.run_dir).verify()
     if given.json:

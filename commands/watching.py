@@ -11,22 +11,22 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from errors import INTERRUPTED, StoppedError, command_line
-from settings import cache_folder
+from fdd.errors import INTERRUPTED, StoppedError, command_line
+from fdd.settings import cache_folder
 
 if TYPE_CHECKING:
-    from console import RunView
-    from graph.state import RunState
+    from fdd.commands.console import RunView
+    from fdd.graph.state import RunState
 
 ASKED_TO_STOP = "Stopping at the next safe point; press Ctrl-C again to stop at once."
 
 
 def watch(folder: Path, work: Callable[..., RunState]) -> int:
     """Runs `work` in a run folder, shows its progress and result, and stops it on Ctrl-C; returns 0."""
-    from console import RunView, show_result
-    from reporting.precision import precise
-    from reporting.terminal import terminal
-    from storage.folder import open_store
+    from fdd.commands.console import RunView, show_result
+    from fdd.reporting.precision import precise
+    from fdd.reporting.terminal import terminal
+    from fdd.storage.folder import open_store
 
     console = terminal()
     stopped = f"Stopped; nothing is lost. Go on with: {command_line('resume', folder)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from commands.arguments import add_folder, add_json, find_problem, print_json
+from fdd.commands.arguments import add_folder, add_json, find_problem, print_json
 
 
 def add(parser: ArgumentParser) -> None:
@@ -16,9 +16,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def why(given: Namespace) -> int:
-    from reporting.terminal import terminal
-    from reporting.why import as_json, as_text
-    from storage.folder import open_store
+    from fdd.reporting.terminal import terminal
+    from fdd.reporting.why import as_json, as_text
+    from fdd.storage.folder import open_store
 
     store = open_store(given.run_dir)
     life = store.life(find_problem(store, given.problem))

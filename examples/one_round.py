@@ -18,19 +18,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agents.evaluator import band, wilson
-from agents.synthesizer import SymbolicSynthesizer, operator_for
-from agents.teacher import SymbolicTeacher
-from agents.thoughts import thought
-from agents.verifier import Verifier
-from domain import Draft, Problem, problem_id
-from problems.config import ProblemSettings
-from problems.split import prepare
-from settings import cache_folder
-from training.config import FineTuneConfig
-from training.tasks import Batch, Completion, Event, Example, FineTuneTask, GenerateTask, Request
-from training.weights import student_path
-from training.worker import run_in_child
+from fdd.agents.statistics import band, wilson
+from fdd.agents.synthesizer import SymbolicSynthesizer, operator_for
+from fdd.agents.teacher import SymbolicTeacher
+from fdd.agents.thoughts import thought
+from fdd.agents.verifier import Verifier
+from fdd.domain import Draft, Problem, problem_id
+from fdd.problems.config import ProblemSettings
+from fdd.problems.split import prepare
+from fdd.settings import cache_folder
+from fdd.training.config import FineTuneConfig
+from fdd.training.tasks import Batch, Completion, Event, Example, FineTuneTask, GenerateTask, Request
+from fdd.training.weights import student_path
+from fdd.training.worker import run_in_child
 
 THOUGHT = "pot"
 """The format that is taught: a Python program whose last line assigns the answer."""

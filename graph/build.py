@@ -7,16 +7,16 @@ from typing import Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
-from graph.journal import Node, logged
-from graph.nodes.evaluate import baseline, evaluate, test
-from graph.nodes.fine_tune import fine_tune
-from graph.nodes.practise import practise
-from graph.nodes.probe import probe, probe_children
-from graph.nodes.report import report
-from graph.nodes.seed import seed
-from graph.nodes.synthesize import synthesize
-from graph.nodes.teach import teach
-from graph.state import RunContext, RunState
+from fdd.graph.journal import Node, logged
+from fdd.graph.nodes.evaluate import baseline, evaluate, test
+from fdd.graph.nodes.fine_tune import fine_tune
+from fdd.graph.nodes.practise import practise
+from fdd.graph.nodes.probe import probe, probe_children
+from fdd.graph.nodes.report import report
+from fdd.graph.nodes.seed import seed
+from fdd.graph.nodes.synthesize import synthesize
+from fdd.graph.nodes.teach import teach
+from fdd.graph.state import RunContext, RunState
 
 STEPS_PER_ROUND = 7
 """Nodes that one round passes through, for LangGraph's recursion limit."""

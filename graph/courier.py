@@ -3,7 +3,7 @@
 Every request that was sent costs money, even if nobody waits for its reply. The process therefore stores each
 reply in the call cache before it passes it on. It has its own session, so that Ctrl-C does not reach it, and
 it ends when its input is closed and every reply is stored. It reads one JSON request per line and writes one
-JSON line per answer: `python -m graph.courier '{"name": "openai:gpt-4o-mini", ...}'`.
+JSON line per answer: `python -m fdd.graph.courier '{"name": "openai:gpt-4o-mini", ...}'`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agents.calling.cache import to_cache
-from agents.calling.caller import answered, sent
-from agents.calling.prices import Price
-from agents.calling.request import CallError, ChatModel, Fault, Finish, Message, ModelReply, ModelRequest
-from agents.models import open_model
-from errors import StoreError
-from settings import ENVIRONMENT
-from storage.call_cache import CallCache
+from fdd import IMPORT_ROOT
+from fdd.agents.models.cache import to_cache
+from fdd.agents.models.caller import answered, sent
+from fdd.agents.models.prices import Price
+from fdd.agents.models.provider import open_model
+from fdd.agents.models.request import CallError, ChatModel, Fault, Finish, Message, ModelReply, ModelRequest
+from fdd.errors import StoreError
+from fdd.settings import ENVIRONMENT
+from fdd.storage.call_cache import CallCache
 
-ROOT = Path(__file__).resolve().parent.parent
 LONGEST_LINE = 2**26
 """Most bytes in one JSON line (64 MiB), in both directions."""
 
@@ -102,10 +102,10 @@ class Courier:
     async def _started(self) -> Process:
         if self._process is not None and self._listening is not None and not self._listening.done():
             return self._process
-        paths = filter(None, (str(ROOT), ENVIRONMENT.get("PYTHONPATH")))
+        paths = filter(None, (str(IMPORT_ROOT), ENVIRONMENT.get("PYTHONPATH")))
         self._process = await asyncio.create_subprocess_exec(
             # -P: files in the working directory must not be imported in place of modules.
-            *(sys.executable, "-P", "-m", "graph.courier", json.dumps(asdict(self._errand))),
+            *(sys.executable, "-P", "-m", "fdd.graph.courier", json.dumps(asdict(self._errand))),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -11,20 +11,20 @@ from typing import TypeVar, TypeVarTuple
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from agents.calling.asker import Asker
-from agents.calling.caller import Caller
-from agents.calling.config import CallConfig
-from agents.calling.prices import FREE, Price, find_price, load_prices, required_price
-from agents.calling.purse import Purse
-from agents.calling.request import ChatModel
-from agents.models import full_name, open_model
-from agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
-from agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
-from domain import Usage
-from errors import UsageError
-from graph.courier import Courier, Errand
-from settings import ENVIRONMENT, Role, Settings
-from storage.call_cache import CallCache
+from fdd.agents.models.asker import Asker
+from fdd.agents.models.budget import Purse
+from fdd.agents.models.caller import Caller
+from fdd.agents.models.config import CallConfig
+from fdd.agents.models.prices import FREE, Price, find_price, load_prices, required_price
+from fdd.agents.models.provider import full_name, open_model
+from fdd.agents.models.request import ChatModel
+from fdd.agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
+from fdd.agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
+from fdd.domain import Usage
+from fdd.errors import UsageError
+from fdd.graph.courier import Courier, Errand
+from fdd.settings import ENVIRONMENT, Role, Settings
+from fdd.storage.call_cache import CallCache
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

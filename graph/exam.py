@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from agents.evaluator import wilson
-from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
-from agents.symbolic.numbers import write_plain
-from agents.thoughts import thought
-from agents.thoughts.decompose import PLAN_CUE
-from agents.verifier import Verifier
-from domain import Interval, Problem, Progress, Stopwatch, Timing, Verdict
-from errors import ProblemSetError, brief
-from graph import spans
-from graph.examples import choose_shots
-from graph.state import Listener, RunContext
-from settings import PolicyName
-from storage.records import AttemptRecord, ProblemRecord, Purpose, Record, SpanRecord, attempt_id
-from training.config import Device, GenerateConfig
-from training.tasks import Batch, Completion, Event, Example, GenerateTask, Notice, Request
-from training.worker import run_in_child
+from fdd.agents.evaluator import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
+from fdd.agents.statistics import wilson
+from fdd.agents.symbolic.numbers import write_plain
+from fdd.agents.thoughts import thought
+from fdd.agents.thoughts.decompose import PLAN_CUE
+from fdd.agents.verifier import Verifier
+from fdd.domain import Interval, Problem, Progress, Stopwatch, Timing, Verdict
+from fdd.errors import ProblemSetError, brief
+from fdd.graph import spans
+from fdd.graph.state import Listener, RunContext
+from fdd.rundir.examples import choose_shots
+from fdd.settings import PolicyName
+from fdd.storage.records import AttemptRecord, ProblemRecord, Purpose, Record, SpanRecord, attempt_id
+from fdd.training.config import Device, GenerateConfig
+from fdd.training.tasks import Batch, Completion, Event, Example, GenerateTask, Notice, Request
+from fdd.training.worker import run_in_child
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar
 
-from errors import StoppedError
-from graph.crew import Crew
+from fdd.errors import StoppedError
+from fdd.graph.crew import Crew
 
 PATIENCE = 0.2
 """Seconds between two checks whether the run should stop."""

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from domain import Progress
-from graph.plan import Growth, growth, initial_seeds, later_seeds
-from problems.config import DEV_SIZE
-from problems.contamination import GSM_SYMBOLIC
-from problems.gsm_symbolic import TAUGHT_TEMPLATES
-from settings import Settings
-from storage.store import Store
-from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
+from fdd.domain import Progress
+from fdd.graph.plan import Growth, growth, initial_seeds, later_seeds
+from fdd.problems.config import DEV_SIZE
+from fdd.problems.contamination import GSM_SYMBOLIC
+from fdd.problems.gsm_symbolic import TAUGHT_TEMPLATES
+from fdd.settings import Settings
+from fdd.storage.store import Store
+from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
 
 TARGET_SECONDS = 680.0
 """A default run gets the largest of the `SIZES` that fits into this time, or the smallest if none does."""

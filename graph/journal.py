@@ -8,12 +8,12 @@ from typing import Protocol, cast
 
 from langgraph.runtime import Runtime
 
-from agents.calling.request import Call, CallStatus
-from domain import Operator, Timing, short_id
-from errors import StoppedError
-from graph.state import RunContext, RunState, RunUpdate
-from problems.contamination import Leak
-from storage.records import (
+from fdd.agents.models.request import Call, CallStatus
+from fdd.domain import Operator, Timing, short_id
+from fdd.errors import StoppedError
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.problems.contamination import Leak
+from fdd.storage.records import (
     CallRecord,
     ContaminationRecord,
     Json,

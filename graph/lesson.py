@@ -16,11 +16,11 @@ from typing import Literal, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.agreement import Vote, agreed
-from agents.calling.request import Call
-from agents.teacher import Solver, SymbolicTeacher, Teacher, Written
-from agents.verifier import Verifier
-from domain import Problem, Reason, Refusal, Stopwatch, Timing, Verdict
+from fdd.agents.checking.agreement import Vote, agreed
+from fdd.agents.models.request import Call
+from fdd.agents.teacher import Solver, SymbolicTeacher, Teacher, Written
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem, Reason, Refusal, Stopwatch, Timing, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

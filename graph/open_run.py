@@ -12,12 +12,12 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
-from domain import PHASES
-from errors import StoreError, UsageError, brief
-from graph.lock import cannot_write
-from graph.state import RunContext, RunState, RunUpdate
-from storage.records import RejectionRecord
-from storage.store import Store
+from fdd.domain import PHASES
+from fdd.errors import StoreError, UsageError, brief
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.rundir.lock import cannot_write
+from fdd.storage.records import RejectionRecord
+from fdd.storage.store import Store
 
 CHECKPOINTS = "checkpoints.sqlite"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")

@@ -12,17 +12,17 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.agreement import LEAST_THOUGHTS
-from agents.models import full_name
-from agents.prompting import Conversation
-from agents.synthesizer import conversation as writing
-from agents.teacher import conversation as teaching
-from domain import Operator, Problem
-from graph.crew import price_of
-from graph.lesson import Task
-from graph.state import RunContext
-from problems.split import ProblemSets
-from settings import Settings
+from fdd.agents.checking.agreement import LEAST_THOUGHTS
+from fdd.agents.models.prompting import Conversation
+from fdd.agents.models.provider import full_name
+from fdd.agents.synthesizer import conversation as writing
+from fdd.agents.teacher import conversation as teaching
+from fdd.domain import Operator, Problem
+from fdd.graph.crew import price_of
+from fdd.graph.lesson import Task
+from fdd.graph.state import RunContext
+from fdd.problems.split import ProblemSets
+from fdd.settings import Settings
 
 SECOND_OPINIONS = ("pot", "cot")
 """Formats added for checking a proposed answer, if the student is taught too few formats."""

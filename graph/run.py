@@ -15,27 +15,27 @@ from types import MappingProxyType
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from agents.thoughts import thought
-from agents.verifier import UNCONFINED, Verifier
-from errors import StoreError, UsageError, command_line
-from graph import plan
-from graph.build import STEPS_PER_ROUND, build_run
-from graph.crew import Agents, assembled, check_roles, find_models, price_of
-from graph.forecast import clock_of, is_open, sized
-from graph.heartbeat import heartbeat
-from graph.lock import asking, cannot_write, held
-from graph.open_run import CHECKPOINTS, OpenRun
-from graph.plan import Preview
-from graph.state import UNWATCHED, Listener, RunContext, RunState
-from graph.telemetry import telemetry
-from problems.split import NAMES, prepare
-from settings import Settings
-from storage.folder import DATABASE, check_path, find_run, open_store
-from storage.records import RunRecord
-from storage.store import Store
-from training.tasks import CheckTask, Measured, MeasureTask, Speed
-from training.weights import EMBEDDED, TINY, student_path
-from training.worker import never, run_in_child
+from fdd.agents.thoughts import thought
+from fdd.agents.verifier import UNCONFINED, Verifier
+from fdd.errors import StoreError, UsageError, command_line
+from fdd.graph import plan
+from fdd.graph.build import STEPS_PER_ROUND, build_run
+from fdd.graph.crew import Agents, assembled, check_roles, find_models, price_of
+from fdd.graph.forecast import clock_of, is_open, sized
+from fdd.graph.open_run import CHECKPOINTS, OpenRun
+from fdd.graph.plan import Preview
+from fdd.graph.state import UNWATCHED, Listener, RunContext, RunState
+from fdd.problems.split import NAMES, prepare
+from fdd.rundir.lock import asking, cannot_write, held
+from fdd.rundir.progress import heartbeat
+from fdd.rundir.telemetry import telemetry
+from fdd.settings import Settings
+from fdd.storage.folder import DATABASE, check_path, find_run, open_store
+from fdd.storage.records import RunRecord
+from fdd.storage.store import Store
+from fdd.training.tasks import CheckTask, Measured, MeasureTask, Speed
+from fdd.training.weights import EMBEDDED, TINY, student_path
+from fdd.training.worker import never, run_in_child
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
 """Packages whose versions are stored with a run."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agents.thoughts import thought
-from agents.verifier import UNCONFINED, Verifier
-from domain import Interval, Problem
-from graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, policy_of
-from graph.state import UNTAUGHT, Listener
-from matching import exact_form
-from problems.contamination import GSM_SYMBOLIC
-from problems.split import test_sets
-from settings import PolicyName
-from storage.folder import DATABASE, open_store
-from storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
-from storage.summary import ReadSummary
-from training.config import Device, GenerateConfig
-from training.weights import student_path
+from fdd.agents.thoughts import thought
+from fdd.agents.verifier import UNCONFINED, Verifier
+from fdd.domain import Interval, Problem
+from fdd.graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, policy_of
+from fdd.graph.state import UNTAUGHT, Listener
+from fdd.matching import exact_form
+from fdd.problems.contamination import GSM_SYMBOLIC
+from fdd.problems.split import test_sets
+from fdd.settings import PolicyName
+from fdd.storage.folder import DATABASE, open_store
+from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
+from fdd.storage.summary import ReadSummary
+from fdd.training.config import Device, GenerateConfig
+from fdd.training.weights import student_path
 
 
 def score(

@@ -21,14 +21,14 @@ from langgraph.runtime import Runtime
 from langgraph.types import StreamWriter
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from domain import Progress
-from errors import FddError, StoppedError, UsageError, brief, one_line
-from graph.build import phases, wire
-from graph.journal import Node
-from graph.run import create, discarding, opened
-from graph.state import Listener, RunState, RunUpdate
-from settings import cache_folder, known_settings, load_settings, may_block
-from storage.folder import open_store
+from fdd.domain import Progress
+from fdd.errors import FddError, StoppedError, UsageError, brief, one_line
+from fdd.graph.build import phases, wire
+from fdd.graph.journal import Node
+from fdd.graph.run import create, discarding, opened
+from fdd.graph.state import Listener, RunState, RunUpdate
+from fdd.settings import cache_folder, known_settings, load_settings, may_block
+from fdd.storage.folder import open_store
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from math import fsum
 from time import monotonic
 
-from domain import Timing, Verdict
-from storage.records import CallRecord, Record, SpanKind, SpanRecord, phase_id, span_id
-from storage.store import Store
+from fdd.domain import Timing, Verdict
+from fdd.storage.records import CallRecord, Record, SpanKind, SpanRecord, phase_id, span_id
+from fdd.storage.store import Store
 
 LONGEST_WAIT = 1.0
 """Seconds after which finished work is stored, so that people who follow the run see it soon."""

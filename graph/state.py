@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypedDict
 
-from agents.verifier import Verifier
-from domain import Problem, Progress
-from graph.crew import Crew
-from settings import Settings
-from storage.store import Store
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem, Progress
+from fdd.graph.crew import Crew
+from fdd.settings import Settings
+from fdd.storage.store import Store
 
 UNTAUGHT = -1
 """Round number of the student before any teaching."""

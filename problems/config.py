@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import PositiveInt
 
-from flags import Flag
+from fdd.flags import Flag
 
 DEV_SIZE = 150
 """At an accuracy of 40 %, a round's loss is detected with a power of 80 % from 12 points on with 150

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from domain import Problem, shares_templates
-from matching import exact_form, grams, masked
+from fdd.domain import Problem, shares_templates
+from fdd.matching import exact_form, grams, masked
 
 GSM_SYMBOLIC = "gsm-symbolic"
 DEV = "dev"

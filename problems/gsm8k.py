@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from domain import Problem
-from errors import ProblemSetError
-from network import hub_fault
-from problems.jsonl import make_problem
+from fdd.domain import Problem
+from fdd.errors import ProblemSetError
+from fdd.network import hub_fault
+from fdd.problems.jsonl import make_problem
 
 GSM8K = "gsm8k"
 HUB_NAME = "openai/gsm8k"

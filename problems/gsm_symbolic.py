@@ -9,9 +9,9 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from amounts import parse_number
-from domain import Problem, problem_id
-from problems.contamination import GSM_SYMBOLIC
+from fdd.amounts import parse_number
+from fdd.domain import Problem, problem_id
+from fdd.problems.contamination import GSM_SYMBOLIC
 
 HELD_OUT_TEMPLATES = frozenset(
     {1, 10, 14, 19, 22, 24, 26, 27, 28, 43, 46, 48, 50, 52, 68, 69, 70, 71, 93, 95}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from amounts import meant, parse_reference
-from domain import MAX_TEXT, Problem, problem_id
-from errors import ProblemSetError, brief, is_unicode
-from matching import exact_form
-from problems.rows import Row, read_rows
+from fdd.amounts import meant, parse_reference
+from fdd.domain import MAX_TEXT, Problem, problem_id
+from fdd.errors import ProblemSetError, brief, is_unicode
+from fdd.matching import exact_form
+from fdd.problems.rows import Row, read_rows
 
 SHOWN = 3
 """Most faults of a file that an error message describes; it counts the others."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from domain import Problem
-from errors import ProblemSetError
-from matching import exact_form
-from problems.config import DEV_SIZE, ProblemSettings
-from problems.contamination import DEV, GSM_SYMBOLIC, HELD_OUT, IN_DOMAIN, Decontaminator, Leak
-from problems.gsm8k import GSM8K, load_gsm8k
-from problems.gsm_symbolic import GsmSymbolic
-from problems.jsonl import read_jsonl
+from fdd.domain import Problem
+from fdd.errors import ProblemSetError
+from fdd.matching import exact_form
+from fdd.problems.config import DEV_SIZE, ProblemSettings
+from fdd.problems.contamination import DEV, GSM_SYMBOLIC, HELD_OUT, IN_DOMAIN, Decontaminator, Leak
+from fdd.problems.gsm8k import GSM8K, load_gsm8k
+from fdd.problems.gsm_symbolic import GsmSymbolic
+from fdd.problems.jsonl import read_jsonl
 
 Refuse = Callable[[Problem], str | None]
 """Returns the reason to leave a problem out, or None to take it."""

@@ -10,17 +10,17 @@ from functools import cached_property
 import pyarrow as pa
 from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 
-from agents.thoughts import thought
-from errors import one_line
-from problems.contamination import GSM_SYMBOLIC
-from reporting.dataset import CHATS, FIELDS, PARQUET, SCHEMA
-from reporting.markdown import Markdown, literal, render
-from reporting.sources import Source, problems_from, weights_from
-from settings import PolicyName, Settings
-from storage.records import RoundRecord
-from storage.store import Lesson
-from storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
-from training.tasks import Prompting, Turn
+from fdd.agents.thoughts import thought
+from fdd.errors import one_line
+from fdd.problems.contamination import GSM_SYMBOLIC
+from fdd.reporting.dataset import CHATS, FIELDS, PARQUET, SCHEMA
+from fdd.reporting.markdown import Markdown, literal, render
+from fdd.reporting.sources import Source, problems_from, weights_from
+from fdd.settings import PolicyName, Settings
+from fdd.storage.records import RoundRecord
+from fdd.storage.store import Lesson
+from fdd.storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
+from fdd.training.tasks import Prompting, Turn
 
 PLACE = "\ue000"
 """Stands for the question in the example chat; a private-use character, so no real text should contain it."""

@@ -12,8 +12,8 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from domain import Band
-from reporting.pictures import (
+from fdd.domain import Band
+from fdd.reporting.pictures import (
     BLUE,
     GREEN,
     INK,

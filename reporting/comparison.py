@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from agents.evaluator import mcnemar
-from errors import UsageError
-from graph.control import budget_of
-from graph.marks import Marked, changes, sat
-from graph.nodes.report import delivered
-from graph.state import UNTAUGHT
-from reporting.precision import paired_by_template, with_templates
-from settings import Settings, flat
-from storage.folder import open_store
-from storage.records import EvaluationRecord, Json
-from storage.store import Store
-from storage.summary import EvaluationSummary
+from fdd.agents.statistics import mcnemar
+from fdd.errors import UsageError
+from fdd.graph.nodes.report import delivered
+from fdd.graph.state import UNTAUGHT
+from fdd.reporting.precision import paired_by_template, with_templates
+from fdd.rundir.answers import Marked, changes, sat
+from fdd.rundir.control import budget_of
+from fdd.settings import Settings, flat
+from fdd.storage.folder import open_store
+from fdd.storage.records import EvaluationRecord, Json
+from fdd.storage.store import Store
+from fdd.storage.summary import EvaluationSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from graph.nodes.report import as_row, json_line
-from storage.records import ProbeRecord, ProblemRecord
-from storage.store import Lesson, Store
-from training.tasks import Turn
+from fdd.graph.nodes.report import as_row, json_line
+from fdd.storage.records import ProbeRecord, ProblemRecord
+from fdd.storage.store import Lesson, Store
+from fdd.training.tasks import Turn
 
 JSONL = "dataset.jsonl"
 PARQUET = "dataset.parquet"

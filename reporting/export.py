@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.thoughts import thought
-from agents.thoughts.decompose import PLAN_CUE
-from errors import FddError, UsageError
-from graph.examples import as_example
-from graph.nodes.report import best
-from graph.run import find_student
-from graph.state import Listener
-from reporting.cards import PLACE, Subject, data_card, model_card
-from reporting.dataset import rows_of, write_chats, write_rows
-from reporting.precision import precise
-from settings import Settings
-from storage.folder import open_store
-from storage.records import RoundRecord
-from storage.store import Lesson, Store
-from training.tasks import Example, Prompting, PromptTask
-from training.weights import check_student, new_folder
-from training.worker import run_in_child
+from fdd.agents.thoughts import thought
+from fdd.agents.thoughts.decompose import PLAN_CUE
+from fdd.errors import FddError, UsageError
+from fdd.graph.nodes.report import best
+from fdd.graph.run import find_student
+from fdd.graph.state import Listener
+from fdd.reporting.cards import PLACE, Subject, data_card, model_card
+from fdd.reporting.dataset import rows_of, write_chats, write_rows
+from fdd.reporting.precision import precise
+from fdd.rundir.examples import as_example
+from fdd.settings import Settings
+from fdd.storage.folder import open_store
+from fdd.storage.records import RoundRecord
+from fdd.storage.store import Lesson, Store
+from fdd.training.tasks import Example, Prompting, PromptTask
+from fdd.training.weights import check_student, new_folder
+from fdd.training.worker import run_in_child
 
 DATA = "data"
 STUDENT = "student"

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from agents.synthesizer import operator_for
-from domain import Band
-from reporting import charts
-from reporting.pictures import Picture
-from reporting.tables import Table, interval, is_undone, over_templates, percent
-from storage.evidence import Evidence, KeptOut, Rate, Yield
-from storage.summary import EvaluationSummary, Summary
+from fdd.agents.synthesizer import operator_for
+from fdd.domain import Band
+from fdd.reporting import charts
+from fdd.reporting.pictures import Picture
+from fdd.reporting.tables import Table, interval, is_undone, over_templates, percent
+from fdd.storage.evidence import Evidence, KeptOut, Rate, Yield
+from fdd.storage.summary import EvaluationSummary, Summary
 
 SEED = "seed"
 ORIGINS = (SEED, "similar", "harder")

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain import Progress
-from graph.heartbeat import latest
-from graph.lock import is_held
-from storage.records import SpanRecord
-from storage.store import Store
-from storage.tracing import SpanFilter
+from fdd.domain import Progress
+from fdd.rundir.lock import is_held
+from fdd.rundir.progress import latest
+from fdd.storage.records import SpanRecord
+from fdd.storage.store import Store
+from fdd.storage.tracing import SpanFilter
 
 EVERY_SECONDS = 0.5
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from errors import one_line
+from fdd.errors import one_line
 
 FOLDER = Path(__file__).parent / "templates"
 

@@ -19,8 +19,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
-from errors import printable
-from reporting.tables import Table
+from fdd.errors import printable
+from fdd.reporting.tables import Table
 
 BLUE: Final = "#0072B2"
 VERMILLION: Final = "#D55E00"

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from agents.evaluator import clustered, sign_flip, visible_loss
-from graph.marks import Marked, sat
-from problems.contamination import DEV
-from settings import Settings
-from storage.store import Store
-from storage.summary import (
+from fdd.agents.statistics import clustered, sign_flip, visible_loss
+from fdd.problems.contamination import DEV
+from fdd.rundir.answers import Marked, sat
+from fdd.settings import Settings
+from fdd.storage.store import Store
+from fdd.storage.summary import (
     BASELINE_ROUND,
     DecisionSummary,
     EvaluationSummary,

@@ -6,21 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from errors import StoreError, UsageError
-from graph.nodes.report import delivered, write_whole
-from graph.state import UNTAUGHT
-from problems.contamination import DEV
-from reporting import findings, tables
-from reporting.comparison import SetComparison, Sitting, compare_sittings, worded
-from reporting.pictures import Picture, inline, save
-from reporting.precision import precise
-from reporting.tables import Table
-from reporting.templating import environment
-from settings import Settings, flat
-from storage.evidence import Evidence
-from storage.folder import open_store
-from storage.records import RunRecord
-from storage.store import Store
+from fdd.errors import PROGRAM, StoreError, UsageError
+from fdd.graph.nodes.report import delivered, write_whole
+from fdd.graph.state import UNTAUGHT
+from fdd.problems.contamination import DEV
+from fdd.reporting import findings, tables
+from fdd.reporting.comparison import SetComparison, Sitting, compare_sittings, worded
+from fdd.reporting.pictures import Picture, inline, save
+from fdd.reporting.precision import precise
+from fdd.reporting.tables import Table
+from fdd.reporting.templating import environment
+from fdd.settings import Settings, flat
+from fdd.storage.evidence import Evidence
+from fdd.storage.folder import open_store
+from fdd.storage.records import RunRecord
+from fdd.storage.store import Store
 
 PAGE = "report.html"
 LONGEST_TEXT = 1500
@@ -166,7 +166,7 @@ def _limits(report: Report) -> Iterator[str]:
         yield "Each p-value is of one test alone: none is adjusted for there being several sets and rounds."
     yield (
         "More data alone may make a student better as well. What feedback adds to that is told by a control "
-        "that is taught as much without it: python main.py control DIR."
+        f"that is taught as much without it: {PROGRAM} control DIR."
     )
     if settings.samples == 1:
         yield "Bands and solve rates rest on one greedy answer to each problem: it is right, or it is wrong."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from problems.contamination import GSM_SYMBOLIC
-from problems.gsm8k import GSM8K, HUB_NAME
-from reporting.markdown import Markdown
-from training.weights import HUB_ID, TINY
+from fdd.problems.contamination import GSM_SYMBOLIC
+from fdd.problems.gsm8k import GSM8K, HUB_NAME
+from fdd.reporting.markdown import Markdown
+from fdd.training.weights import HUB_ID, TINY
 
 UNKNOWN = "unknown"
 """The model hub's name for an unknown licence."""

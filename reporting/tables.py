@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
+from fdd.storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from errors import printable
+from fdd.errors import printable
 
 
 def environment() -> Environment:
     """Returns the environment for this package's templates. An unknown variable raises an error."""
     return Environment(
-        loader=PackageLoader("reporting"),
+        loader=PackageLoader("fdd.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=inert,

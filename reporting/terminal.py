@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from errors import printable
+from fdd.errors import printable
 
 
 def terminal(*, stderr: bool = False) -> Console:

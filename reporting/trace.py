@@ -9,9 +9,9 @@ from dataclasses import asdict
 from rich.text import Text
 from rich.tree import Tree
 
-from domain import Progress
-from reporting.terminal import shown
-from storage.records import Json, SpanRecord
+from fdd.domain import Progress
+from fdd.reporting.terminal import shown
+from fdd.storage.records import Json, SpanRecord
 
 ROOT = "run"
 

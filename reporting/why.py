@@ -9,9 +9,9 @@ from dataclasses import asdict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from reporting.terminal import block, shown
-from storage.life import Life
-from storage.records import (
+from fdd.reporting.terminal import block, shown
+from fdd.storage.life import Life
+from fdd.storage.records import (
     AttemptRecord,
     CallRecord,
     Json,

@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from domain import StoredReply, Usage
-from errors import StoreError
-from storage.codec import hash_values
-from storage.database import LOCK_PATIENCE
+from fdd.domain import StoredReply, Usage
+from fdd.errors import StoreError
+from fdd.storage.codec import hash_values
+from fdd.storage.database import LOCK_PATIENCE
 
 _SCHEMA = (
     """

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from domain import problem_id
-from matching import exact_form
-from storage.codec import columns, exact_number, row_hash
-from storage.records import HASHED_RECORDS, TAUGHT_SPLITS, Record
+from fdd.domain import problem_id
+from fdd.matching import exact_form
+from fdd.storage.codec import columns, exact_number, row_hash
+from fdd.storage.records import HASHED_RECORDS, TAUGHT_SPLITS, Record
 
 _RULES = (
     (

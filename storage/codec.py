@@ -12,9 +12,9 @@ from fractions import Fraction
 from types import UnionType
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
-from domain import content_hash
-from errors import StoreError, brief
-from storage.records import HASHED_RECORDS, EventRecord, Record
+from fdd.domain import content_hash
+from fdd.errors import StoreError, brief
+from fdd.storage.records import HASHED_RECORDS, EventRecord, Record
 
 Value = str | int | float | bool | datetime | None
 

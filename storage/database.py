@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from errors import StoreBusyError, StoreError
+from fdd.errors import StoreBusyError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_PATIENCE = 10.0

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import duckdb
 
-from domain import Band, Operator, Reason
-from storage.growth import Growth, grow
-from storage.life import select_ancestors
-from storage.records import ProblemRecord, RationaleRecord
-from storage.rows import select
-from storage.summary import Summary, summarize
+from fdd.domain import Band, Operator, Reason
+from fdd.storage.growth import Growth, grow
+from fdd.storage.life import select_ancestors
+from fdd.storage.records import ProblemRecord, RationaleRecord
+from fdd.storage.rows import select
+from fdd.storage.summary import Summary, summarize
 
 SPECIMENS = 2
 """Rationales shown for each verdict."""

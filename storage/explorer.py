@@ -10,15 +10,15 @@ from typing import Literal
 
 import duckdb
 
-from storage.codec import exact_number
-from storage.records import (
+from fdd.storage.codec import exact_number
+from fdd.storage.records import (
     CallRecord,
     ProblemRecord,
     RationaleRecord,
     TranscriptRecord,
     evaluation_split,
 )
-from storage.rows import select
+from fdd.storage.rows import select
 
 Sort = Literal["id", "round", "rate", "template", "length"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from errors import UsageError, is_unicode
-from storage.store import Store
+from fdd.errors import PROGRAM, UsageError, is_unicode
+from fdd.storage.store import Store
 
 DATABASE = "fdd.duckdb"
 
@@ -20,7 +20,7 @@ def find_run(folder: Path) -> Path:
     check_path(folder)
     if not (folder / DATABASE).is_file():
         raise UsageError(
-            f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `python main.py --rounds N`"
+            f"no run in {str(folder)!r}: there is no {DATABASE}; start one with `{PROGRAM} --rounds N`"
         )
     return folder / DATABASE
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from storage.records import (
+from fdd.storage.records import (
     AttemptRecord,
     CallRecord,
     ProbeRecord,
@@ -15,8 +15,8 @@ from storage.records import (
     RejectionRecord,
     TranscriptRecord,
 )
-from storage.rows import select
-from storage.summary import BASELINE_ROUND
+from fdd.storage.rows import select
+from fdd.storage.summary import BASELINE_ROUND
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import ClassVar, Literal, Self
 
-from domain import Band, Interval, Operator, Problem, Reason, short_id
+from fdd.domain import Band, Interval, Operator, Problem, Reason, short_id
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 

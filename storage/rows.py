@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from storage.codec import R, columns, decode
+from fdd.storage.codec import R, columns, decode
 
 
 def select(

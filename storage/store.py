@@ -12,13 +12,13 @@ from typing import Self
 
 import duckdb
 
-from domain import Usage
-from errors import StoreError
-from storage.checks import Finding, check
-from storage.codec import R, Value, columns, encode, row_hash
-from storage.database import LOCK_PATIENCE, Database, log_of
-from storage.evidence import Evidence, gather
-from storage.explorer import (
+from fdd.domain import Usage
+from fdd.errors import StoreError
+from fdd.storage.checks import Finding, check
+from fdd.storage.codec import R, Value, columns, encode, row_hash
+from fdd.storage.database import LOCK_PATIENCE, Database, log_of
+from fdd.storage.evidence import Evidence, gather
+from fdd.storage.explorer import (
     CallDetails,
     EvaluationItems,
     ProblemFacets,
@@ -31,8 +31,8 @@ from storage.explorer import (
     select_exchange,
     span_facets,
 )
-from storage.life import Life, find_problems, select_life
-from storage.records import (
+from fdd.storage.life import Life, find_problems, select_life
+from fdd.storage.records import (
     TAUGHT_SPLITS,
     AttemptRecord,
     CallRecord,
@@ -51,10 +51,10 @@ from storage.records import (
     SpanRecord,
     TranscriptRecord,
 )
-from storage.rows import select
-from storage.summary import Summary, summarize
-from storage.telemetry import Exchange, select_exchanges, select_stages
-from storage.tracing import (
+from fdd.storage.rows import select
+from fdd.storage.summary import Summary, summarize
+from fdd.storage.telemetry import Exchange, select_exchanges, select_stages
+from fdd.storage.tracing import (
     Place,
     SpanFilter,
     SpanPage,
@@ -64,7 +64,7 @@ from storage.tracing import (
     select_news,
     select_spans,
 )
-from storage.usage import AgentUsage, usage_by_agent
+from fdd.storage.usage import AgentUsage, usage_by_agent
 
 _BATCH = 5_000
 """Rows in one INSERT."""

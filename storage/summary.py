@@ -8,12 +8,12 @@ from typing import Any, NotRequired, TypedDict
 
 import duckdb
 
-from domain import shares_templates
-from errors import StoreError, brief
-from storage.growth import Growth, grow
-from storage.records import TAUGHT_SPLITS, Json, evaluation_name
-from storage.tracing import is_finished
-from storage.usage import CostSummary, summarize_cost
+from fdd.domain import shares_templates
+from fdd.errors import StoreError, brief
+from fdd.storage.growth import Growth, grow
+from fdd.storage.records import TAUGHT_SPLITS, Json, evaluation_name
+from fdd.storage.tracing import is_finished
+from fdd.storage.usage import CostSummary, summarize_cost
 
 BASELINE_ROUND = -1
 """Round of the untaught student."""

@@ -8,9 +8,9 @@ from datetime import UTC
 
 import duckdb
 
-from storage.codec import columns, decode
-from storage.records import CallRecord, SpanRecord, TranscriptRecord
-from storage.rows import select
+from fdd.storage.codec import columns, decode
+from fdd.storage.records import CallRecord, SpanRecord, TranscriptRecord
+from fdd.storage.rows import select
 
 _COLUMNS = ", ".join(f"stages.{name}" for name in columns(SpanRecord))
 _STAGES = f"""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from storage.codec import columns, decode
-from storage.records import SpanKind, SpanRecord
+from fdd.storage.codec import columns, decode
+from fdd.storage.records import SpanKind, SpanRecord
 
 _COLUMNS = ", ".join(columns(SpanRecord))
 _ALL = f"""

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from graph.run import start
-from settings import cache_folder
+from fdd.graph.run import start
+from fdd.settings import cache_folder
+from fdd.training.weights import student_path
 from tests.graph.settings import model_settings, tiny_settings
 from tests.graph.test_run import Recorder
 from tests.servers.teaching import teaching
-from training.weights import student_path
 
 
 @pytest.fixture(scope="session", autouse=True)

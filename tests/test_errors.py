@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from errors import command_line
+from fdd.errors import command_line
 
 
 @pytest.mark.parametrize(

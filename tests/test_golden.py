@@ -16,9 +16,9 @@ import duckdb
 import pytest
 import torch
 
-from storage.folder import DATABASE
+from fdd.storage.folder import DATABASE
+from fdd.training.device import choose_runtime, cpu_name
 from tests.test_house import ROOT
-from training.device import choose_runtime, cpu_name
 
 GOLDEN = Path(__file__).parent / "golden" / "tables.json"
 EVERYWHERE = {

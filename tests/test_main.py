@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from errors import one_line
-from main import main
+from fdd.errors import one_line
+from fdd.main import main
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["--rounds", "1", "--student", "tiny", "--limit", "8", "--test-size", "4", "--held-out-size", "2"]
@@ -249,7 +249,7 @@ def test_a_pipe_that_breaks_elsewhere_is_an_error(monkeypatch: pytest.MonkeyPatc
     def broken(*_: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("storage.folder.open_store", broken)
+    monkeypatch.setattr("fdd.storage.folder.open_store", broken)
     with pytest.raises(BrokenPipeError):
         main(["verify", "nowhere"])
 

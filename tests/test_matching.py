@@ -1,6 +1,6 @@
 import pytest
 
-from matching import exact_form, grams, masked
+from fdd.matching import exact_form, grams, masked
 
 
 def test_exact_form_ignores_case_white_space_and_typographic_quotes() -> None:

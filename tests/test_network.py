@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from network import hub_fault, network_fault, url_fault
+from fdd.network import hub_fault, network_fault, url_fault
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from main import COMMANDS
-from storage.folder import open_store
+from fdd.main import COMMANDS
+from fdd.storage.folder import open_store
 from tests.problems.made_up import made_up
 
 ROOT = Path(__file__).parent.parent

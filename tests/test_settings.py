@@ -6,8 +6,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from errors import UsageError
-from settings import OPTIONS, Settings, Telemetry, cache_folder, find_telemetry, load_settings
+from fdd.errors import UsageError
+from fdd.settings import OPTIONS, Settings, Telemetry, cache_folder, find_telemetry, load_settings
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:

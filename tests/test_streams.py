@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from errors import OutputError
-from main import main
-from streams import Lossy, Output
+from fdd.errors import OutputError
+from fdd.main import main
+from fdd.streams import Lossy, Output
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["--rounds", "0", "--student", "tiny", "--limit", "4"]

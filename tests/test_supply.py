@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from errors import StudentError
-from training.device import choose_runtime
-from training.student import load_student
-from training.weights import check_student, student_path
+from fdd.errors import StudentError
+from fdd.training.device import choose_runtime
+from fdd.training.student import load_student
+from fdd.training.weights import check_student, student_path
 
 ROOT = Path(__file__).parent.parent
 WATCH = """
@@ -62,7 +62,7 @@ def test_without_a_collector_nothing_that_sends_spans_is_imported() -> None:
     script = (
         "import sys, threading; from graph.telemetry import telemetry\n"
         "with telemetry(None, '', None, None): assert threading.active_count() == 1\n"
-        "sys.exit(any(name.startswith('opentelemetry') or name == 'graph.otlp' for name in sys.modules))"
+        "sys.exit(any(name.startswith('opentelemetry') or name == 'fdd.rundir.otlp' for name in sys.modules))"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment).returncode == 0

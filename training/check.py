@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from errors import StudentError
-from training.config import GenerateConfig
-from training.generate import encode
-from training.memory import free_bytes, no_room
-from training.student import Student
-from training.tasks import Checked, CheckTask
+from fdd.errors import StudentError
+from fdd.training.config import GenerateConfig
+from fdd.training.generate import encode
+from fdd.training.memory import free_bytes, no_room
+from fdd.training.student import Student
+from fdd.training.tasks import Checked, CheckTask
 
 
 def check(student: Student, task: CheckTask) -> Checked:

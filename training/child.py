@@ -13,8 +13,8 @@ import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-import errors
-from training.tasks import (
+from fdd import errors
+from fdd.training.tasks import (
     CheckTask,
     ConvertTask,
     DescribeTask,
@@ -82,26 +82,26 @@ def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
     # Imports are local, because the parent imports this module and must not import torch.
     os.environ.update(ENVIRONMENT)
     if isinstance(task, ConvertTask):
-        from training.convert import convert_gguf
+        from fdd.training.convert import convert_gguf
 
         return convert_gguf(task.gguf, task.output)
     if isinstance(task, PromptTask):
-        from training.prompting import how_to_ask
+        from fdd.training.prompting import how_to_ask
 
         return how_to_ask(task.student, task.examples, task.config)
-    from training.device import choose_runtime, describe
+    from fdd.training.device import choose_runtime, describe
 
     runtime = choose_runtime(task.device)
     if isinstance(task, DescribeTask):
         return describe(runtime, task.device)
-    from training.check import check
-    from training.fine_tune import fine_tune
-    from training.generate import generate
-    from training.student import load_student
+    from fdd.training.check import check
+    from fdd.training.fine_tune import fine_tune
+    from fdd.training.generate import generate
+    from fdd.training.student import load_student
 
     student = load_student(task.student, runtime)
     if isinstance(task, MeasureTask):
-        from training.measure import measure
+        from fdd.training.measure import measure
 
         check(student, CheckTask(student=task.student, method=task.config.method))
         return Measured(device=describe(runtime, task.device), speed=measure(student, task.config))

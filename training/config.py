@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from flags import Flag
+from fdd.flags import Flag
 
 Method = Literal["full", "lora"]
 Start = Literal["base", "continue"]

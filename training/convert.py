@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from training.tasks import Converted
+from fdd.training.tasks import Converted
 
 
 def convert_gguf(gguf: Path, folder: Path) -> Converted:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from training.prompts import prompt_ids, rationale_ids
-from training.tasks import Example
+from fdd.training.prompts import prompt_ids, rationale_ids
+from fdd.training.tasks import Example
 
 IGNORED = -100
 """Label of a position that does not count in the loss."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from errors import StudentError
-from training.config import Device
-from training.tasks import DeviceReport
+from fdd.errors import StudentError
+from fdd.training.config import Device
+from fdd.training.tasks import DeviceReport
 
 WITHOUT_BFLOAT16 = frozenset(("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"))
 """Values of `ONEDNN_MAX_CPU_ISA` that keep oneDNN from using the bfloat16 instructions."""

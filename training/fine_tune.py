@@ -14,18 +14,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from errors import RunFailedError, WorkerError
-from training.child import ADVICE
-from training.config import FineTuneConfig
-from training.data import Row, deal, encode, epoch_batches, micro_batches
-from training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
-from training.optimizer import load_state, new_weight, save_state
-from training.parallel import at_once
-from training.preflight import fitting_rows
-from training.replica import replicas_of
-from training.schedule import Schedule, schedule
-from training.student import Student, is_finite, save_student
-from training.tasks import Event, Example, FineTuned, Notice, Step
+from fdd.errors import RunFailedError, WorkerError
+from fdd.training.child import ADVICE
+from fdd.training.config import FineTuneConfig
+from fdd.training.data import Row, deal, encode, epoch_batches, micro_batches
+from fdd.training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
+from fdd.training.optimizer import load_state, new_weight, save_state
+from fdd.training.parallel import at_once
+from fdd.training.preflight import fitting_rows
+from fdd.training.replica import replicas_of
+from fdd.training.schedule import Schedule, schedule
+from fdd.training.student import Student, is_finite, save_student
+from fdd.training.tasks import Event, Example, FineTuned, Notice, Step
 
 ROOM = 5 / 4
 """Longest answer of the trained student, as a multiple of the longest rationale that it was taught."""

@@ -14,14 +14,14 @@ from itertools import islice, repeat
 import torch
 from torch import Tensor
 
-from errors import StudentError
-from training.config import GenerateConfig
-from training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
-from training.parallel import merged, threads_for
-from training.prompts import prompt_ids, rationale_ids
-from training.reading import PackedReading, Reading, read_prompts
-from training.student import Student
-from training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
+from fdd.errors import StudentError
+from fdd.training.config import GenerateConfig
+from fdd.training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
+from fdd.training.parallel import merged, threads_for
+from fdd.training.prompts import prompt_ids, rationale_ids
+from fdd.training.reading import PackedReading, Reading, read_prompts
+from fdd.training.student import Student
+from fdd.training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
 
 SHOWN_ROOM = 2
 """Longest answer, as a multiple of the longest worked example; worked examples are short."""

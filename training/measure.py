@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from training.config import FineTuneConfig
-from training.data import IGNORED, Row
-from training.fine_tune import Trainer, with_adapters
-from training.parallel import at_once, threads_for
-from training.reading import Reading, read_prompts
-from training.student import Student
-from training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Event, Speed
+from fdd.training.config import FineTuneConfig
+from fdd.training.data import IGNORED, Row
+from fdd.training.fine_tune import Trainer, with_adapters
+from fdd.training.parallel import at_once, threads_for
+from fdd.training.reading import Reading, read_prompts
+from fdd.training.student import Student
+from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Event, Speed
 
 ROWS = 64
 """Questions in the batch that is measured."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from training.child import NO_MEMORY
-from training.config import ROWS
-from training.device import Runtime
+from fdd.training.child import NO_MEMORY
+from fdd.training.config import ROWS
+from fdd.training.device import Runtime
 
 USABLE = 0.6
 """Share of the free memory that batches are planned for. A batch that still does not fit is halved."""

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from errors import RunFailedError
-from training.config import FineTuneConfig
+from fdd.errors import RunFailedError
+from fdd.training.config import FineTuneConfig
 
 BETA1 = 0.9
 """AdamW's decay of the mean gradient per step."""

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import torch
 
-from training.device import Runtime
+from fdd.training.device import Runtime
 
 T = TypeVar("T")
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
-from errors import PreflightError
-from training.config import FineTuneConfig
-from training.data import IGNORED, Row
-from training.prompts import prompt_ids
-from training.tasks import Example
+from fdd.errors import PreflightError
+from fdd.training.config import FineTuneConfig
+from fdd.training.data import IGNORED, Row
+from fdd.training.prompts import prompt_ids
+from fdd.training.tasks import Example
 
 
 def fitting_rows(

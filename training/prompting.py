@@ -7,11 +7,11 @@ from pathlib import Path
 
 from transformers import AutoConfig, GenerationConfig
 
-from training.config import GenerateConfig
-from training.generate import UNTAUGHT_TOKENS
-from training.prompts import prompt_turns
-from training.student import LOCAL, load_tokenizer, loading, stop_ids
-from training.tasks import Example, Prompting
+from fdd.training.config import GenerateConfig
+from fdd.training.generate import UNTAUGHT_TOKENS
+from fdd.training.prompts import prompt_turns
+from fdd.training.student import LOCAL, load_tokenizer, loading, stop_ids
+from fdd.training.tasks import Example, Prompting
 
 
 def how_to_ask(folder: Path, examples: Sequence[Example], config: GenerateConfig) -> Prompting:

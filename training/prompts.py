@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from training.tasks import Example, Turn
+from fdd.training.tasks import Example, Turn
 
 SHOWN = "a mark"
 """Test content for a turn, to find out whether a chat template shows it."""

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from training.student import Student
+from fdd.training.student import Student
 
 BLOCK = 32
 """A packed cache grows by this many positions at a time."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from training.attention import is_plain
-from training.data import IGNORED, Row, micro_batches, to_tensors
-from training.parallel import threads_for
-from training.student import Student
+from fdd.training.attention import is_plain
+from fdd.training.data import IGNORED, Row, micro_batches, to_tensors
+from fdd.training.parallel import threads_for
+from fdd.training.student import Student
 
 HEAD_ROWS = 128
 """Positions whose logits over the whole vocabulary are in memory at once."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.config import FineTuneConfig
+from fdd.training.config import FineTuneConfig
 
 
 @dataclass(frozen=True, slots=True)

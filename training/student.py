@@ -22,12 +22,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from errors import RunFailedError, StudentError
-from training.attention import GROUPED, is_plain
-from training.device import Runtime
-from training.memory import is_out_of_memory
-from training.prompts import prompt_ids, shows_questions
-from training.weights import check_student, new_folder, seal
+from fdd.errors import RunFailedError, StudentError
+from fdd.training.attention import GROUPED, is_plain
+from fdd.training.device import Runtime
+from fdd.training.memory import is_out_of_memory
+from fdd.training.prompts import prompt_ids, shows_questions
+from fdd.training.weights import check_student, new_folder, seal
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 ORDINARY = "answer = 7"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from errors import FddError
-from training.config import Device, FineTuneConfig, GenerateConfig, Method
+from fdd.errors import FddError
+from fdd.training.config import Device, FineTuneConfig, GenerateConfig, Method
 
 BLANK_LINE = "\n\n"
 PROMPT_TOKENS = 80

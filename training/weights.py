@@ -23,11 +23,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from errors import StudentError
-from network import hub_fault, without_login
-from training.tasks import ConvertTask, Event
-from training.tiny import build_tiny
-from training.worker import run_in_child
+from fdd.errors import StudentError
+from fdd.network import hub_fault, without_login
+from fdd.training.tasks import ConvertTask, Event
+from fdd.training.tiny import build_tiny
+from fdd.training.worker import run_in_child
 
 SEAL = "weights.sha256"
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"

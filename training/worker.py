@@ -18,9 +18,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import overload
 
-import errors
-from training.child import ADVICE, child_main
-from training.tasks import (
+from fdd import errors
+from fdd.training.child import ADVICE, child_main
+from fdd.training.tasks import (
     Checked,
     CheckTask,
     Converted,
@@ -95,7 +95,7 @@ def run_in_child(
     """
     # The server that every child is forked from imports torch and transformers once.
     context = get_context("forkserver")
-    context.set_forkserver_preload(["training.preload"])
+    context.set_forkserver_preload(["fdd.training.preload"])
     ours, theirs = context.Pipe(duplex=True)  # the child reads as well, to notice when this process dies
     child = context.Process(target=child_main, args=(task, theirs), name="student", daemon=True)
     try:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agents.symbolic.derivation import Constant, Derivation, Expression, Given, Result, Sign, leaves
-from agents.symbolic.numbers import decimal_places
+from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Given, Result, Sign, leaves
+from fdd.agents.symbolic.numbers import decimal_places
 
 Number = int | Fraction
 """An exact value. Whole numbers are int, because arithmetic with int is many times faster."""

@@ -6,8 +6,8 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from agents.thoughts.base import Thought
-from errors import UsageError
+from fdd.agents.thoughts.base import Thought
+from fdd.errors import UsageError
 
 
 def known() -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
-from agents.origins import Origins
-from agents.renumbered import Renumbered
-from agents.symbolic.derivation import Derivation
-from domain import Reason
+from fdd.agents.checking.origins import Origins
+from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.domain import Reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

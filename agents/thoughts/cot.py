@@ -10,17 +10,17 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 from math import ceil, floor
 
-from agents.origins import Origins
-from agents.renumbered import Renumbered
-from agents.symbolic.arithmetic import find_equations, value_of
-from agents.symbolic.derivation import Constant, Derivation, Expression, Step, leaves
-from agents.symbolic.infix import with_values
-from agents.symbolic.ledger import Claim
-from agents.symbolic.numbers import write_plain
-from agents.symbolic.parse import read_claims
-from agents.thoughts.base import Outcome, Sandbox
-from amounts import CURRENCY, parse_number
-from domain import Reason
+from fdd.agents.checking.origins import Origins
+from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Step, leaves
+from fdd.agents.symbolic.numbers import write_plain
+from fdd.agents.symbolic.reading.arithmetic import find_equations, value_of
+from fdd.agents.symbolic.reading.ledger import Claim
+from fdd.agents.symbolic.reading.parse import read_claims
+from fdd.agents.symbolic.wording.infix import with_values
+from fdd.agents.thoughts.base import Outcome, Sandbox
+from fdd.amounts import CURRENCY, parse_number
+from fdd.domain import Reason
 
 ARITHMETIC = """\
 - Write operations as plain text with `+ - * / =` and parentheses; no LaTeX, no Markdown.

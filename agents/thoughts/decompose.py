@@ -17,16 +17,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agents.origins import Origins
-from agents.renumbered import Renumbered
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.infix import with_values
-from agents.symbolic.keypoints import read_keypoints, with_name
-from agents.symbolic.numbers import write_plain
-from agents.symbolic.questioning import question_of
-from agents.thoughts import cot
-from agents.thoughts.base import Outcome, Sandbox
-from domain import Reason
+from fdd.agents.checking.origins import Origins
+from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.numbers import write_plain
+from fdd.agents.symbolic.wording.infix import with_values
+from fdd.agents.symbolic.wording.keypoints import read_keypoints, with_name
+from fdd.agents.symbolic.wording.questioning import question_of
+from fdd.agents.thoughts import cot
+from fdd.agents.thoughts.base import Outcome, Sandbox
+from fdd.domain import Reason
 
 PROMPT = f"""\
 Break the problem into subquestions and answer them in order.

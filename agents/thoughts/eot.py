@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agents.equations import idle_equation, operands_of, read_equation, with_numbers
-from agents.origins import Origins
-from agents.renumbered import Renumbered
-from agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step
-from agents.symbolic.infix import with_names
-from agents.thoughts.base import Outcome, Sandbox
-from agents.values import fault, unreasoned
-from domain import Reason
+from fdd.agents.checking.equations import idle_equation, operands_of, read_equation, with_numbers
+from fdd.agents.checking.origins import Origins
+from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.checking.values import fault, unreasoned
+from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step
+from fdd.agents.symbolic.wording.infix import with_names
+from fdd.agents.thoughts.base import Outcome, Sandbox
+from fdd.domain import Reason
 
 PROMPT = """\
 Write the problem as a system of equations. A program solves it, so you need not compute any result.

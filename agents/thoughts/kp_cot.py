@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from agents.origins import Origins
-from agents.renumbered import Renumbered
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.keypoints import read_keypoints
-from agents.thoughts import cot
-from agents.thoughts.base import Outcome, Sandbox
-from agents.thoughts.cot import ChainOfThought
-from agents.thoughts.pot import ProgramOfThought
-from domain import Reason
+from fdd.agents.checking.origins import Origins
+from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.wording.keypoints import read_keypoints
+from fdd.agents.thoughts import cot
+from fdd.agents.thoughts.base import Outcome, Sandbox
+from fdd.agents.thoughts.cot import ChainOfThought
+from fdd.agents.thoughts.pot import ProgramOfThought
+from fdd.domain import Reason
 
 CORE, INFORMATION, SOLUTION = HEADINGS = ("Core question:", "Problem-solving information:", "Solution:")
 

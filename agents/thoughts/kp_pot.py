@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agents.thoughts import pot
-from agents.thoughts.kp_cot import KeyPointThought
+from fdd.agents.thoughts import pot
+from fdd.agents.thoughts.kp_cot import KeyPointThought
 
 THOUGHT = KeyPointThought(
     pot.THOUGHT, cue="Name the core question and the facts, then write a Python program."

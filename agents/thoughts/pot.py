@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from agents.origins import Origins
-from agents.programs import read_program
-from agents.renumbered import Renumbered
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.infix import with_names
-from agents.thoughts.base import Outcome, Sandbox
-from agents.values import fault, unreasoned
-from domain import Reason
+from fdd.agents.checking.origins import Origins
+from fdd.agents.checking.programs import read_program
+from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.checking.values import fault, unreasoned
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.wording.infix import with_names
+from fdd.agents.thoughts.base import Outcome, Sandbox
+from fdd.domain import Reason
 
 PROMPT = """\
 Write a Python program that computes the answer.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from agents.verifier import Verifier
-from amounts import parse_reference
+from fdd.agents.verifier import Verifier
+from fdd.amounts import parse_reference
 
 
 def judge(doc: Mapping[str, str], results: Sequence[str]) -> dict[str, float]:

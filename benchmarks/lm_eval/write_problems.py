@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from storage.folder import open_store
-from storage.records import evaluation_split
+from fdd.storage.folder import open_store
+from fdd.storage.records import evaluation_split
 
 
 def main() -> None:

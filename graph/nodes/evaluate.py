@@ -11,17 +11,17 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from agents.evaluator import blind_spot, is_harm, mcnemar
-from domain import Stopwatch, Timing
-from graph.exam import Exam, Question, config_of, grade, sit
-from graph.examples import choose_shots
-from graph.marks import asked, changes, policy_at, sat
-from graph.nodes.report import deliver, delivered
-from graph.spans import Stage
-from graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
-from problems.contamination import DEV
-from storage.records import DecisionRecord, EvaluationRecord, SpanRecord
-from storage.store import Store
+from fdd.agents.statistics import blind_spot, is_harm, mcnemar
+from fdd.domain import Stopwatch, Timing
+from fdd.graph.exam import Exam, Question, config_of, grade, sit
+from fdd.graph.nodes.report import deliver, delivered
+from fdd.graph.spans import Stage
+from fdd.graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
+from fdd.problems.contamination import DEV
+from fdd.rundir.answers import asked, changes, policy_at, sat
+from fdd.rundir.examples import choose_shots
+from fdd.storage.records import DecisionRecord, EvaluationRecord, SpanRecord
+from fdd.storage.store import Store
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:

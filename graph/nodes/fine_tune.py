@@ -13,15 +13,15 @@ from pathlib import Path
 
 from langgraph.runtime import Runtime
 
-from domain import Progress
-from errors import RunFailedError
-from graph.examples import as_example
-from graph.state import RunContext, RunState, RunUpdate
-from settings import Settings
-from storage.records import RoundRecord
-from storage.store import Lesson
-from training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, Step
-from training.worker import run_in_child
+from fdd.domain import Progress
+from fdd.errors import RunFailedError
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.rundir.examples import as_example
+from fdd.settings import Settings
+from fdd.storage.records import RoundRecord
+from fdd.storage.store import Lesson
+from fdd.training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, Step
+from fdd.training.worker import run_in_child
 
 STATES = "optimizer"
 """Folder in the run folder for optimizer states. It is deleted after the last training."""

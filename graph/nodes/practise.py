@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from agents.policy import Majority, samples_of
-from domain import Progress
-from graph.exam import Exam, Question, sit
-from graph.state import RunContext, RunState, RunUpdate
-from storage.records import TAUGHT_SPLITS, AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
+from fdd.agents.evaluator import Majority, samples_of
+from fdd.domain import Progress
+from fdd.graph.exam import Exam, Question, sit
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.storage.records import TAUGHT_SPLITS, AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
 
 TEMPERATURE = 0.7
 """Sampling temperature. Greedy answers to one problem would all be the same."""

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from agents.evaluator import band, posterior
-from agents.policy import Majority, samples_of
-from domain import Band
-from graph.exam import Exam, Question, sit
-from graph.state import RunContext, RunState, RunUpdate
-from storage.records import AttemptRecord, ProbeRecord, ProblemRecord
+from fdd.agents.evaluator import Majority, samples_of
+from fdd.agents.statistics import band, posterior
+from fdd.domain import Band
+from fdd.graph.exam import Exam, Question, sit
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.storage.records import AttemptRecord, ProbeRecord, ProblemRecord
 
 
 def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:

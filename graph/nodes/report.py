@@ -12,11 +12,11 @@ from shutil import rmtree
 
 from langgraph.runtime import Runtime
 
-from domain import Progress
-from graph.state import RunContext, RunState, RunUpdate
-from problems.contamination import DEV
-from storage.records import EvaluationRecord, RoundRecord
-from storage.store import Lesson, Store
+from fdd.domain import Progress
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.problems.contamination import DEV
+from fdd.storage.records import EvaluationRecord, RoundRecord
+from fdd.storage.store import Lesson, Store
 
 STUDENT = "student"
 """Name of the link in the run folder to the best student."""

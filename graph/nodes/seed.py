@@ -6,16 +6,16 @@ from itertools import chain
 
 from langgraph.runtime import Runtime
 
-from agents.thoughts import thought
-from domain import Progress
-from graph.exam import check_grader
-from graph.journal import kept_out
-from graph.plan import share
-from graph.state import RunContext, RunState, RunUpdate
-from problems.split import ProblemSets, prepare
-from storage.records import ProblemRecord, Record, evaluation_split
-from training.tasks import CheckTask, Example, Request
-from training.worker import run_in_child
+from fdd.agents.thoughts import thought
+from fdd.domain import Progress
+from fdd.graph.exam import check_grader
+from fdd.graph.journal import kept_out
+from fdd.graph.plan import share
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.problems.split import ProblemSets, prepare
+from fdd.storage.records import ProblemRecord, Record, evaluation_split
+from fdd.training.tasks import CheckTask, Example, Request
+from fdd.training.worker import run_in_child
 
 
 def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:

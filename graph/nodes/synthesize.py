@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from langgraph.runtime import Runtime
 
-from agents.synthesizer import operator_for
-from domain import (
+from fdd.agents.synthesizer import operator_for
+from fdd.domain import (
     Band,
     Draft,
     Operator,
@@ -22,15 +22,15 @@ from domain import (
     content_hash,
     problem_id,
 )
-from graph.flow import finished
-from graph.journal import call_without_model, calls_to_models, kept_out, transcripts
-from graph.plan import announce
-from graph.spans import Ledger, Stage
-from graph.state import RunContext, RunState, RunUpdate
-from matching import exact_form
-from problems.contamination import Decontaminator, Leak
-from settings import Settings
-from storage.records import (
+from fdd.graph.flow import finished
+from fdd.graph.journal import call_without_model, calls_to_models, kept_out, transcripts
+from fdd.graph.plan import announce
+from fdd.graph.spans import Ledger, Stage
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.matching import exact_form
+from fdd.problems.contamination import Decontaminator, Leak
+from fdd.settings import Settings
+from fdd.storage.records import (
     TAUGHT_SPLITS,
     CallRecord,
     ContaminationRecord,

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from langgraph.runtime import Runtime
 
-from domain import Progress, Reason, Verdict, content_hash
-from errors import FddError, ProblemSetError, ProviderError, command_line
-from graph.flow import finished
-from graph.journal import call_without_model, calls_to_models, transcripts
-from graph.lesson import LessonContext, LessonState, Try, build_lesson
-from graph.plan import announce, explaining_tasks, solving_tasks
-from graph.spans import Ledger, Stage, enclosing
-from graph.state import RunContext, RunState, RunUpdate
-from storage.records import (
+from fdd.domain import Progress, Reason, Verdict, content_hash
+from fdd.errors import FddError, ProblemSetError, ProviderError, command_line
+from fdd.graph.flow import finished
+from fdd.graph.journal import call_without_model, calls_to_models, transcripts
+from fdd.graph.lesson import LessonContext, LessonState, Try, build_lesson
+from fdd.graph.plan import announce, explaining_tasks, solving_tasks
+from fdd.graph.spans import Ledger, Stage, enclosing
+from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.storage.records import (
     CallRecord,
     ProblemRecord,
     RationaleRecord,

@@ -16,9 +16,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from errors import StoreBusyError, StoreError, UsageError, one_line
-from reporting.site import pages
-from reporting.site.site import Site
+from fdd.errors import StoreBusyError, StoreError, UsageError, one_line
+from fdd.reporting.site import pages
+from fdd.reporting.site.site import Site
 
 HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 """Host names that are served. Others are refused, as a foreign site could point its name at this machine."""

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from errors import UsageError, brief
-from storage.explorer import Sort
-from storage.records import SpanKind
+from fdd.errors import UsageError, brief
+from fdd.storage.explorer import Sort
+from fdd.storage.records import SpanKind
 
 Round = Annotated[int, Field(ge=-1, le=1_000_000)]
 Page = Annotated[int, Field(ge=1, le=1_000_000)]

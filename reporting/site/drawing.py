@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.summary import BASELINE_ROUND, EvaluationSummary, Summary
+from fdd.storage.summary import BASELINE_ROUND, EvaluationSummary, Summary
 
 WIDTH, HEIGHT = 380, 668
 """Size of the graph in SVG units."""

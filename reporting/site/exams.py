@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from agents.policy import Ask
-from graph.marks import policy_at
-from settings import Settings
-from storage.explorer import EvaluationItems, Item
+from fdd.agents.evaluator import Ask
+from fdd.rundir.answers import policy_at
+from fdd.settings import Settings
+from fdd.storage.explorer import EvaluationItems, Item
 
 Show = Literal["all", "flipped", "gained", "lost"]
 

@@ -14,19 +14,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from domain import PHASES, Reason
-from errors import command_line
-from reporting.site import asked, drawing
-from reporting.site.differences import Piece, compare
-from reporting.site.exams import mark_items, rounds_of, select, whole_rounds
-from reporting.site.site import Site
-from reporting.site.status import status_of
-from reporting.site.waterfall import bars_of
-from storage.explorer import ProblemSearch
-from storage.life import Life
-from storage.records import AttemptRecord, SpanKind, TranscriptRecord
-from storage.summary import BASELINE_ROUND
-from storage.tracing import SpanFilter
+from fdd.domain import PHASES, Reason
+from fdd.errors import command_line
+from fdd.reporting.site import asked, drawing
+from fdd.reporting.site.differences import Piece, compare
+from fdd.reporting.site.exams import mark_items, rounds_of, select, whole_rounds
+from fdd.reporting.site.site import Site
+from fdd.reporting.site.status import status_of
+from fdd.reporting.site.waterfall import bars_of
+from fdd.storage.explorer import ProblemSearch
+from fdd.storage.life import Life
+from fdd.storage.records import AttemptRecord, SpanKind, TranscriptRecord
+from fdd.storage.summary import BASELINE_ROUND
+from fdd.storage.tracing import SpanFilter
 
 PER_PAGE = 50
 LATEST_EVENTS = 12

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import uvicorn
 
-from errors import UsageError
-from reporting.site.app import build_app
-from reporting.site.site import PATIENCE, Site
-from storage.database import Database
-from storage.folder import find_run
-from storage.store import Store
+from fdd.errors import UsageError
+from fdd.reporting.site.app import build_app
+from fdd.reporting.site.site import PATIENCE, Site
+from fdd.storage.database import Database
+from fdd.storage.folder import find_run
+from fdd.storage.store import Store
 
 LOOPBACK = "127.0.0.1"
 PORT = 8765

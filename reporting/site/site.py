@@ -10,14 +10,14 @@ from time import monotonic
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from errors import StoreBusyError
-from graph.heartbeat import latest
-from graph.nodes.report import delivered
-from reporting.site import text
-from settings import Settings
-from storage.records import EventRecord, RunRecord
-from storage.store import Store
-from storage.summary import BASELINE_ROUND, Summary
+from fdd.errors import StoreBusyError
+from fdd.graph.nodes.report import delivered
+from fdd.reporting.site import text
+from fdd.rundir.progress import latest
+from fdd.settings import Settings
+from fdd.storage.records import EventRecord, RunRecord
+from fdd.storage.store import Store
+from fdd.storage.summary import BASELINE_ROUND, Summary
 
 PATIENCE = 2.0
 """Seconds that a page waits for a writer to close the database."""
@@ -90,7 +90,7 @@ class Site:
 
 def _templates(folder: Path) -> Environment:
     environment = Environment(
-        loader=PackageLoader("reporting.site"),
+        loader=PackageLoader("fdd.reporting.site"),
         autoescape=True,
         finalize=text.shown,
         trim_blocks=True,

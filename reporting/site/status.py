@@ -10,10 +10,10 @@ from math import fsum
 from pathlib import Path
 from typing import Literal
 
-from domain import Progress
-from graph.heartbeat import latest
-from graph.lock import is_held
-from storage.records import EventRecord
+from fdd.domain import Progress
+from fdd.rundir.lock import is_held
+from fdd.rundir.progress import latest
+from fdd.storage.records import EventRecord
 
 RunCondition = Literal["running", "finished", "interrupted"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from storage.records import SpanRecord
+from fdd.storage.records import SpanRecord
 
 SCALE = 200.0
 """Width of the time axis in SVG units."""

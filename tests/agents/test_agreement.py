@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from agents.agreement import Vote, agreed
+from fdd.agents.checking.agreement import Vote, agreed
 
 
 def votes(*cast: tuple[str, int | None]) -> list[Vote]:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from agents import confinement
-from agents.confinement import Layer
-from agents.intruder import FORBIDS, ROOT, Deed, active_layers, refused, refused_to_workers
-from agents.sandbox import LimitedSandbox
-from agents.solver import Solver
-from errors import WorkerError
+from fdd.agents.checking import confinement
+from fdd.agents.checking.confinement import Layer
+from fdd.agents.checking.intruder import FORBIDS, ROOT, Deed, active_layers, refused, refused_to_workers
+from fdd.agents.checking.sandbox import LimitedSandbox
+from fdd.agents.checking.solver import Solver
+from fdd.errors import WorkerError
 from tests.hostile.watch import SECRET, children, watching
 
 AS_NOBODY = """

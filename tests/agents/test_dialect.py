@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from pydantic_monty import Monty, ResourceLimits
 
-from agents.sandbox import ROUND, LimitedSandbox
-from agents.thoughts.base import Outcome
-from agents.values import fault, value_outcome
-from agents.verifier import compare
-from domain import Reason
+from fdd.agents.checking.sandbox import ROUND, LimitedSandbox
+from fdd.agents.checking.values import fault, value_outcome
+from fdd.agents.thoughts.base import Outcome
+from fdd.agents.verifier import compare
+from fdd.domain import Reason
 from tests.agents.arithmetic_programs import Writer
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "SANDBOX.md"

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.equations import MAX_EQUATIONS, Refused, read_equation, solve_equations
-from agents.solver import Solver, solve_nonlinear
-from agents.thoughts.base import Outcome
-from domain import Reason
-from errors import FddError
+from fdd.agents.checking.equations import MAX_EQUATIONS, Refused, read_equation, solve_equations
+from fdd.agents.checking.solver import Solver, solve_nonlinear
+from fdd.agents.thoughts.base import Outcome
+from fdd.domain import Reason
+from fdd.errors import FddError
 
 
 @pytest.fixture(scope="module")

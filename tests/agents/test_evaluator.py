@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from agents.evaluator import (
+from fdd.agents.statistics import (
     band,
     blind_spot,
     clustered,
@@ -18,7 +18,7 @@ from agents.evaluator import (
     visible_loss,
     wilson,
 )
-from domain import Band
+from fdd.domain import Band
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from agents.keys import Keys
-from agents.models import open_model
-from errors import UsageError
+from fdd.agents.models.keys import Keys
+from fdd.agents.models.provider import open_model
+from fdd.errors import UsageError
 
 KEY = "sk-planted-0123456789"
 URL = "http://127.0.0.1:9/v1"

@@ -20,9 +20,9 @@ import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.runnables import RunnableLambda
 
-from agents.calling.request import CallError, Fault, Finish, Message, ModelReply, ModelRequest
-from agents.models import open_model
-from errors import UsageError
+from fdd.agents.models.provider import open_model
+from fdd.agents.models.request import CallError, Fault, Finish, Message, ModelReply, ModelRequest
+from fdd.errors import UsageError
 
 KEY = "sk-planted-0123456789"
 REQUEST = ModelRequest(
@@ -495,7 +495,7 @@ def test_openais_models_that_take_no_temperature_are_sent_none(
 
     async def scenario() -> None:
         async with server.listening() as url:
-            monkeypatch.setattr("agents.models.OPENAI_ADDRESS", url)
+            monkeypatch.setattr("fdd.agents.models.provider.OPENAI_ADDRESS", url)
             model = open_model(f"openai:{name}", seconds=5, environment=os.environ)
             await model.complete(REQUEST)
             await model.close()

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from agents.policy import (
+from fdd.agents.evaluator import (
     Ask,
     EarlyMajority,
     Fallback,

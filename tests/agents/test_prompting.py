@@ -5,9 +5,9 @@ from fractions import Fraction
 import pytest
 from jinja2 import UndefinedError
 
-from agents.prompting import FOLDER, Turn, examples, prompt
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import derive
+from fdd.agents.models.prompting import FOLDER, Turn, examples, prompt
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
 
 NAMES = sorted(file.stem for file in FOLDER.glob("*.md"))
 TOLD = {"thought": "pot", "instructions": "Write a program.", "direction": "Add a step."}

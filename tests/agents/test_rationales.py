@@ -9,10 +9,10 @@ from fractions import Fraction
 
 import pytest
 
-from agents.teacher import SymbolicTeacher
-from agents.verifier import Verifier
-from domain import Problem, Reason, Verdict, problem_id
-from problems.split import test_sets as draw_sets
+from fdd.agents.teacher import SymbolicTeacher
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem, Reason, Verdict, problem_id
+from fdd.problems.split import test_sets as draw_sets
 from tests.agents.symbolic.parents import PARENTS
 
 

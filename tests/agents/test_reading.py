@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from agents.verifier import Verifier
-from domain import Reason
+from fdd.agents.verifier import Verifier
+from fdd.domain import Reason
 
 PROGRAM = "april = 48\nmay = april / 2\nanswer = april + may"
 NAMELESS = PROGRAM.replace("answer", "total")

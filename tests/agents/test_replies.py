@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.replies import explain_malformed, read_parts
+from fdd.agents.models.replies import explain_malformed, read_parts
 
 ANSWER = "<answer>7</answer>"
 

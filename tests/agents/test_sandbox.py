@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.sandbox import LimitedSandbox
-from agents.thoughts.base import Outcome
-from agents.values import value_outcome
-from amounts import meant
-from domain import Reason
+from fdd.agents.checking.sandbox import LimitedSandbox
+from fdd.agents.checking.values import value_outcome
+from fdd.agents.thoughts.base import Outcome
+from fdd.amounts import meant
+from fdd.domain import Reason
 
 SOUND = "clips_in_april = 48\nclips_in_may = clips_in_april / 2\nanswer = clips_in_april + clips_in_may\n"
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from agents.synthesizer import SymbolicSynthesizer, Synthesizer, operator_for
-from domain import Band, Draft, Operator, Problem, Reason, Refusal
-from matching import masked
+from fdd.agents.synthesizer import SymbolicSynthesizer, Synthesizer, operator_for
+from fdd.domain import Band, Draft, Operator, Problem, Reason, Refusal
+from fdd.matching import masked
 from tests.agents.symbolic.parents import BEADS, BREAD, BUSES, TANK, problem
 
 

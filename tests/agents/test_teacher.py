@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from agents.calling.asker import Asker
-from agents.calling.caller import Caller
-from agents.calling.prices import FREE
-from agents.calling.purse import Purse
-from agents.calling.request import Finish, ModelReply, ModelRequest
-from agents.teacher import ModelTeacher, SymbolicTeacher, Teacher, Written
-from domain import Problem, Reason, Refusal, Verdict, problem_id
-from storage.call_cache import CallCache
+from fdd.agents.models.asker import Asker
+from fdd.agents.models.budget import Purse
+from fdd.agents.models.caller import Caller
+from fdd.agents.models.prices import FREE
+from fdd.agents.models.request import Finish, ModelReply, ModelRequest
+from fdd.agents.teacher import ModelTeacher, SymbolicTeacher, Teacher, Written
+from fdd.domain import Problem, Reason, Refusal, Verdict, problem_id
+from fdd.storage.call_cache import CallCache
 
 REJECTED = Verdict(reason=Reason.WRONG_ANSWER, value=Fraction(1), detail="1, not 2")
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.thoughts.base import Outcome
-from agents.verifier import Verifier, compare, statements
-from domain import Problem, Reason, Verdict, problem_id
-from errors import FddError, UsageError
+from fdd.agents.thoughts.base import Outcome
+from fdd.agents.verifier import Verifier, compare, statements
+from fdd.domain import Problem, Reason, Verdict, problem_id
+from fdd.errors import FddError, UsageError
 
 PROGRAM = "april = 48\nmay = april / 2\nanswer = april + may"
 EQUATIONS = "april = 48\nmay * 2 = april\ntotal = april + may\nsolve for total"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from graph.run import start
+from fdd.graph.run import start
 from tests.browser.serving import serving
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder

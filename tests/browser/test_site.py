@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from errors import StoreError
-from graph.lock import held
-from storage.folder import DATABASE, open_store
-from storage.store import Store
+from fdd.errors import StoreError
+from fdd.rundir.lock import held
+from fdd.storage.folder import DATABASE, open_store
+from fdd.storage.store import Store
 from tests.browser.serving import serving
 
 ROOT = Path(__file__).parent.parent.parent

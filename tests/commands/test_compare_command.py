@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.compare import FLIPS
-from main import main
+from fdd.commands.compare import FLIPS
+from fdd.main import main
 from tests.reporting.runs import HOSTILE, add_evaluation, new_run
 
 Captured = pytest.CaptureFixture[str]

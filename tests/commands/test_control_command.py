@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from graph.control import budget_of
-from main import main
-from reporting.export import CARD, DATA, STUDENT
-from storage.folder import open_store
+from fdd.main import main
+from fdd.reporting.export import CARD, DATA, STUDENT
+from fdd.rundir.control import budget_of
+from fdd.storage.folder import open_store
 
 Captured = pytest.CaptureFixture[str]
 

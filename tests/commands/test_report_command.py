@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from console import evaluation_command
-from main import main
-from settings import load_settings
+from fdd.commands.console import evaluation_command
+from fdd.main import main
+from fdd.settings import load_settings
 from tests.reporting.runs import full_run
 
 Captured = pytest.CaptureFixture[str]

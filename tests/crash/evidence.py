@@ -10,13 +10,13 @@ from pathlib import Path
 
 import duckdb
 
-from graph.nodes.report import DATASET, STUDENT
-from storage.folder import DATABASE, open_store
-from storage.records import HASHED_RECORDS, RunRecord
+from fdd.graph.nodes.report import DATASET, STUDENT
+from fdd.storage.folder import DATABASE, open_store
+from fdd.storage.records import HASHED_RECORDS, RunRecord
+from fdd.training.weights import SEAL
 from tests.crash.lives import Track
 from tests.servers.completions import Entry
 from tests.servers.manner import Act
-from training.weights import SEAL
 
 PAID = (Act.ANSWERED, Act.DECLINED, Act.MALFORMED, Act.TRUNCATED, Act.FILTERED, Act.SLOW)
 """Acts for which a provider would charge."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from storage.folder import DATABASE
+from fdd.storage.folder import DATABASE
 from tests.crash.life import Death, Life
 from tests.crash.nursery import DEATH, LIFE
 from tests.servers.children import ROOT

@@ -28,7 +28,7 @@ PATIENCE = 60.0
 """Seconds that the child processes of a life have to end after it."""
 WARM = (
     *("langchain.chat_models", "langchain_openai", "langsmith.run_helpers", "openai", "reasoning_gym"),
-    *("graph.score", "main", "tests.crash.points"),
+    *("fdd.graph.score", "main", "tests.crash.points"),
 )
 """Modules that take long to import."""
 CAPABILITIES_3 = 0x20080522
@@ -49,7 +49,7 @@ def main() -> None:
 def warm_up() -> None:
     for name in WARM:
         importlib.import_module(name)
-    forkserver.set_forkserver_preload(["training.preload"])
+    forkserver.set_forkserver_preload(["fdd.training.preload"])
     forkserver.ensure_running()
 
 
@@ -114,7 +114,7 @@ def live(life: Life) -> NoReturn:
         redirect(life.output)
         os.environ["FDD_CACHE"] = life.cache
         prepare(life)
-        from main import main
+        from fdd.main import main
 
         code = main(life.arguments)
     except BaseException:

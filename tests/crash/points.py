@@ -24,13 +24,13 @@ import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 import main
-import storage.call_cache
-import training.worker
-from domain import content_hash
-from graph.journal import Node, logged
-from storage.database import Database
+from fdd.domain import content_hash
+from fdd.graph.journal import Node, logged
+from fdd.storage import call_cache
+from fdd.storage.database import Database
+from fdd.training import worker
+from fdd.training.tasks import Event
 from tests.crash.life import Act, Life
-from training.tasks import Event
 
 
 class Points:
@@ -66,16 +66,14 @@ class Points:
         self.passed(f"{name}: after")
 
     def hook(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setattr("graph.build.logged", self._node)
+        patch.setattr("fdd.graph.build.logged", self._node)
         patch.setattr(Database, "_connect", self._database(Database._connect))
-        patch.setattr("storage.call_cache._connect", self._call_cache(storage.call_cache._connect))
+        patch.setattr("fdd.storage.call_cache._connect", self._call_cache(call_cache._connect))
         # The process that makes the calls has stored the reply by then. Nothing is inserted here, so that the
         # commit would not have a name of its own.
-        put = storage.call_cache.CallCache.put
-        patch.setattr(
-            storage.call_cache.CallCache, "put", self._wrapped(put, lambda _, reply: f"answer {reply.key}")
-        )
-        patch.setattr("training.worker.follow", self._student(training.worker.follow))
+        put = call_cache.CallCache.put
+        patch.setattr(call_cache.CallCache, "put", self._wrapped(put, lambda _, reply: f"answer {reply.key}"))
+        patch.setattr("fdd.training.worker.follow", self._student(worker.follow))
         patch.setattr(SqliteSaver, "put", self._wrapped(SqliteSaver.put, _bookmark))
         patch.setattr(SqliteSaver, "put_writes", self._wrapped(SqliteSaver.put_writes, _writes))
         for name in ("rename", "replace"):
@@ -185,7 +183,7 @@ def shake_clock(patch: pytest.MonkeyPatch, seconds: float) -> None:
 
     patch.setattr(time, "time", lambda: now() + next(jumps))
     patch.setattr(time, "time_ns", lambda: now_ns() + round(next(jumps) * 1e9))
-    for module in ("agents.calling.caller", "domain", "storage.store", "storage.records"):
+    for module in ("fdd.agents.models.caller", "fdd.domain", "fdd.storage.store", "fdd.storage.records"):
         patch.setattr(f"{module}.datetime", Jumping)
 
 

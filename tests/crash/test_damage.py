@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from graph.open_run import CHECKPOINTS
-from storage.database import log_of
-from storage.folder import DATABASE
+from fdd.graph.open_run import CHECKPOINTS
+from fdd.storage.database import log_of
+from fdd.storage.folder import DATABASE
 from tests.crash.lives import Nursery, Track
 
 FLIPS, CUTS = 12, 4

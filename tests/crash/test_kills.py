@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from commands.watching import ASKED_TO_STOP
-from errors import INTERRUPTED
-from storage.folder import DATABASE
+from fdd.commands.watching import ASKED_TO_STOP
+from fdd.errors import INTERRUPTED
+from fdd.storage.folder import DATABASE
 from tests.crash.campaign import SERVER
 from tests.crash.evidence import Evidence, Figures, compare, evidence
 from tests.crash.life import Act

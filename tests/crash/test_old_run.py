@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.folder import DATABASE, open_store
+from fdd.storage.folder import DATABASE, open_store
 from tests.crash.evidence import rows_of
 from tests.crash.lives import Nursery, Track
 from tests.storage.first import first_database

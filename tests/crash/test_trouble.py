@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from commands.watching import ASKED_TO_STOP
-from errors import INTERRUPTED
-from graph.lock import LOCK, held
-from graph.open_run import CHECKPOINTS
-from storage.database import log_of
-from storage.folder import DATABASE, open_store
+from fdd.commands.watching import ASKED_TO_STOP
+from fdd.errors import INTERRUPTED
+from fdd.graph.open_run import CHECKPOINTS
+from fdd.rundir.lock import LOCK, held
+from fdd.storage.database import log_of
+from fdd.storage.folder import DATABASE, open_store
 from tests.crash.evidence import Evidence, Figures, compare
 from tests.crash.life import Act
 from tests.crash.lives import SYMBOLIC, Nursery, Track

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agents.synthesizer import SymbolicSynthesizer, Synthesizer
-from agents.teacher import SymbolicTeacher, Written
-from agents.verifier import Verifier
-from domain import Problem, Verdict
-from graph.crew import Agents, assembled
-from graph.state import RunContext
-from settings import Settings
-from storage.store import Store
+from fdd.agents.synthesizer import SymbolicSynthesizer, Synthesizer
+from fdd.agents.teacher import SymbolicTeacher, Written
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem, Verdict
+from fdd.graph.crew import Agents, assembled
+from fdd.graph.state import RunContext
+from fdd.settings import Settings
+from fdd.storage.store import Store
 from tests.graph.test_run import Recorder
 
 

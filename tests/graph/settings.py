@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from settings import Settings, load_settings
+from fdd.settings import Settings, load_settings
 
 
 def tiny_settings() -> Settings:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from graph.build import build_run, is_first, is_last
-from graph.state import RunState
+from fdd.graph.build import build_run, is_first, is_last
+from fdd.graph.state import RunState
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 ROOT = Path(__file__).parent.parent.parent

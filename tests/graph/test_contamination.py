@@ -12,19 +12,19 @@ import duckdb
 import pytest
 from langgraph.runtime import Runtime
 
-from agents.calling.request import Answer
-from console import kept_out_lines
-from domain import Band, Draft, Operator, Problem, Refusal
-from graph.nodes.seed import seed
-from graph.nodes.synthesize import DRAFTS, synthesize
-from graph.state import RunContext, RunState
-from settings import Settings, load_settings
-from storage.records import TAUGHT_SPLITS
-from storage.store import Store
+from fdd.agents.models.request import Answer
+from fdd.commands.console import kept_out_lines
+from fdd.domain import Band, Draft, Operator, Problem, Refusal
+from fdd.graph.nodes.seed import seed
+from fdd.graph.nodes.synthesize import DRAFTS, synthesize
+from fdd.graph.state import RunContext, RunState
+from fdd.settings import Settings, load_settings
+from fdd.storage.records import TAUGHT_SPLITS
+from fdd.storage.store import Store
+from fdd.training.weights import student_path
 from tests.graph.contexts import opened
 from tests.problems.leaks import PLANTS, planted, written_by_hand
 from tests.storage.samples import ROUND, RUN, probe, problem, rationale
-from training.weights import student_path
 
 QUESTIONS = [question for question, _ in written_by_hand()]
 PARENTS, EXAM, ASKED = QUESTIONS[:6], QUESTIONS[6:30], 4

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from agents.evaluator import wilson
-from domain import Band, Operator
-from errors import ProblemSetError, StoppedError, UsageError
-from graph.control import budget_of, control_of
-from graph.nodes.synthesize import place_orders
-from graph.run import create, resume, start
-from graph.state import RunState
-from settings import load_settings
-from storage.folder import open_store
-from storage.records import TAUGHT_SPLITS, DecisionRecord, EvaluationRecord
+from fdd.agents.statistics import wilson
+from fdd.domain import Band, Operator
+from fdd.errors import ProblemSetError, StoppedError, UsageError
+from fdd.graph.nodes.synthesize import place_orders
+from fdd.graph.run import create, resume, start
+from fdd.graph.state import RunState
+from fdd.rundir.control import budget_of, control_of
+from fdd.settings import load_settings
+from fdd.storage.folder import open_store
+from fdd.storage.records import TAUGHT_SPLITS, DecisionRecord, EvaluationRecord
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder, rows
 from tests.reporting.runs import new_run

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from agents.calling.prices import Price
-from agents.calling.request import CallError, Fault, Finish, ModelRequest
-from agents.teacher import conversation
-from errors import StoppedError, StoreError
-from graph.courier import ROOT, Courier, Errand
-from graph.lock import asking
-from storage.call_cache import CallCache
+from fdd.agents.models.prices import Price
+from fdd.agents.models.request import CallError, Fault, Finish, ModelRequest
+from fdd.agents.teacher import conversation
+from fdd.errors import StoppedError, StoreError
+from fdd.graph.courier import ROOT, Courier, Errand
+from fdd.rundir.lock import asking
+from fdd.storage.call_cache import CallCache
+from fdd.training.worker import never
 from tests.agents.symbolic.parents import BEADS
 from tests.servers.teaching import TeachingServer, teaching
-from training.worker import never
 
 RUN = """
 import asyncio, json, sys

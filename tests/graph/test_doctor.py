@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agents import confinement
-from agents.verifier import UNCONFINED
-from graph.doctor import examine
-from graph.run import start
+from fdd.agents.checking import confinement
+from fdd.agents.verifier import UNCONFINED
+from fdd.commands.machine import examine
+from fdd.graph.run import start
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from agents.policy import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
-from agents.verifier import Verifier
-from domain import Problem, Progress, Reason, Verdict
-from errors import ProblemSetError, StoppedError
-from graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, judge, policy_of
-from storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
+from fdd.agents.evaluator import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem, Progress, Reason, Verdict
+from fdd.errors import ProblemSetError, StoppedError
+from fdd.graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, judge, policy_of
+from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
+from fdd.training.config import GenerateConfig
+from fdd.training.tasks import Completion
+from fdd.training.weights import student_path
 from tests.storage.samples import problem
-from training.config import GenerateConfig
-from training.tasks import Completion
-from training.weights import student_path
 
 THOUGHTS = ("pot", "eot", "cot")
 QUESTIONS = [

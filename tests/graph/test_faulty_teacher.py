@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from domain import Reason
-from graph.run import start
-from graph.state import RunState
-from problems.jsonl import read_jsonl
-from storage.folder import open_store
-from storage.store import Store
+from fdd.domain import Reason
+from fdd.graph.run import start
+from fdd.graph.state import RunState
+from fdd.problems.jsonl import read_jsonl
+from fdd.storage.folder import open_store
+from fdd.storage.store import Store
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder, rows
 from tests.servers.manner import Act

@@ -8,23 +8,23 @@ from typing import Protocol
 import pytest
 from langgraph.runtime import Runtime
 
-from agents.calling.request import Answer
-from agents.synthesizer import SymbolicSynthesizer
-from agents.teacher import SymbolicTeacher, Written
-from domain import Problem, Reason, Refusal, Verdict
-from errors import RunFailedError
-from graph.crew import Agents
-from graph.nodes.fine_tune import fine_tune
-from graph.run import start
-from graph.state import RunContext, RunState
-from settings import load_settings
-from storage.folder import open_store
-from storage.records import ProblemRecord
-from storage.store import Store
+from fdd.agents.models.request import Answer
+from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.agents.teacher import SymbolicTeacher, Written
+from fdd.domain import Problem, Reason, Refusal, Verdict
+from fdd.errors import RunFailedError
+from fdd.graph.crew import Agents
+from fdd.graph.nodes.fine_tune import fine_tune
+from fdd.graph.run import start
+from fdd.graph.state import RunContext, RunState
+from fdd.settings import load_settings
+from fdd.storage.folder import open_store
+from fdd.storage.records import ProblemRecord
+from fdd.storage.store import Store
+from fdd.training.weights import student_path
 from tests.graph.contexts import opened
 from tests.graph.test_run import Recorder
 from tests.storage.samples import ROUND, RUN, problem, rationale
-from training.weights import student_path
 
 SHORT, LONG = problem("What is 1 + 1?", 2), problem(f"What is 2{' + 0' * 50}?", 2)
 

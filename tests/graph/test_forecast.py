@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import pytest
 
-from domain import Progress
-from graph.forecast import SIZES, TARGET_SECONDS, Clock, duration, foresee, sized
-from graph.plan import initial_seeds, later_seeds, share
-from problems.config import ProblemSettings
-from problems.split import prepare
-from settings import Settings, load_settings
-from training.tasks import Speed
+from fdd.domain import Progress
+from fdd.graph.forecast import SIZES, TARGET_SECONDS, Clock, duration, foresee, sized
+from fdd.graph.plan import initial_seeds, later_seeds, share
+from fdd.problems.config import ProblemSettings
+from fdd.problems.split import prepare
+from fdd.settings import Settings, load_settings
+from fdd.training.tasks import Speed
 
 FAST = Speed(training=240, reading=2000, writing=310)
 SLOW = Speed(training=75, reading=500, writing=120)
@@ -75,7 +75,7 @@ def test_the_time_left_falls_as_phases_end_and_follows_the_measured_pace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("graph.forecast.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("fdd.graph.forecast.time.monotonic", lambda: now[0])
     foreseen = {(0, "seed"): 0.0, (0, "teach"): 60.0, (0, "fine_tune"): 120.0, (0, "evaluate"): 60.0}
     clock = Clock(lambda: foreseen)
     assert clock.left(Progress(round=0, phase="seed", done=1, total=1)) is None

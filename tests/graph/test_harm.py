@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from agents.calling.request import Answer
-from agents.synthesizer import SymbolicSynthesizer
-from agents.teacher import Written
-from domain import Problem, Reason, Refusal, Verdict
-from graph.crew import Agents
-from graph.run import resume, start
-from settings import load_settings
-from storage.folder import open_store
-from storage.store import Store
+from fdd.agents.models.request import Answer
+from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.agents.teacher import Written
+from fdd.domain import Problem, Reason, Refusal, Verdict
+from fdd.graph.crew import Agents
+from fdd.graph.run import resume, start
+from fdd.settings import load_settings
+from fdd.storage.folder import open_store
+from fdd.storage.store import Store
 from tests.graph.test_run import Recorder, rows
 
 WORDS = """

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from domain import Progress
-from errors import ListenerError
-from graph.forecast import Clock
-from graph.heartbeat import FILE, heartbeat, latest
+from fdd.domain import Progress
+from fdd.errors import ListenerError
+from fdd.graph.forecast import Clock
+from fdd.rundir.progress import FILE, heartbeat, latest
 from tests.graph.test_run import Recorder
 
 NO_CLOCK = Clock(dict)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.calling.request import Answer
-from agents.teacher import Written
-from agents.verifier import Verifier
-from domain import Problem, Reason, Refusal, Verdict
-from graph.lesson import LessonContext, LessonState, Task, build_lesson, votes
+from fdd.agents.models.request import Answer
+from fdd.agents.teacher import Written
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem, Reason, Refusal, Verdict
+from fdd.graph.lesson import LessonContext, LessonState, Task, build_lesson, votes
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 PROBLEM = Problem(id="p-1", question="What is 6 times 7?", answer=Fraction(42), solution="", source="test")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from errors import UsageError
-from graph.lock import held, is_held
+from fdd.errors import UsageError
+from fdd.rundir.lock import held, is_held
 
 
 def test_a_folder_is_held_while_somebody_works_in_it(tmp_path: Path) -> None:

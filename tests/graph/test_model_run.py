@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agents.calling.limiter import FIRST
-from errors import LimitReachedError, ProviderError, UsageError
-from graph.crew import CALLS
-from graph.run import preview, resume, start
-from settings import Settings
-from storage.call_cache import CallCache
-from storage.folder import open_store
+from fdd.agents.models.limiter import FIRST
+from fdd.errors import LimitReachedError, ProviderError, UsageError
+from fdd.graph.crew import CALLS
+from fdd.graph.run import preview, resume, start
+from fdd.settings import Settings
+from fdd.storage.call_cache import CallCache
+from fdd.storage.folder import open_store
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder
 from tests.servers.fixed import fixed

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from agents.synthesizer import SymbolicSynthesizer
-from agents.teacher import SymbolicTeacher
-from domain import Operator
-from errors import RunFailedError, StoreError, UsageError
-from graph.crew import Agents
-from graph.open_run import CHECKPOINTS
-from graph.run import create, opened, resume
-from settings import OPTIONS, Settings, load_settings
-from storage.folder import open_store
+from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.agents.teacher import SymbolicTeacher
+from fdd.domain import Operator
+from fdd.errors import RunFailedError, StoreError, UsageError
+from fdd.graph.crew import Agents
+from fdd.graph.open_run import CHECKPOINTS
+from fdd.graph.run import create, opened, resume
+from fdd.settings import OPTIONS, Settings, load_settings
+from fdd.storage.folder import open_store
+from fdd.training.weights import student_path
 from tests.graph.contexts import IdleJudge
 from tests.graph.test_run import Recorder
-from training.weights import student_path
 
 SETTINGS = load_settings(
     {

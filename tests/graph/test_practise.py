@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from langgraph.runtime import Runtime
 
-from agents.calling.request import Answer
-from agents.synthesizer import Synthesizer
-from domain import Draft, Operator, Problem, Reason, Refusal
-from graph.nodes.fine_tune import choose_examples
-from graph.nodes.practise import choose_problems, practise
-from graph.state import RunContext, RunState
-from settings import load_settings
-from storage.records import AttemptRecord, ProblemRecord, attempt_id
-from storage.store import Store
+from fdd.agents.models.request import Answer
+from fdd.agents.synthesizer import Synthesizer
+from fdd.domain import Draft, Operator, Problem, Reason, Refusal
+from fdd.graph.nodes.fine_tune import choose_examples
+from fdd.graph.nodes.practise import choose_problems, practise
+from fdd.graph.state import RunContext, RunState
+from fdd.settings import load_settings
+from fdd.storage.records import AttemptRecord, ProblemRecord, attempt_id
+from fdd.storage.store import Store
 from tests.graph.contexts import opened
 from tests.storage.samples import ROUND, RUN, problem, rationale
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from graph.nodes.report import DATASET, STUDENT, deliver
-from graph.state import RunContext
-from settings import load_settings
-from storage.records import DecisionRecord, EvaluationRecord
-from storage.store import Store
+from fdd.graph.nodes.report import DATASET, STUDENT, deliver
+from fdd.graph.state import RunContext
+from fdd.settings import load_settings
+from fdd.storage.records import DecisionRecord, EvaluationRecord
+from fdd.storage.store import Store
 from tests.graph.contexts import opened
 from tests.storage.samples import ROUND, RUN, problem, rationale
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from domain import Operator, Progress
-from errors import ProblemSetError, StoppedError, StudentError, UsageError
-from graph.run import resume, start
-from graph.state import RunState
-from settings import load_settings
-from storage.folder import DATABASE, open_store
+from fdd.domain import Operator, Progress
+from fdd.errors import ProblemSetError, StoppedError, StudentError, UsageError
+from fdd.graph.run import resume, start
+from fdd.graph.state import RunState
+from fdd.settings import load_settings
+from fdd.storage.folder import DATABASE, open_store
 from tests.graph.settings import tiny_settings
 
 SAME_ROWS = ("problems", "rationales", "attempts", "evaluations", "decisions", "probes", "contamination")

@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
-from errors import StoppedError
-from graph.run import opened, resume
-from graph.server import Order, build_served, in_thread
-from storage.folder import open_store
+from fdd.errors import StoppedError
+from fdd.graph.run import opened, resume
+from fdd.graph.server import Order, build_served, in_thread
+from fdd.storage.folder import open_store
 from tests.graph.test_run import Recorder, rows
 
 pytestmark = pytest.mark.slow

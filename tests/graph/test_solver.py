@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from agents.policy import Ask
-from agents.thoughts.decompose import PLAN_CUE
-from errors import StoppedError, UsageError
-from graph.exam import Exam, Question, policy_of, request, sit
-from graph.examples import as_example, choose_shots
-from graph.state import RunContext
-from settings import load_settings
-from storage.store import Lesson, Store
+from fdd.agents.evaluator import Ask
+from fdd.agents.thoughts.decompose import PLAN_CUE
+from fdd.errors import StoppedError, UsageError
+from fdd.graph.exam import Exam, Question, policy_of, request, sit
+from fdd.graph.state import RunContext
+from fdd.rundir.examples import as_example, choose_shots
+from fdd.settings import load_settings
+from fdd.storage.store import Lesson, Store
+from fdd.training.config import GenerateConfig
+from fdd.training.weights import student_path
 from tests.graph.contexts import opened
 from tests.storage.samples import RUN, problem, rationale
-from training.config import GenerateConfig
-from training.weights import student_path
 
 WORKED = problem("A shop sold 48 kites in May and half as many in June. How many in all?", 72)
 PLAN = "Question 1: How many kites did it sell in June?\nQuestion 2: How many kites did it sell in all?"

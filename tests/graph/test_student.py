@@ -14,15 +14,15 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from errors import RunFailedError, StudentError
-from graph.doctor import examine
-from graph.run import create, resume, start
-from main import main
-from settings import Settings
-from storage.folder import open_store
+from fdd.commands.machine import examine
+from fdd.errors import RunFailedError, StudentError
+from fdd.graph.run import create, resume, start
+from fdd.main import main
+from fdd.settings import Settings
+from fdd.storage.folder import open_store
+from fdd.training.weights import EMBEDDED, student_path
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
-from training.weights import EMBEDDED, student_path
 
 MISSING = "model.layers.1.mlp.up_proj.weight"
 

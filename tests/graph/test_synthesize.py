@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from langgraph.runtime import Runtime
 
-from agents.calling.request import Answer, Call, CallStatus, Finish, Message, ModelReply, ModelRequest
-from domain import Band, Draft, Operator, Problem, Reason, Refusal
-from errors import StoppedError
-from graph.nodes.synthesize import Shelf, synthesize
-from graph.state import RunContext, RunState
-from settings import load_settings
-from storage.records import RejectionRecord
-from storage.store import Store
+from fdd.agents.models.request import Answer, Call, CallStatus, Finish, Message, ModelReply, ModelRequest
+from fdd.domain import Band, Draft, Operator, Problem, Reason, Refusal
+from fdd.errors import StoppedError
+from fdd.graph.nodes.synthesize import Shelf, synthesize
+from fdd.graph.state import RunContext, RunState
+from fdd.settings import load_settings
+from fdd.storage.records import RejectionRecord
+from fdd.storage.store import Store
 from tests.graph.contexts import opened
 from tests.storage.samples import RUN, probe, problem
 
@@ -82,7 +82,7 @@ def context(tmp_path: Path, moody: Moody) -> Iterator[RunContext]:
 def test_after_an_interruption_it_may_answer(
     context: RunContext, moody: Moody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graph.nodes.synthesize.STEPS_AT_ONCE", 1)
+    monkeypatch.setattr("fdd.graph.nodes.synthesize.STEPS_AT_ONCE", 1)
     looks = iter([False, *[True] * 100])
     with pytest.raises(StoppedError):
         synthesize(STATE, Runtime(context=replace(context, should_stop=lambda: next(looks))))

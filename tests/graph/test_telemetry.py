@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from agents.calling.request import CallStatus
-from domain import Reason, content_hash
-from errors import StoppedError
-from graph import telemetry as module
-from graph.run import resume, start
-from graph.telemetry import FILE, send_run, telemetry
-from main import main
-from settings import Settings, Telemetry
-from storage.folder import open_store
-from storage.records import SpanRecord, TranscriptRecord
-from storage.store import Store
-from storage.tracing import SpanFilter
+from fdd.agents.models.request import CallStatus
+from fdd.domain import Reason, content_hash
+from fdd.errors import StoppedError
+from fdd.graph.run import resume, start
+from fdd.main import main
+from fdd.rundir import telemetry as module
+from fdd.rundir.telemetry import FILE, send_run, telemetry
+from fdd.settings import Settings, Telemetry
+from fdd.storage.folder import open_store
+from fdd.storage.records import SpanRecord, TranscriptRecord
+from fdd.storage.store import Store
+from fdd.storage.tracing import SpanFilter
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder
 from tests.servers.collecting import PATH, Arrived, Collector, collecting
@@ -322,7 +322,7 @@ def test_sending_says_what_is_missing(
     monkeypatch.setenv(ENDPOINT, NOBODY)
     assert main(["trace", str(copy), "--otlp", "--round", "1"]) == 2
     assert "--otlp sends the whole run" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, "graph.otlp", None)
+    monkeypatch.setitem(sys.modules, "fdd.rundir.otlp", None)
     assert main(["trace", str(copy), "--otlp"]) == 2
     assert "pip install 'feedback-driven-distillation[otel]'" in capsys.readouterr().err
 

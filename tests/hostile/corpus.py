@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from domain import Reason, Verdict
+from fdd.domain import Reason, Verdict
 
 FILES = {"pot": "programs.toml", "eot": "equations.toml", "cot": "sentences.toml"}
 """The file of each thought (reasoning format)."""

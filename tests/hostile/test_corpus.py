@@ -12,8 +12,8 @@ from fractions import Fraction
 
 import pytest
 
-from agents.verifier import Verifier
-from domain import Reason, Verdict
+from fdd.agents.verifier import Verifier
+from fdd.domain import Reason, Verdict
 from tests.hostile.corpus import FILES, Case, load_cases
 from tests.hostile.trial import BOUND_SECONDS, Trial, figures, try_all, try_case
 from tests.hostile.watch import SECRET, Watch, watching

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from agents.solver import START_SECONDS
-from agents.verifier import Verifier
-from domain import Verdict
+from fdd.agents.checking.solver import START_SECONDS
+from fdd.agents.verifier import Verifier
+from fdd.domain import Verdict
 from tests.hostile.corpus import FILES, Case, load_cases
 from tests.hostile.watch import Watch, watching
 

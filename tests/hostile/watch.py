@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from domain import Verdict
+from fdd.domain import Verdict
 
 SECRET = "FDD_CANARY"
 """The environment variable that holds the secret."""

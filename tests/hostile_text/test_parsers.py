@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.replies import read_parts
-from agents.symbolic.arithmetic import find_equations, value_of
-from agents.symbolic.derivation import Derivation, Operation, Quantity
-from agents.symbolic.numbers import find_quantities, read_digits, write_like, write_plain
-from agents.symbolic.parse import derive
-from agents.thoughts import cot, decompose, known, kp_cot, thought
-from agents.thoughts.cot import read_answer
-from fuzz.oracles import (
+from fdd.agents.models.replies import read_parts
+from fdd.agents.symbolic.derivation import Derivation, Operation, Quantity
+from fdd.agents.symbolic.numbers import find_quantities, read_digits, write_like, write_plain
+from fdd.agents.symbolic.reading.arithmetic import find_equations, value_of
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.thoughts import cot, decompose, known, kp_cot, thought
+from fdd.agents.thoughts.cot import read_answer
+from tests.fuzz.oracles import (
     Reckoner,
     check_derivation,
     check_equation,

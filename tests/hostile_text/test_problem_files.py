@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import MAX_TEXT, Problem
-from errors import ProblemSetError, one_line
-from graph.nodes.report import as_line
-from main import main
-from problems.jsonl import make_problem, read_jsonl
-from storage.records import ProblemRecord
-from storage.store import Lesson, Store
+from fdd.domain import MAX_TEXT, Problem
+from fdd.errors import ProblemSetError, one_line
+from fdd.graph.nodes.report import as_line
+from fdd.main import main
+from fdd.problems.jsonl import make_problem, read_jsonl
+from fdd.storage.records import ProblemRecord
+from fdd.storage.store import Lesson, Store
 from tests.hostile_text.strategies import bounded
 from tests.hostile_text.texts import INJECTIONS, TERMINAL
 from tests.storage.samples import RUN, rationale

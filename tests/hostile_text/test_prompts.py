@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.calling.asker import Asker
-from agents.calling.caller import Caller
-from agents.calling.prices import FREE
-from agents.calling.purse import Purse
-from agents.calling.request import Finish, ModelReply, ModelRequest
-from agents.prompting import FOLDER, prompt, quote, unquote
-from agents.teacher import ModelTeacher, conversation
-from agents.verifier import Verifier
-from domain import Problem, Reason, problem_id
-from graph.lesson import LessonContext, LessonState, Task, build_lesson
-from storage.call_cache import CallCache
+from fdd.agents.models.asker import Asker
+from fdd.agents.models.budget import Purse
+from fdd.agents.models.caller import Caller
+from fdd.agents.models.prices import FREE
+from fdd.agents.models.prompting import FOLDER, prompt, quote, unquote
+from fdd.agents.models.request import Finish, ModelReply, ModelRequest
+from fdd.agents.teacher import ModelTeacher, conversation
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem, Reason, problem_id
+from fdd.graph.lesson import LessonContext, LessonState, Task, build_lesson
+from fdd.storage.call_cache import CallCache
 from tests.hostile_text.strategies import TAGGED, bounded
 from tests.hostile_text.texts import INJECTIONS
 from tests.servers.asked import read_request

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from agents.calling.asker import Asker
-from agents.calling.caller import Caller
-from agents.calling.prices import FREE
-from agents.calling.purse import Purse
-from agents.calling.request import Finish, ModelReply, ModelRequest
-from agents.synthesizer import Drafted, ModelSynthesizer
-from agents.verifier import Verifier
-from domain import MAX_TEXT, Draft, Operator, Reason, Refusal
-from storage.call_cache import CallCache
+from fdd.agents.models.asker import Asker
+from fdd.agents.models.budget import Purse
+from fdd.agents.models.caller import Caller
+from fdd.agents.models.prices import FREE
+from fdd.agents.models.request import Finish, ModelReply, ModelRequest
+from fdd.agents.synthesizer import Drafted, ModelSynthesizer
+from fdd.agents.verifier import Verifier
+from fdd.domain import MAX_TEXT, Draft, Operator, Reason, Refusal
+from fdd.storage.call_cache import CallCache
 from tests.agents.symbolic.parents import BEADS
 from tests.hostile_text.texts import TERMINAL
 

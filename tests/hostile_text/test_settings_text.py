@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from errors import StoreError, UsageError
-from graph.run import start
-from main import main
-from settings import Settings, load_settings
-from storage.folder import open_store
-from storage.store import Store
+from fdd.errors import StoreError, UsageError
+from fdd.graph.run import start
+from fdd.main import main
+from fdd.settings import Settings, load_settings
+from fdd.storage.folder import open_store
+from fdd.storage.store import Store
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 from tests.storage.samples import RUN

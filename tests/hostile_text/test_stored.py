@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Reason
-from errors import StoreError
-from main import main
-from storage.codec import decode, encode
-from storage.database import Database
-from storage.records import ProblemRecord, RationaleRecord
-from storage.store import Store
+from fdd.domain import Reason
+from fdd.errors import StoreError
+from fdd.main import main
+from fdd.storage.codec import decode, encode
+from fdd.storage.database import Database
+from fdd.storage.records import ProblemRecord, RationaleRecord
+from fdd.storage.store import Store
 from tests.hostile_text.strategies import bounded
 from tests.storage.samples import RUN, problem, rationale
 

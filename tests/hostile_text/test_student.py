@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from fdd.training.prompts import prompt_ids, rationale_ids
+from fdd.training.tasks import Example
 from tests.hostile_text.texts import INJECTIONS
-from training.prompts import prompt_ids, rationale_ids
-from training.tasks import Example
 
 CUE = "Write a Python program."
 TURN = INJECTIONS["a chat template's turn"]

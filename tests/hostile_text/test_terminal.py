@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from console import RunView, show_evaluations, show_plan, show_result
-from domain import Progress
-from errors import LONGEST_LINE, one_line, printable
-from graph.plan import Expense, Preview
-from main import main
-from storage.records import EvaluationRecord
-from storage.store import Store
+from fdd.commands.console import RunView, show_evaluations, show_plan, show_result
+from fdd.domain import Progress
+from fdd.errors import LONGEST_LINE, one_line, printable
+from fdd.graph.plan import Expense, Preview
+from fdd.main import main
+from fdd.storage.records import EvaluationRecord
+from fdd.storage.store import Store
 from tests.hostile_text.texts import TERMINAL
 from tests.storage.samples import RUN
 

@@ -8,17 +8,17 @@ from fractions import Fraction
 
 import pytest
 
-from agents.equations import MAX_LENGTH, Refused, read_equation
-from agents.prompting import quote
-from agents.replies import read_parts
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import derive
-from agents.thoughts import known, thought
-from agents.verifier import MAX_TEXT as LONGEST_RATIONALE
-from agents.verifier import Verifier
-from amounts import parse_number
-from domain import MAX_TEXT, Reason, Refusal
-from matching import masked
+from fdd.agents.checking.equations import MAX_LENGTH, Refused, read_equation
+from fdd.agents.models.prompting import quote
+from fdd.agents.models.replies import read_parts
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.thoughts import known, thought
+from fdd.agents.verifier import MAX_TEXT as LONGEST_RATIONALE
+from fdd.agents.verifier import Verifier
+from fdd.amounts import parse_number
+from fdd.domain import MAX_TEXT, Reason, Refusal
+from fdd.matching import masked
 from tests.growth import is_linear
 
 QUESTION = "Tom has 9 apples and 2 pears. How many are there?"

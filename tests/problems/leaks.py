@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agents.symbolic.names import people
-from matching import exact_form
+from fdd.agents.symbolic.wording.names import people
+from fdd.matching import exact_form
 
 Plant = Callable[[str, random.Random], str]
 

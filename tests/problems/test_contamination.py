@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from domain import Problem, problem_id
-from matching import exact_form, grams, masked
-from problems.config import ProblemSettings
-from problems.contamination import GSM_SYMBOLIC, SHARE, WORDS, Decontaminator
-from problems.split import ProblemSets, prepare
+from fdd.domain import Problem, problem_id
+from fdd.matching import exact_form, grams, masked
+from fdd.problems.config import ProblemSettings
+from fdd.problems.contamination import GSM_SYMBOLIC, SHARE, WORDS, Decontaminator
+from fdd.problems.split import ProblemSets, prepare
 from tests.problems.leaks import planted, renamed, written_by_hand
 
 BY_HAND = written_by_hand()

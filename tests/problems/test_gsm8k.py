@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from errors import ProblemSetError
-from problems import gsm8k
-from problems.config import ProblemSettings
-from problems.split import prepare
+from fdd.errors import ProblemSetError
+from fdd.problems import gsm8k
+from fdd.problems.config import ProblemSettings
+from fdd.problems.split import prepare
 
 
 @pytest.fixture

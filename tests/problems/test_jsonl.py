@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from agents.thoughts.cot import read_answer
-from amounts import parse_number, parse_reference
-from errors import ProblemSetError
-from problems.jsonl import read_jsonl
+from fdd.agents.thoughts.cot import read_answer
+from fdd.amounts import parse_number, parse_reference
+from fdd.errors import ProblemSetError
+from fdd.problems.jsonl import read_jsonl
 
 GOOD = {"question": "What is 1 + 1?", "answer": "It is <<1+1=2>>2.\n#### 2"}
 

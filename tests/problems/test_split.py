@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from domain import Problem
-from errors import ProblemSetError
-from matching import exact_form, masked
-from problems.config import ProblemSettings
-from problems.gsm_symbolic import HELD_OUT_TEMPLATES, GsmSymbolic
-from problems.split import ProblemSets, prepare
-from problems.split import test_sets as sets_to_ask
+from fdd.domain import Problem
+from fdd.errors import ProblemSetError
+from fdd.matching import exact_form, masked
+from fdd.problems.config import ProblemSettings
+from fdd.problems.gsm_symbolic import HELD_OUT_TEMPLATES, GsmSymbolic
+from fdd.problems.split import ProblemSets, prepare
+from fdd.problems.split import test_sets as sets_to_ask
 from tests.problems.made_up import made_up
 
 SYMBOLIC = ProblemSettings(limit=300, seed=3)

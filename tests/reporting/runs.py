@@ -7,11 +7,11 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from agents.evaluator import band, mcnemar, posterior, wilson
-from domain import Operator, Reason
-from settings import load_settings
-from storage.folder import DATABASE
-from storage.records import (
+from fdd.agents.statistics import band, mcnemar, posterior, wilson
+from fdd.domain import Operator, Reason
+from fdd.settings import load_settings
+from fdd.storage.folder import DATABASE
+from fdd.storage.records import (
     AttemptRecord,
     DecisionRecord,
     EvaluationRecord,
@@ -24,7 +24,7 @@ from storage.records import (
     evaluation_split,
     rationale_id,
 )
-from storage.store import Store
+from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, call, contamination, problem
 
 HOSTILE = (

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.evaluator import mcnemar, sign_flip
-from errors import UsageError
-from reporting.comparison import Comparison, SetComparison, compare
-from storage.store import Store
+from fdd.agents.statistics import mcnemar, sign_flip
+from fdd.errors import UsageError
+from fdd.reporting.comparison import Comparison, SetComparison, compare
+from fdd.storage.store import Store
 from tests.reporting.runs import add_evaluation, answer, evaluation_problem, new_run
 
 RIGHT = list(range(100, 112))

@@ -20,23 +20,23 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from domain import Progress
-from errors import StoppedError
-from graph.run import start
-from main import main
-from reporting.dataset import CHATS, JSONL, PARQUET, SCHEMA
-from reporting.export import CARD, DATA, STUDENT
-from settings import load_settings
-from storage.folder import open_store
+from fdd.domain import Progress
+from fdd.errors import StoppedError
+from fdd.graph.run import start
+from fdd.main import main
+from fdd.reporting.dataset import CHATS, JSONL, PARQUET, SCHEMA
+from fdd.reporting.export import CARD, DATA, STUDENT
+from fdd.settings import load_settings
+from fdd.storage.folder import open_store
+from fdd.training.config import GenerateConfig
+from fdd.training.device import Runtime
+from fdd.training.generate import generate
+from fdd.training.prompts import prompt_ids
+from fdd.training.student import load_student
+from fdd.training.tasks import Batch, Request
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 from tests.problems.made_up import made_up
-from training.config import GenerateConfig
-from training.device import Runtime
-from training.generate import generate
-from training.prompts import prompt_ids
-from training.student import load_student
-from training.tasks import Batch, Request
 
 HOSTILE = "a|b `c` <img src=x onerror=alert(1)> [d](http:e) $f$ {{ 7 * 7 }} www.g.org"
 ATTACKS = (

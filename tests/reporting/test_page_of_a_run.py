@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from domain import Reason
-from errors import printable
-from reporting.report import LONGEST_TEXT, PAGE, write_report
-from storage.folder import DATABASE
-from storage.records import DecisionRecord
+from fdd.domain import Reason
+from fdd.errors import printable
+from fdd.reporting.report import LONGEST_TEXT, PAGE, write_report
+from fdd.storage.folder import DATABASE
+from fdd.storage.records import DecisionRecord
 from tests.crash.test_old_run import ROWS
 from tests.reporting.runs import HOSTILE, add_evaluation, explained, full_run, new_run
 from tests.storage.first import first_database

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reporting.pictures import DOTS_PER_INCH, PAGE_COLOURS, Picture, inline, save
-from reporting.report import read_report
+from fdd.reporting.pictures import DOTS_PER_INCH, PAGE_COLOURS, Picture, inline, save
+from fdd.reporting.report import read_report
 from tests.reporting.runs import HOSTILE, full_run, new_run
 
 NAMES = {"accuracy", "growth", "yield", "solve-rates", "bands"}

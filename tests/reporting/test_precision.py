@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from agents.evaluator import clustered, visible_loss
-from console import show_result
-from reporting.precision import precise
-from storage.records import DecisionRecord
-from storage.store import Store
-from storage.summary import EvaluationSummary, Summary
+from fdd.agents.statistics import clustered, visible_loss
+from fdd.commands.console import show_result
+from fdd.reporting.precision import precise
+from fdd.storage.records import DecisionRecord
+from fdd.storage.store import Store
+from fdd.storage.summary import EvaluationSummary, Summary
 from tests.reporting.runs import add_evaluation, answer, evaluation_problem, new_run
 
 NONE: list[int | None] = [None] * 60

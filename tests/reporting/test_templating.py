@@ -3,7 +3,7 @@
 import pytest
 from markupsafe import Markup
 
-from reporting.templating import environment, inert
+from fdd.reporting.templating import environment, inert
 
 
 @pytest.mark.parametrize(

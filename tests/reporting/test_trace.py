@@ -13,16 +13,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from domain import Progress
-from graph.forecast import Clock
-from graph.heartbeat import Heartbeat
-from graph.lock import held
-from main import main
-from reporting.follow import follow
-from storage.folder import DATABASE, open_store
-from storage.records import SpanRecord
-from storage.store import Store
-from storage.tracing import SpanFilter
+from fdd.domain import Progress
+from fdd.graph.forecast import Clock
+from fdd.main import main
+from fdd.reporting.follow import follow
+from fdd.rundir.lock import held
+from fdd.rundir.progress import Heartbeat
+from fdd.storage.folder import DATABASE, open_store
+from fdd.storage.records import SpanRecord
+from fdd.storage.store import Store
+from fdd.storage.tracing import SpanFilter
 from tests.graph.test_run import Recorder
 from tests.storage.samples import RUN
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from main import main
-from storage.folder import open_store
-from storage.records import ProblemRecord
+from fdd.main import main
+from fdd.storage.folder import open_store
+from fdd.storage.records import ProblemRecord
 
 
 def why(folder: Path, *options: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -8,10 +8,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field, ValidationError
 
-from agents.prompting import unquote
-from agents.thoughts import thought as find_thought
-from agents.verifier import LONG_NUMBER, MAX_TEXT
-from errors import UsageError
+from fdd.agents.models.prompting import unquote
+from fdd.agents.thoughts import thought as find_thought
+from fdd.agents.verifier import LONG_NUMBER, MAX_TEXT
+from fdd.errors import UsageError
 
 
 class Task(StrEnum):

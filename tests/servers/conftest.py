@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.verifier import Verifier
+from fdd.agents.verifier import Verifier
 from tests.agents.symbolic.parents import PARENTS
 from tests.servers.talking import write_knowledge
 from tests.servers.teaching import TeachingServer, teaching

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.numbers import DIGITS, write_plain
-from agents.symbolic.parse import derive
-from agents.synthesizer import SymbolicSynthesizer
-from agents.thoughts import thought as find_thought
-from amounts import parse_number
-from domain import Draft, Operator, Problem, Refusal, problem_id
-from matching import exact_form
-from problems.jsonl import read_jsonl
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.numbers import DIGITS, write_plain
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.agents.thoughts import thought as find_thought
+from fdd.amounts import parse_number
+from fdd.domain import Draft, Operator, Problem, Refusal, problem_id
+from fdd.matching import exact_form
+from fdd.problems.jsonl import read_jsonl
 from tests.servers.asked import Asked
 from tests.servers.slips import slipped
 

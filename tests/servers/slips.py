@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from fractions import Fraction
 
-from agents.symbolic.derivation import (
+from fdd.agents.symbolic.derivation import (
     OPERATORS,
     Constant,
     Derivation,

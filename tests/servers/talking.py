@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from agents.symbolic.numbers import write_plain
-from domain import Problem
+from fdd.agents.symbolic.numbers import write_plain
+from fdd.domain import Problem
 from tests.servers.teaching import TeachingServer
 
 KEY = "sk-a-key-that-was-planted"

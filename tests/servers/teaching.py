@@ -25,9 +25,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from domain import Problem
-from problems.gsm_symbolic import GsmSymbolic
-from problems.jsonl import read_jsonl
+from fdd.domain import Problem
+from fdd.problems.gsm_symbolic import GsmSymbolic
+from fdd.problems.jsonl import read_jsonl
 from tests.servers.children import running
 from tests.servers.completions import Completions, Connection, Entry
 from tests.servers.manner import CONTENT_FAULTS, TRANSPORT_FAULTS, Act, Manner

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.prompting import prompt
+from fdd.agents.models.prompting import prompt
 from tests.servers.asked import NotUnderstoodError, Task, read_request
 
 WORDS = st.text() | st.sampled_from(

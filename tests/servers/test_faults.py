@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agents.replies import read_parts
+from fdd.agents.models.replies import read_parts
 from tests.agents.symbolic.parents import BEADS, PARENTS
 from tests.servers.completions import Entry
 from tests.servers.manner import TRANSPORT_FAULTS, Act

@@ -7,10 +7,10 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
+from fdd.training.weights import student_path
 from tests.servers.children import running
 from tests.servers.serving import ServedModel, serving
 from tests.servers.teaching import teaching
-from training.weights import student_path
 
 
 def ask(served: ServedModel) -> ChatCompletion:

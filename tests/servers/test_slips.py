@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from agents.thoughts import known, thought
-from agents.verifier import Verifier
-from domain import Problem, Reason
+from fdd.agents.thoughts import known, thought
+from fdd.agents.verifier import Verifier
+from fdd.domain import Problem, Reason
 from tests.agents.symbolic.parents import PARENTS, read
 from tests.servers.slips import slipped
 

@@ -8,12 +8,12 @@ import httpx
 import openai
 import pytest
 
-from agents.replies import read_parts
-from agents.thoughts import known
-from agents.verifier import Verifier
-from domain import Reason
-from problems.config import ProblemSettings
-from problems.split import prepare
+from fdd.agents.models.replies import read_parts
+from fdd.agents.thoughts import known
+from fdd.agents.verifier import Verifier
+from fdd.domain import Reason
+from fdd.problems.config import ProblemSettings
+from fdd.problems.split import prepare
 from tests.agents.symbolic.parents import AGES, BEADS, PARENTS, TANK
 from tests.servers.completions import Entry
 from tests.servers.manner import Act

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from storage.database import MIGRATIONS, Database
+from fdd.storage.database import MIGRATIONS, Database
 
 
 def first_database(path: Path, rows: Path) -> Database:
@@ -18,7 +18,7 @@ def first_database(path: Path, rows: Path) -> Database:
         pass  # makes the file
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         shutil.copy(MIGRATIONS / "0001_tables.sql", folder)
-        patch.setattr("storage.database.MIGRATIONS", Path(folder))
+        patch.setattr("fdd.storage.database.MIGRATIONS", Path(folder))
         database.migrate()
     with database.writing() as connection:
         connection.execute(rows.read_text("utf-8"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from domain import Band, Problem, Reason, problem_id
-from storage.records import (
+from fdd.domain import Band, Problem, Reason, problem_id
+from fdd.storage.records import (
     AttemptRecord,
     CallRecord,
     ContaminationRecord,

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from domain import StoredReply, Usage
-from errors import StoreError
-from storage import call_cache
-from storage.call_cache import CallCache
+from fdd.domain import StoredReply, Usage
+from fdd.errors import StoreError
+from fdd.storage import call_cache
+from fdd.storage.call_cache import CallCache
 
 REPLY = StoredReply(
     key="sha256:0",

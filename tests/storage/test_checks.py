@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from domain import Band, Operator, Reason
-from storage.checks import Finding
-from storage.codec import columns, encode, hash_values
-from storage.database import Database
-from storage.records import ContaminationRecord, Record
-from storage.store import Store
+from fdd.domain import Band, Operator, Reason
+from fdd.storage.checks import Finding
+from fdd.storage.codec import columns, encode, hash_values
+from fdd.storage.database import Database
+from fdd.storage.records import ContaminationRecord, Record
+from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, attempt, contamination, probe, problem, rationale
 
 PARENT = problem()

@@ -15,9 +15,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from errors import StoreError
-from storage.database import Database, migrations
-from storage.store import Store
+from fdd.errors import StoreError
+from fdd.storage.database import Database, migrations
+from fdd.storage.store import Store
 from tests.storage.first import first_database
 from tests.storage.samples import ROUND, RUN, attempt, problem
 
@@ -179,7 +179,7 @@ def test_a_call_of_the_first_schema_was_paid_by_nobody(first_schema: Path) -> No
 
 def test_a_failing_migration_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "0009_broken.sql").write_text("CREATE TABLE extra (n INTEGER); SELECT * FROM nowhere;")
-    monkeypatch.setattr("storage.database.MIGRATIONS", tmp_path)
+    monkeypatch.setattr("fdd.storage.database.MIGRATIONS", tmp_path)
     database = Database(tmp_path / "new.duckdb")
     with database.writing():
         pass

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from domain import Band, Operator, Reason
-from storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, KeptOut, Rate, Yield
-from storage.records import DecisionRecord
-from storage.store import Store
+from fdd.domain import Band, Operator, Reason
+from fdd.storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, KeptOut, Rate, Yield
+from fdd.storage.records import DecisionRecord
+from fdd.storage.store import Store
 from tests.reporting.runs import child, explained, probed
 from tests.storage.samples import RUN, contamination, problem
 

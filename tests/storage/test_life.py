@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from domain import Band, Operator, Reason
-from storage.records import DecisionRecord, Record, TranscriptRecord
-from storage.store import Store
+from fdd.domain import Band, Operator, Reason
+from fdd.storage.records import DecisionRecord, Record, TranscriptRecord
+from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, call, probe, problem, rationale
 
 SEED = problem("What is 1 + 1?", 2)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from errors import StoreError
-from storage.checks import Finding
-from storage.records import RejectionRecord
-from storage.store import Store
+from fdd.errors import StoreError
+from fdd.storage.checks import Finding
+from fdd.storage.records import RejectionRecord
+from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, problem, rationale
 
 KEPT, BAD = problem("What is 1 + 1?"), problem("What is 2 + 0?")

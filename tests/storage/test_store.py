@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from domain import Band, Interval, Operator, Reason
-from errors import StoreError
-from storage.records import DecisionRecord, EvaluationRecord, evaluation_name, evaluation_split, is_asked
-from storage.store import Store
+from fdd.domain import Band, Interval, Operator, Reason
+from fdd.errors import StoreError
+from fdd.storage.records import DecisionRecord, EvaluationRecord, evaluation_name, evaluation_split, is_asked
+from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, attempt, call, contamination, probe, problem, rationale
 
 

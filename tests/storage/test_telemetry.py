@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.records import SpanRecord, TranscriptRecord
-from storage.store import Store
-from storage.telemetry import Exchange
+from fdd.storage.records import SpanRecord, TranscriptRecord
+from fdd.storage.store import Store
+from fdd.storage.telemetry import Exchange
 from tests.storage.samples import RUN, call
 
 

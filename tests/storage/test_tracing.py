@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.records import SpanKind, SpanRecord, phase_id, span_id
-from storage.store import Store
-from storage.tracing import Place, SpanFilter
+from fdd.storage.records import SpanKind, SpanRecord, phase_id, span_id
+from fdd.storage.store import Store
+from fdd.storage.tracing import Place, SpanFilter
 from tests.storage.samples import RUN, problem
 
 BEGAN = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.records import CallRecord
-from storage.store import Store
+from fdd.storage.records import CallRecord
+from fdd.storage.store import Store
 from tests.storage.samples import RUN, call
 
 

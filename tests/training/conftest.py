@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.device import Runtime, choose_runtime
-from training.student import Student, load_student
-from training.weights import student_path
+from fdd.training.device import Runtime, choose_runtime
+from fdd.training.student import Student, load_student
+from fdd.training.weights import student_path
 
 
 @pytest.fixture(scope="session")

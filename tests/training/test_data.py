@@ -2,12 +2,12 @@ import random
 
 import pytest
 
-from errors import PreflightError
-from training.config import FineTuneConfig
-from training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
-from training.preflight import fitting_rows
-from training.student import Student
-from training.tasks import Example
+from fdd.errors import PreflightError
+from fdd.training.config import FineTuneConfig
+from fdd.training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
+from fdd.training.preflight import fitting_rows
+from fdd.training.student import Student
+from fdd.training.tasks import Example
 
 EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from errors import StudentError
-from training.device import choose_runtime, describe
+from fdd.errors import StudentError
+from fdd.training.device import choose_runtime, describe
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from training.config import FineTuneConfig, GenerateConfig
-from training.tasks import Batch, Completion, Event, Example, FineTuneTask, GenerateTask, Request, Step
-from training.worker import run_in_child
+from fdd.training.config import FineTuneConfig, GenerateConfig
+from fdd.training.tasks import Batch, Completion, Event, Example, FineTuneTask, GenerateTask, Request, Step
+from fdd.training.worker import run_in_child
 
 pytestmark = pytest.mark.slow
 

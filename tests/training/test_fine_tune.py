@@ -8,17 +8,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import training.fine_tune
-from errors import PreflightError, RunFailedError, WorkerError
-from training.config import FineTuneConfig, GenerateConfig, Method
-from training.data import encode, to_tensors
-from training.device import Runtime
-from training.fine_tune import Trainer, fine_tune
-from training.generate import generate
-from training.prompts import rationale_ids
-from training.schedule import own_steps, schedule
-from training.student import Student, load_student
-from training.tasks import Batch, Event, Example, FineTuned, Notice, Request, Step
+import fdd.training.fine_tune
+from fdd.errors import PreflightError, RunFailedError, WorkerError
+from fdd.training.config import FineTuneConfig, GenerateConfig, Method
+from fdd.training.data import encode, to_tensors
+from fdd.training.device import Runtime
+from fdd.training.fine_tune import Trainer, fine_tune
+from fdd.training.generate import generate
+from fdd.training.prompts import rationale_ids
+from fdd.training.schedule import own_steps, schedule
+from fdd.training.student import Student, load_student
+from fdd.training.tasks import Batch, Event, Example, FineTuned, Notice, Request, Step
 
 EXAMPLES = [
     Example(question=f"What is {i} and {i}?", cue="Compute.", rationale=f"answer = {i} + {i}")
@@ -160,7 +160,7 @@ def test_an_optimizer_state_that_does_not_fit_is_said_with_the_way_that_may(
 def test_a_training_that_the_free_memory_of_a_gpu_cannot_hold_is_refused_before_any_step(
     student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training.fine_tune, "free_bytes", lambda _: 2**20)
+    monkeypatch.setattr(fdd.training.fine_tune, "free_bytes", lambda _: 2**20)
     with pytest.raises(WorkerError, match=r"training 0 million weights takes .* GB of the GPU are free"):
         train(student, tmp_path / "taught")
     result, _ = train(student, tmp_path / "taught", replace(QUICK, method="lora", lora_rank=1))

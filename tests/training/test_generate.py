@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from training.config import GenerateConfig
-from training.generate import Queue, choose, decode, encode, generate, make_queues, repeats_itself
-from training.prompts import prompt_ids, rationale_ids
-from training.student import Student
-from training.tasks import Batch, Completion, Event, Example, Notice, Request
+from fdd.training.config import GenerateConfig
+from fdd.training.generate import Queue, choose, decode, encode, generate, make_queues, repeats_itself
+from fdd.training.prompts import prompt_ids, rationale_ids
+from fdd.training.student import Student
+from fdd.training.tasks import Batch, Completion, Event, Example, Notice, Request
 
 QUESTIONS = ["How many?", "What is left after two days of rain?", "One", "Two and two make what?", "Why?"]
 REQUESTS = [Request(key=f"r{i}", question=question, cue="Compute.") for i, question in enumerate(QUESTIONS)]

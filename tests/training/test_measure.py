@@ -1,9 +1,9 @@
 import torch
 
-from training.config import FineTuneConfig
-from training.measure import measure
-from training.student import Student
-from training.tasks import Speed
+from fdd.training.config import FineTuneConfig
+from fdd.training.measure import measure
+from fdd.training.student import Student
+from fdd.training.tasks import Speed
 
 
 def test_measuring_gives_speeds_and_leaves_the_weights_as_they_were(student: Student) -> None:

@@ -15,16 +15,16 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from errors import PreflightError, StudentError
-from training.config import FineTuneConfig, GenerateConfig
-from training.device import Runtime
-from training.fine_tune import fine_tune
-from training.generate import generate
-from training.student import load_student
-from training.tasks import Batch, CheckTask, Event, Example, Request
-from training.tiny import random_weights
-from training.weights import student_path
-from training.worker import run_in_child
+from fdd.errors import PreflightError, StudentError
+from fdd.training.config import FineTuneConfig, GenerateConfig
+from fdd.training.device import Runtime
+from fdd.training.fine_tune import fine_tune
+from fdd.training.generate import generate
+from fdd.training.student import load_student
+from fdd.training.tasks import Batch, CheckTask, Event, Example, Request
+from fdd.training.tiny import random_weights
+from fdd.training.weights import student_path
+from fdd.training.worker import run_in_child
 
 UP = "model.layers.1.mlp.up_proj.weight"
 Weights = dict[str, np.ndarray]

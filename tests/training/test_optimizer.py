@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from errors import RunFailedError
-from training.config import FineTuneConfig, Method
-from training.data import Row, encode
-from training.device import Runtime
-from training.fine_tune import Trainer, fine_tune, with_adapters
-from training.optimizer import load_state, save_state
-from training.student import Student, load_student
-from training.tasks import Example
+from fdd.errors import RunFailedError
+from fdd.training.config import FineTuneConfig, Method
+from fdd.training.data import Row, encode
+from fdd.training.device import Runtime
+from fdd.training.fine_tune import Trainer, fine_tune, with_adapters
+from fdd.training.optimizer import load_state, save_state
+from fdd.training.student import Student, load_student
+from fdd.training.tasks import Example
 
 EXAMPLES = [
     Example(question=f"What is {i} and {i}?", cue="Compute.", rationale=f"answer = {i} + {i}")

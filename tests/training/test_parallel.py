@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training.config import FineTuneConfig, GenerateConfig
-from training.data import Row, deal, encode
-from training.device import Runtime
-from training.fine_tune import Trainer, fine_tune
-from training.generate import generate
-from training.parallel import at_once, merged, threads_for
-from training.student import Student, load_student
-from training.tasks import Batch, Completion, Event, Example, Request
+from fdd.training.config import FineTuneConfig, GenerateConfig
+from fdd.training.data import Row, deal, encode
+from fdd.training.device import Runtime
+from fdd.training.fine_tune import Trainer, fine_tune
+from fdd.training.generate import generate
+from fdd.training.parallel import at_once, merged, threads_for
+from fdd.training.student import Student, load_student
+from fdd.training.tasks import Batch, Completion, Event, Example, Request
 
 EXAMPLES = [
     Example(question=f"What is {i} + {i}?", cue="Compute.", rationale=f"answer = {i} + {i}  # {i * '.'}")

@@ -9,13 +9,13 @@ import os, signal, sys
 
 class Interrupt:
     def find_spec(self, name, *rest):
-        if name == "training.fine_tune":
+        if name == "fdd.training.fine_tune":
             os.kill(os.getpid(), signal.SIGINT)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what runs beside them without one
 sys.meta_path.insert(0, Interrupt())
-import training.preload
-assert "training.generate" in sys.modules
+import fdd.training.preload
+assert "fdd.training.generate" in sys.modules
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 """
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
+from fdd.training.config import GenerateConfig
+from fdd.training.prompting import how_to_ask
+from fdd.training.prompts import prompt_ids
+from fdd.training.tasks import Example
 from tests.training.test_prompts import CHAT, NO_SYSTEM
-from training.config import GenerateConfig
-from training.prompting import how_to_ask
-from training.prompts import prompt_ids
-from training.tasks import Example
 
 EXAMPLE = Example(question="2 + 3?", cue="Compute.", rationale="answer = 5")
 

@@ -1,9 +1,9 @@
 import pytest
 from tokenizers.processors import TemplateProcessing
 
-from training.prompts import prompt_ids, rationale_ids
-from training.student import Student
-from training.tasks import Example
+from fdd.training.prompts import prompt_ids, rationale_ids
+from fdd.training.student import Student
+from fdd.training.tasks import Example
 
 CHAT = (
     "{% for turn in messages %}<{{ turn['role'] }}>{{ turn['content'] }}</>{% endfor %}"

@@ -4,13 +4,13 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
-from training.config import GenerateConfig
-from training.device import Runtime
-from training.generate import Queue, decode, encode, repeats_itself
-from training.prompts import prompt_ids
-from training.reading import Reading, common_start, read_packed, read_padded
-from training.student import Student
-from training.tasks import Request
+from fdd.training.config import GenerateConfig
+from fdd.training.device import Runtime
+from fdd.training.generate import Queue, decode, encode, repeats_itself
+from fdd.training.prompts import prompt_ids
+from fdd.training.reading import Reading, common_start, read_packed, read_padded
+from fdd.training.student import Student
+from fdd.training.tasks import Request
 
 REQUESTS = [
     Request(key=f"r{i}", question=f"{'Tom has 3 kites. ' * i}How many in {i} days?", cue="Compute.")

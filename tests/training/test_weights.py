@@ -11,13 +11,13 @@ from gguf import GGUFWriter
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 from tokenizers.pre_tokenizers import ByteLevel
 
-from errors import StudentError
+from fdd.errors import StudentError
+from fdd.training import weights
+from fdd.training.device import Runtime
+from fdd.training.student import load_student
+from fdd.training.tiny import HEADS, HIDDEN, INNER, LAYERS, build_tiny, random_weights
+from fdd.training.weights import EmbeddedStudent, embedded_path, new_folder, student_path
 from tests.servers.fixed import fixed
-from training import weights
-from training.device import Runtime
-from training.student import load_student
-from training.tiny import HEADS, HIDDEN, INNER, LAYERS, build_tiny, random_weights
-from training.weights import EmbeddedStudent, embedded_path, new_folder, student_path
 
 ROOT = Path(__file__).parents[2]
 MEMBER = "small_student/small.gguf"

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from errors import PreflightError, StoppedError, StudentError, UsageError, WorkerError
-from training import worker
-from training.child import outcome_of
-from training.config import FineTuneConfig, GenerateConfig
-from training.tasks import (
+from fdd.errors import PreflightError, StoppedError, StudentError, UsageError, WorkerError
+from fdd.training import worker
+from fdd.training.child import outcome_of
+from fdd.training.config import FineTuneConfig, GenerateConfig
+from fdd.training.tasks import (
     Batch,
     DescribeTask,
     DeviceReport,
@@ -31,7 +31,7 @@ from training.tasks import (
     Request,
     Step,
 )
-from training.worker import describe_exit, follow, never, run_in_child, short_tmpdir
+from fdd.training.worker import describe_exit, follow, never, run_in_child, short_tmpdir
 
 EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
 

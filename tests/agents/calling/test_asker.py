@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agents.calling.asker import Asker
-from agents.calling.request import CallError, CallStatus, Fault, Finish, Message
-from agents.prompting import Conversation
-from domain import Refusal
+from fdd.agents.models.asker import Asker
+from fdd.agents.models.prompting import Conversation
+from fdd.agents.models.request import CallError, CallStatus, Fault, Finish, Message
+from fdd.domain import Refusal
 from tests.agents.calling.test_caller import REPLY, Outcome, ScriptedModel, caller
 from tests.agents.calling.virtual import run
 

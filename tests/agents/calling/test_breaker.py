@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agents.calling.breaker import BLIP, FAILURES, SILENCE, TRIES_IN_SILENCE, Breaker
-from agents.calling.request import CallError, Fault
+from fdd.agents.models.breaker import BLIP, FAILURES, SILENCE, TRIES_IN_SILENCE, Breaker
+from fdd.agents.models.request import CallError, Fault
 
 DOWN = CallError(Fault.CONNECTION, "refused")
 BUSY = CallError(Fault.RATE_LIMITED, "slow down")

@@ -9,11 +9,11 @@ from itertools import chain, count, cycle
 
 import pytest
 
-from agents.calling.breaker import ALIKE, FAILURES
-from agents.calling.caller import LONGEST_RETRY_AFTER, Caller
-from agents.calling.prices import Price
-from agents.calling.purse import Purse
-from agents.calling.request import (
+from fdd.agents.models.breaker import ALIKE, FAILURES
+from fdd.agents.models.budget import Purse
+from fdd.agents.models.caller import LONGEST_RETRY_AFTER, Caller
+from fdd.agents.models.prices import Price
+from fdd.agents.models.request import (
     Call,
     CallError,
     CallStatus,
@@ -23,8 +23,8 @@ from agents.calling.request import (
     ModelReply,
     ModelRequest,
 )
-from domain import StoredReply
-from errors import FddError, LimitReachedError, ProviderError, StoppedError
+from fdd.domain import StoredReply
+from fdd.errors import FddError, LimitReachedError, ProviderError, StoppedError
 from tests.agents.calling.virtual import run
 
 REPLY = ModelReply(text="72", finish=Finish.STOP, prompt_tokens=100, completion_tokens=10)

@@ -12,8 +12,8 @@ from statistics import fmean
 
 import pytest
 
-from agents.calling.limiter import FIRST, AdaptiveLimit
-from agents.calling.slowness import Ticket
+from fdd.agents.models.limiter import FIRST, AdaptiveLimit
+from fdd.agents.models.slowness import Ticket
 from tests.agents.calling.virtual import run
 
 Seconds = Callable[[int], float]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.calling.prices import FREE, Price, find_price, load_prices, required_price
-from errors import UsageError
+from fdd.agents.models.prices import FREE, Price, find_price, load_prices, required_price
+from fdd.errors import UsageError
 
 
 def test_a_million_tokens_cost_the_price() -> None:

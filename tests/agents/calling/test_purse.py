@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from agents.calling.purse import Purse
-from domain import Usage
-from errors import LimitReachedError
+from fdd.agents.models.budget import Purse
+from fdd.domain import Usage
+from fdd.errors import LimitReachedError
 from tests.agents.calling.virtual import run
 
 WORST = Usage(calls=1, prompt_tokens=100, completion_tokens=100, cost_usd=0.01)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import derive
-from domain import Problem, problem_id
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.domain import Problem, problem_id
 
 
 def problem(question: str, solution: str, answer: int | str) -> Problem:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.symbolic.arithmetic import find_equations, value_of
+from fdd.agents.symbolic.reading.arithmetic import find_equations, value_of
 from tests.growth import is_linear
 
 

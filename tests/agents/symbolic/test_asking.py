@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agents.symbolic.asking import parse_asking
-from agents.symbolic.nouns import Kind, kind_of
-from agents.symbolic.verbs import past, split_clause, third_person
+from fdd.agents.symbolic.wording.asking import parse_asking
+from fdd.agents.symbolic.wording.nouns import Kind, kind_of
+from fdd.agents.symbolic.wording.verbs import past, split_clause, third_person
 
 
 @pytest.mark.parametrize(

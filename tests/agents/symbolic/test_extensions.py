@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import pytest
 
-from agents.symbolic.asking import parse_asking
-from agents.symbolic.extension import Extension, Setting
-from agents.symbolic.extensions import extend
+from fdd.agents.symbolic.varying.extension import Extension, Setting
+from fdd.agents.symbolic.varying.extensions import extend
+from fdd.agents.symbolic.wording.asking import parse_asking
 
 
 def extensions(question: str, answer: str, *, is_money: bool = False, seeds: int = 40) -> list[Extension]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.harder import harder
-from agents.symbolic.parse import derive
-from domain import Draft, Problem, Reason, Refusal
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.symbolic.varying.harder import harder
+from fdd.domain import Draft, Problem, Reason, Refusal
 from tests.agents.symbolic.parents import (
     AGES,
     BEADS,

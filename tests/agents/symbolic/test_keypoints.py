@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from agents.symbolic.derivation import Constant, Derivation, Expression, Given, Operation, Step
-from agents.symbolic.keypoints import NOTHING_TOLD, KeyPoints, read_keypoints, with_name
-from agents.symbolic.numbers import find_quantities
+from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Given, Operation, Step
+from fdd.agents.symbolic.numbers import find_quantities
+from fdd.agents.symbolic.wording.keypoints import NOTHING_TOLD, KeyPoints, read_keypoints, with_name
 
 
 def read(question: str, *used: int) -> KeyPoints:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.symbolic.naming import MAX_LENGTH, Namer
+from fdd.agents.symbolic.reading.naming import MAX_LENGTH, Namer
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.symbolic.derivation import Form
-from agents.symbolic.numbers import find_quantities, number_word, write_like, write_plain
+from fdd.agents.symbolic.derivation import Form
+from fdd.agents.symbolic.numbers import find_quantities, number_word, write_like, write_plain
 
 DECIMALS = st.builds(Fraction, st.integers(-(10**6), 10**6), st.sampled_from([1, 2, 4, 5, 10, 100, 1000]))
 

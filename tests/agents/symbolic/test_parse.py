@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 import sympy
 
-from agents.symbolic.derivation import (
+from fdd.agents.symbolic.derivation import (
     Constant,
     Derivation,
     Expression,
@@ -18,9 +18,9 @@ from agents.symbolic.derivation import (
     evaluate,
     leaves,
 )
-from agents.symbolic.parse import derive
-from domain import Problem, Reason, Refusal
-from problems.gsm_symbolic import GsmSymbolic
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.domain import Problem, Reason, Refusal
+from fdd.problems.gsm_symbolic import GsmSymbolic
 
 CLIPS = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from agents.symbolic.derivation import Constant, Step
-from agents.symbolic.predicates import read_predicate
-from agents.symbolic.questioning import question_of
+from fdd.agents.symbolic.derivation import Constant, Step
+from fdd.agents.symbolic.wording.predicates import read_predicate
+from fdd.agents.symbolic.wording.questioning import question_of
 from tests.growth import is_linear
 
 STORY = "Nina and Ben sell clips, pens and blue balls in their toy shop. A clip costs $3. Ann is 8 years old."

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from agents.symbolic.reckoner import Number, Reckoner
-from agents.symbolic.retelling import Renewal, with_article
-from domain import Problem
+from fdd.agents.symbolic.reckoner import Number, Reckoner
+from fdd.agents.symbolic.wording.retelling import Renewal, with_article
+from fdd.domain import Problem
 from tests.agents.symbolic.parents import BREAD, TANK, problem, read
 
 

@@ -8,12 +8,12 @@ from fractions import Fraction
 
 import pytest
 
-from agents.symbolic.derivation import Derivation, evaluate
-from agents.symbolic.numbers import find_quantities
-from agents.symbolic.parse import derive
-from agents.symbolic.similar import similar
-from domain import Draft, Problem, Reason, Refusal
-from matching import masked
+from fdd.agents.symbolic.derivation import Derivation, evaluate
+from fdd.agents.symbolic.numbers import find_quantities
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.symbolic.varying.similar import similar
+from fdd.domain import Draft, Problem, Reason, Refusal
+from fdd.matching import masked
 from tests.agents.symbolic.parents import BEADS, BREAD, PARENTS, TANK, problem, read
 
 

@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from agents.symbolic.candidates import common_candidates
-from agents.symbolic.derivation import Form
-from agents.symbolic.fixed import is_fixed, units_of
-from agents.symbolic.numbers import find_quantities
-from agents.symbolic.similar import similar
-from agents.symbolic.slots import slots
-from domain import Draft
+from fdd.agents.symbolic.derivation import Form
+from fdd.agents.symbolic.numbers import find_quantities
+from fdd.agents.symbolic.varying.candidates import common_candidates
+from fdd.agents.symbolic.varying.fixed import is_fixed, units_of
+from fdd.agents.symbolic.varying.similar import similar
+from fdd.agents.symbolic.varying.slots import slots
+from fdd.domain import Draft
 from tests.agents.symbolic.parents import BEADS, BREAD, CHEAPER, problem, read
 
 

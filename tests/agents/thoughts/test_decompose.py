@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import pytest
 
-from agents.sandbox import LimitedSandbox
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import derive
-from agents.thoughts import thought
-from agents.thoughts.base import Outcome
-from agents.thoughts.decompose import PLAN_CUE, plan, subquestions
-from domain import Reason
+from fdd.agents.checking.sandbox import LimitedSandbox
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.thoughts import thought
+from fdd.agents.thoughts.base import Outcome
+from fdd.agents.thoughts.decompose import PLAN_CUE, plan, subquestions
+from fdd.domain import Reason
 
 QUESTION = (
     "Lena sold 48 clips in April and half as many in May. Each clip costs $3. "

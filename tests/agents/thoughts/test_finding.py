@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.symbolic.derivation import Constant, Derivation, Operation, Step
-from agents.thoughts import known, thought
-from agents.verifier import Verifier
-from domain import Reason
-from errors import UsageError
+from fdd.agents.symbolic.derivation import Constant, Derivation, Operation, Step
+from fdd.agents.thoughts import known, thought
+from fdd.agents.verifier import Verifier
+from fdd.domain import Reason
+from fdd.errors import UsageError
 
 TELEGRAM = '''
 """A toy format: everything in one line, the answer behind a dash."""
@@ -108,7 +108,7 @@ def test_a_module_that_cannot_be_imported_is_refused_with_what_to_do() -> None:
 
 
 @pytest.mark.usefixtures("telegram")
-@pytest.mark.parametrize("module", ["postal.empty", "agents.verifier"])
+@pytest.mark.parametrize("module", ["postal.empty", "fdd.agents.verifier"])
 def test_a_module_without_a_format_is_refused_with_what_to_do(module: str) -> None:
     with pytest.raises(UsageError, match=rf"{module!r} has no THOUGHT .*: give it one with cue, prompt"):
         thought(module)

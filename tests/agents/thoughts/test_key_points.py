@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import pytest
 
-from agents.sandbox import LimitedSandbox
-from agents.symbolic.derivation import Derivation
-from agents.symbolic.parse import derive
-from agents.thoughts import thought
-from agents.thoughts.base import Outcome
-from agents.thoughts.kp_cot import read_parts
-from domain import Reason
+from fdd.agents.checking.sandbox import LimitedSandbox
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.thoughts import thought
+from fdd.agents.thoughts.base import Outcome
+from fdd.agents.thoughts.kp_cot import read_parts
+from fdd.domain import Reason
 
 QUESTION = (
     "Lena needs beads. She has 36 red beads and half as many blue ones. If she loses 8, how many are left?"

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from agents.thoughts import thought
-from agents.thoughts.base import Outcome
-from agents.thoughts.cot import read_answer, wrong_arithmetic
-from domain import Reason
+from fdd.agents.thoughts import thought
+from fdd.agents.thoughts.base import Outcome
+from fdd.agents.thoughts.cot import read_answer, wrong_arithmetic
+from fdd.domain import Reason
 
 
 class Recorder:

@@ -8,13 +8,13 @@ from fractions import Fraction
 
 import pytest
 
-from agents.sandbox import LimitedSandbox
-from agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step
-from agents.symbolic.infix import with_names, with_values
-from agents.symbolic.parse import derive
-from agents.thoughts import known, thought
-from domain import Reason
-from problems.gsm_symbolic import GsmSymbolic
+from fdd.agents.checking.sandbox import LimitedSandbox
+from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.symbolic.wording.infix import with_names, with_values
+from fdd.agents.thoughts import known, thought
+from fdd.domain import Reason
+from fdd.problems.gsm_symbolic import GsmSymbolic
 
 QUESTION = "A shop sold 48 kites in May and half as many in June. 25% of them were red. How many were not?"
 SOLUTION = (

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from domain import Band, Operator, Reason, problem_id
-from reporting.site.app import build_app
-from reporting.site.site import Site
-from settings import load_settings
-from storage.folder import DATABASE, open_store
-from storage.records import (
+from fdd.domain import Band, Operator, Reason, problem_id
+from fdd.reporting.site.app import build_app
+from fdd.reporting.site.site import Site
+from fdd.settings import load_settings
+from fdd.storage.folder import DATABASE, open_store
+from fdd.storage.records import (
     AttemptRecord,
     CallRecord,
     DecisionRecord,
@@ -29,7 +29,7 @@ from storage.records import (
     TranscriptRecord,
     attempt_id,
 )
-from storage.store import Store
+from fdd.storage.store import Store
 
 BEGUN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOSTILE = (

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting.site.differences import LONGEST, Piece, compare
+from fdd.reporting.site.differences import LONGEST, Piece, compare
 
 TEXTS = st.text(st.sampled_from("ab1 =+\n\u202e<"), max_size=60)
 

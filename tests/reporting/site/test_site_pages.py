@@ -15,15 +15,15 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from domain import Band, Operator, Reason
-from graph.build import build_run
-from graph.lock import held
-from reporting.site.app import HEADERS, PAGES, build_app
-from reporting.site.site import Site
-from reporting.site.status import status_of
-from storage.folder import DATABASE, open_store
-from storage.records import EventRecord
-from storage.store import Store
+from fdd.domain import Band, Operator, Reason
+from fdd.graph.build import build_run
+from fdd.reporting.site.app import HEADERS, PAGES, build_app
+from fdd.reporting.site.site import Site
+from fdd.reporting.site.status import status_of
+from fdd.rundir.lock import held
+from fdd.storage.folder import DATABASE, open_store
+from fdd.storage.records import EventRecord
+from fdd.storage.store import Store
 from tests.reporting.site.made_up import (
     BEGUN,
     HOSTILE,

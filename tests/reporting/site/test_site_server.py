@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from main import main
-from reporting.site.server import PORT, listen
+from fdd.main import main
+from fdd.reporting.site.server import PORT, listen
 from tests.reporting.site.made_up import make_run, problem
 
 ROOT = Path(__file__).parent.parent.parent.parent

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from reporting.site.text import LARGEST_BLOCK, duration, number, shown, signed, visible
+from fdd.reporting.site.text import LARGEST_BLOCK, duration, number, shown, signed, visible
 
 
 def test_what_is_not_seen_gets_a_name_and_blanks_stay() -> None:

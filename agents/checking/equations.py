@@ -1,0 +1,351 @@
+"""Parses equations written by a model and solves them exactly; never evaluates any part of them as Python.
+
+Equations that become linear when the values found so far are inserted, which includes every chain of steps,
+are solved here with fractions. Only the remaining ones go to sympy, in a limited process.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol, TypeVar
+
+from fdd.agents.checking.programs import written
+from fdd.agents.checking.values import MAX_BITS, fault, too_long
+from fdd.agents.thoughts.base import Outcome
+from fdd.domain import Reason
+
+MAX_EQUATIONS = 60
+MAX_LENGTH = 400
+"""Characters in one equation."""
+MAX_DEPTH = 40
+"""Nested parentheses, signs and powers."""
+
+TOKEN = re.compile(
+    r"\s*([0-9]+(?:\.[0-9]+)?(?![\w.])|\.[0-9]+(?![\w.])|[A-Za-z_][A-Za-z0-9_]*|\*\*|[-+*/()])"
+)
+CALL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*[.(\[]")
+
+OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+}
+BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
+SIGN_BINDING = 3
+"""Precedence of a sign: `-x ** 2` is `-(x ** 2)`, `-x * y` is `(-x) * y`."""
+
+T = TypeVar("T")
+
+
+class Refused(Exception):  # noqa: N818 - a finding about the text, not a fault of ours
+    """The equations cannot be parsed or computed; `outcome` says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+
+
+class NonlinearError(Exception):
+    """An expression is not linear in the unknowns that are left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A binary operation; `-x` is represented as `0 - x`."""
+
+    sign: str
+    left: Expression
+    right: Expression
+
+
+Expression = Fraction | str | Operation
+"""A number, the name of a quantity, or an operation on two expressions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """Two expressions that must be equal."""
+
+    left: Expression
+    right: Expression
+
+
+class NonlinearSolver(Protocol):
+    """Solves equations that elimination cannot."""
+
+    def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
+        """The value of `unknown`; `relations` maps names to the expressions that they equal."""
+        ...
+
+
+def read_equation(text: str) -> Equation:
+    """Parse an equation such as `2 * clips_in_may = 48`; raises `Refused` for anything else."""
+    sides = text.split("=")
+    if len(sides) != 2:
+        raise _syntax(f"an equation has one `=`, not {len(sides) - 1}: {_shown(text)}")
+    return Equation(read_expression(sides[0]), read_expression(sides[1]))
+
+
+def read_expression(text: str) -> Expression:
+    """Parse names, decimal numbers, `+ - * / **`, signs and parentheses, all ASCII; raises `Refused`."""
+    if len(text) > MAX_LENGTH:
+        raise Refused(fault(Reason.MEMORY_LIMIT, f"an equation is longer than {MAX_LENGTH} characters"))
+    if found := CALL.search(text):
+        raise Refused(fault(Reason.FORBIDDEN, f"no calls, attributes or items in equations: {found[0]!r}"))
+    return _Reader(text).whole()
+
+
+def evaluate(expression: Expression, number: Callable[[Fraction], T], name: Callable[[str], T]) -> T:
+    """Compute an expression in the type to which `number` and `name` convert its leaves."""
+    if isinstance(expression, Fraction):
+        return number(expression)
+    if isinstance(expression, str):
+        return name(expression)
+    left = evaluate(expression.left, number, name)
+    result: T = OPERATORS[expression.sign](left, evaluate(expression.right, number, name))
+    return result
+
+
+def operands_of(equation: Equation) -> Iterator[Fraction | str]:
+    """Yield the numbers and names of both sides, from left to right."""
+    waiting = [equation.right, equation.left]
+    while waiting:
+        match waiting.pop():
+            case Operation(_, left, right):
+                waiting += [right, left]
+            case operand:
+                yield operand
+
+
+def idle_equation(equations: Sequence[Equation], unknown: str) -> int | None:
+    """The index of the first equation that the unknown does not need; None if it needs all.
+
+    Such an equation has no names, or one that occurs in no other needed equation and is not the unknown.
+    """
+    names = [{each for each in operands_of(equation) if isinstance(each, str)} for equation in equations]
+    needed = set(range(len(equations)))
+    while True:
+        uses = Counter(name for index in needed for name in names[index])
+        idle = {
+            index
+            for index in needed
+            if not names[index] or any(uses[name] == 1 and name != unknown for name in names[index])
+        }
+        if not idle:
+            left_out = set(range(len(equations))) - needed
+            return min(left_out, default=None)
+        needed -= idle
+
+
+def with_numbers(text: str, changes: Mapping[Fraction, Fraction]) -> str:
+    """The equation with its numbers replaced according to `changes`."""
+
+    def change(token: re.Match[str]) -> str:
+        number = token[1]
+        if number[0] not in ".0123456789" or Fraction(number) not in changes:
+            return token[0]
+        return f" {written(changes[Fraction(number)])}"
+
+    return TOKEN.sub(change, text)
+
+
+class _Reader:
+    """Precedence climbing over the tokens of one side (V. Pratt, POPL 1973)."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = [*_tokens(text), ""]
+        self._at = 0
+
+    def whole(self) -> Expression:
+        expression = self._expression(1, 0)
+        if self._next():
+            raise _syntax(f"an operator is missing: {_shown(self._text)}")
+        return expression
+
+    def _next(self) -> str:
+        return self._tokens[self._at]
+
+    def _take(self) -> str:
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _expression(self, least: int, depth: int) -> Expression:
+        if depth > MAX_DEPTH:
+            raise _syntax(f"more than {MAX_DEPTH} levels deep")
+        left = self._operand(depth + 1)
+        while (sign := self._next()) in BINDING and BINDING[sign] >= least:
+            self._take()
+            # `**` groups from the right, the others from the left.
+            least_right = BINDING[sign] if sign == "**" else BINDING[sign] + 1
+            left = Operation(sign, left, self._expression(least_right, depth + 1))
+        return left
+
+    def _operand(self, depth: int) -> Expression:
+        token = self._take()
+        if token in ("+", "-"):
+            return Operation(token, Fraction(0), self._expression(SIGN_BINDING, depth))
+        if token == "(":
+            inside = self._expression(1, depth)
+            if self._take() != ")":
+                raise _syntax(f"a parenthesis is not closed: {_shown(self._text)}")
+            return inside
+        if not token or token in ")*/**":
+            raise _syntax(f"a number or a name is missing: {_shown(self._text)}")
+        return Fraction(token) if token[0] in ".0123456789" else token
+
+
+def _tokens(text: str) -> Iterable[str]:
+    at = 0
+    text = text.rstrip()
+    while at < len(text):
+        found = TOKEN.match(text, at)
+        if found is None:
+            raise _syntax(f"cannot read {_shown(text[at:])}")
+        at = found.end()
+        yield found[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """`constant + sum(factor * name)`; operations raise `NonlinearError` if the result has another form."""
+
+    constant: Fraction
+    terms: Mapping[str, Fraction]
+    """Factors by name; never 0."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.constant, *self.terms.values())
+        if any(max(n.numerator.bit_length(), n.denominator.bit_length()) > MAX_BITS for n in numbers):
+            raise Refused(too_long())
+
+    def __add__(self, other: Linear) -> Linear:
+        terms = dict(self.terms)
+        for name, factor in other.terms.items():
+            terms[name] = terms.get(name, Fraction(0)) + factor
+        return Linear(self.constant + other.constant, {name: f for name, f in terms.items() if f})
+
+    def __sub__(self, other: Linear) -> Linear:
+        return self + other.times(Fraction(-1))
+
+    def __mul__(self, other: Linear) -> Linear:
+        if self.terms and other.terms:
+            raise NonlinearError
+        return self.times(other.constant) if self.terms else other.times(self.constant)
+
+    def __truediv__(self, other: Linear) -> Linear:
+        if other.terms:
+            raise NonlinearError
+        if other.constant == 0:
+            raise Refused(fault(Reason.RUNTIME_ERROR, "division by zero"))
+        return self.times(1 / other.constant)
+
+    def __pow__(self, other: Linear) -> Linear:
+        power = other.constant
+        if self.terms or other.terms or power.denominator != 1:
+            raise NonlinearError
+        base = self.constant
+        if base == 0 and power < 0:
+            raise Refused(fault(Reason.RUNTIME_ERROR, "division by zero"))
+        # Checked before the power is computed, which could take all memory.
+        bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+        if bits * abs(power) > 2 * MAX_BITS:
+            raise Refused(too_long())
+        return Linear(base ** int(power), {})
+
+    def times(self, factor: Fraction) -> Linear:
+        return Linear(self.constant * factor, {name: f * factor for name, f in self.terms.items() if factor})
+
+    def without(self, name: str, value: Linear) -> Linear:
+        """The expression with the value substituted for the name."""
+        if name not in self.terms:
+            return self
+        rest = Linear(self.constant, {other: f for other, f in self.terms.items() if other != name})
+        return rest + value.times(self.terms[name])
+
+    def __str__(self) -> str:
+        """An expression that `read_expression` can parse."""
+        return " + ".join([f"({self.constant})", *(f"({f}) * {name}" for name, f in self.terms.items())])
+
+
+def solve_equations(equations: Sequence[str], unknown: str, solver: NonlinearSolver) -> Outcome:
+    """The value of one unknown, or why there is none; any contradiction between the equations is a fault."""
+    if len(equations) > MAX_EQUATIONS:
+        return fault(Reason.MEMORY_LIMIT, f"more than {MAX_EQUATIONS} equations")
+    try:
+        read = {text: read_equation(text) for text in equations}
+        if not any(_mentions(side, unknown) for eq in read.values() for side in (eq.left, eq.right)):
+            return fault(Reason.NO_ANSWER, f"no equation mentions {unknown!r}")
+        relations, left_over = _eliminate(read)
+    except Refused as refused:
+        return refused.outcome
+    if left_over:
+        return solver.solve(left_over, {name: str(value) for name, value in relations.items()}, unknown)
+    value = relations.get(unknown)
+    if value is None or value.terms:
+        return fault(Reason.MANY_SOLUTIONS, f"the equations leave {unknown!r} open")
+    return Outcome(value=value.constant)
+
+
+def _eliminate(equations: Mapping[str, Equation]) -> tuple[dict[str, Linear], list[str]]:
+    """Each solved name in terms of the open ones (Gauss-Jordan), and the equations that stay nonlinear."""
+    relations: dict[str, Linear] = {}
+    waiting = dict(equations)
+    progress = True
+    # Repeated, because a value found later can make an earlier equation linear.
+    while waiting and progress:
+        progress = False
+        for text, equation in list(waiting.items()):
+            try:
+                zero = _difference(equation, relations)
+            except NonlinearError:
+                continue
+            del waiting[text]
+            progress = True
+            _learn(zero, relations, text)
+    return relations, list(waiting)
+
+
+def _difference(equation: Equation, relations: Mapping[str, Linear]) -> Linear:
+    def number(value: Fraction) -> Linear:
+        return Linear(value, {})
+
+    def name(text: str) -> Linear:
+        return relations.get(text) or Linear(Fraction(0), {text: Fraction(1)})
+
+    return evaluate(equation.left, number, name) - evaluate(equation.right, number, name)
+
+
+def _learn(zero: Linear, relations: dict[str, Linear], text: str) -> None:
+    """Solve `zero = 0` for its first name and substitute the result in the relations known so far."""
+    if not zero.terms:
+        if zero.constant:
+            raise Refused(fault(Reason.NO_SOLUTION, f"it contradicts the others: {_shown(text)}"))
+        return
+    name, factor = next(iter(zero.terms.items()))
+    rest = Linear(zero.constant, {other: f for other, f in zero.terms.items() if other != name})
+    value = rest.times(-1 / factor)
+    for other, known in relations.items():
+        relations[other] = known.without(name, value)
+    relations[name] = value
+
+
+def _mentions(expression: Expression, name: str) -> bool:
+    if isinstance(expression, Operation):
+        return _mentions(expression.left, name) or _mentions(expression.right, name)
+    return expression == name
+
+
+def _syntax(detail: str) -> Refused:
+    return Refused(fault(Reason.SYNTAX_ERROR, detail))
+
+
+def _shown(text: str) -> str:
+    return ascii(text.strip()[:80])

@@ -1,0 +1,74 @@
+"""Stored replies: the interface of the call cache, and the conversion between calls and its entries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Protocol
+
+from fdd.agents.models.request import Call, CallStatus, Finish, ModelReply, ModelRequest
+from fdd.domain import StoredReply
+
+
+class ReplyCache(Protocol):
+    """Replies by a hash of the request's content; runs share them."""
+
+    def get(self, key: str) -> StoredReply | None: ...
+
+    def put(self, reply: StoredReply) -> StoredReply:
+        """Store a reply; return the first one stored for its key, which counts from now on."""
+        ...
+
+
+def to_cache(call: Call, run: str) -> StoredReply:
+    """The cache entry for a call that has a reply."""
+    assert call.reply is not None
+    request = call.request
+    return StoredReply(
+        key=call.key,
+        run=run,
+        agent=request.agent,
+        model=call.model,
+        status=call.status,
+        text=call.reply.text,
+        finish=call.reply.finish,
+        prompt_tokens=call.reply.prompt_tokens,
+        completion_tokens=call.reply.completion_tokens,
+        cost_usd=call.cost_usd,
+        tries=call.tries,
+        seconds=call.seconds,
+        started=call.started,
+        prompt=json.dumps([asdict(message) for message in request.messages], ensure_ascii=False),
+        settings=json.dumps(
+            {"temperature": request.temperature, "max_tokens": request.max_tokens, "sample": request.sample}
+        ),
+    )
+
+
+def from_cache(stored: StoredReply, request: ModelRequest, run: str) -> Call:
+    """The call that the stored reply answers; it is paid only if `run`, which asks now, stored it."""
+    paid = stored.run == run
+    return Call(
+        key=stored.key,
+        request=request,
+        model=stored.model,
+        status=CallStatus(stored.status),
+        reply=ModelReply(
+            text=stored.text,
+            finish=Finish(stored.finish),
+            prompt_tokens=stored.prompt_tokens,
+            completion_tokens=stored.completion_tokens,
+        ),
+        detail=DETAILS.get(CallStatus(stored.status), ""),
+        tries=stored.tries,
+        paid=paid,
+        cost_usd=stored.cost_usd if paid else 0.0,
+        seconds=stored.seconds,
+        started=stored.started,
+    )
+
+
+DETAILS = {
+    CallStatus.TRUNCATED: "the reply came to its length limit",
+    CallStatus.FILTERED: "the provider withheld the reply",
+}

@@ -1,0 +1,90 @@
+"""Prices of models: a table of the common ones, and a user's file that overrides it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from fdd.errors import UsageError
+
+KNOWN = Path(__file__).with_name("prices.toml")
+
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Price(BaseModel):
+    """Price in US dollars per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Dollars
+    """For prompt tokens."""
+    output: Dollars
+    """For reply tokens."""
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """The cost in US dollars."""
+        return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
+
+
+FREE = Price(input=0, output=0)
+
+Prices = Mapping[str, Price]
+"""Prices by `provider:model`."""
+
+_PRICES = TypeAdapter(dict[str, Price])
+
+
+def load_prices(file: Path | None = None) -> Prices:
+    """The common models' prices, overridden and extended by a file of the same form; raises `UsageError`."""
+    return _read(KNOWN) | (_read(file) if file else {})
+
+
+def find_price(prices: Prices, name: str, address: str) -> Price | None:
+    """The price, or None if it is unknown; a model on a private server is free unless it is in the table."""
+    return prices.get(name) or (FREE if _is_own(address) else None)
+
+
+def required_price(prices: Prices, name: str, address: str) -> Price:
+    """The price, for a run with a cost limit; raises `UsageError` if it is unknown."""
+    price = find_price(prices, name, address)
+    if price is None:
+        server = f" at {address!r}" if address else ""
+        raise UsageError(
+            f"--max-cost needs the price of {name!r}{server}: write it into a file and name that with "
+            f"--prices, for example ['{name}'] with input = 0.15 and output = 0.60, US dollars for a million "
+            "tokens"
+        )
+    return price
+
+
+def _is_own(address: str) -> bool:
+    """Whether a server's URL is on this machine or in a private network, where requests cost nothing."""
+    try:
+        host = urlsplit(address).hostname or ""
+        if host == "localhost":
+            return True
+        ip = ip_address(host)
+    except ValueError:
+        # Any other host name may be a paid server.
+        return False
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_private
+
+
+def _read(file: Path) -> dict[str, Price]:
+    try:
+        return _PRICES.validate_python(tomllib.loads(file.read_text("utf-8")))
+    except OSError as error:
+        raise UsageError(f"cannot read price file {str(file)!r}: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = " ".join(str(part) for part in first["loc"])
+        raise UsageError(f"price file {str(file)!r}: {key}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"price file {str(file)!r} is not TOML that can be read: {error}") from None

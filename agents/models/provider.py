@@ -1,0 +1,258 @@
+"""Language models of any provider, through LangChain."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from math import ceil, isfinite
+from typing import TYPE_CHECKING, Any
+
+from fdd.agents.models.keys import Keys
+from fdd.agents.models.provider_errors import Setting, explain, line, refused_setting
+from fdd.agents.models.replies import THOUGHT_FIELDS
+from fdd.agents.models.request import CallError, Fault, Finish, Message, ModelReply, ModelRequest
+from fdd.errors import UsageError
+from fdd.network import network_fault, without_login
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+    from openai import DefaultAsyncHttpxClient as AsyncHttpxClient
+
+OPENAI = "openai"
+OPENAI_ADDRESS = "https://api.openai.com/v1"
+"""Always given explicitly, so that no environment variable sends requests to another server than recorded."""
+
+REASONING = re.compile(r"(ft:)?o\d")
+"""OpenAI's models that take no temperature: o1, o3-mini, o4-mini. LangChain knows the later ones."""
+
+FINISHES = {
+    **dict.fromkeys(("stop", "end_turn", "stop_sequence", "complete", "eos", "eos_token"), Finish.STOP),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Finish.LENGTH),
+    **dict.fromkeys(("content_filter", "refusal", "safety", "recitation", "language"), Finish.FILTERED),
+    **dict.fromkeys(("blocklist", "prohibited_content", "spii", "content_filtered"), Finish.FILTERED),
+}
+"""Providers' words for why a model stopped, in lower case."""
+
+CHARACTERS_A_TOKEN = 4
+"""Estimate for servers that do not count tokens: about right for English, so that limits still apply."""
+
+MOST_TOKENS = 2**31
+"""A larger token count is treated as unknown."""
+
+
+def full_name(name: str, address: str) -> str:
+    """The name `provider:model` used in records and prices; a server given by address counts as OpenAI's."""
+    return f"{OPENAI}:{name.removeprefix(f'{OPENAI}:')}" if address else name
+
+
+def open_model(
+    name: str, *, address: str = "", seconds: float, environment: Mapping[str, str]
+) -> LangChainModel:
+    """Open the named model; raises `UsageError` if it is clear that no request can be sent.
+
+    `name` is `provider:model`, for any provider that LangChain knows. With the address of a server that
+    speaks OpenAI's protocol (vLLM, Ollama, llama.cpp, `transformers serve`) the model's own name is enough.
+    Keys are taken from `environment`; the key of a server with an address is in `FDD_SERVER_KEY`. It must be
+    the environment of this process, because the providers' libraries read that too. A request times out after
+    `seconds`.
+    """
+    provider, _, model = full_name(name, address).partition(":")
+    if not provider or not model:
+        example = "provider:model, for example openai:gpt-4o-mini, or give the URL of its server as well"
+        raise UsageError(f"unknown model {name!r}: write {example}")
+    Keys(environment).check(name, provider, has_address=bool(address))
+    return LangChainModel(provider, model, address, seconds, environment)
+
+
+class LangChainModel:
+    """A `ChatModel` that uses LangChain; it must be used and closed in one event loop."""
+
+    def __init__(
+        self, provider: str, model: str, address: str, seconds: float, environment: Mapping[str, str]
+    ) -> None:
+        """Raises `UsageError` if the provider's package is missing or refuses the settings."""
+        self.name, self.address = f"{provider}:{model}", address
+        self._provider, self._model, self._seconds = provider, model, seconds
+        self._keys = Keys(environment)
+        self._client: AsyncHttpxClient | None = None
+        self._chats: dict[tuple[float, int, frozenset[Setting]], BaseChatModel] = {}
+        self._left_out = frozenset[Setting]()
+        """Settings that the model is known to refuse."""
+        if provider == OPENAI and not address and REASONING.match(model):
+            self._left_out = frozenset({Setting.TEMPERATURE})
+        problem = ""
+        # Opened once now, so that a missing package or a refused setting is found before any request.
+        try:
+            self._chat(0.0, 1, self._left_out)
+        except ImportError as error:
+            package = str(getattr(error.__cause__, "name", None) or error).replace("_", "-")
+            problem = f"needs a package that is not installed: pip install {package}"
+            problem = _environment_fault(provider, environment) or problem
+        except Exception as error:  # Every provider has errors of its own.
+            fault = _environment_fault(provider, environment)
+            problem = fault or f"cannot be opened: {line(error, self._keys)}"
+        if problem:
+            raise UsageError(f"the model {self.name!r} {problem}")
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Ask once; raises `CallError`, which keeps no reference to the provider's error.
+
+        A setting that the server refuses is left out of an immediate repeat and of all later requests.
+        """
+        left_out = self._left_out
+        while True:
+            try:
+                # A client's time-out may apply to each read, and then a slow stream would never end.
+                async with asyncio.timeout(self._seconds):
+                    message = await self._invoke(request, left_out)
+            except TimeoutError:
+                failure, refused = CallError(Fault.TIMEOUT, f"no reply in {self._seconds:g} s"), None
+            except Exception as error:  # Every provider has errors of its own.
+                failure = explain(error, self.address, self._keys)
+                refused = refused_setting(error)
+            else:
+                self._left_out |= left_out
+                return _read(message, request, self._keys)
+            if refused is None or refused in left_out or refused not in self._optional:
+                break
+            left_out |= {refused}
+        # Raised here, outside the handlers: there the provider's error, whose request holds the key, would
+        # become its context.
+        raise failure
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        self._chats.clear()
+        if client is not None:
+            await client.aclose()
+
+    @property
+    def _optional(self) -> frozenset[Setting]:
+        """Settings that can be left out of a request to this provider."""
+        if self.address:
+            return frozenset(Setting)
+        seed = {Setting.SEED} if self._provider == OPENAI else frozenset()
+        return frozenset({Setting.TEMPERATURE, Setting.SYSTEM, *seed})
+
+    async def _invoke(self, request: ModelRequest, left_out: frozenset[Setting]) -> AIMessage:
+        from langsmith.run_helpers import tracing_context
+
+        chat = self._chat(request.temperature, request.max_tokens, left_out)
+        turns = _folded(request.messages) if Setting.SYSTEM in left_out else request.messages
+        messages = [(message.role, message.content) for message in turns]
+        sample: dict[str, Any] = {}
+        if self._provider == OPENAI and Setting.SEED not in left_out:
+            sample["seed"] = request.sample
+        # LangSmith would send the conversation to a third party if the environment turns tracing on.
+        with tracing_context(enabled=False):
+            return await chat.ainvoke(messages, config={"callbacks": []}, **sample)
+
+    def _chat(self, temperature: float, max_tokens: int, left_out: frozenset[Setting]) -> BaseChatModel:
+        """LangChain's client for these settings: only its constructor has standard names for them."""
+        key = (temperature, max_tokens, left_out)
+        if key not in self._chats:
+            # The caller retries, and counts every try.
+            options: dict[str, Any] = {"timeout": self._seconds, "max_retries": 0}
+            options["temperature"] = None if Setting.TEMPERATURE in left_out else temperature
+            self._chats[key] = (
+                self._openai_chat(max_tokens, left_out, options)
+                if self._provider == OPENAI
+                else self._other_chat(max_tokens, options)
+            )
+        return self._chats[key]
+
+    def _other_chat(self, max_tokens: int, options: dict[str, Any]) -> BaseChatModel:
+        from langchain.chat_models import init_chat_model
+
+        given = {name: value for name, value in options.items() if value is not None}
+        chat: BaseChatModel = init_chat_model(
+            self._model, model_provider=self._provider, max_tokens=max_tokens, **given
+        )
+        return chat
+
+    def _openai_chat(
+        self, max_tokens: int, left_out: frozenset[Setting], options: dict[str, Any]
+    ) -> BaseChatModel:
+        from fdd.agents.models.openai_chat import OpenAIChat, own_client, usual_client
+
+        options |= {"model": self._model, "http_socket_options": (), "use_responses_api": False}
+        if not self.address:
+            self._client = self._client or usual_client(self._seconds)
+            options |= {"base_url": OPENAI_ADDRESS, "max_tokens": max_tokens}
+        else:
+            key = self._keys.server
+            self._client = self._client or own_client(self._seconds, key)
+            # LangChain would always send `max_completion_tokens`, which some servers ignore.
+            name = "max_completion_tokens" if Setting.MAX_TOKENS in left_out else "max_tokens"
+            options |= {"base_url": self.address, "api_key": key, "extra_body": {name: max_tokens}}
+        return OpenAIChat(http_async_client=self._client, **options)
+
+
+def _environment_fault(provider: str, environment: Mapping[str, str]) -> str | None:
+    """What in the environment prevents opening a client, as the end of a sentence; None for nothing."""
+    proxy = environment.get("OPENAI_PROXY")
+    if provider == OPENAI and proxy:
+        return (
+            f"cannot be opened: OPENAI_PROXY={without_login(proxy)!r} is not supported; unset it, and set "
+            "HTTPS_PROXY where a proxy is needed"
+        )
+    fault = network_fault(environment)
+    return fault and f"cannot be opened: {fault}"
+
+
+def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The conversation with its system message at the beginning of the first user message."""
+    if len(messages) < 2 or messages[0].role != "system":
+        return messages
+    system, first, *others = messages
+    return (replace(first, content=f"{system.content}\n\n{first.content}"), *others)
+
+
+def _read(message: AIMessage, request: ModelRequest, keys: Keys) -> ModelReply:
+    # JSON can contain lone surrogates, which the database cannot store.
+    text = keys.masked(_text(message).encode("utf-8", "replace").decode("utf-8"))
+    usage: Mapping[str, Any] = message.usage_metadata or {}
+    prompt = sum(len(turn.content) for turn in request.messages)
+    completion_tokens = _whole(usage.get("output_tokens")) or ceil(len(text) / CHARACTERS_A_TOKEN)
+    finish = _finish(message)
+    # At the token limit an unknown reason means that the reply was cut off.
+    if finish is Finish.OTHER and completion_tokens >= request.max_tokens:
+        finish = Finish.LENGTH
+    return ModelReply(
+        text=text,
+        finish=finish,
+        prompt_tokens=_whole(usage.get("input_tokens")) or ceil(prompt / CHARACTERS_A_TOKEN),
+        completion_tokens=completion_tokens,
+    )
+
+
+def _text(message: AIMessage) -> str:
+    """The model's text; if that is empty, its thoughts, in tags that mark them as such."""
+    text = str(message.text)
+    if not text.strip():
+        for name in THOUGHT_FIELDS:
+            thoughts = message.additional_kwargs.get(name)
+            if isinstance(thoughts, str) and thoughts.strip():
+                return f"<{name}>\n{thoughts}\n</{name}>"
+    return text
+
+
+def _whole(count: object) -> int:
+    """A server's token count, rounded up; 0, which means unknown, if it is not a plausible number."""
+    try:
+        number = float(count) if isinstance(count, int | float | str) else 0.0
+    except (ValueError, OverflowError):
+        return 0
+    return ceil(number) if isfinite(number) and 0 < number <= MOST_TOKENS else 0
+
+
+def _finish(message: AIMessage) -> Finish:
+    if message.additional_kwargs.get("refusal"):
+        return Finish.FILTERED
+    said = message.response_metadata
+    word = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason") or ""
+    # Some providers give an enum: `FinishReason.MAX_TOKENS`.
+    return FINISHES.get(str(word).rpartition(".")[2].lower(), Finish.OTHER)

@@ -1,0 +1,245 @@
+"""Rewrites a question and its worked solution with other numbers, keeping their sentences.
+
+With 62 in place of 48, `Natalia sold 48/2 = 24 clips in May.` becomes `Natalia sold 62/2 = <<62/2=31>>31
+clips in May.`, with a calculator mark. A sentence with a number above 12 that the derivation does not explain
+is replaced by its calculation: `Clips in may: 62 / 2 = <<62/2=31>>31`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from types import MappingProxyType
+
+from fdd.agents.symbolic.derivation import Derivation, Expression, Form, Given, Operation, Result
+from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, read_digits, write_like, write_plain
+from fdd.agents.symbolic.reckoner import Number, Reckoner, normal
+from fdd.amounts import CURRENCY
+
+_ONES = "two|three|four|five|six|seven|eight|nine"
+_NUMBER = re.compile(
+    rf"(?P<fraction>(?<![\d/.,])\d+\s?/\s?(?!0+(?!\d))\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?%|\spercent\b)?"
+    rf"|\b(?P<word>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(?:one|{_ONES})"
+    rf"|{'|'.join(word for word in CARDINALS if word not in ('zero', 'one'))})\b(?!-)",
+    re.IGNORECASE,
+)
+_DIGITS = re.compile(DIGITS)
+_EQUALS = re.compile(rf"=\s*{CURRENCY}?\s*$")
+_IS = re.compile(rf"(?:\bis|\bare|\bequals?)\s*{CURRENCY}?\s*$")
+_OPERATOR_NEXT = re.compile(rf"\s*(?:[-+*/×÷–−]|x\b)\s*{CURRENCY}?\s?[\d(.]")
+_OPERATOR_BEFORE = re.compile(rf"\d\s*(?:[+*/×÷–−]|-(?=\s)|x\s)\s*{CURRENCY}?\s?$")
+_STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2}
+_UNEXPLAINED = 12
+"""A larger number that the derivation does not explain may have to change: its sentence is not reused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A number in a rewritten sentence, at `start` to `end`."""
+
+    start: int
+    end: int
+    value: Number
+
+
+class Renewal:
+    """A derivation with new numbers. `table` is the reckoner's table for these."""
+
+    def __init__(self, derivation: Derivation, reckoner: Reckoner, table: Sequence[Number]) -> None:
+        self.derivation = derivation
+        self.reckoner = reckoner
+        self.table = table
+        self._everywhere = self._changes(range(len(table)))
+        self._fractions = {
+            normal(quantity.value) for quantity in derivation.quantities if quantity.value.denominator > 1
+        }
+
+    def _changes(self, places: Iterable[int]) -> dict[Number, set[Number]]:
+        changes: dict[Number, set[Number]] = {}
+        for place in places:
+            changes.setdefault(self.reckoner.old[place], set()).add(self.table[place])
+        return changes
+
+    @property
+    def answer(self) -> Fraction:
+        return Fraction(self.table[self.reckoner.steps[-1]])
+
+    def value(self, step: int) -> Number:
+        return self.table[self.reckoner.steps[step]]
+
+    def question(self, hidden: Mapping[int, str] = MappingProxyType({})) -> str | None:
+        """Return the question with the new numbers; None where one cannot be written like the old one.
+
+        `hidden` maps indices of quantities to letters that are written in place of the numbers.
+        """
+        text, end = "", 0
+        old = self.derivation.question
+        for index, quantity in enumerate(self.derivation.quantities):
+            written: str | None = old[quantity.start : quantity.end]
+            if index in hidden:
+                written = hidden[index]
+            elif self.table[index] != self.reckoner.old[index]:
+                written = write_like(Fraction(self.table[index]), written or "", quantity.form)
+            if written is None:
+                return None
+            text += with_article(old[end : quantity.start], written) + written
+            end = quantity.end
+            if index in hidden and old[end : end + 1].isalpha():
+                text += " "
+        return text + old[end:]
+
+    def solution(self) -> str:
+        """Return the worked solution, one sentence per line, with a calculator mark for every step."""
+        numbered = enumerate(self.derivation.steps)
+        sentences = (
+            self._sentence([index for index, _ in group])
+            for _, group in groupby(numbered, key=lambda item: item[1].text)
+        )
+        return "\n".join(sentences)
+
+    def _sentence(self, steps: Sequence[int]) -> str:
+        told = self._retell(steps)
+        return told if told is not None else "\n".join(self._plain(index) for index in steps)
+
+    def _plain(self, index: int) -> str:
+        """Write only the calculation of a step whose sentence cannot be reused."""
+        step = self.derivation.steps[index]
+        reckoning, value = self._write(step.expression), write_plain(Fraction(self.value(index)))
+        label = step.name.replace("_", " ").capitalize()
+        return f"{label}: {reckoning} = {self.mark(index)}{value}"
+
+    def mark(self, index: int) -> str:
+        step = self.derivation.steps[index]
+        return f"<<{self._write(step.expression, '')}={write_plain(Fraction(self.value(index)))}>>"
+
+    def _write(self, expression: Expression, blank: str = " ") -> str:
+        if not isinstance(expression, Operation):
+            value = self._leaf(expression)
+            return write_plain(value)
+        left, right = self._write(expression.left, blank), self._write(expression.right, blank)
+        strength = _STRENGTH[expression.sign]
+        if self._strength(expression.left) < strength:
+            left = f"({left})"
+        if self._strength(expression.right) <= strength:
+            right = f"({right})"
+        return f"{left}{blank}{expression.sign}{blank}{right}"
+
+    def _strength(self, expression: Expression) -> int:
+        if isinstance(expression, Operation):
+            return _STRENGTH[expression.sign]
+        return 2 if "/" in write_plain(self._leaf(expression)) else 3
+
+    def _leaf(self, leaf: Expression) -> Fraction:
+        if isinstance(leaf, Given):
+            return Fraction(self.table[leaf.index])
+        if isinstance(leaf, Result):
+            return Fraction(self.value(leaf.index))
+        assert not isinstance(leaf, Operation)
+        return leaf.value
+
+    def _retell(self, steps: Sequence[int]) -> str | None:
+        old = self.derivation.steps[steps[0]].text
+        nearby = self._changes(place for step in steps for place in self.reckoner.places[step])
+        text, end = "", 0
+        spots: list[Spot] = []
+        for match in self._numbers(old):
+            renewed = self._renew(match, nearby)
+            if renewed is None:
+                return None
+            value, written = renewed
+            text += with_article(old[end : match.start()], written)
+            spots.append(Spot(len(text), len(text) + len(written), value))
+            text += written
+            end = match.end()
+        return self._marked(text + old[end:], spots, steps)
+
+    def _numbers(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield the numbers of a sentence; `36/2` is one number only if the question has that fraction."""
+        at = 0
+        while match := _NUMBER.search(text, at):
+            if match["fraction"] and _value(match) not in self._fractions:
+                match = _DIGITS.match(text, match.start())
+                assert match is not None
+            yield match
+            at = match.end()
+
+    def _renew(self, match: re.Match[str], nearby: dict[Number, set[Number]]) -> tuple[Number, str] | None:
+        """Return the new value of a number and its spelling; None where it is ambiguous or unexplained."""
+        old = _value(match)
+        if old not in nearby and _is_operand(match.string, match.start(), match.end()):
+            return None
+        new = self._new_value(old, nearby, percent=match[0].endswith(("%", "percent")))
+        if new is None or new == old:
+            return None if new is None else (old, match[0])
+        if re.match(r",\d", match.string[match.end() :]) or re.search(r"\d,$", match.string[: match.start()]):
+            return None  # a list such as `days 4,5,6 and 7`
+        written = _write_like(Fraction(new), match[0])
+        return None if written is None else (new, written)
+
+    def _new_value(self, old: Number, nearby: dict[Number, set[Number]], *, percent: bool) -> Number | None:
+        # Numbers of this sentence's own steps come first: elsewhere an equal number may change differently.
+        for changes in (nearby, self._everywhere):
+            if old in changes:
+                return next(iter(changes[old])) if len(changes[old]) == 1 else None
+            share = normal(Fraction(old) / 100)
+            if percent and share in changes:
+                return normal(next(iter(changes[share])) * 100) if len(changes[share]) == 1 else None
+        return old if old <= _UNEXPLAINED or old in (24, 52, 60, 100, 365) else None
+
+    def _marked(self, text: str, spots: Sequence[Spot], steps: Sequence[int]) -> str | None:
+        """Insert the calculator mark of every step before the number that is its value, from left to right.
+
+        A step whose value occurs in the sentence only as an operand gets a line of its own before it.
+        Returns None where the value of a step does not occur at all.
+        """
+        at, marks, unwritten = 0, [], []
+        for step in steps:
+            value = self.value(step)
+            after = [spot for spot in spots[at:] if spot.value == value]
+            told = [spot for spot in after if not _is_operand(text, spot.start, spot.end)]
+            stated = [spot for spot in told if _EQUALS.search(text[: spot.start])]
+            stated += [spot for spot in told if _IS.search(text[: spot.start]) and text[spot.start].isdigit()]
+            if not after:
+                return None
+            if not told:
+                unwritten.append(self._plain(step))
+                continue
+            chosen = (stated or told)[0]
+            at = spots.index(chosen) + 1
+            marks.append((chosen.start, self.mark(step)))
+        for start, mark in reversed(marks):
+            text = text[:start] + mark + text[start:]
+        return "\n".join((*unwritten, text))
+
+
+def _is_operand(text: str, start: int, end: int) -> bool:
+    return bool(_OPERATOR_NEXT.match(text, end) or _OPERATOR_BEFORE.search(text[:start]))
+
+
+def _value(match: re.Match[str]) -> Number:
+    text = re.sub(r"\s|%|percent", "", match[0].lower())
+    if text[-1].isdigit():
+        top, _, bottom = text.partition("/")
+        return normal(read_digits(top) / read_digits(bottom or "1"))
+    return sum(CARDINALS[part] for part in text.split("-"))
+
+
+def _write_like(value: Fraction, original: str) -> str | None:
+    if "/" in original:
+        slash = original.strip("0123456789")
+        return f"{value.numerator}{slash}{value.denominator}"
+    form = Form.WORD if original[0].isalpha() else Form.DIGITS
+    return write_like(value, "0" + original if original[0] == "." else original, form)
+
+
+def with_article(before: str, number: str) -> str:
+    """Return the text before a number, with a final `a` or `an` adapted to the number."""
+    match = re.search(rf"\b(an?)\s{CURRENCY}?$", before, re.IGNORECASE)
+    if match is None:
+        return before
+    vowel = re.match(r"8|1[18](?!\d)|eight|eleven|[xn]$", number, re.IGNORECASE)
+    article = match[1][0] + ("n" if vowel else "")
+    return before[: match.start(1)] + article + before[match.end(1) :]

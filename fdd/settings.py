@@ -1,0 +1,474 @@
+"""Typed settings of a run, and their sources: defaults, a TOML file, the environment, the command line.
+
+Each source overrides the ones before it. Only this module reads settings and keys from the environment.
+tests/test_house.py lists the few other modules that touch the environment of libraries and child processes.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
+
+from fdd.agents.models.config import CallConfig
+from fdd.errors import StoreError, UsageError, brief, command_line, is_unicode
+from fdd.flags import Flag
+from fdd.network import has_login, url_fault, without_login
+from fdd.problems.config import ProblemSettings
+from fdd.training.config import Device, FineTuneConfig, GenerateConfig
+
+ENVIRONMENT: Mapping[str, str] = os.environ
+"""Environment of this process. It is passed on for the keys of providers and for child processes."""
+ENVIRONMENT_PREFIX = "FDD_"
+STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
+    "tiny": {
+        "shots": 1,
+        "problems.limit": 36,
+        "problems.test_size": 24,
+        "problems.held_out_size": 12,
+        "problems.dev_size": 12,
+        "fine_tune.max_length": 4096,
+        "generate.max_new_tokens": 32,
+    }
+}
+"""Other defaults for some students. The tiny student shows in seconds that everything works, but learns
+nothing.
+"""
+
+INTEGER_BITS = 63
+"""Bits of the database's integers, without the sign."""
+
+SYMBOLIC = "symbolic"
+"""Name of the agents that need no model."""
+ROLES = ("teacher", "synthesizer", "judge")
+
+T = TypeVar("T")
+Share = Annotated[float, Field(gt=0, le=1)]
+PolicyName = Literal["single", "fallback", "vote", "samples"]
+
+
+def _split(value: object) -> tuple[object, ...]:
+    """Splits a text such as `pot,cot` and keeps a list. Pydantic refuses anything else."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(","))
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """The agent in a role: `symbolic` or the name of a model, and the URL of its server (may be empty)."""
+
+    name: str
+    url: str
+
+    @property
+    def is_model(self) -> bool:
+        return self.name != SYMBOLIC
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that determines what a run does. Stored with the run; `resume` reads it from there."""
+
+    rounds: Annotated[
+        NonNegativeInt, Flag("N", "rounds of feedback after the first round of teaching", group="the run")
+    ]
+    """0 teaches the seeds and nothing else."""
+    seed: Annotated[int, Flag("S", "the same seed and settings give the same data set")] = 0
+    device: Annotated[Device, Flag("NAME", "auto, cpu, cuda or mps")] = "auto"
+    workers: Annotated[PositiveInt, Flag("N", "lessons given at a time, and sandbox processes")] = 2
+    problems: ProblemSettings = field(default_factory=ProblemSettings)
+
+    teacher: Annotated[
+        str, Flag("NAME", "symbolic (needs no model), or a model: openai:MODEL", group="teaching")
+    ] = SYMBOLIC
+    teacher_url: Annotated[str, Flag("URL", "server of your own that speaks OpenAI's protocol")] = ""
+    synthesizer: Annotated[str | None, Flag("NAME", "who writes problems (default: the teacher)")] = None
+    synthesizer_url: Annotated[str, Flag("URL", "its server")] = ""
+    judge: Annotated[
+        str | None, Flag("NAME", "who solves written problems unseen (default: the teacher)")
+    ] = None
+    judge_url: Annotated[str, Flag("URL", "its server")] = ""
+    solutions: Annotated[
+        int, Field(ge=2), Flag("N", "independent solutions of a problem that a model wrote")
+    ] = 4
+    agreement: Annotated[
+        float, Field(gt=0.5, le=1), Flag("X", "share of them that must come to the answer written with it")
+    ] = 0.75
+    thoughts: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_split),
+        Field(min_length=1),
+        Flag(
+            "LIST",
+            "formats to teach, with commas: pot, cot, eot, kp_pot, kp_cot, decompose; probes use the first",
+        ),
+    ] = ("pot",)
+    """The first one is also the format of probes and practice."""
+    samples: Annotated[PositiveInt, Flag("K", "answers to each probed problem: 1 is greedy")] = 1
+    """With more than one answer, all are drawn at `probe_temperature`."""
+    probe_temperature: Annotated[
+        float, Field(gt=0), Flag("T", "temperature of probes with several samples")
+    ] = 0.7
+    reprobe: Annotated[bool, Flag(None, "probe what was trained on as well, as the paper does")] = False
+    initial_share: Annotated[Share | None, Flag("X", "share of the seeds in the first training set")] = None
+    """None spreads the seeds over all rounds, with one seed per template in round 0 if possible (see
+    `graph.plan.initial_seeds`).
+    """
+    taught: PositiveInt | None = None
+    """Number of problems to teach in round 0; None teaches every problem that has an accepted rationale."""
+    operators: Annotated[
+        Literal["band", "shuffled"],
+        Flag("NAME", "harder or similar by the parent's band, or shuffled: a control"),
+    ] = "band"
+    """`shuffled` assigns the same operators to the parents at random."""
+    self_samples: Annotated[
+        int, Field(ge=0), Flag("K", "the student's own answers to each problem; right ones join")
+    ] = 0
+    self_samples_where: Annotated[
+        Literal["missing", "everywhere"],
+        Flag("NAME", "missing: only where no rationale of the teacher's was accepted; or everywhere"),
+    ] = "missing"
+    shots: Annotated[int, Field(ge=0), Flag("N", "worked examples shown to the untaught student")] = 4
+
+    baseline_size: Annotated[
+        PositiveInt, Flag("N", "problems of each set that the untaught student is asked", group="evaluation")
+    ] = 30
+    policy: Annotated[
+        PolicyName, Flag("NAME", "how the student is asked: single, fallback, vote or samples")
+    ] = "single"
+    """What counts as a student's answer.
+
+    - `single`: the greedy answer in the first thought.
+    - `fallback`: the answer in the first thought that gives a value.
+    - `vote`: the majority over all thoughts.
+    - `samples`: the majority over several answers in the first thought.
+    """
+    policy_samples: Annotated[PositiveInt, Flag("K", "with samples: most answers to one question")] = 5
+    policy_temperature: Annotated[
+        float, Field(gt=0), Flag("T", "with samples: temperature of the answers")
+    ] = 0.7
+    calls: CallConfig = field(default_factory=CallConfig)
+
+    student: Annotated[
+        str, Flag("ID", "smollm2-135m, tiny, a folder, or a hub's ORG/NAME", group="student and fine-tuning")
+    ] = "smollm2-135m"
+    solver: Annotated[
+        str | None, Flag("ID", "who answers what the student only decomposes; as --student")
+    ] = None
+    fine_tune: FineTuneConfig = field(default_factory=FineTuneConfig)
+    generate: GenerateConfig = field(default_factory=GenerateConfig)
+
+    def roles(self) -> dict[str, Role]:
+        """Returns the agents for teacher, synthesizer and judge. The teacher takes roles without a name."""
+        teacher = Role(self.teacher, self.teacher_url)
+        given = {part: (getattr(self, part), getattr(self, f"{part}_url")) for part in ROLES}
+        return {part: Role(name, url) if name else teacher for part, (name, url) in given.items()}
+
+    def with_changes(self, given: Mapping[str, object]) -> Settings:
+        """Returns the settings with some of the `CHANGEABLE` ones replaced, by key.
+
+        Raises `UsageError` for another key and for an invalid value.
+        """
+        if others := sorted(given.keys() - set(CHANGEABLE)):
+            raise UsageError(f"{others[0]!r} of a run cannot be changed; only {', '.join(CHANGEABLE)} can")
+        values: dict[str, object] = dict(self.to_json())
+        calls = asdict(self.calls)
+        for key, value in given.items():
+            (calls if key.startswith("calls.") else values)[key.removeprefix("calls.")] = value
+        settings = _read({**values, "calls": calls})
+        _check_urls(settings)
+        return settings
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The URLs of the servers of models, by settings key; empty for a role without one."""
+        return {key: getattr(self, key) for key in URLS}
+
+    def to_json(self) -> dict[str, JsonValue]:
+        values: dict[str, JsonValue] = _SETTINGS.dump_python(self, mode="json")
+        return values
+
+    def to_store(self) -> dict[str, JsonValue]:
+        """Returns what `to_json` does, with users and passwords removed from URLs."""
+        return self.to_json() | {key: without_login(url) for key, url in self.urls.items() if has_login(url)}
+
+    @staticmethod
+    def from_json(values: Mapping[str, object]) -> Settings:
+        """Reads what `to_json` returned. Raises `StoreError` for anything else."""
+        try:
+            return _SETTINGS.validate_python(values)
+        except ValidationError as error:
+            raise StoreError(
+                f"the settings stored with the run are none that this version knows: {_explain(error)}; "
+                "finish the run with the version that began it, or let `verify` say whether they were changed"
+            ) from None
+
+
+_SETTINGS = TypeAdapter(Settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A setting as people give it: `--flag VALUE`, `key = value` in TOML, `FDD_KEY=value`."""
+
+    flag: str
+    key: str
+    """Its path in `Settings`: `rounds`, `problems.limit`."""
+    group: str
+    help: str
+    metavar: str | None
+    """None for a switch."""
+
+    @property
+    def variable(self) -> str:
+        return ENVIRONMENT_PREFIX + self.key.replace(".", "_").upper()
+
+    @property
+    def default(self) -> object:
+        return self.of(Settings(rounds=1))
+
+    def of(self, settings: Settings) -> object:
+        """Returns its value in these settings; a list of names becomes a text with commas."""
+        value: object = settings
+        for name in self.key.split("."):
+            value = getattr(value, name)
+        return ",".join(value) if isinstance(value, tuple) else value
+
+
+def _options(settings: type, tables: str = "", group: str = "") -> Iterator[Option]:
+    """Yields an option for each field with a `Flag`, in order, including the fields of nested settings."""
+    for name, kind in get_type_hints(settings, include_extras=True).items():
+        if isinstance(kind, type) and is_dataclass(kind):
+            yield from _options(kind, f"{tables}{name}.", group)
+        for flag in getattr(kind, "__metadata__", ()):
+            if isinstance(flag, Flag):
+                group = flag.group or group
+                given, key = flag.name or f"--{name.replace('_', '-')}", f"{tables}{name}"
+                yield Option(flag=given, key=key, group=group, help=flag.help, metavar=flag.metavar)
+
+
+OPTIONS = tuple(_options(Settings))
+URLS = tuple(f"{part}_url" for part in ROLES)
+CHANGEABLE = ("calls.max_cost", "calls.max_tokens", "calls.max_calls", *URLS)
+"""Settings that `resume` may change: the limits of a run and the URLs of its models, but not what it does."""
+
+
+POLICY = ("thoughts", "policy", "policy_samples", "policy_temperature")
+"""Settings for how a student is asked, which are also options of `evaluate`."""
+
+
+def add_options(parser: ArgumentParser, only: Collection[str] | None = None) -> None:
+    """Adds settings to a parser as options, in groups with their defaults: all, or only those keys."""
+    options = [option for option in OPTIONS if only is None or option.key in only]
+    groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in options)}
+    for option in options:
+        value: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
+        silent = option.key == "rounds" or not option.metavar or option.default in (None, "")
+        text = option.help if silent else f"{option.help} (default: {option.default})"
+        groups[option.group].add_argument(option.flag, dest=option.key, default=SUPPRESS, help=text, **value)
+
+
+def load_settings(
+    given: Mapping[str, object], file: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT
+) -> Settings:
+    """Builds settings from a TOML file, the environment and the command line; later sources override earlier.
+
+    `given` has the options of the command line by key, `problems.limit` for example. Raises `UsageError` for
+    anything invalid.
+    """
+    values: dict[str, object] = dict(_read_toml(file)) if file else {}
+    values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
+    values |= given
+    # Last, because any source may name the student, but below all of them in precedence.
+    values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
+    if "rounds" not in values:
+        raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
+    values |= {f"{part}.seed": values.get("seed", 0) for part in ("problems", "fine_tune", "generate")}
+    nested: dict[str, object] = {}
+    for key, value in values.items():
+        table = nested
+        *tables, name = key.split(".")
+        for part in tables:
+            table = table.setdefault(part, {})  # type: ignore[assignment]
+        table[name] = value
+    settings = _read(nested)
+    _check_solver(settings)
+    _check_urls(settings)
+    _check_share(settings)
+    return settings
+
+
+def _read(values: Mapping[str, object]) -> Settings:
+    try:
+        settings = _SETTINGS.validate_python(values)
+    except ValidationError as error:
+        raise UsageError(_explain(error)) from None
+    # Pydantic accepts infinite floats, huge integers and NUL, which the database does not.
+    for option in OPTIONS:
+        value = option.of(settings)
+        if fault := _fault(value):
+            raise UsageError(f"{option.flag} {brief(value)}: {fault}")
+    return settings
+
+
+def _fault(value: object) -> str | None:
+    """Returns the reason why a value of the right type cannot be stored with the run; None if it can."""
+    if isinstance(value, float) and not isfinite(value):
+        return "give a finite number"
+    if isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+        return f"give a number of at most {INTEGER_BITS} bits"
+    if isinstance(value, str) and ("\0" in value or not is_unicode(value)):
+        return "give it in UTF-8, without NUL"
+    return None
+
+
+def _check_solver(settings: Settings) -> None:
+    if settings.solver is not None and settings.thoughts != ("decompose",):
+        raise UsageError(
+            f"--solver {settings.solver!r} answers what a student decomposes: add --thoughts decompose"
+        )
+    if settings.solver is not None and settings.self_samples:
+        raise UsageError(
+            f"--self-samples {settings.self_samples} needs a student that answers by itself: drop --solver"
+        )
+
+
+def _check_urls(settings: Settings) -> None:
+    for part in ROLES:
+        name, url = getattr(settings, part), getattr(settings, f"{part}_url")
+        if url and not Role(name or SYMBOLIC, url).is_model:
+            raise UsageError(
+                f"--{part}-url {without_login(url)!r} needs a model: give --{part} openai:MODEL with the "
+                "name that the server knows"
+            )
+        if url and (fault := url_fault(url)):
+            raise UsageError(
+                f"--{part}-url {without_login(url)!r} is no URL of a server: {fault}, for example "
+                "http://127.0.0.1:8000/v1"
+            )
+        if has_login(url) and url == without_login(url):
+            raise UsageError(
+                f"--{part}-url {url!r} is stored without its user and password: give the whole URL again, "
+                f"`{command_line('resume', 'DIR', f'--{part}-url', 'URL')}`"
+            )
+
+
+def _check_share(settings: Settings) -> None:
+    if settings.rounds == 0:
+        if settings.initial_share is not None:
+            raise UsageError(
+                f"--initial-share {settings.initial_share:g} holds seeds back for rounds that never come: "
+                "leave it out with --rounds 0"
+            )
+    elif settings.initial_share == 1 and not (settings.reprobe or settings.self_samples):
+        raise UsageError(
+            "--initial-share 1 keeps no seeds back to probe, so every round would train on the same set: "
+            "give less than 1, or add --reprobe"
+        )
+
+
+def cache_folder(environment: Mapping[str, str] = ENVIRONMENT) -> Path:
+    """Returns the folder for students and model replies that are kept between runs."""
+    root = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(environment.get("FDD_CACHE") or f"{root}/feedback-driven-distillation").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Destination of a run's spans, for OTLP over HTTP."""
+
+    endpoint: str
+    """URL including its path."""
+    content: bool = False
+    """Whether to send the prompts and replies of models too."""
+
+    @property
+    def server(self) -> str:
+        """The endpoint without path, query, user and password, so that it can be shown."""
+        url = urlsplit(self.endpoint)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
+
+
+def find_telemetry(environment: Mapping[str, str] = ENVIRONMENT) -> Telemetry | None:
+    """Reads OpenTelemetry's own environment variables.
+
+    Returns None if they name no endpoint or switch the export off. Raises `UsageError` for an invalid URL.
+    """
+    endpoint = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
+    if not endpoint and (base := environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
+        endpoint = f"{base.rstrip('/')}/v1/traces"
+    off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if not endpoint or off or environment.get("OTEL_TRACES_EXPORTER") == "none":
+        return None
+    content = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower()
+    found = Telemetry(endpoint, content in ("true", "span_only", "span_and_event"))
+    if not endpoint.startswith(("http://", "https://")) or not _can_be_split(endpoint):
+        raise UsageError("OTEL_EXPORTER_OTLP_ENDPOINT is no URL of a collector: give http://HOST:PORT")
+    return found
+
+
+def _can_be_split(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
+def may_block(environment: Mapping[str, str] = ENVIRONMENT) -> bool:
+    """Returns True if our event loops may block on files. `langgraph dev` forbids it by default."""
+    return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
+
+
+def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
+    try:
+        settings = dict(flat(tomllib.loads(file.read_text("utf-8"))))
+    except OSError as error:
+        raise UsageError(f"cannot read settings file {str(file)!r}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"settings file {str(file)!r} is not TOML that can be read: {error}") from None
+    yield from known_settings(settings, repr(str(file)))
+
+
+def known_settings(table: Mapping[str, object], where: str) -> Iterator[tuple[str, object]]:
+    """Yields the settings of nested tables by dotted key (`problems.limit`).
+
+    Raises `UsageError` for an unknown key.
+    """
+    known = {option.key for option in OPTIONS}
+    for key, value in flat(table):
+        if key not in known:
+            raise UsageError(f"unknown setting {brief(key)} in {where}: known are {', '.join(sorted(known))}")
+        yield key, value
+
+
+def flat(table: Mapping[str, T], prefix: str = "") -> Iterator[tuple[str, T]]:
+    """Yields each value that is not a table, under its dotted key."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
+    flag = next((option.flag for option in OPTIONS if option.key == key), key)
+    return f"{flag} {brief(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
