@@ -200,7 +200,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_loses_nothing(size: int, tmp
     """A limit on the size of files stands in for the disk: writing past it fails in the same way."""
     folder = tmp_path / "run"
     limited = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
-    script = limited + "from main import main; sys.exit(main(sys.argv[1:]))"
+    script = limited + "from fdd.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", script, *SMALL, "--run-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr

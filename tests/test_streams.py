@@ -22,7 +22,7 @@ JUDGE = """
 import sys
 from fractions import Fraction
 from pathlib import Path
-from agents.verifier import Verifier
+from fdd.agents.verifier import Verifier
 
 with Verifier(workers=2) as verifier:
     texts = [("pot", "answer = 6 * 7"), ("eot", "252 / x = 6\\nsolve for x")]
@@ -31,7 +31,7 @@ Path(sys.argv[1]).write_text(" ".join(verdict.reason for verdict in verdicts))
 """
 OPENED = """
 import os, sys
-from streams import standard_streams
+from fdd.streams import standard_streams
 
 with standard_streams():
     inheritable = all(map(os.get_inheritable, range(3)))

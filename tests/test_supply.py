@@ -60,7 +60,7 @@ def test_a_run_with_the_embedded_agents_connects_to_nobody(tmp_path: Path) -> No
 
 def test_without_a_collector_nothing_that_sends_spans_is_imported() -> None:
     script = (
-        "import sys, threading; from graph.telemetry import telemetry\n"
+        "import sys, threading; from fdd.rundir.telemetry import telemetry\n"
         "with telemetry(None, '', None, None): assert threading.active_count() == 1\n"
         "sys.exit(any(name.startswith('opentelemetry') or name == 'fdd.rundir.otlp' for name in sys.modules))"
     )

@@ -3,7 +3,7 @@
 Run as a program, it confines its own process and then becomes the given program. Every worker of a pool
 starts that way, also one that replaces a crashed worker:
 
-    python -I -S agents/confinement.py MEGABYTES READABLE PROGRAM [ARGUMENT ...]
+    python -I -S agents/checking/confinement.py MEGABYTES READABLE PROGRAM [ARGUMENT ...]
 
 A layer that the kernel lacks or forbids is skipped; the interpreter's own limits still apply.
 """

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from fdd import IMPORT_ROOT
 from fdd.agents.checking import confinement
 from fdd.agents.checking.confinement import Layer
-from fdd.agents.checking.intruder import FORBIDS, ROOT, Deed, active_layers, refused, refused_to_workers
+from fdd.agents.checking.intruder import FORBIDS, Deed, active_layers, refused, refused_to_workers
 from fdd.agents.checking.sandbox import LimitedSandbox
 from fdd.agents.checking.solver import Solver
 from fdd.errors import WorkerError
@@ -25,8 +26,8 @@ from tests.hostile.watch import SECRET, children, watching
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from agents.confinement import Layer
-from agents.intruder import intrude
+from fdd.agents.checking.confinement import Layer
+from fdd.agents.checking.intruder import intrude
 
 os.setgid(65534)
 os.setuid(65534)
@@ -34,18 +35,20 @@ intrude(Path(sys.argv[1]), int(sys.argv[2]), [Layer(sys.argv[3])])
 """
 WITHOUT_LANDLOCK = """
 import sys
-from agents import confinement
+from fdd.agents.checking import confinement
 
 confinement.CREATE_RULESET = 100_000
 print(*confinement.confine(256, sys.path), sep=",")
 """
 IS_CONFINED = """
-from agents.sandbox import LimitedSandbox
+from fdd.agents.checking.sandbox import LimitedSandbox
 
 with LimitedSandbox(workers=1) as sandbox:
     print(sandbox.confined, sandbox.run_program("answer = 42").value)
 """
-CONFINE = "import sys; from agents.confinement import confine; print(*confine(256, sys.path), sep=',')"
+CONFINE = (
+    "import sys; from fdd.agents.checking.confinement import confine; print(*confine(256, sys.path), sep=',')"
+)
 
 
 @cache
@@ -60,7 +63,7 @@ def in_child(source: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(IMPORT_ROOT)},
     )
     return done.stdout.strip()
 
@@ -128,7 +131,7 @@ def test_workers_are_confined_where_nothing_may_be_executed_in_the_temporary_fol
         ["unshare", "--mount", *mounted, sys.executable, "-c", IS_CONFINED],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(IMPORT_ROOT), "TMPDIR": str(tmp_path)},
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip("this machine lets nobody mount a folder")

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from fdd import IMPORT_ROOT
 from fdd.agents.models.prices import Price
 from fdd.agents.models.request import CallError, Fault, Finish, ModelRequest
 from fdd.agents.teacher import conversation
 from fdd.errors import StoppedError, StoreError
-from fdd.graph.courier import ROOT, Courier, Errand
+from fdd.graph.courier import Courier, Errand
 from fdd.rundir.lock import asking
 from fdd.storage.call_cache import CallCache
 from fdd.training.worker import never
@@ -29,7 +30,7 @@ from tests.servers.teaching import TeachingServer, teaching
 
 RUN = """
 import asyncio, json, sys
-from graph.courier import Courier, Errand
+from fdd.graph.courier import Courier, Errand
 from tests.graph.test_courier import request
 
 async def run(errand, lock):
@@ -166,7 +167,12 @@ def test_what_was_asked_when_the_run_was_killed_is_stored_and_waited_for(tmp_pat
         with asking(tmp_path, lambda: waited.append("too soon"), never) as lock:
             command = (sys.executable, "-c", RUN, json.dumps(asdict(told)), str(lock))
             run = subprocess.Popen(
-                command, cwd=ROOT, stdout=subprocess.PIPE, text=True, pass_fds=[lock], start_new_session=True
+                command,
+                cwd=IMPORT_ROOT,
+                stdout=subprocess.PIPE,
+                text=True,
+                pass_fds=[lock],
+                start_new_session=True,
             )
         with run:
             assert run.stdout is not None

@@ -67,7 +67,7 @@ def test_a_test_file_may_hold_problems_of_gsm8k(
 
 
 LOAD = (
-    "from errors import ProblemSetError\nfrom problems.gsm8k import load_gsm8k\n"
+    "from fdd.errors import ProblemSetError\nfrom problems.gsm8k import load_gsm8k\n"
     "try:\n    load_gsm8k('train')\nexcept ProblemSetError as error:\n    print(error)"
 )
 

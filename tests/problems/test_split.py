@@ -77,7 +77,7 @@ def test_solutions_end_before_the_final_line(symbolic: ProblemSets) -> None:
 
 def test_the_same_settings_give_the_same_sets_in_another_process(symbolic: ProblemSets) -> None:
     text = (
-        "from problems.split import prepare; from problems.config import ProblemSettings\n"
+        "from fdd.problems.split import prepare; from fdd.problems.config import ProblemSettings\n"
         "sets = prepare(ProblemSettings(limit=300, seed=3))\n"
         "print(*(problem.id for problem in (*sets.seeds, *sets.dev, *sets.tests['held-out'])))"
     )

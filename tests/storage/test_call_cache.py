@@ -45,7 +45,7 @@ PREAMBLE = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from storage.call_cache import CallCache
+from fdd.storage.call_cache import CallCache
 from tests.storage.test_call_cache import REPLY
 cache = CallCache(Path(sys.argv[1]))
 """

@@ -24,7 +24,7 @@ from tests.storage.samples import ROUND, RUN, attempt, problem
 PREAMBLE = """
 import sys
 from pathlib import Path
-from storage.store import Store
+from fdd.storage.store import Store
 from tests.storage.samples import problem
 path = Path(sys.argv[1])
 """

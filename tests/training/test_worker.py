@@ -56,8 +56,8 @@ def test_a_child_trains_and_another_answers(tiny: Path, tmp_path: Path) -> None:
 
 DESCRIBE = """
 import sys
-from training.tasks import DescribeTask
-from training.worker import run_in_child
+from fdd.training.tasks import DescribeTask
+from fdd.training.worker import run_in_child
 print(run_in_child(DescribeTask(device="cpu"), print))
 assert "torch" not in sys.modules
 """
@@ -182,8 +182,9 @@ def test_the_child_ends_with_its_parent(tiny: Path, tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
         "import os, sys\nfrom pathlib import Path\n"
-        "from training.config import GenerateConfig\nfrom training.tasks import GenerateTask, Request\n"
-        "from training.worker import run_in_child\n"
+        "from fdd.training.config import GenerateConfig\n"
+        "from fdd.training.tasks import GenerateTask, Request\n"
+        "from fdd.training.worker import run_in_child\n"
         "from multiprocessing import active_children\n"
         "def on_event(event):\n    print(active_children()[0].pid, flush=True)\n"
         "requests = tuple(Request(key=str(i), question='?', cue='Compute.') for i in range(5000))\n"

@@ -19,8 +19,8 @@ TELEGRAM = '''
 
 from fractions import Fraction
 
-from agents.thoughts.base import Outcome
-from domain import Reason
+from fdd.agents.thoughts.base import Outcome
+from fdd.domain import Reason
 
 
 class Telegram:

@@ -25,7 +25,7 @@ from fdd.agents.models.request import (
 )
 from fdd.domain import StoredReply
 from fdd.errors import FddError, LimitReachedError, ProviderError, StoppedError
-from tests.agents.calling.virtual import run
+from tests.agents.models.virtual import run
 
 REPLY = ModelReply(text="72", finish=Finish.STOP, prompt_tokens=100, completion_tokens=10)
 PRICE = Price(input=1000, output=10_000)

@@ -10,8 +10,8 @@ from fdd.agents.models.asker import Asker
 from fdd.agents.models.prompting import Conversation
 from fdd.agents.models.request import CallError, CallStatus, Fault, Finish, Message
 from fdd.domain import Refusal
-from tests.agents.calling.test_caller import REPLY, Outcome, ScriptedModel, caller
-from tests.agents.calling.virtual import run
+from tests.agents.models.test_caller import REPLY, Outcome, ScriptedModel, caller
+from tests.agents.models.virtual import run
 
 QUESTION = Conversation((Message(role="user", content="What is 36 + 36?"),), "hash")
 GOOD = replace(REPLY, text="<answer>72</answer>")

@@ -14,7 +14,7 @@ import pytest
 
 from fdd.agents.models.limiter import FIRST, AdaptiveLimit
 from fdd.agents.models.slowness import Ticket
-from tests.agents.calling.virtual import run
+from tests.agents.models.virtual import run
 
 Seconds = Callable[[int], float]
 """How long a server works on the request of this number."""

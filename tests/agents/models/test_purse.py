@@ -10,7 +10,7 @@ import pytest
 from fdd.agents.models.budget import Purse
 from fdd.domain import Usage
 from fdd.errors import LimitReachedError
-from tests.agents.calling.virtual import run
+from tests.agents.models.virtual import run
 
 WORST = Usage(calls=1, prompt_tokens=100, completion_tokens=100, cost_usd=0.01)
 
