@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from fdd.agents.models.request import Message
 from fdd.domain import content_hash
 
-FOLDER = Path(__file__).parent / "prompts"
+FOLDER = Path(__file__).parent.parent / "prompts"
 
 _TAG = re.compile(r"<(?=\\*/?[A-Za-z|｜])")
 """Matches the start of a possible tag, ours or a chat template's: `<problem>`, `</s>`, `<|im_end|>`."""
