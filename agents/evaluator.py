@@ -1,4 +1,7 @@
-"""Decides what a student is asked at inference and which of its answers counts; asks no model itself."""
+"""The evaluator's decisions: how a student is asked, which answer counts, what is difficult, what did harm.
+
+The exams themselves are held by `graph.exam`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
+
+from fdd.agents.statistics import HARM_LEVEL, mcnemar, visible_loss
+from fdd.domain import Band, PolicyName
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,20 @@ class EarlyMajority:
         return most_given(_in_order(self.asks, values))
 
 
+def policy_of(name: PolicyName, thoughts: Sequence[str], samples: int) -> Policy:
+    """Returns the policy of this name for a student that is taught these thoughts, the main one first."""
+    once = tuple(Ask(each) for each in thoughts)
+    match name:
+        case "single":
+            return Majority(once[:1])
+        case "fallback":
+            return Fallback(once)
+        case "vote":
+            return Majority(once)
+        case "samples":
+            return EarlyMajority(samples_of(thoughts[0], samples))
+
+
 def samples_of(thought: str, number: int) -> tuple[Ask, ...]:
     return tuple(Ask(thought, sample) for sample in range(number))
 
@@ -120,3 +140,32 @@ def _in_order(asks: tuple[Ask, ...], values: Values) -> list[Fraction | None]:
 
 def _unasked(asks: tuple[Ask, ...], values: Values) -> tuple[Ask, ...]:
     return tuple(ask for ask in asks if ask not in values)
+
+
+def band(correct: int, n: int) -> Band:
+    """Easy from a posterior mean of 0.6, hard up to 0.4; one greedy sample gives 2/3 or 1/3, never mixed."""
+    # In integers, so that means of exactly 0.6 and 0.4 are decided without rounding.
+    if 5 * (correct + 1) >= 3 * (n + 2):
+        return Band.EASY
+    if 5 * (correct + 1) <= 2 * (n + 2):
+        return Band.HARD
+    return Band.MIXED
+
+
+def is_harm(gained: int, lost: int) -> bool:
+    """Whether more problems were lost than gained, and by more than chance explains."""
+    return lost > gained and mcnemar(gained, lost) <= HARM_LEVEL
+
+
+def blind_spot(n: int, correct: int) -> str:
+    """A warning if n problems cannot show the loss of half of the student's accuracy; empty otherwise."""
+    loss = visible_loss(n, correct / n)
+    if loss is not None and loss <= correct / n / 2:
+        return ""
+    seen = (
+        "cannot see any loss" if loss is None else f"can only see a loss of {100 * loss:.0f} points or more"
+    )
+    return (
+        f"The dev set of {n} {seen} with a power of 80 %, since the student before has {correct} right: "
+        "rounds that do harm may be kept. A larger --dev-size sees more."
+    )

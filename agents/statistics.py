@@ -1,4 +1,4 @@
-"""Statistics of counts of right answers: accuracy interval, posterior of the solve rate, band, harm."""
+"""Statistics of counts of right answers: intervals, paired tests and their power, posteriors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fdd.domain import Band, Interval
+from fdd.domain import Interval
 
 Z95 = 1.959963984540054
 """The 0.975 quantile of the standard normal distribution."""
@@ -120,13 +120,8 @@ def sign_flip(differences: Sequence[int]) -> float:
     return extreme / (1 << len(sizes))
 
 
-def is_harm(gained: int, lost: int) -> bool:
-    """Whether more problems were lost than gained, and by more than chance explains."""
-    return lost > gained and mcnemar(gained, lost) <= HARM_LEVEL
-
-
 def visible_loss(n: int, accuracy: float) -> float | None:
-    """The smallest loss of accuracy that `is_harm` finds on n paired problems with a power of 80 %.
+    """The smallest loss of accuracy that `evaluator.is_harm` finds on n paired problems with a power of 80 %.
 
     `accuracy` is that of the previous student. The result is None if the power is lower even for a student
     that solves nothing any more. The answers of both students are assumed to have the correlation
@@ -146,20 +141,6 @@ def visible_loss(n: int, accuracy: float) -> float | None:
     if power(accuracy) < POWER:
         return None
     return _root(lambda share: power(share * accuracy), POWER, steps=20) * accuracy
-
-
-def blind_spot(n: int, correct: int) -> str:
-    """A warning if n problems cannot show the loss of half of the student's accuracy; empty otherwise."""
-    loss = visible_loss(n, correct / n)
-    if loss is not None and loss <= correct / n / 2:
-        return ""
-    seen = (
-        "cannot see any loss" if loss is None else f"can only see a loss of {100 * loss:.0f} points or more"
-    )
-    return (
-        f"The dev set of {n} {seen} with a power of 80 %, since the student before has {correct} right: "
-        "rounds that do harm may be kept. A larger --dev-size sees more."
-    )
 
 
 def _critical(discordant: int) -> int:
@@ -206,17 +187,6 @@ def posterior(correct: int, n: int) -> Posterior:
         low=_root(exceeded, 0.025),
         high=_root(exceeded, 0.975),
     )
-
-
-def band(correct: int, n: int) -> Band:
-    """Easy from a posterior mean of 0.6, hard up to 0.4; one greedy sample gives 2/3 or 1/3, never mixed."""
-    _check(correct, n)
-    # In integers, so that means of exactly 0.6 and 0.4 are decided without rounding.
-    if 5 * (correct + 1) >= 3 * (n + 2):
-        return Band.EASY
-    if 5 * (correct + 1) <= 2 * (n + 2):
-        return Band.HARD
-    return Band.MIXED
 
 
 def _check(correct: int, n: int) -> None:

@@ -26,13 +26,13 @@ from fdd.agents.symbolic.derivation import Derivation
 from fdd.agents.symbolic.reading.parse import derive
 from fdd.agents.thoughts import thought
 from fdd.commands.console import RunView
-from fdd.domain import Interval
+from fdd.domain import Interval, PolicyName
 from fdd.graph.score import score
 from fdd.problems.config import ProblemSettings
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.problems.split import prepare
 from fdd.reporting.terminal import terminal
-from fdd.settings import PolicyName, cache_folder
+from fdd.settings import cache_folder
 from fdd.training.config import FineTuneConfig
 from fdd.training.tasks import Event, Example, FineTuneTask
 from fdd.training.weights import student_path

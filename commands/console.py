@@ -18,13 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from fdd.commands.machine import Check
-from fdd.domain import PHASES
+from fdd.domain import PHASES, UNTAUGHT
 from fdd.domain import Progress as PhaseProgress
 from fdd.errors import command_line, printable
-from fdd.graph.nodes.report import DATASET, STUDENT
 from fdd.graph.plan import Expense, Preview
-from fdd.graph.state import UNTAUGHT
 from fdd.reporting.terminal import shown
+from fdd.rundir.delivery import DATASET, STUDENT
 from fdd.settings import OPTIONS, POLICY, Settings
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.summary import DecisionSummary, EvaluationSummary, ReadSummary, RoundSummary, Summary

@@ -18,7 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fdd.agents.statistics import band, wilson
+from fdd.agents.evaluator import band
+from fdd.agents.statistics import wilson
 from fdd.agents.synthesizer import SymbolicSynthesizer, operator_for
 from fdd.agents.teacher import SymbolicTeacher
 from fdd.agents.thoughts import thought

@@ -8,9 +8,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from time import perf_counter
+from typing import Literal
 
 MAX_TEXT = 10_000
 """Most characters of a question, and of its worked solution. No word problem needs a tenth of it."""
+
+UNTAUGHT = -1
+"""Round number of the student before any teaching."""
+PolicyName = Literal["single", "fallback", "vote", "samples"]
+"""How a student is asked, and which of its answers counts: see `agents.evaluator`."""
 
 
 class Operator(StrEnum):

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from fdd.agents.models.config import CallConfig
+from fdd.domain import PolicyName
 from fdd.errors import StoreError, UsageError, brief, command_line, is_unicode
 from fdd.flags import Flag
 from fdd.network import has_login, url_fault, without_login
@@ -60,7 +61,6 @@ ROLES = ("teacher", "synthesizer", "judge")
 
 T = TypeVar("T")
 Share = Annotated[float, Field(gt=0, le=1)]
-PolicyName = Literal["single", "fallback", "vote", "samples"]
 
 
 def _split(value: object) -> tuple[object, ...]:

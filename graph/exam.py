@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from fdd.agents.evaluator import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
-from fdd.agents.statistics import wilson
+from fdd.agents.evaluator import Ask, Majority, Policy
 from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.thoughts import thought
 from fdd.agents.thoughts.decompose import PLAN_CUE
 from fdd.agents.verifier import Verifier
-from fdd.domain import Interval, Problem, Progress, Stopwatch, Timing, Verdict
+from fdd.domain import PolicyName, Problem, Progress, Stopwatch, Timing, Verdict
 from fdd.errors import ProblemSetError, brief
 from fdd.graph import spans
-from fdd.graph.state import Listener, RunContext
-from fdd.rundir.examples import choose_shots
-from fdd.settings import PolicyName
-from fdd.storage.records import AttemptRecord, ProblemRecord, Purpose, Record, SpanRecord, attempt_id
+from fdd.graph.state import RunContext
+from fdd.rundir.answers import Question
+from fdd.rundir.examples import as_example
+from fdd.rundir.listener import Listener
+from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from fdd.training.config import Device, GenerateConfig
 from fdd.training.tasks import Batch, Completion, Event, Example, GenerateTask, Notice, Request
 from fdd.training.worker import run_in_child
@@ -46,16 +47,6 @@ class Exam:
     shots: tuple[Example, ...] = ()
     cue: str | None = None
     """Replaces the cue of the policy's thoughts; None keeps it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """One problem of the exam, and the evaluation it belongs to (empty for a probe)."""
-
-    problem: ProblemRecord
-    evaluation: str = ""
-    plans: tuple[str, ...] = ()
-    """One plan per sample, appended to the question; empty if the question is asked alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,20 +76,6 @@ def check_grader(verifier: Verifier, name: str, problems: Sequence[Problem]) -> 
 
 Stage = Mapping[str, tuple[Question, Ask]]
 """The questions of one generation task, by attempt id."""
-
-
-def policy_of(name: PolicyName, thoughts: Sequence[str], samples: int) -> Policy:
-    """Returns the policy of this name for a student that is taught these thoughts, the main one first."""
-    once = tuple(Ask(each) for each in thoughts)
-    match name:
-        case "single":
-            return Majority(once[:1])
-        case "fallback":
-            return Fallback(once)
-        case "vote":
-            return Majority(once)
-        case "samples":
-            return EarlyMajority(samples_of(thoughts[0], samples))
 
 
 def config_of(name: PolicyName, config: GenerateConfig, temperature: float) -> GenerateConfig:
@@ -169,36 +146,6 @@ def hold(
             f"{exam.phase}: {len(attempts)} answers decided it, {spared} more were not needed"
         )
     return [attempts[key] for key in sorted(attempts)]
-
-
-def grade(
-    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
-) -> dict[str, Interval]:
-    """Returns the accuracy by evaluation, with a 95 % Wilson interval. The policy chooses each answer."""
-    marks = mark(policy, questions, attempts)
-    return {name: wilson(sum(right.values()), len(right)) for name, right in sorted(marks.items())}
-
-
-def mark(
-    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
-) -> dict[str, dict[str, bool]]:
-    """Returns by evaluation and problem id whether the value chosen by the policy is the reference answer."""
-    marks: defaultdict[str, dict[str, bool]] = defaultdict(dict)
-    for question, value in choose(policy, questions, attempts).items():
-        marks[question.evaluation][question.problem.id] = value == question.problem.answer
-    return marks
-
-
-def choose(
-    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
-) -> dict[Question, Fraction | None]:
-    """Returns the value that the policy chooses for each question; None if the student gave none."""
-    values: defaultdict[tuple[str, str], dict[Ask, Fraction | None]] = defaultdict(dict)
-    for attempt in attempts:
-        values[attempt.evaluation, attempt.problem_id][Ask(attempt.thought, attempt.sample)] = attempt.value
-    return {
-        question: policy.choose(values[question.evaluation, question.problem.id]) for question in questions
-    }
 
 
 def _next_stage(exam: Exam, values: Mapping[Question, Mapping[Ask, Fraction | None]]) -> Stage:
@@ -336,3 +283,15 @@ def _progress(exam: Exam, answered: Mapping[str, AttemptRecord], earlier: int, a
     note = f"{right} of {len(answered)} right" if answered else ""
     done, total = earlier + len(answered), earlier + asked
     return Progress(round=exam.during, phase=exam.phase, done=done, total=total, note=note)
+
+
+def choose_shots(context: RunContext, *, planning: bool) -> tuple[Example, ...]:
+    """Draws accepted rationales of round 0 from the shorter half, so that the prompt stays short."""
+    settings = context.settings
+    lessons = context.store.training_set(round=0, thoughts=settings.thoughts[:1])
+    lessons.sort(
+        key=lambda lesson: (len(lesson.problem.question) + len(lesson.rationale.text), lesson.problem.id)
+    )
+    short = lessons[: max(settings.shots, len(lessons) // 2)]
+    drawn = random.Random(f"shots {settings.seed}").sample(short, min(settings.shots, len(short)))
+    return tuple(as_example(lesson, planning=planning) for lesson in drawn)

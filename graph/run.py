@@ -24,8 +24,9 @@ from fdd.graph.crew import Agents, assembled, check_roles, find_models, price_of
 from fdd.graph.forecast import clock_of, is_open, sized
 from fdd.graph.open_run import CHECKPOINTS, OpenRun
 from fdd.graph.plan import Preview
-from fdd.graph.state import UNWATCHED, Listener, RunContext, RunState
+from fdd.graph.state import RunContext, RunState
 from fdd.problems.split import NAMES, prepare
+from fdd.rundir.listener import UNWATCHED, Listener
 from fdd.rundir.lock import asking, cannot_write, held
 from fdd.rundir.progress import heartbeat
 from fdd.rundir.telemetry import telemetry
@@ -240,7 +241,7 @@ def _at_work(
         assembled(settings, agents, run=run.id, cache=cache, paid=store.paid(), lock=lock) as crew,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
-        heartbeat(listener, folder, clock_of(store, settings)) as listener,
+        heartbeat(listener, folder, clock_of(store, settings).left) as listener,
         telemetry(store, run.id, folder, listener),
     ):
         if not verifier.confined:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fdd.agents.evaluator import policy_of
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import UNCONFINED, Verifier
-from fdd.domain import Interval, Problem
-from fdd.graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, policy_of
-from fdd.graph.state import UNTAUGHT, Listener
+from fdd.domain import UNTAUGHT, Interval, PolicyName, Problem
+from fdd.graph.exam import Exam, Room, check_grader, config_of, hold
 from fdd.matching import exact_form
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.problems.split import test_sets
-from fdd.settings import PolicyName
+from fdd.rundir.answers import Question, grade
+from fdd.rundir.listener import Listener
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
 from fdd.storage.summary import ReadSummary

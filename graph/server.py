@@ -26,7 +26,8 @@ from fdd.errors import FddError, StoppedError, UsageError, brief, one_line
 from fdd.graph.build import phases, wire
 from fdd.graph.journal import Node
 from fdd.graph.run import create, discarding, opened
-from fdd.graph.state import Listener, RunState, RunUpdate
+from fdd.graph.state import RunState, RunUpdate
+from fdd.rundir.listener import Listener
 from fdd.settings import cache_folder, known_settings, load_settings, may_block
 from fdd.storage.folder import open_store
 

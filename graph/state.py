@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import TypedDict
 
 from fdd.agents.verifier import Verifier
-from fdd.domain import Problem, Progress
+from fdd.domain import Problem
 from fdd.graph.crew import Crew
+from fdd.rundir.listener import Listener
 from fdd.settings import Settings
 from fdd.storage.store import Store
-
-UNTAUGHT = -1
-"""Round number of the student before any teaching."""
 
 
 @dataclass(kw_only=True)
@@ -54,35 +52,6 @@ class RunUpdate(TypedDict, total=False):
     added: int
     removed: dict[str, int]
     student: str
-
-
-class Listener(Protocol):
-    """Receives notifications about a run."""
-
-    def advanced(self, progress: Progress) -> None:
-        """A phase began (`done` is 0), went on, or ended (`done` equals `total`)."""
-        ...
-
-    def evaluated(self, round: int) -> None:
-        """The student of this round has been evaluated and everything about it is in the store."""
-        ...
-
-    def noticed(self, text: str) -> None:
-        """Something a person should know happened."""
-        ...
-
-
-class Unwatched:
-    """Ignores every notification."""
-
-    def advanced(self, progress: Progress) -> None: ...
-
-    def evaluated(self, round: int) -> None: ...
-
-    def noticed(self, text: str) -> None: ...
-
-
-UNWATCHED = Unwatched()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,13 @@ import pyarrow as pa
 from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 
 from fdd.agents.thoughts import thought
+from fdd.domain import PolicyName
 from fdd.errors import one_line
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.reporting.dataset import CHATS, FIELDS, PARQUET, SCHEMA
 from fdd.reporting.markdown import Markdown, literal, render
 from fdd.reporting.sources import Source, problems_from, weights_from
-from fdd.settings import PolicyName, Settings
+from fdd.settings import Settings
 from fdd.storage.records import RoundRecord
 from fdd.storage.store import Lesson
 from fdd.storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TypedDict
 
 from fdd.agents.statistics import mcnemar
+from fdd.domain import UNTAUGHT
 from fdd.errors import UsageError
-from fdd.graph.nodes.report import delivered
-from fdd.graph.state import UNTAUGHT
 from fdd.reporting.precision import paired_by_template, with_templates
 from fdd.rundir.answers import Marked, changes, sat
 from fdd.rundir.control import budget_of
+from fdd.rundir.delivery import delivered
 from fdd.settings import Settings, flat
 from fdd.storage.folder import open_store
 from fdd.storage.records import EvaluationRecord, Json

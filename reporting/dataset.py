@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fdd.graph.nodes.report import as_row, json_line
+from fdd.rundir.delivery import as_row, json_line
 from fdd.storage.records import ProbeRecord, ProblemRecord
 from fdd.storage.store import Lesson, Store
 from fdd.training.tasks import Turn

@@ -11,13 +11,13 @@ from pathlib import Path
 from fdd.agents.thoughts import thought
 from fdd.agents.thoughts.decompose import PLAN_CUE
 from fdd.errors import FddError, UsageError
-from fdd.graph.nodes.report import best
 from fdd.graph.run import find_student
-from fdd.graph.state import Listener
 from fdd.reporting.cards import PLACE, Subject, data_card, model_card
 from fdd.reporting.dataset import rows_of, write_chats, write_rows
 from fdd.reporting.precision import precise
+from fdd.rundir.delivery import best
 from fdd.rundir.examples import as_example
+from fdd.rundir.listener import Listener
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
 from fdd.storage.records import RoundRecord

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fdd.domain import UNTAUGHT
 from fdd.errors import PROGRAM, StoreError, UsageError
-from fdd.graph.nodes.report import delivered, write_whole
-from fdd.graph.state import UNTAUGHT
 from fdd.problems.contamination import DEV
 from fdd.reporting import findings, tables
 from fdd.reporting.comparison import SetComparison, Sitting, compare_sittings, worded
@@ -16,6 +15,7 @@ from fdd.reporting.pictures import Picture, inline, save
 from fdd.reporting.precision import precise
 from fdd.reporting.tables import Table
 from fdd.reporting.templating import environment
+from fdd.rundir.delivery import delivered, write_whole
 from fdd.settings import Settings, flat
 from fdd.storage.evidence import Evidence
 from fdd.storage.folder import open_store

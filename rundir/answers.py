@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from fdd.agents.evaluator import Policy
-from fdd.graph.exam import Question, choose, policy_of
-from fdd.graph.state import UNTAUGHT
+from fdd.agents.evaluator import Ask, Policy, policy_of
+from fdd.agents.statistics import wilson
+from fdd.domain import UNTAUGHT, Interval
 from fdd.settings import Settings
-from fdd.storage.records import ProblemRecord, evaluation_name, evaluation_split, is_asked
+from fdd.storage.records import AttemptRecord, ProblemRecord, evaluation_name, evaluation_split, is_asked
 from fdd.storage.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One problem of the exam, and the evaluation it belongs to (empty for a probe)."""
+
+    problem: ProblemRecord
+    evaluation: str = ""
+    plans: tuple[str, ...] = ()
+    """One plan per sample, appended to the question; empty if the question is asked alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +79,33 @@ def changes(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> tuple[li
     gained = [key for key in both if now[key].right and not before[key].right]
     lost = [key for key in both if before[key].right and not now[key].right]
     return gained, lost
+
+
+def grade(
+    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
+) -> dict[str, Interval]:
+    """Returns the accuracy by evaluation, with a 95 % Wilson interval. The policy chooses each answer."""
+    marks = mark(policy, questions, attempts)
+    return {name: wilson(sum(right.values()), len(right)) for name, right in sorted(marks.items())}
+
+
+def mark(
+    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
+) -> dict[str, dict[str, bool]]:
+    """Returns by evaluation and problem id whether the value chosen by the policy is the reference answer."""
+    marks: defaultdict[str, dict[str, bool]] = defaultdict(dict)
+    for question, value in choose(policy, questions, attempts).items():
+        marks[question.evaluation][question.problem.id] = value == question.problem.answer
+    return marks
+
+
+def choose(
+    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
+) -> dict[Question, Fraction | None]:
+    """Returns the value that the policy chooses for each question; None if the student gave none."""
+    values: defaultdict[tuple[str, str], dict[Ask, Fraction | None]] = defaultdict(dict)
+    for attempt in attempts:
+        values[attempt.evaluation, attempt.problem_id][Ask(attempt.thought, attempt.sample)] = attempt.value
+    return {
+        question: policy.choose(values[question.evaluation, question.problem.id]) for question in questions
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from fdd.errors import UsageError, command_line
-from fdd.graph.nodes.report import delivered
+from fdd.rundir.delivery import delivered
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
 from fdd.storage.store import Store

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
-
 from fdd.agents.thoughts import thought
 from fdd.agents.thoughts.decompose import PLAN_CUE, plan
-from fdd.graph.state import RunContext
 from fdd.storage.store import Lesson
 from fdd.training.tasks import Example
 
@@ -19,15 +16,3 @@ def as_example(lesson: Lesson, *, planning: bool) -> Example:
         cue=PLAN_CUE if planning else thought(lesson.rationale.thought).cue,
         rationale=plan(text) if planning else text,
     )
-
-
-def choose_shots(context: RunContext, *, planning: bool) -> tuple[Example, ...]:
-    """Draws accepted rationales of round 0 from the shorter half, so that the prompt stays short."""
-    settings = context.settings
-    lessons = context.store.training_set(round=0, thoughts=settings.thoughts[:1])
-    lessons.sort(
-        key=lambda lesson: (len(lesson.problem.question) + len(lesson.rationale.text), lesson.problem.id)
-    )
-    short = lessons[: max(settings.shots, len(lessons) // 2)]
-    drawn = random.Random(f"shots {settings.seed}").sample(short, min(settings.shots, len(short)))
-    return tuple(as_example(lesson, planning=planning) for lesson in drawn)

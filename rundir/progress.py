@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
 from fdd.domain import Progress
 from fdd.errors import ListenerError
-
-if TYPE_CHECKING:
-    from fdd.graph.forecast import Clock
-    from fdd.graph.state import Listener
+from fdd.rundir.listener import Listener
 
 FILE = "progress.json"
 """Exists while a process works in the folder. It stays if that process is killed."""
@@ -25,17 +21,20 @@ DRAFT = f".{FILE}.new"
 EVERY_SECONDS = 0.5
 _PROGRESS = TypeAdapter(Progress)
 
+SecondsLeft = Callable[[Progress], float | None]
+"""Estimates how many seconds a run still takes; None where that is unknown."""
+
 
 class Heartbeat:
     """A listener that passes everything on to another one and remembers the latest progress."""
 
-    def __init__(self, listener: Listener, folder: Path, clock: Clock) -> None:
-        self._listener, self._folder, self._clock = listener, folder, clock
+    def __init__(self, listener: Listener, folder: Path, left: SecondsLeft) -> None:
+        self._listener, self._folder, self._left = listener, folder, left
         self._latest: Progress | None = None
         self._written: Progress | None = None
 
     def advanced(self, progress: Progress) -> None:
-        progress = replace(progress, left=self._clock.left(progress))
+        progress = replace(progress, left=self._left(progress))
         with _told_apart():
             self._listener.advanced(progress)
         self._latest = progress
@@ -73,12 +72,12 @@ def _told_apart() -> Iterator[None]:
 
 
 @contextmanager
-def heartbeat(listener: Listener, folder: Path, clock: Clock) -> Iterator[Heartbeat]:
+def heartbeat(listener: Listener, folder: Path, left: SecondsLeft) -> Iterator[Heartbeat]:
     """Wraps the listener and writes its progress every 0.5 s, from a thread.
 
     The thread makes sure that the last step before a long wait is written too.
     """
-    heart, ended = Heartbeat(listener, folder, clock), Event()
+    heart, ended = Heartbeat(listener, folder, left), Event()
 
     def go_on() -> None:
         while not ended.wait(EVERY_SECONDS):

@@ -22,7 +22,7 @@ from fdd.storage.telemetry import Exchange
 from fdd.storage.tracing import Place, SpanFilter
 
 if TYPE_CHECKING:
-    from fdd.graph.state import Listener
+    from fdd.rundir.listener import Listener
     from fdd.rundir.otlp import Exporter
 
 FILE = "telemetry.json"

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from fdd.agents.statistics import blind_spot, is_harm, mcnemar
-from fdd.domain import Stopwatch, Timing
-from fdd.graph.exam import Exam, Question, config_of, grade, sit
-from fdd.graph.nodes.report import deliver, delivered
+from fdd.agents.evaluator import blind_spot, is_harm
+from fdd.agents.statistics import mcnemar
+from fdd.domain import UNTAUGHT, Stopwatch, Timing
+from fdd.graph.exam import Exam, choose_shots, config_of, sit
 from fdd.graph.spans import Stage
-from fdd.graph.state import UNTAUGHT, RunContext, RunState, RunUpdate
+from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.problems.contamination import DEV
-from fdd.rundir.answers import asked, changes, policy_at, sat
-from fdd.rundir.examples import choose_shots
+from fdd.rundir.answers import Question, asked, changes, grade, policy_at, sat
+from fdd.rundir.delivery import deliver, delivered
 from fdd.storage.records import DecisionRecord, EvaluationRecord, SpanRecord
 from fdd.storage.store import Store
 
@@ -58,7 +58,7 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     if warning := _warning(decision, context.store):
         context.listener.noticed(warning)
     context.listener.evaluated(state.round)
-    deliver(context)
+    deliver(context.folder, context.store, context.settings.thoughts)
     kept = context.store.kept()
     return {"student": kept[-1].student if kept else ""}
 

@@ -12,8 +12,9 @@ from langgraph.runtime import Runtime
 
 from fdd.agents.evaluator import Majority, samples_of
 from fdd.domain import Progress
-from fdd.graph.exam import Exam, Question, sit
+from fdd.graph.exam import Exam, sit
 from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.rundir.answers import Question
 from fdd.storage.records import TAUGHT_SPLITS, AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
 
 TEMPERATURE = 0.7

@@ -13,11 +13,12 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from fdd.agents.evaluator import Majority, samples_of
-from fdd.agents.statistics import band, posterior
+from fdd.agents.evaluator import Majority, band, samples_of
+from fdd.agents.statistics import posterior
 from fdd.domain import Band
-from fdd.graph.exam import Exam, Question, sit
+from fdd.graph.exam import Exam, sit
 from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.rundir.answers import Question
 from fdd.storage.records import AttemptRecord, ProbeRecord, ProblemRecord
 
 

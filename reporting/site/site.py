@@ -11,8 +11,8 @@ from time import monotonic
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fdd.errors import StoreBusyError
-from fdd.graph.nodes.report import delivered
 from fdd.reporting.site import text
+from fdd.rundir.delivery import delivered
 from fdd.rundir.progress import latest
 from fdd.settings import Settings
 from fdd.storage.records import EventRecord, RunRecord

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from fdd.graph.nodes.report import DATASET, STUDENT
+from fdd.rundir.delivery import DATASET, STUDENT
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import HASHED_RECORDS, RunRecord
 from fdd.training.weights import SEAL

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fdd.agents.evaluator import Ask, EarlyMajority, Fallback, Majority, Policy, samples_of
+from fdd.agents.evaluator import Ask, EarlyMajority, Fallback, Majority, Policy, policy_of, samples_of
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Progress, Reason, Verdict
 from fdd.errors import ProblemSetError, StoppedError
-from fdd.graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, judge, policy_of
+from fdd.graph.exam import Exam, Room, check_grader, config_of, hold, judge
+from fdd.rundir.answers import Question, grade
 from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from fdd.training.config import GenerateConfig
 from fdd.training.tasks import Completion

@@ -24,7 +24,7 @@ def progress(phase: str, done: int) -> Progress:
 
 def test_every_progress_is_seen_soon_the_last_before_a_long_wait_too(tmp_path: Path) -> None:
     recorder = Recorder()
-    with heartbeat(recorder, tmp_path, NO_CLOCK) as listener:
+    with heartbeat(recorder, tmp_path, NO_CLOCK.left) as listener:
         for phase in ("teach", "fine_tune"):
             for done in range(3):
                 listener.advanced(progress(phase, done))
@@ -42,7 +42,7 @@ def seen_within(seconds: float, folder: Path, wanted: Progress) -> bool:
 
 def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     recorder = Recorder()
-    with heartbeat(recorder, tmp_path / "nowhere", NO_CLOCK) as listener:
+    with heartbeat(recorder, tmp_path / "nowhere", NO_CLOCK.left) as listener:
         listener.advanced(progress("teach", 0))
         listener.beat()
     assert recorder.phases == ["teach"]
@@ -63,7 +63,7 @@ def test_an_error_of_the_listener_is_told_apart_from_one_of_the_folder(tmp_path:
             raise OSError(ENOSPC, f"no space for {text}")
 
     with (
-        heartbeat(Full(), tmp_path, NO_CLOCK) as listener,
+        heartbeat(Full(), tmp_path, NO_CLOCK.left) as listener,
         pytest.raises(ListenerError, match="no space for news"),
     ):
         listener.noticed("news")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fdd.graph.nodes.report import DATASET, STUDENT, deliver
 from fdd.graph.state import RunContext
+from fdd.rundir.delivery import DATASET, STUDENT, deliver
 from fdd.settings import load_settings
 from fdd.storage.records import DecisionRecord, EvaluationRecord
 from fdd.storage.store import Store
@@ -40,12 +40,12 @@ def taught(folder: Path) -> list[str]:
 
 
 def test_the_data_set_is_the_one_that_taught_the_student(context: RunContext) -> None:
-    assert deliver(context) == "students/round-0"
+    assert deliver(context.folder, context.store, context.settings.thoughts) == "students/round-0"
     assert taught(context.folder) == [EARLY.question]
 
 
 def test_a_copy_with_links_followed_has_a_link_again(context: RunContext) -> None:
     (context.folder / STUDENT).mkdir()
     (context.folder / STUDENT / "model.safetensors").write_text("a copy")
-    deliver(context)
+    deliver(context.folder, context.store, context.settings.thoughts)
     assert (context.folder / STUDENT).readlink() == Path("students/round-0")

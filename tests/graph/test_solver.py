@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fdd.agents.evaluator import Ask
+from fdd.agents.evaluator import Ask, policy_of
 from fdd.agents.thoughts.decompose import PLAN_CUE
 from fdd.errors import StoppedError, UsageError
-from fdd.graph.exam import Exam, Question, policy_of, request, sit
+from fdd.graph.exam import Exam, choose_shots, request, sit
 from fdd.graph.state import RunContext
-from fdd.rundir.examples import as_example, choose_shots
+from fdd.rundir.answers import Question
+from fdd.rundir.examples import as_example
 from fdd.settings import load_settings
 from fdd.storage.store import Lesson, Store
 from fdd.training.config import GenerateConfig

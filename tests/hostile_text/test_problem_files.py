@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from fdd.domain import MAX_TEXT, Problem
 from fdd.errors import ProblemSetError, one_line
-from fdd.graph.nodes.report import as_line
 from fdd.main import main
 from fdd.problems.jsonl import make_problem, read_jsonl
+from fdd.rundir.delivery import as_row, json_line
 from fdd.storage.records import ProblemRecord
 from fdd.storage.store import Lesson, Store
 from tests.hostile_text.strategies import bounded
@@ -119,7 +119,7 @@ def test_strange_text_comes_back_from_the_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", KEPT.values(), ids=KEPT)
 def test_strange_text_stands_in_one_plain_line_of_the_data_set(text: str) -> None:
     stored = ProblemRecord.of(strange(text), split="seed")
-    line = as_line(Lesson(stored, rationale(stored)))
+    line = json_line(as_row(Lesson(stored, rationale(stored))))
     assert json.loads(line)["question"] == stored.question
     assert line.isprintable()
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from fdd.agents.statistics import band, mcnemar, posterior, wilson
+from fdd.agents.evaluator import band
+from fdd.agents.statistics import mcnemar, posterior, wilson
 from fdd.domain import Operator, Reason
 from fdd.settings import load_settings
 from fdd.storage.folder import DATABASE

@@ -155,7 +155,7 @@ def test_following_a_run_that_goes_on_shows_every_step(tmp_path: Path) -> None:
 
 def test_following_shows_how_far_a_phase_has_come(finished: Path, tmp_path: Path) -> None:
     store = Store.create(tmp_path / "fdd.duckdb", open_store(finished).run())
-    heart = Heartbeat(Recorder(), tmp_path, Clock(dict))
+    heart = Heartbeat(Recorder(), tmp_path, Clock(dict).left)
     with held(tmp_path):
         news = follow(store, tmp_path, SpanFilter())
         for done in range(3):
@@ -169,7 +169,7 @@ def test_following_leaves_the_database_alone_while_nothing_is_stored(finished: P
     path = Store.create(tmp_path / "fdd.duckdb", open_store(finished).run()).path
     store = Store.open(path, patience=0.1)
     store.log(round=0, phase="teach", kind="started")
-    heart = Heartbeat(Recorder(), tmp_path, Clock(dict))
+    heart = Heartbeat(Recorder(), tmp_path, Clock(dict).left)
     with held(tmp_path):
         news = follow(store, tmp_path, SpanFilter())
         assert isinstance(next(news), SpanRecord)
