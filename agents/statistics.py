@@ -6,8 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import numpy as np
+from mpmath import betainc
 from numpy.typing import NDArray
 
 from fdd.domain import Interval
@@ -39,6 +41,24 @@ class Posterior:
     """2.5 % quantile."""
     high: float
     """97.5 % quantile."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paired:
+    """Differences of paired runs, with the 95 % interval of their mean; `p` is two-sided."""
+
+    n: int
+    mean: float
+    deviation: float
+    """Standard deviation of the differences."""
+    low: float
+    high: float
+    p: float
+    visible: float
+    """Smallest true difference that so many pairs with this deviation show with a power of 80 %: the sum of
+    the 0.975 and 0.8 quantiles of t, in standard errors."""
+    sign: float
+    """p-value of the sign test."""
 
 
 def wilson(correct: int, n: int) -> Interval:
@@ -118,6 +138,54 @@ def sign_flip(differences: Sequence[int]) -> float:
     # If the positive differences sum to `total`, all differences sum to 2 * total - sum(sizes).
     extreme = sum(number for total, number in ways.items() if abs(2 * total - sum(sizes)) >= least)
     return extreme / (1 << len(sizes))
+
+
+def paired(differences: Sequence[float]) -> Paired:
+    """Tests whether the mean of paired differences is zero: Student's t (Biometrika 6 (1908), 1-25).
+
+    Each difference is one seed's. The interval needs two differences at least, else `ValueError`. The result
+    has the unit of the differences.
+    """
+    n = len(differences)
+    if n < 2:
+        raise ValueError(f"an interval of a mean difference needs at least two pairs, got {n}")
+    mean, deviation = fmean(differences), stdev(differences)
+    error = deviation / math.sqrt(n)
+    half = t_quantile(0.975, n - 1) * error
+    return Paired(
+        n=n,
+        mean=mean,
+        deviation=deviation,
+        low=mean - half,
+        high=mean + half,
+        p=t_tail(abs(mean) / error, n - 1) if error else float(mean == 0),
+        visible=(t_quantile(0.975, n - 1) + t_quantile(POWER, n - 1)) * error,
+        sign=mcnemar(sum(each > 0 for each in differences), sum(each < 0 for each in differences)),
+    )
+
+
+def t_tail(t: float, freedom: int) -> float:
+    """P(|T| > t) for Student's t: NIST Digital Library of Mathematical Functions, 8.17."""
+    return float(betainc(freedom / 2, 0.5, 0, freedom / (freedom + t * t), regularized=True))
+
+
+def t_quantile(level: float, freedom: int) -> float:
+    """The value that Student's t stays below with probability `level`, which must be over 1/2."""
+    tail = 2 * (1 - level)
+    share = _root(lambda x: float(betainc(freedom / 2, 0.5, 0, x, regularized=True)), tail)
+    return math.sqrt(freedom * (1 - share) / share)
+
+
+def clustered_difference(clusters: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """The 95 % interval of a mean difference over clusters: a percentile bootstrap that draws whole clusters.
+
+    `clusters` has, for each template, the sum of its differences over problems and seeds, and their number.
+    """
+    sums = np.array([total for total, _ in clusters], np.float64)
+    sizes = np.array([n for _, n in clusters], np.float64)
+    draws = np.random.default_rng(0).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=DRAWS)
+    low, high = np.percentile((draws @ sums) / (draws @ sizes), (2.5, 97.5))
+    return float(low), float(high)
 
 
 def visible_loss(n: int, accuracy: float) -> float | None:

@@ -26,6 +26,8 @@ class Operator(StrEnum):
     """Same structure and difficulty with new numbers; for problems that are mixed or hard."""
     HARDER = "harder"
     """More reasoning steps; for problems that are easy."""
+    SIMPLER = "simpler"
+    """A part of the derivation, with its own question; for skills that are never solved although taught."""
 
 
 class Band(StrEnum):

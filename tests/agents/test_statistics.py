@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from fdd.agents.evaluator import is_harm
-from fdd.agents.statistics import clustered, mcnemar, posterior, sign_flip, visible_loss, wilson
+from fdd.agents.statistics import (
+    clustered,
+    clustered_difference,
+    mcnemar,
+    paired,
+    posterior,
+    sign_flip,
+    t_quantile,
+    t_tail,
+    visible_loss,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -212,3 +223,38 @@ def test_where_even_the_loss_of_everything_is_missed_no_loss_is_visible(n: int, 
 def test_an_accuracy_in_percent_is_refused() -> None:
     with pytest.raises(ValueError, match="accuracy must lie between 0 and 1, got 40"):
         visible_loss(150, 40)
+
+
+@pytest.mark.parametrize(
+    ("level", "freedom", "value"),
+    [(0.975, 2, 4.3027), (0.975, 11, 2.2010), (0.975, 30, 2.0423), (0.8, 11, 0.8755), (0.8, 1, 1.3764)],
+)
+def test_quantiles_of_t_are_those_of_the_tables(level: float, freedom: int, value: float) -> None:
+    assert t_quantile(level, freedom) == pytest.approx(value, abs=5e-5)
+    assert t_tail(value, freedom) == pytest.approx(2 * (1 - level), abs=2e-5)
+
+
+def test_three_pairs_give_the_interval_of_student() -> None:
+    found = paired([-3.75, -6.75, -1.75])
+    assert (found.mean, found.deviation) == pytest.approx((-4.0833, 2.5166), abs=1e-4)
+    assert (found.low, found.high) == pytest.approx((-10.335, 2.168), abs=1e-3)
+    assert found.p == pytest.approx(0.1068, abs=1e-3)
+    assert found.sign == 0.25
+
+
+def test_twelve_pairs_see_about_four_points() -> None:
+    """With a standard deviation of 4.3; 3.8 by simulation."""
+    spread = [4.3 * math.sqrt(11 / 12) * sign for sign in (1, -1)] * 6
+    assert paired(spread).visible == pytest.approx(3.8, abs=0.05)
+
+
+def test_equal_differences_leave_no_doubt_and_one_pair_gives_no_interval() -> None:
+    assert (paired([2.0, 2.0]).p, paired([0.0, 0.0]).p) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="at least two pairs, got 1"):
+        paired([2.0])
+
+
+def test_the_difference_over_templates_varies_with_the_templates() -> None:
+    low, high = clustered_difference([(4.0, 4)] * 10 + [(-4.0, 4)] * 10)
+    assert low < -0.3 < 0.3 < high
+    assert clustered_difference([(1.0, 4)] * 20) == (0.25, 0.25)

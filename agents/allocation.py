@@ -1,0 +1,101 @@
+"""Decides what is written for the next round: how many problems of each skill, and by which operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import floor
+from random import Random
+from typing import Literal
+
+from fdd.agents.profile import Belief, progress
+from fdd.domain import Operator
+
+Allocation = Literal["uniform", "weak", "frontier", "progress", "oracle"]
+
+EVEN_SHARE = 0.25
+"""Share of the budget that is spread evenly, so that no skill is forgotten."""
+MOST = 4.0
+"""A skill gets at most this many times its even share."""
+FRONTIER = (0.2, 0.8)
+"""Solve rates between which a skill is neither out of reach nor mastered."""
+MASTERED = 0.7
+SURE = 0.8
+"""A skill is mastered if its solve rate exceeds `MASTERED` with at least this probability."""
+FAILURES = 2
+"""Wrong answers, with no right one, after which a taught skill needs a stepping stone."""
+
+
+def allocate(
+    policy: Allocation,
+    now: Mapping[str, Belief],
+    before: Mapping[str, Belief],
+    budget: int,
+    chance: Random,
+) -> dict[str, int]:
+    """Divides a budget of problems over the skills of a profile.
+
+    `before` is the profile of the round before, which only `progress` uses. `oracle` divides like `weak`;
+    what makes it one is that each skill was probed many times.
+    """
+    weights = _weights(policy, now, before, chance)
+    if not any(weights.values()):
+        weights = dict.fromkeys(now, 1.0)
+    return _whole(_limited(weights, budget), budget)
+
+
+def _weights(
+    policy: Allocation, now: Mapping[str, Belief], before: Mapping[str, Belief], chance: Random
+) -> dict[str, float]:
+    match policy:
+        case "uniform":
+            return dict.fromkeys(now, 1.0)
+        case "weak" | "oracle":
+            return {skill: 1 - belief.mean for skill, belief in now.items()}
+        case "frontier":
+            return {skill: belief.between(*FRONTIER) for skill, belief in now.items()}
+        case "progress":
+            return progress(now, before, chance)
+
+
+def _limited(weights: Mapping[str, float], budget: int) -> dict[str, float]:
+    """Returns the share of each skill: an even part, and a part by weight; at most `MOST` times even.
+
+    What a capped skill cannot take goes to the others, by weight.
+    """
+    even = budget / len(weights)
+    shares = dict.fromkeys(weights, EVEN_SHARE * even)
+    rest, open_skills = (1 - EVEN_SHARE) * budget, dict(weights)
+    while rest > 1e-9 and open_skills:
+        total = sum(open_skills.values())
+        parts = {
+            skill: rest * (weight / total if total else 1 / len(open_skills))
+            for skill, weight in open_skills.items()
+        }
+        rest = 0.0
+        for skill, part in parts.items():
+            given = min(part, MOST * even - shares[skill])
+            shares[skill] += given
+            rest += part - given
+            if given < part:
+                del open_skills[skill]
+    return shares
+
+
+def _whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
+    """Rounds the shares to whole problems that sum to the budget: the largest remainders are rounded up."""
+    counts = {skill: floor(share) for skill, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda skill: (counts[skill] - shares[skill], skill))
+    for skill in by_remainder[: budget - sum(counts.values())]:
+        counts[skill] += 1
+    return counts
+
+
+def operator_of(belief: Belief) -> Operator:
+    """Returns how problems of a skill are varied: `harder` where it is mastered, `simpler` where nothing is
+    solved although it was taught, `similar` in between.
+    """
+    if belief.between(MASTERED, 1) >= SURE:
+        return Operator.HARDER
+    if belief.taught and not belief.correct and belief.n >= FAILURES:
+        return Operator.SIMPLER
+    return Operator.SIMILAR

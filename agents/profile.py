@@ -1,0 +1,92 @@
+"""The skill profile: what is believed about a student's solve rate on each skill, from answers to probes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from mpmath import betainc
+
+DISCOUNT = 0.5
+"""Weight of a round's evidence relative to that of the round after it, because the student changes."""
+PRIOR_ANSWERS = 2.0
+"""The prior of a skill weighs as much as this many answers at the student's overall solve rate."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probed:
+    """How a round's student answered the probes of one skill."""
+
+    round: int
+    skill: str
+    n: int
+    correct: int
+    taught: int = 0
+    """Problems of the skill that the student had been taught by then."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Belief:
+    """Beta posterior of the solve rate on a skill."""
+
+    alpha: float
+    beta: float
+    correct: float
+    """Right answers to probes, discounted by age."""
+    n: float
+    """Answers to probes, discounted by age."""
+    taught: int
+
+    @property
+    def mean(self) -> float:
+        return self.alpha / (self.alpha + self.beta)
+
+    def between(self, low: float, high: float) -> float:
+        """Returns P(low < solve rate < high)."""
+        return float(betainc(self.alpha, self.beta, low, high, regularized=True))
+
+    def draw(self, chance: Random) -> float:
+        return chance.betavariate(self.alpha, self.beta)
+
+
+def profile(probes: Iterable[Probed], round: int) -> dict[str, Belief]:
+    """Returns the belief about each skill that was probed up to this round, by skill in alphabetical order.
+
+    Older answers count less, by `DISCOUNT` for each round. The prior is centred on the overall solve rate, so
+    a skill with few answers is believed to be like the others.
+    """
+    right: defaultdict[str, float] = defaultdict(float)
+    asked: defaultdict[str, float] = defaultdict(float)
+    taught: dict[str, int] = {}
+    for probe in sorted(probes, key=lambda probe: probe.round):
+        if probe.round <= round:
+            weight = DISCOUNT ** (round - probe.round)
+            right[probe.skill] += weight * probe.correct
+            asked[probe.skill] += weight * probe.n
+            taught[probe.skill] = probe.taught
+    # Laplace's rule keeps both parameters of the prior above zero when all answers or none are right.
+    overall = (sum(right.values()) + 1) / (sum(asked.values()) + 2)
+    return {
+        skill: Belief(
+            alpha=PRIOR_ANSWERS * overall + right[skill],
+            beta=PRIOR_ANSWERS * (1 - overall) + asked[skill] - right[skill],
+            correct=right[skill],
+            n=asked[skill],
+            taught=taught[skill],
+        )
+        for skill in sorted(asked)
+    }
+
+
+def progress(now: Mapping[str, Belief], before: Mapping[str, Belief], chance: Random) -> dict[str, float]:
+    """Draws the gain of each skill's solve rate since the round before; 0 where it fell.
+
+    Draws in place of means (Thompson sampling) give skills with little evidence their turn.
+    """
+    gains = {}
+    for skill, belief in now.items():
+        earlier = before.get(skill)
+        gains[skill] = max(0.0, belief.draw(chance) - (earlier.draw(chance) if earlier else 0.0))
+    return gains

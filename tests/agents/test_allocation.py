@@ -1,0 +1,75 @@
+"""Budgets are spent to the last problem, within their limits."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fdd.agents.allocation import MOST, Allocation, allocate, operator_of
+from fdd.agents.profile import Probed, profile
+from fdd.domain import Operator
+
+POLICIES: tuple[Allocation, ...] = ("uniform", "weak", "frontier", "progress", "oracle")
+COUNTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=70)
+
+
+def probes(counts: list[tuple[int, int]], *, taught: int = 2) -> list[Probed]:
+    return [
+        Probed(round=0, skill=f"skill-{number}", n=max(pair), correct=min(pair), taught=taught)
+        for number, pair in enumerate(counts)
+    ]
+
+
+@given(counts=COUNTS, budget=st.integers(0, 400), policy=st.sampled_from(POLICIES))
+def test_every_policy_spends_its_budget_and_forgets_or_spoils_no_skill(
+    counts: list[tuple[int, int]], budget: int, policy: Allocation
+) -> None:
+    now = profile(probes(counts), 0)
+    plan = allocate(policy, now, {}, budget, Random(1))
+    even = budget / len(now)
+    assert sum(plan.values()) == budget
+    assert plan.keys() == now.keys()
+    assert all(int(even / 4) <= count <= MOST * even + 1 for count in plan.values())
+
+
+def test_uniform_counts_differ_by_one_at_most() -> None:
+    plan = allocate("uniform", profile(probes([(4, 0), (4, 4), (4, 2)]), 0), {}, 10, Random(1))
+    assert sorted(plan.values()) == [3, 3, 4]
+
+
+def test_weak_gives_most_to_what_is_never_solved_and_frontier_to_what_sometimes_is() -> None:
+    now = profile(probes([(8, 0), (8, 4), (8, 8)]), 0)
+    weak, frontier = (allocate(policy, now, {}, 60, Random(1)) for policy in ("weak", "frontier"))
+    assert weak["skill-0"] > weak["skill-1"] > weak["skill-2"]
+    assert frontier["skill-1"] > max(frontier["skill-0"], frontier["skill-2"])
+
+
+def test_progress_gives_most_to_what_was_learnt_last() -> None:
+    def round_of(number: int, right: tuple[int, int]) -> list[Probed]:
+        return [
+            Probed(round=number, skill=name, n=50, correct=n) for name, n in zip("ab", right, strict=True)
+        ]
+
+    before, now = round_of(0, (5, 25)), round_of(1, (40, 25))
+    plan = allocate("progress", profile([*before, *now], 1), profile(before, 0), 40, Random(1))
+    assert plan["a"] > 2 * plan["b"]
+
+
+@pytest.mark.parametrize(
+    ("n", "correct", "taught", "operator"),
+    [
+        (8, 8, 2, Operator.HARDER),
+        (8, 4, 2, Operator.SIMILAR),
+        (8, 0, 2, Operator.SIMPLER),
+        (8, 0, 0, Operator.SIMILAR),  # it was never taught, so that failing shows nothing
+        (1, 0, 2, Operator.SIMILAR),  # one wrong answer may be chance
+        (2, 2, 2, Operator.SIMILAR),  # two right ones as well
+    ],
+)
+def test_the_operator_follows_what_is_known_of_a_skill(
+    n: int, correct: int, taught: int, operator: Operator
+) -> None:
+    probed = Probed(round=0, skill="a", n=n, correct=correct, taught=taught)
+    other = Probed(round=0, skill="b", n=8, correct=4, taught=2)
+    assert operator_of(profile([probed, other], 0)["a"]) is operator

@@ -1,0 +1,47 @@
+"""Beliefs about skills against closed forms."""
+
+from random import Random
+from statistics import fmean
+
+import pytest
+
+from fdd.agents.profile import Belief, Probed, profile, progress
+
+
+def probed(skill: str, n: int, correct: int, *, round: int = 0, taught: int = 0) -> Probed:
+    return Probed(round=round, skill=skill, n=n, correct=correct, taught=taught)
+
+
+def test_the_prior_is_centred_on_the_overall_solve_rate() -> None:
+    # 5 of 8 are right; Laplace's rule gives 6/10. The prior weighs two answers.
+    found = profile([probed("a", 4, 4), probed("b", 4, 1)], 0)
+    assert (found["a"].alpha, found["a"].beta) == pytest.approx((1.2 + 4, 0.8))
+    assert (found["b"].alpha, found["b"].beta) == pytest.approx((1.2 + 1, 0.8 + 3))
+
+
+def test_answers_of_the_round_before_count_half() -> None:
+    [belief] = profile([probed("a", 4, 0), probed("a", 4, 4, round=1, taught=9)], 1).values()
+    assert (belief.n, belief.correct, belief.taught) == (6.0, 4.0, 9)
+
+
+def test_later_rounds_are_not_looked_at() -> None:
+    assert profile([probed("a", 4, 0), probed("b", 4, 4, round=1)], 0).keys() == {"a"}
+
+
+def test_a_skill_without_evidence_has_no_belief() -> None:
+    assert profile([], 3) == {}
+
+
+def test_probabilities_agree_with_a_uniform_and_a_triangular_distribution() -> None:
+    flat = Belief(alpha=1, beta=1, correct=0, n=0, taught=0)
+    rising = Belief(alpha=2, beta=1, correct=1, n=1, taught=0)
+    assert flat.between(0.2, 0.8) == pytest.approx(0.6)
+    assert rising.between(0.7, 1) == pytest.approx(1 - 0.7**2)
+
+
+def test_progress_is_the_mean_gain_and_never_below_zero() -> None:
+    now = profile([probed("up", 400, 300, round=1), probed("down", 400, 100, round=1)], 1)
+    before = profile([probed("up", 400, 100), probed("down", 400, 300)], 0)
+    draws = [progress(now, before, Random(seed)) for seed in range(50)]
+    assert fmean(draw["up"] for draw in draws) == pytest.approx(0.5, abs=0.03)
+    assert {draw["down"] for draw in draws} == {0.0}
