@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import floor
 from random import Random
-from typing import Literal
 
 from fdd.agents.profile import Belief, progress
-from fdd.domain import Operator
-
-Allocation = Literal["uniform", "weak", "frontier", "progress", "oracle"]
+from fdd.domain import AllocationName, Operator
 
 EVEN_SHARE = 0.25
 """Share of the budget that is spread evenly, so that no skill is forgotten."""
@@ -26,7 +23,7 @@ FAILURES = 2
 
 
 def allocate(
-    policy: Allocation,
+    policy: AllocationName,
     now: Mapping[str, Belief],
     before: Mapping[str, Belief],
     budget: int,
@@ -44,7 +41,7 @@ def allocate(
 
 
 def _weights(
-    policy: Allocation, now: Mapping[str, Belief], before: Mapping[str, Belief], chance: Random
+    policy: AllocationName, now: Mapping[str, Belief], before: Mapping[str, Belief], chance: Random
 ) -> dict[str, float]:
     match policy:
         case "uniform":
@@ -55,6 +52,8 @@ def _weights(
             return {skill: belief.between(*FRONTIER) for skill, belief in now.items()}
         case "progress":
             return progress(now, before, chance)
+        case "each":
+            raise ValueError("`each` writes one child for each probed problem and divides no budget")
 
 
 def _limited(weights: Mapping[str, float], budget: int) -> dict[str, float]:

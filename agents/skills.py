@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Given, Operation, Result
 from fdd.agents.symbolic.reading.parse import derive
-from fdd.domain import Problem
-
-Kind = Literal["template", "derivation"]
+from fdd.domain import Problem, SkillKind
 
 FEWEST = 5
 """Problems that must share a signature for it to be a skill; evidence on fewer says too little."""
@@ -18,7 +15,7 @@ OTHER = "other"
 """The skill of problems whose solution cannot be read as a derivation."""
 
 
-def skills_of(problems: Sequence[Problem], kind: Kind) -> list[str]:
+def skills_of(problems: Sequence[Problem], kind: SkillKind) -> list[str]:
     """Returns the skill of each problem: its template or, by `derivation` or without one, its signature.
 
     Signatures of fewer than `FEWEST` of the problems are grouped by their number of steps.

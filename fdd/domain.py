@@ -17,6 +17,10 @@ UNTAUGHT = -1
 """Round number of the student before any teaching."""
 PolicyName = Literal["single", "fallback", "vote", "samples"]
 """How a student is asked, and which of its answers counts: see `agents.evaluator`."""
+AllocationName = Literal["uniform", "weak", "frontier", "progress", "oracle", "each"]
+"""How the problems of a round are divided over skills: see `agents.allocation`."""
+SkillKind = Literal["template", "derivation"]
+"""What a skill is: see `agents.skills`."""
 
 
 class Operator(StrEnum):
@@ -139,6 +143,8 @@ class Problem:
     """Name of the problem set it comes from, for example `gsm-symbolic`."""
     template: str = ""
     """The template of the source that it is an instance of; empty if the source has no templates."""
+    skill: str = ""
+    """What it exercises; see `agents.skills`. Empty outside the problems that are taught or probed."""
     parent: str | None = None
     """Id of the problem that it was made from; None for a seed."""
     operator: Operator | None = None
@@ -298,7 +304,7 @@ def shares_templates(template: str, evaluation: str) -> bool:
 
     Only exact copies of such a problem are kept out of the training set.
     """
-    return bool(template) and evaluation in ("dev", "in-domain")
+    return evaluation == "sibling" or (bool(template) and evaluation in ("dev", "in-domain", "harder"))
 
 
 PHASES = {

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from fdd.agents.models.config import CallConfig
-from fdd.domain import PolicyName
+from fdd.domain import AllocationName, PolicyName, SkillKind
 from fdd.errors import StoreError, UsageError, brief, command_line, is_unicode
 from fdd.flags import Flag
 from fdd.network import has_login, url_fault, without_login
@@ -44,6 +44,7 @@ STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
         "problems.test_size": 24,
         "problems.held_out_size": 12,
         "problems.dev_size": 12,
+        "problems.harder_size": 6,
         "fine_tune.max_length": 4096,
         "generate.max_new_tokens": 32,
     }
@@ -133,11 +134,37 @@ class Settings:
     """
     taught: PositiveInt | None = None
     """Number of problems to teach in round 0; None teaches every problem that has an accepted rationale."""
+    recipe: Annotated[
+        str, Flag("NAME", "a file of recipes/ whose settings come before all others", group="feedback")
+    ] = "default"
+    allocation: Annotated[
+        AllocationName,
+        Flag(
+            "NAME",
+            "which skills new problems go to: uniform, weak, frontier, progress or oracle; each: one child "
+            "for each probed problem",
+        ),
+    ] = "weak"
+    """See `agents.allocation`; `each` is the method of the paper."""
+    budget: Annotated[
+        PositiveInt | None, Flag("N", "problems that each round adds (default: as many as there are seeds)")
+    ] = None
+    skills: Annotated[
+        SkillKind, Flag("NAME", "what a skill is: the template of a problem, or its derivation")
+    ] = "template"
+    siblings: Annotated[
+        PositiveInt, Flag("N", "probes of each skill and round: variants of seeds that are never taught")
+    ] = 2
     operators: Annotated[
-        Literal["band", "shuffled"],
-        Flag("NAME", "harder or similar by the parent's band, or shuffled: a control"),
-    ] = "band"
-    """`shuffled` assigns the same operators to the parents at random."""
+        Literal["profile", "similar", "harder", "shuffled"],
+        Flag("NAME", "by the skill profile; always similar, always harder; or shuffled"),
+    ] = "profile"
+    """`shuffled` gives each skill the number and the operator of a random other one."""
+    adds: Annotated[
+        Literal["written", "seeds", "repeat"],
+        Flag("NAME", "what a round adds: written problems; new seeds; or the same seeds again"),
+    ] = "written"
+    """The last two are controls."""
     self_samples: Annotated[
         int, Field(ge=0), Flag("K", "the student's own answers to each problem; right ones join")
     ] = 0
@@ -371,6 +398,11 @@ def _check_urls(settings: Settings) -> None:
 
 
 def _check_share(settings: Settings) -> None:
+    if settings.allocation != "each" and settings.initial_share is not None:
+        raise UsageError(
+            f"--initial-share {settings.initial_share:g} holds seeds back to be probed, which only "
+            "`--allocation each` does: leave it out, or add that"
+        )
     if settings.rounds == 0:
         if settings.initial_share is not None:
             raise UsageError(

@@ -70,7 +70,8 @@ def _with_size(settings: Settings, size: Size) -> Settings:
 def duration(settings: Settings, speed: Speed) -> float:
     """Forecasts the seconds that a run on `gsm-symbolic` takes."""
     seeds = settings.problems.limit or 0
-    first = initial_seeds(min(seeds, TAUGHT_TEMPLATES), seeds, settings)
+    each = settings.allocation == "each"
+    first = initial_seeds(min(seeds, TAUGHT_TEMPLATES), seeds, settings) if each else seeds
     by_round = Counter({0: first, **later_seeds(seeds - first, settings.rounds)})
     return sum(foresee(settings, speed, by_round).values())
 
@@ -96,18 +97,29 @@ def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Secon
             found[0, "baseline"] = exam(2 * untaught) + shots
         else:
             found[number, "practise"] = exam(settings.self_samples * each.total)
-            found[number, "probe_children"] = exam(settings.samples * each.children)
+            probed = each.children if settings.allocation == "each" else 0
+            found[number, "probe_children"] = exam(settings.samples * probed)
         tokens = _examples(settings, rounds, number) * (PROMPT_TOKENS + ANSWER_TOKENS)
         if settings.fine_tune.start == "continue" and number < settings.rounds:
             tokens *= 1 + settings.fine_tune.decay_share
         found[number, "fine_tune"] = START_SECONDS + tokens / speed.training
         found[number, "evaluate"] = exam(asks * dev)
         if number < settings.rounds:
-            probed = seeds[number + 1] + (each.total if settings.reprobe else each.children)
+            probed = _probes(settings, seeds[number + 1], each)
             found[number, "probe"] = exam(settings.samples * probed)
             found[number, "synthesize"] = PHASE_SECONDS
     last = settings.rounds
     return found | {(last, "test"): exam(asks * sum(_test_sizes(settings))), (last, "report"): PHASE_SECONDS}
+
+
+def _probes(settings: Settings, held_back: int, growth: Growth) -> int:
+    """Returns the number of problems that are probed after a round."""
+    if settings.adds != "written":
+        return 0
+    if settings.allocation == "each":
+        return held_back + (growth.total if settings.reprobe else growth.children)
+    # The number of skills of a file is unknown here; it has one seed for each at least.
+    return settings.siblings * min(growth.total, TAUGHT_TEMPLATES)
 
 
 def _asks(settings: Settings) -> int:
@@ -120,7 +132,8 @@ def _asks(settings: Settings) -> int:
 def _test_sizes(settings: Settings) -> tuple[int, ...]:
     problems = settings.problems
     held_out = (problems.held_out_size,) if problems.name == GSM_SYMBOLIC else ()
-    return (problems.test_size, *held_out, *([problems.test_size] if problems.test else []))
+    test = [problems.test_size] if problems.test else []
+    return (problems.test_size, min(problems.harder_size, problems.test_size), *held_out, *test)
 
 
 def _examples(settings: Settings, rounds: Sequence[Growth], number: int) -> float:

@@ -19,11 +19,15 @@ from fdd.agents.synthesizer import conversation as writing
 from fdd.agents.teacher import conversation as teaching
 from fdd.domain import Operator, Problem
 from fdd.graph.crew import price_of
+from fdd.graph.curriculum import budget_of
 from fdd.graph.lesson import Task
 from fdd.graph.state import RunContext
+from fdd.problems.config import ProblemSettings
 from fdd.problems.split import ProblemSets
 from fdd.settings import Settings
 
+SPARE = 1.5
+"""Seeds drawn for each one to be taught, because the teacher cannot explain every seed."""
 SECOND_OPINIONS = ("pot", "cot")
 """Formats added for checking a proposed answer, if the student is taught too few formats."""
 MOST_AT_FIRST = 10 / 11
@@ -78,24 +82,37 @@ class Growth(NamedTuple):
     """All problems of the set, including those of earlier rounds."""
 
 
-def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
-    """Assigns each seed the round that first teaches it: the initial set, then equal parts for later rounds.
+def spacious(settings: Settings) -> ProblemSettings:
+    """Returns the problem settings with a limit that leaves enough seeds for the rounds of `--adds seeds`."""
+    problems = settings.problems
+    if settings.adds != "seeds" or problems.limit is None:
+        return problems
+    spare = settings.rounds * ceil(SPARE * budget_of(settings, problems.limit))
+    return replace(problems, limit=problems.limit + spare)
 
-    A seed that is held back is probed before any student was trained on it. Its template should have been
-    taught by then, so the first problem of each template comes before the second problem of any template.
+
+def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
+    """Assigns each seed the round that first teaches it: round 0, unless later rounds need seeds as well.
+
+    With `--adds seeds` those beyond the limit are for later rounds. With `--allocation each` later rounds
+    probe seeds before any student is trained on them. Their templates should have been taught by then, so the
+    first problem of each template comes before the second problem of any template.
     """
-    if settings.rounds == 0:
-        return [replace(problem, round=0) for problem in seeds]
-    before: Counter[str] = Counter()
-    ranks = []
-    for problem in seeds:
-        ranks.append(before[problem.template])
-        before[problem.template] += bool(problem.template)
-    dealt = [problem for _, problem in sorted(zip(ranks, seeds, strict=True), key=lambda pair: pair[0])]
-    first = initial_seeds(ranks.count(0), len(seeds), settings)
-    later = later_seeds(len(seeds) - first, settings.rounds)
-    rounds = [0] * first + [number for number, size in later.items() for _ in range(size)]
-    return [replace(problem, round=number) for problem, number in zip(dealt, rounds, strict=True)]
+    first = len(seeds)
+    if settings.allocation == "each" and settings.rounds:
+        before: Counter[str] = Counter()
+        ranks = []
+        for problem in seeds:
+            ranks.append(before[problem.template])
+            before[problem.template] += bool(problem.template)
+        first = initial_seeds(ranks.count(0), len(seeds), settings)
+        seeds = [problem for _, problem in sorted(zip(ranks, seeds, strict=True), key=lambda pair: pair[0])]
+    elif settings.adds == "seeds":
+        first = settings.problems.limit or len(seeds)
+    rounds = [0] * first
+    for number, size in later_seeds(len(seeds) - first, settings.rounds).items():
+        rounds += [number] * size
+    return [replace(problem, round=number) for problem, number in zip(seeds, rounds, strict=True)]
 
 
 def initial_seeds(templates: int, seeds: int, settings: Settings) -> int:
@@ -190,11 +207,16 @@ def foresee(
 
 
 def growth(settings: Settings, seeds: Mapping[int, int]) -> list[Growth]:
-    """Forecasts the training set of each round from its number of seeds, if every parent gets a child."""
+    """Forecasts the training set of each round from its number of seeds, if all planned is written."""
     first = seeds.get(0, 0) if settings.taught is None else min(seeds.get(0, 0), settings.taught)
     rounds = [Growth(known=first, children=0, total=first)]
     for number in range(1, settings.rounds + 1):
         known, before = seeds.get(number, 0), rounds[-1]
+        if settings.allocation != "each":
+            added = budget_of(settings, first)
+            known, children = (added, 0) if settings.adds == "seeds" else (0, added)
+            rounds.append(Growth(known=known, children=children, total=before.total + added))
+            continue
         # Parents are the seeds of this round and the children of the round before; with `reprobe`, everything
         # taught before.
         children = known + (before.total if settings.reprobe else before.children)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from fdd.flags import Flag
 
@@ -37,6 +37,8 @@ class ProblemSettings:
     """Fewer if a set is smaller."""
     held_out_size: Annotated[PositiveInt, Flag("N", "test problems of templates that are never taught")] = 60
     """`gsm-symbolic` only."""
+    harder_size: Annotated[NonNegativeInt, Flag("N", "problems of the test set `harder`")] = 65
+    """At most; they are in-domain problems made harder."""
     dev_size: Annotated[
         PositiveInt | None,
         Flag("N", f"problems that choose between the rounds' students (default: 80 or {DEV_SIZE}, by speed)"),

@@ -14,6 +14,8 @@ GSM_SYMBOLIC = "gsm-symbolic"
 DEV = "dev"
 IN_DOMAIN = "in-domain"
 HELD_OUT = "held-out"
+HARDER = "harder"
+"""Test set of in-domain problems that the symbolic synthesizer made harder."""
 
 Run = tuple[str, ...]
 """Consecutive words of a question (an n-gram)."""

@@ -1,24 +1,20 @@
-"""Controls: runs that teach as much as another run but leave one part out, to show what that part adds."""
+"""Controls: a run with another policy, to show what a part of the feedback adds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
-from typing import Literal
 
 from fdd.errors import UsageError, command_line
-from fdd.rundir.delivery import delivered
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
 from fdd.storage.store import Store
 from fdd.training.schedule import own_steps
 
-Kind = Literal["seeds", "repeat", "shuffled"]
-"""`seeds`: seeds replace the children. `repeat`: the same seeds are taught again. `shuffled`: chance, not the
-band, decides which parent gets which operator.
-"""
-SPARE = 2
-"""Seeds drawn for each seed to be taught, because the teacher cannot explain every seed."""
+ORACLE = 16
+"""Probes that tell nearly exactly how much of a skill a student solves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +26,48 @@ class Budget:
     """Optimizer steps from the untaught student to this one."""
 
 
-def control_of(folder: Path, kind: Kind) -> Settings:
-    """Returns the settings of a control for the run in this folder. Both have the same evaluation sets.
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A run that lacks one part of the feedback: what it is, and the settings in which it differs."""
 
-    Raises `UsageError` unless the run is finished and has delivered a student that was taught by feedback.
+    what: str
+    settings: Mapping[str, object]
+
+
+KINDS: Mapping[str, Control] = {
+    "uniform": Control(
+        "no feedback: as many similar problems for every skill",
+        {"allocation": "uniform", "operators": "similar"},
+    ),
+    "similar": Control("the same division over skills, similar problems only", {"operators": "similar"}),
+    "harder": Control("the same division over skills, harder problems only", {"operators": "harder"}),
+    "shuffled": Control("each skill gets what another one should have got", {"operators": "shuffled"}),
+    "repeat": Control("nothing is written: the seeds are taught again", {"adds": "repeat"}),
+    "seeds": Control("fresh seeds in place of written problems: a ceiling", {"adds": "seeds"}),
+    "oracle": Control(
+        f"every skill is probed {ORACLE} times a round: a ceiling",
+        {"allocation": "oracle", "siblings": ORACLE},
+    ),
+}
+
+
+def control_of(folder: Path, kind: str) -> Settings:
+    """Returns the settings of a control for the run in this folder: the same run with another policy.
+
+    Both have the same seeds, budget, steps and evaluation sets. For a run with `--allocation each`, the
+    budget is the mean number of children of its rounds. Raises `UsageError` if it has written none.
     """
     store = open_store(folder)
     settings = Settings.from_json(store.run().settings)
-    if not store.is_finished():
-        raise UsageError(
-            f"the run in {str(folder)!r} has not ended: go on with it first, "
-            f"`{command_line('resume', folder)}`"
-        )
-    made = delivered(store)
-    if made is None or made.round == 0:
-        raise UsageError(
-            f"the run in {str(folder)!r} delivers no student that feedback has taught: there is nothing to "
-            "hold a control against"
-        )
-    if kind == "shuffled":
-        return replace(settings, operators="shuffled")
-    budget = budget_of(store, made.round)
-    # Round 0 is the only one, so `max_steps` must cover all optimizer steps of the original run.
-    once = replace(settings.fine_tune, start="base", max_steps=budget.steps)
-    settings = replace(settings, rounds=0, initial_share=None, fine_tune=once)
-    if kind == "seeds":
-        drawn = replace(settings.problems, limit=SPARE * budget.problems)
-        return replace(settings, problems=drawn, taught=budget.problems)
-    return replace(settings, taught=_seeds(store, made.round))
+    if settings.allocation == "each" and kind != "shuffled":
+        children = len(store.problems(splits=["generated"]))
+        if not children:
+            raise UsageError(
+                f"the run in {str(folder)!r} has written no problem, so there is no budget for a control: go "
+                f"on with it first, `{command_line('resume', folder)}`"
+            )
+        settings = replace(settings, allocation="uniform", budget=ceil(children / settings.rounds))
+    return replace(settings, **KINDS[kind].settings)  # type: ignore[arg-type]
 
 
 def budget_of(store: Store, round: int) -> Budget:
@@ -68,8 +78,3 @@ def budget_of(store: Store, round: int) -> Budget:
     if config.start == "continue":
         steps += sum(own_steps(each.steps, config) for each in store.kept() if each.round < round)
     return Budget(last.problems, steps)
-
-
-def _seeds(store: Store, round: int) -> int:
-    """Counts the seeds among the problems that a round's student was taught."""
-    return len({x.problem.id for x in store.training_set(round=round) if x.problem.parent is None})

@@ -16,6 +16,8 @@ Purpose = Literal["baseline", "evaluation", "probe", "practice", "plan"]
 
 TAUGHT_SPLITS = ("seed", "generated")
 """Splits whose problems may enter a training set. Problems of the others are only used for evaluation."""
+SIBLING = "sibling"
+"""Split of the problems that probe a skill. They are never taught."""
 _UNASKED = "unasked:"
 
 
@@ -33,7 +35,7 @@ def evaluation_name(split: str) -> str:
 
 def is_asked(split: str) -> bool:
     """Whether a run's students are evaluated on the problems of this split."""
-    return split not in TAUGHT_SPLITS and not split.startswith(_UNASKED)
+    return split not in (*TAUGHT_SPLITS, SIBLING) and not split.startswith(_UNASKED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +74,7 @@ class ProblemRecord(Problem, Record):
     table: ClassVar[str] = "problems"
 
     split: str
-    """`seed`, `generated`, `dev`, `test:NAME` or `unasked:NAME`."""
+    """`seed`, `generated`, `sibling`, `dev`, `test:NAME` or `unasked:NAME`."""
     agent: str = ""
     """The agent that wrote it; empty if it came from a problem set."""
     call_id: str | None = None

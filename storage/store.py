@@ -71,6 +71,17 @@ _BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
+class ProbedSkill:
+    """A row of the view `probed_skills`."""
+
+    round: int
+    skill: str
+    n: int
+    correct: int
+    taught: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """One example of a training set: a problem and an accepted rationale for it."""
 
@@ -260,6 +271,12 @@ class Store:
             round,
             problem_id,
         )
+
+    def probed_skills(self) -> list[ProbedSkill]:
+        """Returns how each round's student answered the probes of each skill."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT * FROM probed_skills ORDER BY round, skill").fetchall()
+        return [ProbedSkill(*row) for row in rows]
 
     def rounds(self) -> list[RoundRecord]:
         return self._select(RoundRecord, "ORDER BY round")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from langgraph.runtime import Runtime
 
 from fdd.domain import Progress
 from fdd.errors import RunFailedError
+from fdd.graph.curriculum import budget_of
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.rundir.examples import as_example
 from fdd.settings import Settings
@@ -50,17 +52,31 @@ def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesso
     """Returns the whole training set in round 0 and with `start="base"`. With `continue` it returns the
     rationales of this round, and a random share of the older ones as replay.
 
-    Without new rationales, `continue` gives no examples.
+    Without new rationales, `continue` gives no examples. With `--adds repeat`, each round's new rationales
+    are some of round 0 again.
     """
     planning = settings.solver is not None
-    if settings.fine_tune.start == "base" or state.round == 0:
-        return tuple(as_example(lesson, planning=planning) for lesson in lessons)
     new = [lesson for lesson in lessons if lesson.rationale.round == state.round]
     old = [lesson for lesson in lessons if lesson.rationale.round < state.round]
+    if settings.adds == "repeat" and state.round:
+        *before, new = (_repeated(lessons, number, settings) for number in range(1, state.round + 1))
+        old = [*lessons, *chain(*before)]
+    if settings.fine_tune.start == "base" or state.round == 0:
+        return tuple(as_example(lesson, planning=planning) for lesson in [*old, *new])
     # Seeded by round, so that a resumed run draws the same replay.
     rng = random.Random(f"replay {settings.seed} {state.round}")
     replayed = rng.sample(old, round(settings.fine_tune.replay_share * len(old)) if new else 0)
     return tuple(as_example(lesson, planning=planning) for lesson in [*new, *replayed])
+
+
+def _repeated(lessons: Sequence[Lesson], round: int, settings: Settings) -> list[Lesson]:
+    """Draws the rationales that a round teaches again, each as often as any other if possible."""
+    rng = random.Random(f"repeat {settings.seed} {round}")
+    size = budget_of(settings, len({lesson.problem.id for lesson in lessons})) * len(settings.thoughts)
+    drawn: list[Lesson] = []
+    while len(drawn) < size:
+        drawn += rng.sample(lessons, min(len(lessons), size - len(drawn)))
+    return drawn
 
 
 def _teach(problems: int, examples: tuple[Example, ...], state: RunState, context: RunContext) -> RoundRecord:

@@ -1,8 +1,9 @@
 """Probe: measures how well the latest student solves single problems.
 
-`probe` asks the seeds held back for the next round and the children that were taught in this round. The
-resulting bands decide what is written next. `probe_children` asks new children before they are taught, so
-that each can be compared with its parent.
+`probe` asks siblings: variants of the seeds that are never taught. The answers make the skill profile, which
+decides what is written next. With `--allocation each` it asks the seeds held back for the next round and the
+children taught in this one, and `probe_children` asks new children before they are taught, so that each can
+be compared with its parent.
 """
 
 from __future__ import annotations
@@ -15,15 +16,24 @@ from langgraph.runtime import Runtime
 
 from fdd.agents.evaluator import Majority, band, samples_of
 from fdd.agents.statistics import posterior
-from fdd.domain import Band
+from fdd.domain import Band, Progress
 from fdd.graph.exam import Exam, sit
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.rundir.answers import Question
-from fdd.storage.records import AttemptRecord, ProbeRecord, ProblemRecord
+from fdd.storage.records import SIBLING, AttemptRecord, ProbeRecord, ProblemRecord
 
 
 def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context = runtime.context
+    if context.settings.adds != "written":
+        context.listener.advanced(Progress(round=state.round, phase="probe", done=0, total=0))
+        return {}
+    if context.settings.allocation != "each":
+        # A seed that was held back, for want of variants, is asked in every round.
+        siblings = context.store.problems(splits=[SIBLING])
+        asked = [each for each in siblings if each.round == state.round or each.parent is None]
+        bands = Counter(_probe("probe", state.round, asked, state, context))
+        return {"easy": bands[Band.EASY], "hard": bands[Band.HARD]}
     problems = context.store.problems(splits=["seed"], round=state.round + 1)
     taught = {lesson.problem.id: lesson.problem for lesson in context.store.training_set(round=state.round)}
     problems += [
@@ -38,6 +48,9 @@ def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 def probe_children(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     """Asks the student of the round before, which has not been trained on these children."""
     context = runtime.context
+    if context.settings.allocation != "each":
+        context.listener.advanced(Progress(round=state.round, phase="probe_children", done=0, total=0))
+        return {}
     taught = {lesson.problem.id: lesson.problem for lesson in context.store.training_set(round=state.round)}
     children = [problem for problem in taught.values() if problem.parent and problem.round == state.round]
     _probe("probe_children", state.round - 1, children, state, context)

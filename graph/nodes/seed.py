@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 from langgraph.runtime import Runtime
 
+from fdd.agents.skills import skills_of
 from fdd.agents.thoughts import thought
 from fdd.domain import Progress
+from fdd.graph.curriculum import write_harder, write_siblings
 from fdd.graph.exam import check_grader
 from fdd.graph.journal import kept_out
-from fdd.graph.plan import share
+from fdd.graph.plan import share, spacious
 from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.matching import exact_form
+from fdd.problems.contamination import HARDER, IN_DOMAIN
 from fdd.problems.split import ProblemSets, prepare
 from fdd.storage.records import ProblemRecord, Record, evaluation_split
 from fdd.training.tasks import CheckTask, Example, Request
@@ -19,14 +24,28 @@ from fdd.training.worker import run_in_child
 
 
 def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    context = runtime.context
+    context, settings = runtime.context, runtime.context.settings
     context.listener.advanced(Progress(round=state.round, phase="seed", done=0, total=1))
-    sets = prepare(context.settings.problems)
+    sets = prepare(spacious(settings))
+    taken = {
+        exact_form(problem.question)
+        for problems in (sets.seeds, *sets.evaluation_sets.values(), *sets.unasked.values())
+        for problem in problems
+    }
+    in_domain = sets.tests[IN_DOMAIN]
+    if made := write_harder(in_domain, settings.problems.harder_size, settings.seed, taken):
+        sets = replace(sets, tests=sets.tests | {HARDER: tuple(made)})
     for name, problems in {"seeds": sets.seeds, **sets.evaluation_sets}.items():
         check_grader(context.verifier, name, problems)
     _check_positions(sets, context)
-    seeds = share(sets.seeds, context.settings)
-    records: list[Record] = [ProblemRecord.of(problem, split="seed") for problem in seeds]
+    skills = skills_of(sets.seeds, settings.skills)
+    seeds = [replace(each, skill=skill) for each, skill in zip(sets.seeds, skills, strict=True)]
+    records: list[Record] = []
+    if settings.allocation != "each" and settings.adds == "written":
+        siblings, seeds = write_siblings(seeds, settings, taken)
+        records += siblings
+    seeds = share(seeds, settings)
+    records += [ProblemRecord.of(problem, split="seed") for problem in seeds]
     for name, problems in sets.evaluation_sets.items():
         records += [ProblemRecord.of(problem, split=evaluation_split(name)) for problem in problems]
     for name, problems in sets.unasked.items():
@@ -35,7 +54,7 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     context.store.add([*records, *(kept_out(leak, round=0) for leak in sets.leaks)])
     note = ", ".join(f"{len(problems)} {name}" for name, problems in sets.evaluation_sets.items())
     context.listener.advanced(
-        Progress(round=state.round, phase="seed", done=1, total=1, note=f"{len(sets.seeds)} seeds, {note}")
+        Progress(round=state.round, phase="seed", done=1, total=1, note=f"{len(seeds)} seeds, {note}")
     )
     return {"removed": dict(sets.removed)}
 

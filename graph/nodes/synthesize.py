@@ -1,4 +1,4 @@
-"""Synthesize: each probed problem gets a child, harder if the student solved it, similar if it did not."""
+"""Synthesize: writes the problems that the next round adds, for the skills that need them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from fdd.domain import (
     content_hash,
     problem_id,
 )
+from fdd.graph.curriculum import parents_by_skill, plan
 from fdd.graph.flow import finished
 from fdd.graph.journal import call_without_model, calls_to_models, kept_out, transcripts
 from fdd.graph.plan import announce
@@ -29,7 +30,6 @@ from fdd.graph.spans import Ledger, Stage
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.matching import exact_form
 from fdd.problems.contamination import Decontaminator, Leak
-from fdd.settings import Settings
 from fdd.storage.records import (
     TAUGHT_SPLITS,
     CallRecord,
@@ -40,25 +40,43 @@ from fdd.storage.records import (
 )
 
 DRAFTS = 3
-"""Most drafts per parent. After this many that repeat known problems, the parent gets no child."""
+"""Most drafts for one problem with one operator."""
+PASSES = 3
+"""Times that problems which could not be written are given to other skills."""
 STEPS_AT_ONCE = 500
 """Drafts whose steps are stored in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A request for a child of a problem; `number` counts its drafts from 0."""
+class Assignment:
+    """One problem to write. Each further draft is made from the next of the parents."""
 
-    parent: Problem
-    operator: Operator
-    number: int = 0
+    parents: tuple[ProblemRecord, ...]
+    wanted: Operator
+    unit: int = 0
+    """Distinguishes assignments with the same parents."""
+    draft: int = 0
+
+    @property
+    def parent(self) -> ProblemRecord:
+        return self.parents[(self.unit + self.draft) % len(self.parents)]
+
+    @property
+    def operator(self) -> Operator:
+        """The wanted operator or, after `DRAFTS` drafts in vain, `similar`."""
+        return self.wanted if self.draft < DRAFTS else Operator.SIMILAR
+
+    def again(self) -> Assignment | None:
+        """Returns the assignment for another draft; None if there were enough."""
+        most = DRAFTS if self.wanted is Operator.SIMILAR or len(self.parents) == 1 else 2 * DRAFTS
+        return replace(self, draft=self.draft + 1) if self.draft + 1 < most else None
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """The synthesizer's response to a request."""
+class Response:
+    """The synthesizer's response to an assignment."""
 
-    order: Order
+    assignment: Assignment
     content: Draft | Refusal
     calls: Sequence[CallRecord]
     steps: Sequence[Record]
@@ -77,49 +95,27 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     second pass after a crash writes the same problems.
     """
     context = runtime.context
+    writer = Writer(state, context)
+    if context.settings.adds == "written":
+        announce(state.round + 1, context)
+        work = write_one_each if context.settings.allocation == "each" else write_plan
+        context.crew.run(work, writer, state, context)
+    context.store.add([*writer.calls, *writer.steps, *writer.written, *writer.kept_out])
+    return {"round": state.round + 1, "added": len(writer.written), "removed": dict(writer.refused)}
+
+
+async def write_one_each(writer: Writer, state: RunState, context: RunContext) -> None:
+    """Writes a child of each probed problem, harder if the student solved it, similar otherwise.
+
+    `shuffled` gives the same operators to the parents at random.
+    """
     parents = list(choose_parents(state, context))
-    shelf = Shelf(state, context)
-    announce(state.round + 1, context)
-    context.crew.run(_write_children, parents, shelf, state, context)
-    context.store.add([*shelf.calls, *shelf.steps, *shelf.written, *shelf.kept_out])
-    return {"round": state.round + 1, "added": len(shelf.written), "removed": dict(shelf.refused)}
-
-
-async def _write_children(
-    parents: Sequence[tuple[ProblemRecord, Band]], shelf: Shelf, state: RunState, context: RunContext
-) -> None:
-    """Requests a draft from every parent, then another one if it repeats a known problem.
-
-    Drafts are examined in the order of the parents, so that the order in which they arrive does not matter.
-    """
-    orders = place_orders(parents, state, context.settings)
-    ledger = Ledger(context.store, STEPS_AT_ONCE)
-    while orders:
-        delivered: dict[Order, Delivery] = {}
-        settled = len(parents) - len(orders)
-        _report(state, context, settled, len(parents), shelf)
-        async for delivery in finished(orders, shelf.ask, context.crew, context.should_stop):
-            delivered[delivery.order] = delivery
-            ledger.add(delivery.steps if delivery.final else ())
-            # The last draft is not reported here: no parent is settled before `take` has seen all drafts.
-            if len(delivered) < len(orders):
-                _report(state, context, settled + len(delivered), len(parents), shelf)
-        again = (shelf.take(delivered[order]) for order in orders)
-        orders = [order for order in again if order is not None]
-    ledger.flush()
-    _report(state, context, len(parents), len(parents), shelf)
-
-
-def place_orders(
-    parents: Sequence[tuple[ProblemRecord, Band]], state: RunState, settings: Settings
-) -> list[Order]:
-    """Returns one request per parent, with the operator for its band. `shuffled` assigns the same operators
-    to the parents at random.
-    """
     operators = [operator_for(band) for _, band in parents]
-    if settings.operators == "shuffled":
-        random.Random(f"operators {settings.seed} {state.round}").shuffle(operators)
-    return [Order(parent, operator) for (parent, _), operator in zip(parents, operators, strict=True)]
+    if context.settings.operators == "shuffled":
+        random.Random(f"operators {context.settings.seed} {state.round}").shuffle(operators)
+    await writer.write(
+        [Assignment((parent,), operator) for (parent, _), operator in zip(parents, operators, strict=True)]
+    )
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
@@ -136,8 +132,32 @@ def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[Probl
             yield problem, probes[problem.id].band
 
 
-class Shelf:
-    """Collects the problems written for the next round, and knows everything that they must not repeat."""
+async def write_plan(writer: Writer, state: RunState, context: RunContext) -> None:
+    """Writes as many problems of each skill as the plan says. What cannot be written goes to other skills."""
+    shares, parents = plan(context.store, state.round, context.settings), parents_by_skill(context.store)
+    budget = sum(share.problems for share in shares.values())
+    units: Counter[str] = Counter()
+
+    def assign(skill: str, operator: Operator) -> Assignment:
+        units[skill] += 1
+        return Assignment(tuple(parents[skill]), operator, units[skill])
+
+    assignments = [
+        assign(skill, share.operator)
+        for skill, share in shares.items()
+        for _ in range(share.problems if skill in parents else 0)
+    ]
+    for _ in range(PASSES):
+        await writer.write(assignments)
+        missing = budget - len(writer.written)
+        able = sorted({problem.skill for problem in writer.written})
+        if not (missing and able):
+            break
+        assignments = [assign(able[i % len(able)], Operator.SIMILAR) for i in range(missing)]
+
+
+class Writer:
+    """Writes the problems of the next round, and knows everything that they must not repeat."""
 
     def __init__(self, state: RunState, context: RunContext) -> None:
         known = [
@@ -167,11 +187,35 @@ class Shelf:
         self.kept_out: list[ContaminationRecord] = []
         self.refused: Counter[str] = Counter()
 
-    async def ask(self, order: Order) -> Delivery:
+    async def write(self, assignments: Sequence[Assignment]) -> None:
+        """Requests a draft for each assignment, then another one for those whose draft cannot be taken.
+
+        Drafts are examined in the order of the assignments, so that the order in which they arrive does not
+        matter.
+        """
+        context, total = self.context, len(assignments)
+        ledger = Ledger(context.store, STEPS_AT_ONCE)
+        while assignments:
+            responses: dict[Assignment, Response] = {}
+            settled = total - len(assignments)
+            self._report(settled, total)
+            async for response in finished(assignments, self._ask, context.crew, context.should_stop):
+                responses[response.assignment] = response
+                ledger.add(response.steps if response.final else ())
+                # The last draft is not reported here: nothing is settled before `_take` has seen all drafts.
+                if len(responses) < len(assignments):
+                    self._report(settled + len(responses), total)
+            again = [self._take(responses[assignment]) for assignment in assignments]
+            assignments = [assignment for assignment in again if assignment is not None]
+        ledger.flush()
+        self._report(total, total)
+
+    async def _ask(self, assignment: Assignment) -> Response:
         synthesizer, seed = self.context.crew.synthesizer, self.context.settings.seed
-        parent, operator, number = order.parent, order.operator, order.number
+        parent, operator, unit = assignment.parent, assignment.operator, assignment.unit
+        number = assignment.draft
         # Seeded per draft, so that it does not depend on the order in which drafts are written.
-        rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {number}")
+        rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {unit} {number}")
         watch = Stopwatch()
         draft = await synthesizer.write(parent, operator, self.others, rng)
         timing = watch.read()
@@ -179,7 +223,7 @@ class Shelf:
             call_without_model(
                 "synthesizer",
                 synthesizer.name,
-                content_hash(operator, parent.id, str(self.round)),
+                content_hash(operator, parent.id, str(self.round), str(unit)),
                 round=self.round,
                 seed=seed,
                 sample=number,
@@ -201,34 +245,41 @@ class Shelf:
             *transcripts(draft.calls, calls[: len(draft.calls)]),
         ]
         final = all(call.reply is not None for call in draft.calls)
-        return Delivery(order, draft.content, calls, steps, final)
+        return Response(assignment, draft.content, calls, steps, final)
 
-    def take(self, delivery: Delivery) -> Order | None:
-        """Keeps the draft or counts why it was refused. Returns a new request if another draft may help."""
-        order, content = delivery.order, delivery.content
-        self.calls += delivery.calls
-        if not delivery.final:
-            self.steps += delivery.steps
-        fault = content.reason if isinstance(content, Refusal) else self._fault(content, order)
-        if isinstance(content, Draft) and fault is None:
-            self._keep(content, order, delivery.calls[-1])
-            return None
-        if isinstance(content, Draft) and order.number + 1 < DRAFTS:
-            return replace(order, number=order.number + 1)
-        self.refused[str(fault)] += 1
-        return None
+    def _take(self, response: Response) -> Assignment | None:
+        """Keeps the draft or counts why it was refused. Returns the assignment again if another may help."""
+        assignment, content = response.assignment, response.content
+        self.calls += response.calls
+        if not response.final:
+            self.steps += response.steps
+        if isinstance(content, Draft):
+            fault = self._fault(content, assignment)
+            if fault is None:
+                self._keep(content, assignment, response.calls[-1])
+                return None
+        else:
+            fault = content.reason
+            # The parent cannot be varied, so that only another parent helps.
+            if len(assignment.parents) == 1:
+                self.refused[fault] += 1
+                return None
+        again = assignment.again()
+        if again is None:
+            self.refused[fault] += 1
+        return again
 
-    def _fault(self, draft: Draft, order: Order) -> str | None:
+    def _fault(self, draft: Draft, assignment: Assignment) -> str | None:
         if match := self.decontaminator.match(draft.question):
             leak = Leak(draft.question, match)
             self.kept_out.append(
-                kept_out(leak, round=self.round, parent=order.parent.id, operator=order.operator)
+                kept_out(leak, round=self.round, parent=assignment.parent.id, operator=assignment.operator)
             )
             return str(match)
         return str(Reason.DUPLICATE) if exact_form(draft.question) in self.seen else None
 
-    def _keep(self, draft: Draft, order: Order, call: CallRecord) -> None:
-        parent = order.parent
+    def _keep(self, draft: Draft, assignment: Assignment, call: CallRecord) -> None:
+        parent = assignment.parent
         problem = Problem(
             id=_id_of(draft),
             question=draft.question,
@@ -236,22 +287,21 @@ class Shelf:
             solution=draft.solution,
             source=parent.source,
             template=parent.template,
+            skill=parent.skill,
             parent=parent.id,
-            operator=order.operator,
+            operator=assignment.operator,
             round=self.round,
         )
         self.seen.add(exact_form(draft.question))
         agent = self.context.crew.synthesizer.name
         self.written.append(ProblemRecord.of(problem, split="generated", agent=agent, call_id=call.id))
 
+    def _report(self, done: int, total: int) -> None:
+        note = ", ".join(filter(None, (f"{len(self.written)} written", self.context.crew.expenses())))
+        progress = Progress(round=self.round - 1, phase="synthesize", done=done, total=total, note=note)
+        self.context.listener.advanced(progress)
+
 
 def _id_of(content: Draft | Refusal) -> str:
     """Returns the id that the draft has as a problem; empty for a refusal."""
     return problem_id(content.question, content.answer) if isinstance(content, Draft) else ""
-
-
-def _report(state: RunState, context: RunContext, done: int, total: int, shelf: Shelf) -> None:
-    note = ", ".join(part for part in (f"{len(shelf.written)} written", context.crew.expenses()) if part)
-    context.listener.advanced(
-        Progress(round=state.round, phase="synthesize", done=done, total=total, note=note)
-    )

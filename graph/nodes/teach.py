@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 
 from fdd.domain import Progress, Reason, Verdict, content_hash
 from fdd.errors import FddError, ProblemSetError, ProviderError, command_line
+from fdd.graph.curriculum import budget_of
 from fdd.graph.flow import finished
 from fdd.graph.journal import call_without_model, calls_to_models, transcripts
 from fdd.graph.lesson import LessonContext, LessonState, Try, build_lesson
@@ -45,8 +46,14 @@ def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     if state.round == 0:
         announce(state.round, context)
     pending = context.store.pending(round=state.round)
-    if state.round == 0 and context.settings.taught is not None:
-        _teach_as_many(context.settings.taught, pending, state, context)
+    settings = context.settings
+    if state.round == 0 and settings.taught is not None:
+        _teach_as_many(settings.taught, pending, state, context)
+    elif state.round and settings.adds == "seeds":
+        before = context.store.training_set(round=state.round - 1, thoughts=settings.thoughts)
+        known = len({lesson.problem.id for lesson in before})
+        seeds = sum(problem.round == 0 for problem in context.store.problems(splits=["seed"]))
+        _teach_as_many(known + budget_of(settings, seeds), pending, state, context)
     else:
         context.crew.run(_teach, pending, state, context)
     return _count(state, context)

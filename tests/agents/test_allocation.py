@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdd.agents.allocation import MOST, Allocation, allocate, operator_of
+from fdd.agents.allocation import MOST, allocate, operator_of
 from fdd.agents.profile import Probed, profile
-from fdd.domain import Operator
+from fdd.domain import AllocationName, Operator
 
-POLICIES: tuple[Allocation, ...] = ("uniform", "weak", "frontier", "progress", "oracle")
+POLICIES: tuple[AllocationName, ...] = ("uniform", "weak", "frontier", "progress", "oracle")
 COUNTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=70)
 
 
@@ -23,7 +23,7 @@ def probes(counts: list[tuple[int, int]], *, taught: int = 2) -> list[Probed]:
 
 @given(counts=COUNTS, budget=st.integers(0, 400), policy=st.sampled_from(POLICIES))
 def test_every_policy_spends_its_budget_and_forgets_or_spoils_no_skill(
-    counts: list[tuple[int, int]], budget: int, policy: Allocation
+    counts: list[tuple[int, int]], budget: int, policy: AllocationName
 ) -> None:
     now = profile(probes(counts), 0)
     plan = allocate(policy, now, {}, budget, Random(1))

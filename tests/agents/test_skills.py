@@ -30,7 +30,7 @@ def trade(bought: int, sold: int) -> Problem:
 
 
 def shared(packs: int, size: int, friends: int) -> Problem:
-    question = f"Bob has {packs} packs of {size} cards. He gives them to {friends} friends. How many has each?"
+    question = f"Bob has {packs} packs of {size} cards. {friends} friends share them. How many has each?"
     cards = packs * size
     return problem(
         question, f"{packs}*{size}={cards} cards. {cards}/{friends}={cards // friends}.", cards // friends

@@ -1,0 +1,162 @@
+"""What is taught and probed when: seeds by round, siblings for probes, and the plan of what to write next."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from fdd.agents.allocation import allocate, operator_of
+from fdd.agents.profile import Belief, Probed, profile
+from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.symbolic.varying.harder import harder
+from fdd.agents.symbolic.varying.similar import similar
+from fdd.domain import Draft, Operator, Problem, problem_id
+from fdd.matching import exact_form
+from fdd.settings import Settings
+from fdd.storage.records import SIBLING, ProblemRecord
+from fdd.storage.store import Store
+
+WRITER = "symbolic"
+"""The agent that writes siblings and harder test problems, whoever writes what is taught."""
+TRIES = 4
+"""Drafts for each sibling before the next seed of the skill is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a round adds to one skill."""
+
+    problems: int
+    operator: Operator
+
+
+def write_siblings(
+    seeds: Sequence[Problem], settings: Settings, taken: set[str]
+) -> tuple[list[ProblemRecord], list[Problem]]:
+    """Writes the probes of every round and skill: seeds with other numbers, in a split that is never taught.
+
+    Returns them, and the seeds that remain to be taught. A skill whose seeds cannot be varied gives up its
+    last seed, unless that is its only one: it is probed in every round. `taken` has the exact forms of
+    all questions so far, and gets those of the siblings.
+    """
+    by_skill: defaultdict[str, list[Problem]] = defaultdict(list)
+    for seed in seeds:
+        by_skill[seed.skill].append(seed)
+    siblings: list[ProblemRecord] = []
+    held_back: set[str] = set()
+    for members in by_skill.values():
+        found = [
+            sibling
+            for round in range(settings.rounds)
+            for sibling in _siblings_of(members, round, settings, taken)
+        ]
+        siblings += found
+        if not found and len(members) > 1:
+            held_back.add(members[-1].id)
+            siblings.append(ProblemRecord.of(members[-1], split=SIBLING))
+    return siblings, [seed for seed in seeds if seed.id not in held_back]
+
+
+def _siblings_of(
+    members: Sequence[Problem], round: int, settings: Settings, taken: set[str]
+) -> Iterator[ProblemRecord]:
+    """Yields `settings.siblings` variants of these seeds, of different seeds where there are as many."""
+    rng = random.Random(f"siblings {settings.seed} {round} {members[0].skill}")
+    order = rng.sample(members, len(members))
+    wanted = settings.siblings
+    for number in range(TRIES * max(wanted, len(order))):
+        if not wanted:
+            return
+        if draft := _varied(order[number % len(order)], rng):
+            form = exact_form(draft.question)
+            if form not in taken:
+                taken.add(form)
+                wanted -= 1
+                yield _record(draft, order[number % len(order)], Operator.SIMILAR, SIBLING, round)
+
+
+def write_harder(problems: Sequence[Problem], size: int, seed: int, taken: set[str]) -> list[Problem]:
+    """Makes up to `size` problems harder, in order, for a test set. Problems that cannot be are left out."""
+    rng = random.Random(f"harder {seed}")
+    found: list[Problem] = []
+    for problem in problems:
+        derivation = derive(problem.question, problem.solution, problem.answer)
+        if len(found) < size and isinstance(derivation, Derivation):
+            draft = harder(problem, derivation, problems, rng)
+            if isinstance(draft, Draft) and exact_form(draft.question) not in taken:
+                taken.add(exact_form(draft.question))
+                found.append(_problem(draft, problem, Operator.HARDER, 0))
+    return found
+
+
+def _varied(problem: Problem, rng: random.Random) -> Draft | None:
+    derivation = derive(problem.question, problem.solution, problem.answer)
+    draft = similar(problem, derivation, rng) if isinstance(derivation, Derivation) else None
+    return draft if isinstance(draft, Draft) else None
+
+
+def _problem(draft: Draft, parent: Problem, operator: Operator, round: int) -> Problem:
+    return replace(
+        parent,
+        id=problem_id(draft.question, draft.answer),
+        question=draft.question,
+        answer=draft.answer,
+        solution=draft.solution,
+        parent=parent.id,
+        operator=operator,
+        round=round,
+    )
+
+
+def _record(draft: Draft, parent: Problem, operator: Operator, split: str, round: int) -> ProblemRecord:
+    return ProblemRecord.of(_problem(draft, parent, operator, round), split=split, agent=WRITER)
+
+
+def beliefs(store: Store, round: int) -> dict[str, Belief]:
+    """Returns the skill profile after the probes of a round, with every skill that has a seed."""
+    probes = [Probed(**asdict(row)) for row in store.probed_skills()]
+    known = {probe.skill for probe in probes}
+    unprobed = {problem.skill for problem in store.problems(splits=["seed"])} - known
+    probes += [Probed(round=0, skill=skill, n=0, correct=0) for skill in unprobed]
+    return profile(probes, round)
+
+
+def plan(store: Store, round: int, settings: Settings) -> dict[str, Share]:
+    """Divides the budget of the next round over the skills, and says how each one's problems are varied."""
+    now, before = beliefs(store, round), beliefs(store, round - 1) if round else {}
+    chance = random.Random(f"allocation {settings.seed} {round}")
+    budget = budget_of(settings, sum(problem.round == 0 for problem in store.problems(splits=["seed"])))
+    counts = allocate(settings.allocation, now, before, budget, chance)
+    shares = {skill: Share(counts[skill], _operator(belief, settings)) for skill, belief in now.items()}
+    if settings.operators != "shuffled":
+        return shares
+    dealt = chance.sample(list(shares.values()), len(shares))
+    return dict(zip(shares, dealt, strict=True))
+
+
+def _operator(belief: Belief, settings: Settings) -> Operator:
+    match settings.operators:
+        case "similar":
+            return Operator.SIMILAR
+        case "harder":
+            return Operator.HARDER
+        case _:
+            return operator_of(belief)
+
+
+def budget_of(settings: Settings, seeds: int) -> int:
+    """Returns the number of problems that a round adds: as many as there are seeds, unless it is set."""
+    return seeds if settings.budget is None else settings.budget
+
+
+def parents_by_skill(store: Store) -> dict[str, list[ProblemRecord]]:
+    """Returns the seeds from which problems of each skill are written, without rejected ones."""
+    rejected = {rejection.problem_id for rejection in store.rejections()}
+    found: defaultdict[str, list[ProblemRecord]] = defaultdict(list)
+    for problem in store.problems(splits=["seed"]):
+        if problem.round == 0 and problem.id not in rejected:
+            found[problem.skill].append(problem)
+    return dict(found)

@@ -1,0 +1,169 @@
+"""A study: the same run with several policies and seeds. Its plan is a TOML file, with result rows beside it.
+
+    question = "Does it matter who gets the problems?"
+    endpoint = "in-domain"
+    default = "weak"
+    seeds = [101, 102, 103]
+
+    [settings]                      # of every arm
+    rounds = 2
+    "problems.limit" = 130
+
+    [arms]
+    weak = { allocation = "weak" }  # settings of one arm
+    uniform = "uniform"             # or a kind of control
+
+Each finished student is a row of `NAME.jsonl`. What has a row is not run again, wherever the study goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fdd.domain import content_hash
+from fdd.errors import UsageError, brief
+from fdd.rundir.control import KINDS
+from fdd.settings import Settings, flat, load_settings
+
+Results = dict[str, dict[str, tuple[int, int]]]
+"""By evaluation set and template (empty for none): right answers, and problems asked."""
+
+
+class Plan(BaseModel):
+    """The content of a study's TOML file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    question: str = Field(min_length=1)
+    endpoint: str = Field(min_length=1)
+    """The evaluation set whose accuracy decides."""
+    default: str
+    """The arm that every other arm is compared with."""
+    seeds: list[int] = Field(min_length=2)
+    settings: dict[str, Any]
+    arms: dict[str, str | dict[str, Any]] = Field(min_length=2)
+
+
+class Row(BaseModel):
+    """A finished student of a study."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    arm: str
+    seed: int
+    settings: str
+    """Hash of the settings, so that rows of a plan that was changed since are noticed."""
+    results: Results
+    problems: int
+    """Problems in the last training set."""
+    steps: int
+    tokens: int
+    """Steps and tokens of all trainings."""
+    seconds: float
+    machine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One student that a study needs."""
+
+    arm: str
+    seed: int
+    settings: Settings
+
+    @property
+    def hash(self) -> str:
+        return content_hash(json.dumps(self.settings.to_store(), sort_keys=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A plan with the rows that are finished."""
+
+    file: Path
+    plan: Plan
+    cells: tuple[Cell, ...]
+    """In the order in which they are run: all arms of a seed before the next seed, so that pairs complete."""
+
+    @property
+    def rows_file(self) -> Path:
+        return self.file.with_suffix(".jsonl")
+
+    def rows(self) -> list[Row]:
+        """Reads the finished rows of the plan's cells.
+
+        Raises `UsageError` for a row that is broken, repeated, or has other settings than the plan.
+        """
+        if not self.rows_file.exists():
+            return []
+        hashes = {(cell.arm, cell.seed): cell.hash for cell in self.cells}
+        found: dict[tuple[str, int], Row] = {}
+        for number, line in enumerate(self.rows_file.read_text("utf-8").splitlines(), start=1):
+            where = f"{str(self.rows_file)!r}, line {number}"
+            try:
+                row = Row.model_validate_json(line)
+            except ValidationError as error:
+                fault = error.errors()[0]["msg"]
+                raise UsageError(f"{where}: {fault}; remove the line, then run again") from None
+            key = row.arm, row.seed
+            if key in hashes and row.settings != hashes[key]:
+                raise UsageError(
+                    f"{where} has other settings than the plan for arm {row.arm!r}, seed {row.seed}: restore "
+                    "the plan, or give the changed study another name"
+                )
+            if key in found:
+                raise UsageError(f"{where} repeats arm {row.arm!r}, seed {row.seed}: remove one of them")
+            if key in hashes:
+                found[key] = row
+        return list(found.values())
+
+    def pending(self) -> list[Cell]:
+        done = {(row.arm, row.seed) for row in self.rows()}
+        return [cell for cell in self.cells if (cell.arm, cell.seed) not in done]
+
+    def add(self, row: Row) -> None:
+        """Appends a row in one write, so that a killed process leaves a whole line or none."""
+        with self.rows_file.open("a", encoding="utf-8") as file:
+            file.write(f"{row.model_dump_json()}\n")
+
+
+def read_study(file: Path) -> Study:
+    """Reads a plan. Raises `UsageError` for a file that is missing, no TOML, or no plan."""
+    try:
+        plan = Plan.model_validate(tomllib.loads(file.read_text("utf-8")))
+    except OSError as error:
+        raise UsageError(f"cannot read the study {str(file)!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the study {str(file)!r} is no TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"the study {str(file)!r}: {where} {brief(first['input'])}: {first['msg']}"
+        ) from None
+    if plan.default not in plan.arms:
+        known = ", ".join(plan.arms)
+        raise UsageError(f"the study {str(file)!r}: default {plan.default!r} is none of its arms {known}")
+    if len(set(plan.seeds)) < len(plan.seeds):
+        raise UsageError(f"the study {str(file)!r}: a seed is named twice; each gives one student an arm")
+    return Study(file=file, plan=plan, cells=tuple(_cells(file, plan)))
+
+
+def _cells(file: Path, plan: Plan) -> Iterator[Cell]:
+    for seed in plan.seeds:
+        for arm, changes in plan.arms.items():
+            if isinstance(changes, str) and changes not in KINDS:
+                raise UsageError(
+                    f"the study {str(file)!r}: arm {arm!r} is {changes!r}; give settings, or one of the "
+                    f"controls {', '.join(KINDS)}"
+                )
+            of_arm = KINDS[changes].settings if isinstance(changes, str) else changes
+            given = dict(flat(plan.settings)) | dict(flat(of_arm)) | {"seed": seed}
+            yield Cell(arm=arm, seed=seed, settings=load_settings(given, environment={}))
