@@ -13,6 +13,7 @@ from fdd.agents.models.request import Answer
 from fdd.agents.symbolic.reading.parse import derive
 from fdd.agents.symbolic.varying.harder import harder
 from fdd.agents.symbolic.varying.similar import similar
+from fdd.agents.symbolic.varying.simpler import simpler
 from fdd.agents.thoughts.cot import read_answer
 from fdd.domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
 
@@ -60,9 +61,13 @@ def _vary(
     derivation = derive(problem.question, problem.solution, problem.answer)
     if isinstance(derivation, Refusal):
         return derivation
-    if operator is Operator.SIMILAR:
-        return similar(problem, derivation, rng)
-    return harder(problem, derivation, others, rng)
+    match operator:
+        case Operator.SIMILAR:
+            return similar(problem, derivation, rng)
+        case Operator.SIMPLER:
+            return simpler(problem, derivation, rng)
+        case Operator.HARDER:
+            return harder(problem, derivation, others, rng)
 
 
 class ModelSynthesizer:
@@ -96,8 +101,8 @@ class ModelSynthesizer:
 def conversation(problem: Problem, operator: Operator, rng: random.Random) -> Conversation:
     """The messages that ask a model for a problem; the direction of a harder one is drawn from `rng`."""
     asked = {"question": problem.question, "solution": problem.solution}
-    if operator is Operator.SIMILAR:
-        return prompt("similar").conversation(asked, {}, _turns("similar", "example"))
+    if operator is not Operator.HARDER:
+        return prompt(operator).conversation(asked, {}, _turns(operator, "example"))
     number = rng.randrange(len(_turns("harder", "direction")))
     told = {"direction": examples("harder")["direction"][number]["instruction"]}
     return prompt("harder").conversation(asked, told, [_turns("harder", "direction")[number]])
