@@ -27,6 +27,7 @@ COMMANDS = (
     "report",
     "compare",
     "control",
+    "study",
     "trace",
     "why",
     "serve",

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fdd.domain import content_hash
-from fdd.errors import UsageError, brief
-from fdd.rundir.control import KINDS
+from fdd.errors import RunFailedError, UsageError, brief
+from fdd.problems.contamination import DEV
+from fdd.rundir.answers import sat as answered
+from fdd.rundir.control import KINDS, budget_of
+from fdd.rundir.delivery import delivered
 from fdd.settings import Settings, flat, load_settings
+from fdd.storage.folder import open_store
+from fdd.storage.store import Store
+from fdd.training.tasks import DescribeTask
+from fdd.training.worker import run_in_child
 
 Results = dict[str, dict[str, tuple[int, int]]]
 """By evaluation set and template (empty for none): right answers, and problems asked."""
@@ -165,5 +173,43 @@ def _cells(file: Path, plan: Plan) -> Iterator[Cell]:
                     f"controls {', '.join(KINDS)}"
                 )
             of_arm = KINDS[changes].settings if isinstance(changes, str) else changes
-            given = dict(flat(plan.settings)) | dict(flat(of_arm)) | {"seed": seed}
+            given: dict[str, object] = dict(flat(plan.settings)) | dict(flat(of_arm)) | {"seed": seed}
             yield Cell(arm=arm, seed=seed, settings=load_settings(given, environment={}))
+
+
+def row_of(cell: Cell, folder: Path) -> Row:
+    """Reads the row of a finished run. Raises `RunFailedError` if every round of it was undone."""
+    store = open_store(folder)
+    record = delivered(store)
+    if record is None:
+        raise RunFailedError(f"the run in {str(folder)!r} delivers no student: every round was undone")
+    names = sorted({each.name for each in store.evaluations(round=record.round)} - {DEV})
+    results: Results = {}
+    for name, answers in answered(record.round, cell.settings, store, names).items():
+        counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for answer in answers.values():
+            counts[answer.problem.template][0] += answer.right
+            counts[answer.problem.template][1] += 1
+        results[name] = {template: (right, n) for template, (right, n) in sorted(counts.items())}
+    return Row(
+        arm=cell.arm,
+        seed=cell.seed,
+        settings=cell.hash,
+        results=results,
+        problems=record.problems,
+        steps=budget_of(store, record.round).steps,
+        tokens=sum(each.tokens for each in store.rounds()),
+        seconds=round(_seconds(store), 1),
+        machine=str(run_in_child(DescribeTask(device=cell.settings.device), lambda _: None)),
+    )
+
+
+def _seconds(store: Store) -> float:
+    """Adds up the phases from start to end; parts that a kill cut off are left out."""
+    total, began = 0.0, None
+    for event in store.events():
+        if event.kind == "started":
+            began = event.time
+        elif began is not None and event.kind in ("finished", "interrupted"):
+            total, began = total + (event.time - began).total_seconds(), None
+    return total

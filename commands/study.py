@@ -1,0 +1,181 @@
+"""`main.py study FILE`: runs the students of a study that are missing, or reports what it found."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from shutil import rmtree
+from statistics import fmean
+
+from fdd import IMPORT_ROOT
+from fdd.commands.arguments import add_json, print_json
+from fdd.errors import RunFailedError, StoppedError, one_line
+from fdd.rundir.study import Cell, Study, read_study, row_of
+from fdd.settings import ENVIRONMENT, OPTIONS, Settings
+
+SHOW_SECONDS = 30.0
+"""A line about the progress is printed this often."""
+
+
+def add(parser: ArgumentParser) -> None:
+    """the same run with several policies and seeds, and the differences between them"""
+    parser.add_argument(
+        "study", type=Path, metavar="FILE", help="its plan, such as studies/NAME.toml"
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="print the tables of what is finished and write FILE's .tex and .svg; run nothing",
+    )
+    add_json(parser)
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="students at a time, each on a GPU of its own"
+    )
+    parser.add_argument(
+        "--runs", type=Path, metavar="DIR", help="where runs are while they go on (default: runs/STUDY)"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the folders of finished runs")
+    parser.set_defaults(command=study)
+
+
+def study(given: Namespace) -> int:
+    found = read_study(given.study)
+    if not (given.report or given.json):
+        folder = given.runs or Path("runs") / given.study.stem
+        run_cells(found, folder, jobs=max(1, given.jobs), keep=given.keep)
+    report(found, as_json=given.json)
+    return 0
+
+
+def report(found: Study, *, as_json: bool) -> None:
+    from fdd.reporting import study as reporting
+    from fdd.reporting.pictures import save
+    from fdd.rundir.delivery import write_whole
+
+    analysis = reporting.analyse(found)
+    if as_json:
+        print_json(reporting.as_json(analysis))
+        return
+    tables = [reporting.arm_table(analysis), reporting.difference_table(analysis)]
+    print(f"{found.plan.question}\n")
+    if analysis.interim:
+        done, planned = len(found.rows()), len(found.cells)
+        print(f"Interim: {done} of {planned} students are finished, so nothing may be concluded yet.\n")
+    for table in tables:
+        print(f"{table.caption}\n\n{reporting.markdown(table)}\n")
+    print("`visible` is the smallest true difference that so many pairs show with a power of 80 %.")
+    tex = "\n\n".join(map(reporting.latex, tables))
+    write_whole(found.file.with_suffix(".tex"), f"{tex}\n".encode())
+    if any(each.paired for each in analysis.comparisons):
+        write_whole(found.file.with_suffix(".svg"), save(reporting.forest(analysis), "svg"))
+
+
+@dataclass
+class Job:
+    """A run that a child process continues."""
+
+    cell: Cell
+    folder: Path
+    process: subprocess.Popen[bytes]
+    slot: int
+
+    @property
+    def log(self) -> Path:
+        return self.folder.with_suffix(".log")
+
+
+def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
+    """Runs what has no row yet, `jobs` at a time. Each finished student becomes a row at once.
+
+    On Ctrl-C the runs stop at their next safe points; the study goes on from there. Raises `RunFailedError` if
+    a run fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pending, running = found.pending(), list[Job]()
+    total, durations = len(found.cells), list[float]()
+    shown = 0.0
+    try:
+        while pending or running:
+            free = set(range(jobs)) - {job.slot for job in running}
+            for slot in sorted(free)[: len(pending)]:
+                running.append(start(pending.pop(0), folder, slot, jobs))
+            if time.monotonic() - shown >= SHOW_SECONDS:
+                shown = time.monotonic()
+                done = total - len(pending) - len(running)
+                print(
+                    one_line(f"{done} of {total} students; {', '.join(map(_progress, running))}"), flush=True
+                )
+            time.sleep(0.2)
+            for job in [job for job in running if job.process.poll() is not None]:
+                running.remove(job)
+                if job.process.returncode:
+                    raise RunFailedError(
+                        f"arm {job.cell.arm!r}, seed {job.cell.seed} failed: see {str(job.log)!r}, mend that, "
+                        "and run the study again"
+                    )
+                row = row_of(job.cell, job.folder)
+                found.add(row)
+                durations.append(row.seconds)
+                left = timedelta(seconds=round(fmean(durations) * (len(pending) + len(running)) / jobs))
+                print(f"{row.arm}, seed {row.seed}: finished; about {left} left", flush=True)
+                if not keep:
+                    rmtree(job.folder)
+                    job.log.unlink()
+    except KeyboardInterrupt:
+        print("Stopping at the next safe point of each run ...", flush=True)
+        raise StoppedError("stopped as asked") from None
+    finally:
+        for job in running:
+            job.process.send_signal(signal.SIGINT)
+        for job in running:
+            with suppress(KeyboardInterrupt):
+                job.process.wait()
+
+
+def start(cell: Cell, folder: Path, slot: int, jobs: int) -> Job:
+    """Starts or resumes the run of a cell in a child process."""
+    run = folder / f"{cell.seed}-{cell.arm}"
+    words = ("resume", str(run)) if run.exists() else (*options(cell.settings), "--run-dir", str(run))
+    paths = os.pathsep.join(filter(None, (str(IMPORT_ROOT), ENVIRONMENT.get("PYTHONPATH"))))
+    gpu = {"CUDA_VISIBLE_DEVICES": str(slot)} if jobs > 1 else {}
+    with run.with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "fdd.main", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**ENVIRONMENT, **gpu, "PYTHONPATH": paths},
+            start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on once
+        )
+    return Job(cell, run, process, slot)
+
+
+def options(settings: Settings) -> Iterator[str]:
+    """Yields the command line of a run with these settings."""
+    usual = Settings(rounds=1)
+    for option in OPTIONS:
+        value = option.of(settings)
+        if value == option.of(usual) and option.key != "rounds":
+            continue
+        yield option.flag
+        if option.metavar:
+            yield str(value)
+
+
+def _progress(job: Job) -> str:
+    from fdd.rundir.progress import latest
+
+    where = f"{job.cell.arm}, seed {job.cell.seed}"
+    progress = latest(job.folder)
+    if progress is None:
+        return f"{where} starting"
+    return f"{where} round {progress.round} {progress.phase} {progress.done} of {progress.total}"
