@@ -53,6 +53,8 @@ STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
 nothing.
 """
 
+RECIPES = Path(__file__).parent / "recipes"
+"""Folder of the recipes: settings of one method each, in TOML."""
 INTEGER_BITS = 63
 """Bits of the database's integers, without the sign."""
 
@@ -323,7 +325,8 @@ def load_settings(
     values: dict[str, object] = dict(_read_toml(file)) if file else {}
     values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
     values |= given
-    # Last, because any source may name the student, but below all of them in precedence.
+    # Last, because any source may name the recipe and the student, but below all of them in precedence.
+    values = {**_recipe(str(values.get("recipe", "default"))), **values}
     values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
@@ -476,6 +479,14 @@ def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"settings file {str(file)!r} is not TOML that can be read: {error}") from None
     yield from known_settings(settings, repr(str(file)))
+
+
+def _recipe(name: str) -> dict[str, object]:
+    """Returns the settings of a recipe. Raises `UsageError` if there is none of that name."""
+    known = sorted(file.stem for file in RECIPES.glob("*.toml"))
+    if name not in known:
+        raise UsageError(f"--recipe {brief(name)} is none of {', '.join(known)}")
+    return dict(_read_toml(RECIPES / f"{name}.toml"))
 
 
 def known_settings(table: Mapping[str, object], where: str) -> Iterator[tuple[str, object]]:
