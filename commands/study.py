@@ -96,8 +96,8 @@ class Job:
 def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
     """Runs what has no row yet, `jobs` at a time. Each finished student becomes a row at once.
 
-    On Ctrl-C the runs stop at their next safe points; the study goes on from there. Raises `RunFailedError` if
-    a run fails.
+    On Ctrl-C the runs stop at their next safe points; the study goes on from there. Raises `RunFailedError`
+    if a run fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pending, running = found.pending(), list[Job]()
@@ -119,7 +119,7 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
                 running.remove(job)
                 if job.process.returncode:
                     raise RunFailedError(
-                        f"arm {job.cell.arm!r}, seed {job.cell.seed} failed: see {str(job.log)!r}, mend that, "
+                        f"arm {job.cell.arm!r}, seed {job.cell.seed} failed: see {str(job.log)!r}, mend it, "
                         "and run the study again"
                     )
                 row = row_of(job.cell, job.folder)

@@ -34,7 +34,7 @@ from fdd.problems.contamination import DEV
 from fdd.rundir.answers import sat as answered
 from fdd.rundir.control import KINDS, budget_of
 from fdd.rundir.delivery import delivered
-from fdd.settings import Settings, flat, load_settings
+from fdd.settings import Settings, flat, known_settings, load_settings
 from fdd.storage.folder import open_store
 from fdd.storage.store import Store
 from fdd.training.tasks import DescribeTask
@@ -173,8 +173,9 @@ def _cells(file: Path, plan: Plan) -> Iterator[Cell]:
                     f"controls {', '.join(KINDS)}"
                 )
             of_arm = KINDS[changes].settings if isinstance(changes, str) else changes
-            given: dict[str, object] = dict(flat(plan.settings)) | dict(flat(of_arm)) | {"seed": seed}
-            yield Cell(arm=arm, seed=seed, settings=load_settings(given, environment={}))
+            given = dict(flat(plan.settings)) | dict(flat(of_arm)) | {"seed": seed}
+            known = dict(known_settings(given, f"the study {str(file)!r}"))
+            yield Cell(arm=arm, seed=seed, settings=load_settings(known, environment={}))
 
 
 def row_of(cell: Cell, folder: Path) -> Row:

@@ -1,0 +1,149 @@
+"""The loop over skills on the tiny student: what is probed, written and taught, and that no kill changes it."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fdd.domain import Operator
+from fdd.graph.curriculum import beliefs, plan
+from fdd.graph.run import resume, start
+from fdd.matching import exact_form
+from fdd.rundir.control import KINDS, control_of
+from fdd.rundir.listener import UNWATCHED
+from fdd.settings import Settings, load_settings
+from fdd.storage.folder import open_store
+from fdd.storage.records import SIBLING
+from fdd.storage.store import Store
+from tests.graph.test_run import rows
+
+ROUNDS, SEEDS, BUDGET, SIBLINGS = 2, 12, 20, 2
+
+
+def skill_settings(**more: object) -> Settings:
+    given = {
+        "rounds": ROUNDS,
+        "student": "tiny",
+        "budget": BUDGET,
+        "siblings": SIBLINGS,
+        "problems.limit": SEEDS,
+        "problems.test_size": 6,
+        "problems.held_out_size": 2,
+        "problems.dev_size": 3,
+        "problems.harder_size": 3,
+        "generate.max_new_tokens": 8,
+        "device": "cpu",
+    }
+    return load_settings({**given, **more}, environment={})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    folder = tmp_path_factory.mktemp("skills") / "run"
+    start(skill_settings(), folder, UNWATCHED, cache=cache)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(run: Path) -> Store:
+    return open_store(run)
+
+
+def test_every_seed_is_taught_at_once_and_every_round_adds_its_budget(store: Store) -> None:
+    by_round = Counter(problem.round for problem in store.problems(splits=["generated"]))
+    assert {problem.round for problem in store.problems(splits=["seed"])} == {0}
+    assert by_round == {1: BUDGET, 2: BUDGET}
+    taught = {lesson.problem.id for lesson in store.training_set(round=ROUNDS)}
+    assert {problem.id for problem in store.problems(splits=["generated"])} <= taught
+
+
+def test_what_is_probed_is_never_taught_and_its_skill_was_taught_before(store: Store) -> None:
+    siblings = {problem.id: problem for problem in store.problems(splits=[SIBLING])}
+    probes = [probe for probe in store.probes() if probe.problem_id in siblings]
+    assert Counter(probe.round for probe in probes).keys() == {0, 1}
+    assert len(probes) == len(store.probes())
+    for round in range(ROUNDS):
+        lessons = store.training_set(round=round)
+        questions = {exact_form(lesson.problem.question) for lesson in lessons}
+        skills = {lesson.problem.skill for lesson in lessons}
+        asked = [siblings[probe.problem_id] for probe in probes if probe.round == round]
+        assert not {exact_form(problem.question) for problem in asked} & questions
+        assert sum(problem.skill in skills for problem in asked) >= 0.9 * len(asked)
+
+
+def test_each_round_has_fresh_siblings_of_each_skill(store: Store) -> None:
+    for problem in store.problems(splits=[SIBLING]):
+        assert problem.parent is None or problem.round in range(ROUNDS)
+    counts = Counter((each.round, each.skill) for each in store.problems(splits=[SIBLING]) if each.parent)
+    assert set(counts.values()) <= {1, SIBLINGS}
+
+
+def test_the_view_counts_what_each_skill_was_taught_before_its_probe(store: Store) -> None:
+    for row in store.probed_skills():
+        lessons = store.training_set(round=row.round)
+        assert row.taught == len({x.problem.id for x in lessons if x.problem.skill == row.skill})
+        assert 0 <= row.correct <= row.n <= SIBLINGS
+
+
+def test_what_was_written_is_the_plan_of_the_round_before(store: Store) -> None:
+    """A skill that could not be varied gives its problems to others, so that no skill gets less than planned."""
+    for round in range(ROUNDS):
+        shares = plan(store, round, skill_settings())
+        written = Counter(
+            problem.skill for problem in store.problems(splits=["generated"]) if problem.round == round + 1
+        )
+        assert sum(share.problems for share in shares.values()) == BUDGET
+        assert all(written[skill] >= shares[skill].problems for skill in written)
+
+
+def test_children_share_the_skill_of_their_parent(store: Store) -> None:
+    skills = {problem.id: problem.skill for problem in store.problems()}
+    assert all(child.skill == skills[child.parent or ""] for child in store.problems(splits=["generated"]))
+
+
+def test_a_student_that_solves_nothing_gets_simpler_problems_or_similar_ones(store: Store) -> None:
+    assert {belief.correct for belief in beliefs(store, 1).values()} == {0.0}
+    operators = {child.operator for child in store.problems(splits=["generated"])}
+    assert operators == {Operator.SIMPLER, Operator.SIMILAR}
+
+
+def test_there_is_a_test_set_of_harder_problems(store: Store) -> None:
+    assert {each.name for each in store.evaluations(round=ROUNDS)} >= {"in-domain", "harder", "held-out"}
+
+
+@pytest.mark.parametrize("phase", ["seed", "probe", "synthesize"])
+def test_a_run_interrupted_in_a_phase_of_the_loop_ends_with_the_same_rows(
+    phase: str, run: Path, tmp_path: Path, cache: Path
+) -> None:
+    from fdd.graph.run import create, opened
+
+    folder = tmp_path / "run"
+    create(skill_settings(), folder, cache=cache)
+    with opened(folder, cache=cache) as again:
+        for _ in again.stream(interrupt_before=[phase]):
+            pass
+    resume(folder, UNWATCHED, cache=cache)
+    assert rows(folder) == rows(run)
+
+
+def test_a_control_is_the_same_run_with_another_policy(run: Path) -> None:
+    whole = skill_settings()
+    for kind, control in KINDS.items():
+        assert control_of(run, kind) == replace(whole, **control.settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["uniform", "repeat", "seeds", "shuffled"])
+def test_controls_make_as_many_steps_with_as_many_problems(
+    kind: str, run: Path, tmp_path: Path, cache: Path
+) -> None:
+    folder = tmp_path / kind
+    start(control_of(run, kind), folder, UNWATCHED, cache=cache)
+    ours, theirs = open_store(run).rounds(), open_store(folder).rounds()
+    assert [each.examples for each in theirs] == [each.examples for each in ours]
+    assert [each.steps for each in theirs] == [each.steps for each in ours]
+    written = open_store(folder).problems(splits=["generated"])
+    if kind == "uniform":
+        assert {each.operator for each in written} == {Operator.SIMILAR}
+    if kind in ("repeat", "seeds"):
+        assert not written
