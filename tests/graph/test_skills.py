@@ -1,4 +1,4 @@
-"""The loop over skills on the tiny student: what is probed, written and taught, and that no kill changes it."""
+"""The loop over skills on the tiny student: what is probed, written and taught; no kill changes it."""
 
 from collections import Counter
 from dataclasses import replace
@@ -87,7 +87,7 @@ def test_the_view_counts_what_each_skill_was_taught_before_its_probe(store: Stor
 
 
 def test_what_was_written_is_the_plan_of_the_round_before(store: Store) -> None:
-    """A skill that could not be varied gives its problems to others, so that no skill gets less than planned."""
+    """What cannot be written of one skill goes to others, so that no other skill gets less than planned."""
     for round in range(ROUNDS):
         shares = plan(store, round, skill_settings())
         written = Counter(
