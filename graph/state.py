@@ -9,7 +9,7 @@ from typing import Protocol, TypedDict
 
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Progress
-from fdd.graph.crew import Crew
+from fdd.graph.agents import RunAgents
 from fdd.settings import Settings
 from fdd.storage.store import Store
 
@@ -95,7 +95,7 @@ class RunContext:
     base: Path
     """Folder of the untaught student."""
     store: Store
-    crew: Crew
+    agents: RunAgents
     verifier: Verifier
     listener: Listener
     solver: Path | None = None
@@ -105,7 +105,7 @@ class RunContext:
 
     def is_doubtful(self, problem: Problem) -> bool:
         """Returns True if the problem's answer is only a proposal of the model that wrote the problem."""
-        return problem.parent is not None and not self.crew.synthesizer.proven
+        return problem.parent is not None and not self.agents.synthesizer.proven
 
     def student(self, state: RunState) -> Path:
         """Returns the folder of the latest student."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.client import Client
 from fdd.agents.models.prompting import Conversation
 from fdd.agents.models.replies import REASONS, explain_malformed, read_parts
 from fdd.agents.models.request import Answer, Call, CallStatus, ModelRequest
@@ -20,7 +20,7 @@ limit, and a failed call has been retried as far as that helps."""
 class Asker:
     """Asks one model with the settings of an agent."""
 
-    caller: Caller
+    client: Client
     temperature: float
     max_tokens: int
     """Longest reply, in tokens."""
@@ -29,7 +29,7 @@ class Asker:
 
     @property
     def model(self) -> str:
-        return self.caller.model.name
+        return self.client.model.name
 
     async def ask(
         self, conversation: Conversation, *, agent: str, parts: Sequence[str], sample: int = 0
@@ -48,7 +48,7 @@ class Asker:
         calls: list[Call] = []
         for number in range(self.asks):
             # A repeat needs its own sample number, or the cache would return the unreadable reply again.
-            call = await self.caller.ask(replace(request, sample=sample * self.asks + number))
+            call = await self.client.ask(replace(request, sample=sample * self.asks + number))
             if call.status is CallStatus.ANSWERED:
                 assert call.reply is not None
                 found = read_parts(call.reply.text, parts)

@@ -22,7 +22,6 @@ from fdd.domain import (
     content_hash,
     problem_id,
 )
-from fdd.graph.flow import finished
 from fdd.graph.journal import call_without_model, calls_to_models, kept_out, transcripts
 from fdd.graph.plan import announce
 from fdd.graph.spans import Ledger, Stage
@@ -80,7 +79,7 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     parents = list(choose_parents(state, context))
     shelf = Shelf(state, context)
     announce(state.round + 1, context)
-    context.crew.run(_write_children, parents, shelf, state, context)
+    context.agents.run(_write_children, parents, shelf, state, context)
     context.store.add([*shelf.calls, *shelf.steps, *shelf.written, *shelf.kept_out])
     return {"round": state.round + 1, "added": len(shelf.written), "removed": dict(shelf.refused)}
 
@@ -98,7 +97,7 @@ async def _write_children(
         delivered: dict[Order, Delivery] = {}
         settled = len(parents) - len(orders)
         _report(state, context, settled, len(parents), shelf)
-        async for delivery in finished(orders, shelf.ask, context.crew, context.should_stop):
+        async for delivery in context.agents.finished(orders, shelf.ask, context.should_stop):
             delivered[delivery.order] = delivery
             ledger.add(delivery.steps if delivery.final else ())
             # The last draft is not reported here: no parent is settled before `take` has seen all drafts.
@@ -168,7 +167,7 @@ class Shelf:
         self.refused: Counter[str] = Counter()
 
     async def ask(self, order: Order) -> Delivery:
-        synthesizer, seed = self.context.crew.synthesizer, self.context.settings.seed
+        synthesizer, seed = self.context.agents.synthesizer, self.context.settings.seed
         parent, operator, number = order.parent, order.operator, order.number
         # Seeded per draft, so that it does not depend on the order in which drafts are written.
         rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {number}")
@@ -241,7 +240,7 @@ class Shelf:
             round=self.round,
         )
         self.seen.add(exact_form(draft.question))
-        agent = self.context.crew.synthesizer.name
+        agent = self.context.agents.synthesizer.name
         self.written.append(ProblemRecord.of(problem, split="generated", agent=agent, call_id=call.id))
 
 
@@ -251,7 +250,7 @@ def _id_of(content: Draft | Refusal) -> str:
 
 
 def _report(state: RunState, context: RunContext, done: int, total: int, shelf: Shelf) -> None:
-    note = ", ".join(part for part in (f"{len(shelf.written)} written", context.crew.expenses()) if part)
+    note = ", ".join(part for part in (f"{len(shelf.written)} written", context.agents.expenses()) if part)
     context.listener.advanced(
         Progress(round=state.round, phase="synthesize", done=done, total=total, note=note)
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fdd.agents.models.asker import Asker
-from fdd.agents.models.budget import Purse
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.client import Client
 from fdd.agents.models.prices import FREE
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
 from fdd.agents.teacher import ModelTeacher, SymbolicTeacher, Teacher, Written
@@ -83,11 +83,11 @@ class CountingModel:
 
 async def repairs(model: CountingModel, cache: CallCache) -> list[Written]:
     """Of one failed text: that of no sample in particular, and those of the first two."""
-    caller = Caller(model, run="r", cache=cache, purse=Purse(), price=FREE, at_once=1, tries=1)
-    teacher = ModelTeacher(Asker(caller, temperature=0.7, max_tokens=100))
+    client = Client(model, run="r", cache=cache, budget=Budget(), price=FREE, at_once=1, tries=1)
+    teacher = ModelTeacher(Asker(client, temperature=0.7, max_tokens=100))
     written = [await teacher.repair(CLIPS, "pot", "answer =", REJECTED)]
     written += [await teacher.repair(CLIPS, "pot", "answer =", REJECTED, sample) for sample in (0, 1)]
-    await caller.close()
+    await client.close()
     return written
 
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fdd.agents.models.asker import Asker
-from fdd.agents.models.budget import Purse
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.client import Client
 from fdd.agents.models.prices import FREE
 from fdd.agents.models.prompting import FOLDER, prompt, quote, unquote
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
@@ -133,12 +133,12 @@ class ObedientModel:
 
 
 async def taught_by_obedience(problem: Problem, verifier: Verifier, cache: CallCache) -> LessonState:
-    caller = Caller(ObedientModel(), run="r", cache=cache, purse=Purse(), price=FREE, at_once=1, tries=1)
-    teacher = ModelTeacher(Asker(caller, temperature=0.7, max_tokens=100))
+    client = Client(ObedientModel(), run="r", cache=cache, budget=Budget(), price=FREE, at_once=1, tries=1)
+    teacher = ModelTeacher(Asker(client, temperature=0.7, max_tokens=100))
     state = LessonState(problem=problem, tasks=(Task(thought="pot"),))
     context = LessonContext(teacher=teacher, verifier=verifier)
     lesson = await build_lesson().compile().ainvoke(state, context=context, version="v2")
-    await caller.close()
+    await client.close()
     return lesson.value
 
 

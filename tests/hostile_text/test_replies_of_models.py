@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fdd.agents.models.asker import Asker
-from fdd.agents.models.budget import Purse
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.client import Client
 from fdd.agents.models.prices import FREE
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
 from fdd.agents.synthesizer import Drafted, ModelSynthesizer
@@ -60,10 +60,10 @@ def written(reply: str, folder: Path) -> Draft | Refusal:
     async def write() -> Drafted:
         with CallCache(folder / "calls.sqlite") as cache:
             model = ScriptedModel(reply)
-            caller = Caller(model, run="r", cache=cache, purse=Purse(), price=FREE, at_once=1, tries=1)
-            synthesizer = ModelSynthesizer(Asker(caller, temperature=0.7, max_tokens=100))
+            client = Client(model, run="r", cache=cache, budget=Budget(), price=FREE, at_once=1, tries=1)
+            synthesizer = ModelSynthesizer(Asker(client, temperature=0.7, max_tokens=100))
             draft = await synthesizer.write(BEADS, Operator.SIMILAR, [], random.Random(0))
-            await caller.close()
+            await client.close()
             return draft
 
     return asyncio.run(write()).content
