@@ -37,8 +37,9 @@ from starlette.routing import Route
 
 from fdd.agents.models.budget import Budget
 from fdd.agents.models.client import Client
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import FREE
-from fdd.agents.models.provider import open_model
+from fdd.agents.models.provider import LangChainModel
 from fdd.agents.models.request import CallStatus, Message, ModelRequest
 from fdd.settings import ENVIRONMENT
 from fdd.storage.call_cache import CallCache
@@ -46,8 +47,7 @@ from fdd.storage.call_cache import CallCache
 LATENCY = 1.0
 WARM_UP = 10.0
 """Seconds that a client has to adapt to the server before rejections are counted."""
-TRIES = 8
-AT_ONCE = 256
+CONFIG = CallConfig()
 REPLY = "<rationale>\nclips_in_may = 48 / 2\nanswer = 48 + clips_in_may\n</rationale>"
 PROMPT = "Write the steps of the solution as a short program, one assignment a line.\n" * 20
 
@@ -172,13 +172,12 @@ def messages(number: int) -> tuple[Message, ...]:
 async def ours(address: str, calls: int) -> Work:
     with TemporaryDirectory() as folder, CallCache(Path(folder) / "calls.sqlite") as cache:
         client = Client(
-            open_model("openai:simulated", address=address, seconds=60, environment=ENVIRONMENT),
+            LangChainModel("openai:simulated", address=address, seconds=60, environment=ENVIRONMENT),
             run="r",
             cache=cache,
-            budget=Budget(),
+            budget=Budget(CONFIG),
             price=FREE,
-            at_once=AT_ONCE,
-            tries=TRIES,
+            config=CONFIG,
         )
 
         async def ask(number: int) -> bool:
@@ -200,7 +199,7 @@ async def fixed(address: str, calls: int, at_once: int) -> Work:
         model_provider="openai",
         base_url=address,
         api_key="none",
-        max_retries=TRIES - 1,
+        max_retries=CONFIG.tries - 1,
         timeout=60,
         http_async_client=client,
     )

@@ -14,10 +14,10 @@ from typing import TypeVar, TypeVarTuple
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from fdd.agents.models.asker import Asker
-from fdd.agents.models.budget import Budget
+from fdd.agents.models.budget import NOTHING, Budget
 from fdd.agents.models.client import Client
 from fdd.agents.models.prices import FREE, Price, find_price
-from fdd.agents.models.provider import full_name, open_model
+from fdd.agents.models.provider import LangChainModel, full_name
 from fdd.agents.models.request import ChatModel
 from fdd.agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
 from fdd.agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
@@ -30,7 +30,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
-NOTHING = Usage()
 CALLS = "calls.sqlite"
 """Call cache in the cache folder: every reply that any run has paid for."""
 STOP_SECONDS = 0.2
@@ -63,11 +62,6 @@ class RunAgents(Agents):
         # as a subgraph of that run and checkpoint it too.
         return Context().run(lambda: self.portal.call(work, *arguments))
 
-    def stop(self) -> None:
-        """Refuses further calls. Calls in progress finish and are stored."""
-        for client in self.clients.values():
-            client.stop()
-
     def expenses(self) -> str:
         """Describes in a few words what the run has spent so far; empty if no agent is a model."""
         if not self.clients:
@@ -82,14 +76,15 @@ class RunAgents(Agents):
 
         After an error no further item is started. Items in progress still finish and are yielded; then the
         first error is raised. When `should_stop` returns True, the agents refuse further calls, and the same
-        happens with `StoppedError`.
+        happens with `StoppedError`; replies in flight are still stored.
         """
         waiting = iter(items)
         running: set[asyncio.Future[R]] = set()
         error: BaseException | None = None
         while True:
             if error is None and should_stop():
-                self.stop()
+                for client in self.clients.values():
+                    client.stop()
                 error = StoppedError("stopped as asked")
             if error is None:
                 free = self.at_once - len(running)
@@ -119,26 +114,15 @@ def open_agents(
     was begun with another cache. Raises `UsageError` for a model that cannot be used as the settings say, and
     for a synthesizer whose answers are not proven when there is no judge.
     """
-    config, budget = settings.calls, Budget()
+    config, budget = settings.calls, Budget(settings.calls)
     clients: dict[Role, Client] = {}
     with ExitStack() as resources:
         if agents is None and (models := open_models(settings)):
             replies = resources.enter_context(CallCache(cache / CALLS))
-            budget = Budget(
-                max_cost=config.max_cost,
-                max_tokens=config.max_tokens,
-                max_calls=config.max_calls,
-                spent=max(replies.spent(run), paid, key=lambda usage: usage.calls),
-            )
+            budget = Budget(config, max(replies.spent(run), paid, key=lambda usage: usage.calls))
             for role, (model, price) in models.items():
                 clients[role] = Client(
-                    model,
-                    run=run,
-                    cache=replies,
-                    budget=budget,
-                    price=price,
-                    at_once=config.at_once,
-                    tries=config.tries,
+                    model, run=run, cache=replies, budget=budget, price=price, config=config
                 )
         agents = agents or _named_agents(settings, clients)
         if agents.judge is None and not agents.synthesizer.proven:
@@ -169,7 +153,7 @@ def open_models(settings: Settings) -> Mapping[Role, tuple[ChatModel, Price]]:
     check_roles(settings.roles())
     config, models = settings.calls, {}
     for role in {role for role in settings.roles().values() if role.is_model}:
-        model = open_model(role.name, address=role.url, seconds=config.seconds, environment=ENVIRONMENT)
+        model = LangChainModel(role.name, address=role.url, seconds=config.seconds, environment=ENVIRONMENT)
         models[role] = model, find_price(full_name(role.name, role.url), role.url, config) or FREE
     return models
 

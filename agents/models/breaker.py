@@ -10,22 +10,16 @@ from fdd.agents.models.request import Call, CallError, CallStatus, Fault
 FAILURES = 30
 """Failures in a row that end the run. Even if half of all requests fail at random, this does not happen in
 millions of calls."""
-
 BLIP = 5.0
 """Seconds that the failures must last: a connection lost for a moment fails many requests at once."""
-
 SILENCE = 300.0
 """Seconds without any reply that end the run, also if the server only rejects requests for load."""
-
 TRIES_IN_SILENCE = 10
 """Fewest failed tries before `SILENCE` ends a run: a slow server may need that long for a few replies."""
-
 LONGEST_RETRY_AFTER = 300.0
 """Seconds. If a server asks for a longer wait, the run ends, and a person can resume it later."""
-
 ALIKE = 5
 """First calls that must fail for the same reason to end the run: the next would fail as well."""
-
 _NUMBERED = re.compile(r"\w*\d\w*")
 """Matches token counts and request ids, which differ between messages that say the same."""
 

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from fdd.agents.models.config import CallConfig
 from fdd.domain import Usage
 from fdd.errors import LimitReachedError
+
+NOTHING = Usage()
 
 
 class Budget:
@@ -17,20 +20,17 @@ class Budget:
     could together reach a limit. So all calls but the last stay below the limit together.
     """
 
-    def __init__(
-        self,
-        *,
-        max_cost: float | None = None,
-        max_tokens: int | None = None,
-        max_calls: int | None = None,
-        spent: Usage | None = None,
-    ) -> None:
-        """`max_cost` in US dollars; `spent` is what the run had spent before it was interrupted."""
-        limits = {"--max-cost": max_cost, "--max-tokens": max_tokens, "--max-calls": max_calls}
+    def __init__(self, config: CallConfig, spent: Usage = NOTHING) -> None:
+        """`spent` is what the run had spent before it was interrupted."""
+        limits = {
+            "--max-cost": config.max_cost,
+            "--max-tokens": config.max_tokens,
+            "--max-calls": config.max_calls,
+        }
         self._limits = {flag: limit for flag, limit in limits.items() if limit is not None}
-        self.spent = spent or Usage()
+        self.spent = spent
         """Usage of the whole run, also before an interruption."""
-        self._reserved = Usage()
+        self._reserved = NOTHING
         """The most that the calls in flight can use."""
         self._waiting: list[asyncio.Future[None]] = []
 

@@ -13,7 +13,6 @@ DETAILS = {
     CallStatus.TRUNCATED: "the reply came to its length limit",
     CallStatus.FILTERED: "the provider withheld the reply",
 }
-"""What is said about a call with a reply that no agent can use."""
 
 
 class ReplyCache(Protocol):

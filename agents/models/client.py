@@ -13,6 +13,7 @@ from itertools import count
 from fdd.agents.models.breaker import Breaker
 from fdd.agents.models.budget import Budget
 from fdd.agents.models.cache import DETAILS, ReplyCache, from_cache, to_cache
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.limiter import AdaptiveLimit
 from fdd.agents.models.prices import Price
 from fdd.agents.models.request import Call, CallError, CallStatus, ChatModel, Fault, Finish, ModelRequest
@@ -21,16 +22,10 @@ from fdd.errors import FddError, ProviderError, StoppedError
 
 FIRST_PAUSE = 1.0
 """Longest pause in seconds before the second try, besides what the server asks for. It doubles each try."""
-
 LONGEST_PAUSE = 20.0
 """Seconds at which the doubling ends."""
-
-TURNED_AWAY = (Fault.RATE_LIMITED, Fault.OVERLOADED)
-"""Faults with which a server says that it gets too many requests."""
-
 MARKUP = 8
 """Upper bound of the tokens that a chat template adds to one message."""
-
 STATUSES = {Finish.LENGTH: CallStatus.TRUNCATED, Finish.FILTERED: CallStatus.FILTERED}
 
 
@@ -49,17 +44,13 @@ class Client:
         cache: ReplyCache,
         budget: Budget,
         price: Price,
-        at_once: int,
-        tries: int,
+        config: CallConfig,
     ) -> None:
-        """`run` is the id of the run that pays.
-
-        At most `at_once` requests are in flight, and at most `tries` are sent for one call.
-        """
+        """`run` is the id of the run that pays."""
         self.model = model
-        self.limit = AdaptiveLimit(at_once)
+        self.limit = AdaptiveLimit(config.at_once)
         self._run, self._cache, self._budget, self._price = run, cache, budget, price
-        self._tries = tries
+        self._tries = config.tries
         self._breaker = Breaker()
         self._sending: dict[str, asyncio.Task[Call]] = {}
         self._ended: FddError | None = None
@@ -128,7 +119,7 @@ class Client:
                 pause = 0.0 if last else (error.retry_after or 0.0) + jitter
                 if error.fault is Fault.TIMEOUT:
                     self.limit.timed_out(place)
-                elif error.fault in TURNED_AWAY:
+                elif error.fault in (Fault.RATE_LIMITED, Fault.OVERLOADED):
                     self.limit.rejected(place)
                     # In its slot, since any other request there would be rejected as well.
                     await self._sleep(pause)
@@ -144,7 +135,8 @@ class Client:
         async with self._budget.reserve(self._most(request)):
             # The client may have stopped while this request waited for the budget.
             self._check()
-            begun = self._now()
+            now = asyncio.get_running_loop().time
+            begun = now()
             call = Call(
                 key=key,
                 request=request,
@@ -171,30 +163,27 @@ class Client:
                     reply=reply,
                     detail=DETAILS.get(status, ""),
                     cost_usd=usage.cost_usd,
-                    seconds=self._now() - begun,
+                    seconds=now() - begun,
                 )
                 self._breaker.replied()
-                # Charged even if another process's reply is used instead: this one was paid for as well.
+                # Charged even if another process's reply is used below: this one was paid for as well.
                 self._budget.spent += usage
-                return self._counted(self._stored(call)), None
-            reason = self._breaker.failed(error, self._now())
+                stored = self._cache.put(to_cache(call, self._run))
+                if stored.run != self._run:
+                    # Another process was faster: every later run gets its reply, so this run must use it too.
+                    first = from_cache(stored, request, self._run)
+                    call = replace(first, paid=True, cost_usd=call.cost_usd)
+                return self._counted(call), None
+            reason = self._breaker.failed(error, now())
             if reason is not None:
                 url = ", which takes another URL as well" if self.model.address else ""
                 self._give_up(f"{reason}; go on later with `resume`{url}")
                 self._check()
-            return self._counted(replace(call, detail=str(error), seconds=self._now() - begun)), error
-
-    def _stored(self, call: Call) -> Call:
-        """Store the reply. If another process stored one first, use that one, as every later run will."""
-        stored = self._cache.put(to_cache(call, self._run))
-        if stored.run == self._run:
-            return call
-        return replace(from_cache(stored, call.request, self._run), paid=True, cost_usd=call.cost_usd)
+            return self._counted(replace(call, detail=str(error), seconds=now() - begun)), error
 
     def _counted(self, call: Call) -> Call:
         """Return the same call; send no more if the first calls all failed for one reason."""
-        reason = self._breaker.ended(call)
-        if reason is not None:
+        if reason := self._breaker.ended(call):
             self._give_up(reason)
         return call
 
@@ -220,6 +209,3 @@ class Client:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._end.wait(), seconds)
         self._check()
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()

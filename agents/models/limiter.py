@@ -7,11 +7,9 @@ from collections import deque
 
 FIRST = 4
 """Requests in flight at the start. The limit doubles each round trip, so four round trips lead to 64."""
-
 CUT = 0.8
 """Factor for the limit after a sign of congestion. A server that rejects what is above its own limit is then
 used to 90 % on average, and rejects one request in about five round trips."""
-
 TOO_LATE = 3
 """Replies that make up for one time-out: a server is congested when more than a quarter of its requests time
 out. A few may hang for any other reason."""
@@ -32,10 +30,8 @@ class AdaptiveLimit:
         self._most = most
         self._limit = float(min(FIRST, most))
         self._doubling = True
-        self._next = 0
-        """Number of the next request: they are numbered in the order in which they are admitted."""
-        self._cut_at = 0
-        """Number of the first request since the last cut."""
+        self._next = self._cut_at = 0
+        """Numbers of the next request and of the first since the last cut, in the order of admission."""
         self._late = 0
         """Time-outs since the last cut, times `TOO_LATE`, less the replies that made up for them."""
         self._waiting: deque[asyncio.Future[int]] = deque()
@@ -50,13 +46,7 @@ class AdaptiveLimit:
         turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._admit()
-        try:
-            return await turn
-        except asyncio.CancelledError:
-            # Admitted and cancelled at the same time: free the slot again.
-            if not turn.cancelled():
-                self.leave()
-            raise
+        return await turn
 
     def leave(self) -> None:
         self.inside -= 1
@@ -86,7 +76,7 @@ class AdaptiveLimit:
     def _admit(self) -> None:
         while self._waiting and self.inside < self.size:
             turn = self._waiting.popleft()
-            if not turn.cancelled():
+            if not turn.cancelled():  # as all are when the event loop ends
                 self.inside += 1
                 turn.set_result(self._next)
                 self._next += 1

@@ -13,23 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from fdd.agents.models.config import CallConfig
 from fdd.errors import UsageError
 
-KNOWN = Path(__file__).with_name("prices.toml")
-
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Price(BaseModel):
-    """Price in US dollars per million tokens."""
+    """US dollars per million prompt tokens (`input`) and reply tokens (`output`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: Dollars
-    """For prompt tokens."""
     output: Dollars
-    """For reply tokens."""
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """The cost in US dollars."""
         return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
 
 
@@ -43,7 +38,8 @@ def load_prices(file: str | None = None) -> dict[str, Price]:
 
     Raises `UsageError` for a file that cannot be read.
     """
-    return _read(KNOWN) | (_read(Path(file)) if file else {})
+    known = _read(Path(__file__).with_name("prices.toml"))
+    return known | _read(Path(file)) if file else known
 
 
 def find_price(name: str, address: str, config: CallConfig) -> Price | None:

@@ -12,6 +12,7 @@ import pytest
 from fdd.agents.models.asker import Asker
 from fdd.agents.models.budget import Budget
 from fdd.agents.models.client import Client
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import FREE
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
 from fdd.agents.synthesizer import Drafted, ModelSynthesizer
@@ -37,6 +38,7 @@ RATIONALES = {
     "an answer too long": f"The answer is {'9' * 990}/{'7' * 990}.",
     "line breaks": "\n" * 19_900 + "The answer is 144.",
 }
+ONE_TRY = CallConfig(at_once=1, tries=1)
 
 
 class ScriptedModel:
@@ -60,7 +62,7 @@ def written(reply: str, folder: Path) -> Draft | Refusal:
     async def write() -> Drafted:
         with CallCache(folder / "calls.sqlite") as cache:
             model = ScriptedModel(reply)
-            client = Client(model, run="r", cache=cache, budget=Budget(), price=FREE, at_once=1, tries=1)
+            client = Client(model, run="r", cache=cache, budget=Budget(ONE_TRY), price=FREE, config=ONE_TRY)
             synthesizer = ModelSynthesizer(Asker(client, temperature=0.7, max_tokens=100))
             draft = await synthesizer.write(BEADS, Operator.SIMILAR, [], random.Random(0))
             await client.close()

@@ -12,6 +12,7 @@ import pytest
 from fdd.agents.models.breaker import ALIKE, FAILURES, LONGEST_RETRY_AFTER
 from fdd.agents.models.budget import Budget
 from fdd.agents.models.client import Client
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import Price
 from fdd.agents.models.request import (
     Call,
@@ -102,10 +103,9 @@ def open_client(
         model,
         run=run,
         cache=MemoryCache() if cache is None else cache,
-        budget=budget or Budget(),
+        budget=budget or Budget(CallConfig()),
         price=PRICE,
-        at_once=at_once,
-        tries=tries,
+        config=CallConfig(at_once=at_once, tries=tries),
     )
 
 
@@ -126,7 +126,7 @@ def test_an_answered_call_says_what_it_was_and_what_it_cost() -> None:
 
 
 def test_what_is_stored_is_not_asked_again_and_costs_another_run_nothing() -> None:
-    cache, budget = MemoryCache(), Budget()
+    cache, budget = MemoryCache(), Budget(CallConfig())
     first = ask(open_client(ScriptedModel([REPLY]), cache=cache, run="first"))
     second = ask(open_client(ScriptedModel([]), cache=cache, run="second", budget=budget))
     assert second == replace(first, paid=False, cost_usd=0.0)
@@ -134,7 +134,7 @@ def test_what_is_stored_is_not_asked_again_and_costs_another_run_nothing() -> No
 
 
 def test_a_resumed_run_knows_what_it_has_paid_for() -> None:
-    cache, budget = MemoryCache(), Budget()
+    cache, budget = MemoryCache(), Budget(CallConfig())
     before = ask(open_client(ScriptedModel([REPLY]), cache=cache))
     after = ask(open_client(ScriptedModel([]), cache=cache, budget=budget))
     assert after == before
@@ -194,7 +194,7 @@ def test_a_rejected_request_is_not_sent_again() -> None:
 def test_unfinished_replies_are_paid_for_and_stored_but_no_answers(
     finish: Finish, status: CallStatus
 ) -> None:
-    cache, budget = MemoryCache(), Budget()
+    cache, budget = MemoryCache(), Budget(CallConfig())
     call = ask(open_client(ScriptedModel([replace(REPLY, finish=finish)]), cache=cache, budget=budget))
     again = ask(open_client(ScriptedModel([]), cache=cache))
     assert call.status is again.status is status
@@ -395,7 +395,7 @@ def test_many_faults_of_every_kind_lose_no_call() -> None:
 
 
 def test_the_run_is_at_most_one_call_over_its_limit_and_says_so() -> None:
-    budget = Budget(max_cost=10 * COST - 0.01)
+    budget = Budget(CallConfig(max_cost=10 * COST - 0.01))
 
     async def scenario() -> list[Call | BaseException]:
         client = open_client(ScriptedModel(forever(REPLY)), budget=budget)

@@ -176,19 +176,3 @@ def test_the_limit_does_not_grow_while_fewer_requests_are_made() -> None:
         return limit.size
 
     assert run(scenario()) == FIRST
-
-
-def test_a_place_is_passed_on_when_who_waited_for_it_is_cancelled() -> None:
-    async def scenario() -> int:
-        limit = AdaptiveLimit(1)
-        await limit.enter()
-        waiting = [asyncio.create_task(limit.enter()) for _ in range(3)]
-        await asyncio.sleep(0)
-        waiting[0].cancel()
-        limit.leave()
-        waiting[1].cancel()
-        await asyncio.wait(waiting)
-        await waiting[2]
-        return limit.inside
-
-    assert run(scenario()) == 1
