@@ -25,7 +25,7 @@ from fdd.agents.models.request import (
     ModelRequest,
 )
 from fdd.domain import StoredReply
-from fdd.errors import FddError, LimitReachedError, ProviderError, StoppedError
+from fdd.errors import FddError, LimitReachedError, ProviderError, StoppedError, StoreError
 from tests.agents.models.virtual import run
 
 REPLY = ModelReply(text="72", finish=Finish.STOP, prompt_tokens=100, completion_tokens=10)
@@ -475,6 +475,18 @@ def test_a_request_in_flight_is_stored_though_nobody_waits_for_it_any_more() -> 
 
     run(scenario())
     assert len(cache.replies) == 1
+
+
+class FullDisk(MemoryCache):
+    """A reply cache that can be read but not written."""
+
+    def put(self, reply: StoredReply) -> StoredReply:
+        raise StoreError(f"cannot write to the call cache: {reply.key}")
+
+
+def test_a_reply_that_cannot_be_stored_is_not_used() -> None:
+    with pytest.raises(StoreError, match="cannot write to the call cache"):
+        ask(open_client(ScriptedModel([REPLY]), cache=FullDisk()))
 
 
 def test_where_another_run_stored_a_reply_meanwhile_that_one_counts() -> None:
