@@ -80,7 +80,7 @@ class ModelSynthesizer:
 
     @property
     def name(self) -> str:
-        return self._asker.model
+        return self._asker.client.model.name
 
     async def write(
         self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random

@@ -107,7 +107,7 @@ class ModelTeacher:
 
     @property
     def name(self) -> str:
-        return self._asker.model
+        return self._asker.client.model.name
 
     async def explain(self, problem: Problem, thought: str) -> Written:
         return await self._write(conversation("explain", problem, thought))

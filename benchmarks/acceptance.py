@@ -23,8 +23,7 @@ from fdd.agents.statistics import wilson
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem
 from fdd.errors import UsageError
-from fdd.graph.crew import Crew, assembled
-from fdd.graph.flow import finished
+from fdd.graph.agents import RunAgents, open_agents
 from fdd.graph.lesson import LessonContext, LessonState, build_lesson, votes
 from fdd.graph.plan import solving_tasks
 from fdd.problems.split import prepare
@@ -66,24 +65,24 @@ def solve(problems: Sequence[Problem], settings: Settings) -> list[Solved]:
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     with (
-        assembled(settings, None, run="acceptance", cache=cache) as crew,
+        open_agents(settings, None, run="acceptance", cache=cache) as agents,
         Verifier(workers=settings.workers) as verifier,
     ):
-        return crew.run(_solve, problems, settings, crew, verifier)
+        return agents.run(_solve, problems, settings, agents, verifier)
 
 
 async def _solve(
-    problems: Sequence[Problem], settings: Settings, crew: Crew, verifier: Verifier
+    problems: Sequence[Problem], settings: Settings, agents: RunAgents, verifier: Verifier
 ) -> list[Solved]:
     lesson = build_lesson().compile()
-    context = LessonContext(teacher=crew.teacher, verifier=verifier, solver=crew.judge)
+    context = LessonContext(teacher=agents.teacher, verifier=verifier, solver=agents.judge)
 
     async def give(problem: Problem) -> Solved:
         hidden = LessonState(problem=replace(problem, answer=UNKNOWN), tasks=solving_tasks(settings))
         result = await lesson.ainvoke(hidden, context=context, version="v2")
         return Solved(problem, votes(result.value))
 
-    return [solved async for solved in finished(problems, give, crew, lambda: False)]
+    return [solved async for solved in agents.finished(problems, give, lambda: False)]
 
 
 def describe(part: int, whole: int) -> str:

@@ -1,4 +1,4 @@
-"""Calls per second to servers of limited capacity: our caller against fixed numbers of concurrent calls.
+"""Calls per second to servers of limited capacity: our client against fixed numbers of concurrent calls.
 
     python benchmarks/call_speed.py [calls]
 
@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,7 +28,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import openai
-import psutil
 import uvicorn
 from langchain.chat_models import init_chat_model
 from starlette.applications import Starlette
@@ -36,18 +35,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from fdd.agents.models.budget import Purse
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.client import Client
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import FREE
+from fdd.agents.models.provider import LangChainModel
 from fdd.agents.models.request import CallStatus, Message, ModelRequest
-from fdd.graph.courier import Courier, Errand
+from fdd.settings import ENVIRONMENT
 from fdd.storage.call_cache import CallCache
 
 LATENCY = 1.0
 WARM_UP = 10.0
-"""Seconds that a caller has to adapt to the server before rejections are counted."""
-TRIES = 8
-AT_ONCE = 256
+"""Seconds that a client has to adapt to the server before rejections are counted."""
+CONFIG = CallConfig()
 REPLY = "<rationale>\nclips_in_may = 48 / 2\nanswer = 48 + clips_in_may\n</rationale>"
 PROMPT = "Write the steps of the solution as a short program, one assignment a line.\n" * 20
 
@@ -77,7 +77,7 @@ class Work:
     answered: int
     seconds: float
     processor: float
-    """Seconds of processor time of the client, over both of its processes if it has two."""
+    """Seconds of processor time of the client."""
 
 
 Way = Callable[[str, int], Coroutine[Any, Any, Work]]
@@ -171,39 +171,24 @@ def messages(number: int) -> tuple[Message, ...]:
 
 async def ours(address: str, calls: int) -> Work:
     with TemporaryDirectory() as folder, CallCache(Path(folder) / "calls.sqlite") as cache:
-        courier = Courier(
-            Errand(
-                name="openai:simulated",
-                address=address,
-                seconds=60,
-                run="r",
-                price=FREE.model_dump(),
-                replies=str(cache.path),
-            )
-        )
-        caller = Caller(
-            courier,
+        client = Client(
+            LangChainModel("openai:simulated", address=address, seconds=60, environment=ENVIRONMENT),
             run="r",
             cache=cache,
-            purse=Purse(),
-            price=None,
-            at_once=AT_ONCE,
-            tries=TRIES,
+            budget=Budget(CONFIG),
+            price=FREE,
+            config=CONFIG,
         )
 
         async def ask(number: int) -> bool:
             request = ModelRequest(
                 agent="teacher", messages=messages(number), temperature=0.7, max_tokens=256
             )
-            return (await caller.ask(request)).status is CallStatus.ANSWERED
+            return (await client.ask(request)).status is CallStatus.ANSWERED
 
-        await ask(calls)  # one call more, not measured: it starts the process that makes the calls
-        asking = psutil.Process(courier.pid)
-        before = sum(asking.cpu_times()[:2])
         done = await work(ask, calls)
-        used = sum(asking.cpu_times()[:2]) - before
-        await courier.close()
-    return replace(done, processor=done.processor + used)
+        await client.close()
+    return done
 
 
 async def fixed(address: str, calls: int, at_once: int) -> Work:
@@ -214,7 +199,7 @@ async def fixed(address: str, calls: int, at_once: int) -> Work:
         model_provider="openai",
         base_url=address,
         api_key="none",
-        max_retries=TRIES - 1,
+        max_retries=CONFIG.tries - 1,
         timeout=60,
         http_async_client=client,
     )

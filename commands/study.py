@@ -28,9 +28,7 @@ SHOW_SECONDS = 30.0
 
 def add(parser: ArgumentParser) -> None:
     """the same run with several policies and seeds, and the differences between them"""
-    parser.add_argument(
-        "study", type=Path, metavar="FILE", help="its plan, such as studies/NAME.toml"
-    )
+    parser.add_argument("study", type=Path, metavar="FILE", help="its plan, such as studies/NAME.toml")
     parser.add_argument(
         "--report",
         action="store_true",

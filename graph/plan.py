@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from fdd.agents.checking.agreement import LEAST_THOUGHTS
+from fdd.agents.models.prices import find_price
 from fdd.agents.models.prompting import Conversation
 from fdd.agents.models.provider import full_name
 from fdd.agents.synthesizer import conversation as writing
 from fdd.agents.teacher import conversation as teaching
 from fdd.domain import Operator, Problem
-from fdd.graph.crew import price_of
 from fdd.graph.curriculum import budget_of
 from fdd.graph.lesson import Task
 from fdd.graph.state import RunContext
@@ -162,7 +162,7 @@ def preview(settings: Settings, sets: ProblemSets) -> Preview:
 
 def announce(round: int, context: RunContext) -> None:
     """Tells the listener the forecast of the calls of a round that is about to begin."""
-    if not context.crew.desk.callers:
+    if not context.agents.clients:
         return
     seeds = context.store.problems(splits=["seed"])
     rows = foresee(round, context.settings, seeds, _measured(context))
@@ -191,12 +191,13 @@ def foresee(
             continue
         each = measured.get(agent) or _estimate(_specimens(part, settings, seeds[:SPECIMENS]))
         prompt_tokens, completion_tokens = (ceil(calls * tokens) for tokens in each)
-        price = price_of(role, settings.calls)
+        model = full_name(role.name, role.url)
+        price = find_price(model, role.url, settings.calls)
         rows.append(
             Expense(
                 round=round,
                 agent=agent,
-                model=full_name(role.name, role.url),
+                model=model,
                 calls=calls,
                 prompt_tokens=prompt_tokens,
                 completion_tokens=completion_tokens,

@@ -19,15 +19,15 @@ from fdd.agents.thoughts import thought
 from fdd.agents.verifier import UNCONFINED, Verifier
 from fdd.errors import StoreError, UsageError, command_line
 from fdd.graph import plan
+from fdd.graph.agents import Agents, check_roles, open_agents, open_models
 from fdd.graph.build import STEPS_PER_ROUND, build_run
-from fdd.graph.crew import Agents, assembled, check_roles, find_models, price_of
 from fdd.graph.forecast import clock_of, is_open, sized
 from fdd.graph.open_run import CHECKPOINTS, OpenRun
 from fdd.graph.plan import Preview
 from fdd.graph.state import RunContext, RunState
 from fdd.problems.split import NAMES, prepare
 from fdd.rundir.listener import UNWATCHED, Listener
-from fdd.rundir.lock import asking, cannot_write, held
+from fdd.rundir.lock import cannot_write, held
 from fdd.rundir.progress import heartbeat
 from fdd.rundir.telemetry import telemetry
 from fdd.settings import Settings
@@ -139,8 +139,7 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         )
     for name in settings.thoughts:
         thought(name)
-    for role in find_models(settings):
-        price_of(role, settings.calls)
+    open_models(settings)
     if settings.solver:
         solver = find_student(settings.solver, cache, listener)
         run_in_child(CheckTask(student=solver, device=settings.device), lambda _: None)
@@ -228,17 +227,8 @@ def _at_work(
     store = open_store(folder)
     run = store.run()
     settings = Settings.from_json(run.settings).with_changes(changes)
-
-    def on_wait() -> None:
-        listener.noticed(
-            "waiting for replies that were on their way when the run was killed, at most "
-            f"{settings.calls.seconds:g} s"
-        )
-
     with (
-        # First: the replies of a killed run must be stored before `assembled` reads what the run has spent.
-        asking(folder, on_wait, should_stop) as lock,
-        assembled(settings, agents, run=run.id, cache=cache, paid=store.paid(), lock=lock) as crew,
+        open_agents(settings, agents, run=run.id, cache=cache, paid=store.paid()) as running,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
         heartbeat(listener, folder, clock_of(store, settings).left) as listener,
@@ -252,7 +242,7 @@ def _at_work(
             base=find_student(settings.student, cache, listener),
             solver=find_student(settings.solver, cache, listener) if settings.solver else None,
             store=store,
-            crew=crew,
+            agents=running,
             verifier=verifier,
             listener=listener,
             should_stop=should_stop,

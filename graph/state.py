@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem
-from fdd.graph.crew import Crew
+from fdd.graph.agents import RunAgents
 from fdd.rundir.listener import Listener
 from fdd.settings import Settings
 from fdd.storage.store import Store
@@ -64,7 +64,7 @@ class RunContext:
     base: Path
     """Folder of the untaught student."""
     store: Store
-    crew: Crew
+    agents: RunAgents
     verifier: Verifier
     listener: Listener
     solver: Path | None = None
@@ -74,7 +74,7 @@ class RunContext:
 
     def is_doubtful(self, problem: Problem) -> bool:
         """Returns True if the problem's answer is only a proposal of the model that wrote the problem."""
-        return problem.parent is not None and not self.crew.synthesizer.proven
+        return problem.parent is not None and not self.agents.synthesizer.proven
 
     def student(self, state: RunState) -> Path:
         """Returns the folder of the latest student."""

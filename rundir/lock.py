@@ -5,19 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from fdd.errors import StoppedError, StoreError, UsageError
+from fdd.errors import StoreError, UsageError
 
 LOCK = "run.lock"
 """File with the id of the process at work. It is never removed: a lock on a removed file keeps nobody out."""
 PATIENCE = 0.2
 """Seconds for which a lock is tried again, because `is_held` holds it for an instant."""
-POLL_SECONDS = 0.1
-"""Seconds between two checks whether earlier requests are still waiting for replies."""
 
 
 @contextmanager
@@ -75,38 +73,6 @@ def is_held(folder: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-@contextmanager
-def asking(folder: Path, on_wait: Callable[[], object], should_stop: Callable[[], bool]) -> Iterator[int]:
-    """Holds the lock for calls to models of the run in this folder. Yields its file descriptor.
-
-    Pass the descriptor on to the processes that send requests. If a run was killed, its request process keeps
-    the lock until every reply is stored. In that case this calls `on_wait` once and waits; it raises
-    `StoppedError` if `should_stop` returns True while it waits.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        if not _is_ours(descriptor):
-            on_wait()
-            while not _is_ours(descriptor):
-                if should_stop():
-                    raise StoppedError("stopped as asked")
-                time.sleep(POLL_SECONDS)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _is_ours(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # Folders on some network drives cannot be locked, so there is nothing to wait for.
-        return True
-    return True
 
 
 def cannot_write(folder: Path, error: Exception) -> StoreError:

@@ -125,7 +125,7 @@ def test_only_commands_and_console_print() -> None:
 
 
 WALL_CLOCK = {
-    *("agents/models/caller.py", "fdd/domain.py"),
+    *("agents/models/client.py", "fdd/domain.py"),
     *("storage/database.py", "storage/records.py", "storage/store.py"),
     "agents/models/provider_errors.py",
     "commands/run.py",

@@ -5,31 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.client import Client
 from fdd.agents.models.prompting import Conversation
-from fdd.agents.models.replies import REASONS, explain_malformed, read_parts
+from fdd.agents.models.replies import explain_malformed, read_parts
 from fdd.agents.models.request import Answer, Call, CallStatus, ModelRequest
-from fdd.domain import Refusal
+from fdd.domain import Reason, Refusal
 
-GIVEN_UP = (CallStatus.FAILED, CallStatus.TRUNCATED)
-"""Statuses after which asking again is useless: a truncated reply would cost as much and end at the same
-limit, and a failed call has been retried as far as that helps."""
+ASKS = 2
+"""Requests sent for one answer while the replies are unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Asks one model with the settings of an agent."""
 
-    caller: Caller
+    client: Client
     temperature: float
     max_tokens: int
-    """Longest reply, in tokens."""
-    asks: int = 2
-    """Requests sent for one answer while the replies are unreadable."""
-
-    @property
-    def model(self) -> str:
-        return self.caller.model.name
 
     async def ask(
         self, conversation: Conversation, *, agent: str, parts: Sequence[str], sample: int = 0
@@ -46,9 +38,9 @@ class Asker:
             prompt_hash=conversation.prompt_hash,
         )
         calls: list[Call] = []
-        for number in range(self.asks):
+        for number in range(ASKS):
             # A repeat needs its own sample number, or the cache would return the unreadable reply again.
-            call = await self.caller.ask(replace(request, sample=sample * self.asks + number))
+            call = await self.client.ask(replace(request, sample=sample * ASKS + number))
             if call.status is CallStatus.ANSWERED:
                 assert call.reply is not None
                 found = read_parts(call.reply.text, parts)
@@ -57,6 +49,10 @@ class Asker:
                 detail = explain_malformed(call.reply.text, parts)
                 call = replace(call, status=CallStatus.MALFORMED, detail=detail)
             calls.append(call)
-            if call.status in GIVEN_UP:
+            # A truncated reply would cost as much again and end at the same limit, and a failed call has been
+            # retried as far as that helps.
+            if call.status in (CallStatus.FAILED, CallStatus.TRUNCATED):
                 break
-        return Answer(content=Refusal(reason=REASONS[call.status], detail=call.detail), calls=tuple(calls))
+        # The other reasons are spelled like the statuses.
+        reason = Reason.CALL_FAILED if call.status is CallStatus.FAILED else Reason(call.status)
+        return Answer(content=Refusal(reason=reason, detail=call.detail), calls=tuple(calls))

@@ -9,6 +9,11 @@ from typing import Protocol
 from fdd.agents.models.request import Call, CallStatus, Finish, ModelReply, ModelRequest
 from fdd.domain import StoredReply
 
+DETAILS = {
+    CallStatus.TRUNCATED: "the reply came to its length limit",
+    CallStatus.FILTERED: "the provider withheld the reply",
+}
+
 
 class ReplyCache(Protocol):
     """Replies by a hash of the request's content; runs share them."""
@@ -30,10 +35,7 @@ def to_cache(call: Call, run: str) -> StoredReply:
         agent=request.agent,
         model=call.model,
         status=call.status,
-        text=call.reply.text,
-        finish=call.reply.finish,
-        prompt_tokens=call.reply.prompt_tokens,
-        completion_tokens=call.reply.completion_tokens,
+        **asdict(call.reply),
         cost_usd=call.cost_usd,
         tries=call.tries,
         seconds=call.seconds,
@@ -47,28 +49,22 @@ def to_cache(call: Call, run: str) -> StoredReply:
 
 def from_cache(stored: StoredReply, request: ModelRequest, run: str) -> Call:
     """The call that the stored reply answers; it is paid only if `run`, which asks now, stored it."""
-    paid = stored.run == run
+    paid, status = stored.run == run, CallStatus(stored.status)
     return Call(
         key=stored.key,
         request=request,
         model=stored.model,
-        status=CallStatus(stored.status),
+        status=status,
         reply=ModelReply(
             text=stored.text,
             finish=Finish(stored.finish),
             prompt_tokens=stored.prompt_tokens,
             completion_tokens=stored.completion_tokens,
         ),
-        detail=DETAILS.get(CallStatus(stored.status), ""),
+        detail=DETAILS.get(status, ""),
         tries=stored.tries,
         paid=paid,
         cost_usd=stored.cost_usd if paid else 0.0,
         seconds=stored.seconds,
         started=stored.started,
     )
-
-
-DETAILS = {
-    CallStatus.TRUNCATED: "the reply came to its length limit",
-    CallStatus.FILTERED: "the provider withheld the reply",
-}

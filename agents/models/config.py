@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -31,7 +30,3 @@ class CallConfig:
     ] = 8
     at_once: Annotated[PositiveInt, Flag("N", "most requests in flight", name="--calls-at-once")] = 256
     """An upper limit: the limiter finds out while running how many the server can take."""
-
-    @property
-    def prices_file(self) -> Path | None:
-        return Path(self.prices) if self.prices else None

@@ -28,12 +28,10 @@ KEYS = {
 }
 """Environment variables for each provider's key, one of which is needed. They are checked before the start,
 since some libraries report a missing key only at the first request."""
-
 SERVER_KEY = "FDD_SERVER_KEY"
 """Environment variable for the key of servers given by URL: a provider's key is sent to no other server."""
 NO_KEY = "none"
 """Sent to a user's own servers that need no key, because the client requires one."""
-
 SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)S?$", re.IGNORECASE)
 """Matches names of variables whose values must not be shown."""
 HEADERS = re.compile(r"HEADERS$", re.IGNORECASE)
@@ -71,9 +69,7 @@ class Keys:
         spellings = {spelling for secret in self._secrets() for spelling in _spellings(secret)}
         # The longest first, so that no secret is masked only in a part that is a secret as well.
         found = sorted((s for s in spellings if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
-        if not found:
-            return text
-        return re.sub("|".join(map(re.escape, found)), "***", text)
+        return re.sub("|".join(map(re.escape, found)), "***", text) if found else text
 
     def _secrets(self) -> Iterator[str]:
         for name, value in self._environment.items():
@@ -86,14 +82,11 @@ class Keys:
 def _spellings(secret: str) -> Iterator[str]:
     """Yield a secret as it is, and as libraries write it in messages, URLs, JSON and HTML."""
     for text in (secret, secret.strip(), " ".join(secret.split())):
+        encoded = text.encode("utf-8", "replace")
         yield text
-        yield from (repr(text)[1:-1], ascii(text)[1:-1], repr(text.encode("utf-8", "replace"))[2:-1])
+        yield from (repr(text)[1:-1], ascii(text)[1:-1], repr(encoded)[2:-1])
         yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
         yield html.escape(text)
-        for quoted in (
-            quote(text, "/", errors="replace"),
-            quote(text, "", errors="replace"),
-            quote_plus(text, errors="replace"),
-        ):
+        for quoted in (quote(encoded, "/"), quote(encoded, ""), quote_plus(encoded)):
             # Some libraries write percent codes in lower case.
             yield from (quoted, re.sub("%..", lambda code: code[0].lower(), quoted))

@@ -45,13 +45,11 @@ class OpenAIChat(ChatOpenAI):
         return result
 
 
-def usual_client(seconds: float) -> openai.DefaultAsyncHttpxClient:
-    """A client for the provider. LangChain's own is shared between event loops, and fails in the second."""
-    return openai.DefaultAsyncHttpxClient(timeout=seconds)
+def http_client(seconds: float, key: str | None) -> openai.DefaultAsyncHttpxClient:
+    """A client of one event loop: LangChain's own is shared between loops, and fails in the second.
 
-
-def own_client(seconds: float, key: str) -> openai.DefaultAsyncHttpxClient:
-    """A client for a server given by its URL, which sends only the headers that the request needs."""
+    With the `key` of a user's own server, it sends only the headers that the request needs.
+    """
 
     async def reduce(request: Request) -> None:
         headers = Headers({"Accept": "application/json", "Content-Type": "application/json"})
@@ -62,4 +60,5 @@ def own_client(seconds: float, key: str) -> openai.DefaultAsyncHttpxClient:
             headers["Authorization"] = authorization if request.url.userinfo else f"Bearer {key}"
         request.headers = headers
 
-    return openai.DefaultAsyncHttpxClient(timeout=seconds, event_hooks={"request": [reduce]})
+    hooks = [] if key is None else [reduce]
+    return openai.DefaultAsyncHttpxClient(timeout=seconds, event_hooks={"request": hooks})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -11,50 +10,45 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from fdd.agents.models.config import CallConfig
 from fdd.errors import UsageError
-
-KNOWN = Path(__file__).with_name("prices.toml")
 
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Price(BaseModel):
-    """Price in US dollars per million tokens."""
+    """US dollars per million prompt tokens (`input`) and reply tokens (`output`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: Dollars
-    """For prompt tokens."""
     output: Dollars
-    """For reply tokens."""
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """The cost in US dollars."""
         return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
 
 
 FREE = Price(input=0, output=0)
 
-Prices = Mapping[str, Price]
-"""Prices by `provider:model`."""
-
 _PRICES = TypeAdapter(dict[str, Price])
 
 
-def load_prices(file: Path | None = None) -> Prices:
-    """The common models' prices, overridden and extended by a file of the same form; raises `UsageError`."""
-    return _read(KNOWN) | (_read(file) if file else {})
+def load_prices(file: str | None = None) -> dict[str, Price]:
+    """Prices by `provider:model`: the common models', overridden and extended by a file of the same form.
+
+    Raises `UsageError` for a file that cannot be read.
+    """
+    known = _read(Path(__file__).with_name("prices.toml"))
+    return known | _read(Path(file)) if file else known
 
 
-def find_price(prices: Prices, name: str, address: str) -> Price | None:
-    """The price, or None if it is unknown; a model on a private server is free unless it is in the table."""
-    return prices.get(name) or (FREE if _is_own(address) else None)
+def find_price(name: str, address: str, config: CallConfig) -> Price | None:
+    """The price of a model, `provider:model`; on a private server it is free unless it is in the table.
 
-
-def required_price(prices: Prices, name: str, address: str) -> Price:
-    """The price, for a run with a cost limit; raises `UsageError` if it is unknown."""
-    price = find_price(prices, name, address)
-    if price is None:
+    None if it is unknown; raises `UsageError` for that if the run has a cost limit.
+    """
+    price = load_prices(config.prices).get(name) or (FREE if _is_own(address) else None)
+    if price is None and config.max_cost is not None:
         server = f" at {address!r}" if address else ""
         raise UsageError(
             f"--max-cost needs the price of {name!r}{server}: write it into a file and name that with "

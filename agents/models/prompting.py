@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
@@ -18,7 +19,6 @@ FOLDER = Path(__file__).parent.parent / "prompts"
 
 _TAG = re.compile(r"<(?=\\*/?[A-Za-z|｜])")
 """Matches the start of a possible tag, ours or a chat template's: `<problem>`, `</s>`, `<|im_end|>`."""
-_QUOTED_TAG = re.compile(r"<\\(?=\\*/?[A-Za-z|｜])")
 
 # Prompts are plain text, in which HTML escapes would be wrong.
 _ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
@@ -60,8 +60,8 @@ class Prompt:
         for example in examples:
             turns.append(Message(role="user", content=self._ask(example.asked)))
             turns.append(Message(role="assistant", content=example.reply))
-        question = Message(role="user", content=self._ask(asked))
-        return Conversation((*turns, question), self.hash(told, examples))
+        turns.append(Message(role="user", content=self._ask(asked)))
+        return Conversation(tuple(turns), self.hash(told, examples))
 
     def hash(self, told: Mapping[str, str], examples: Sequence[Turn] = ()) -> str:
         shown = [part for example in examples for part in (*example.asked.values(), example.reply)]
@@ -80,11 +80,6 @@ def quote(text: str) -> str:
     return _TAG.sub(r"<\\", text)
 
 
-def unquote(text: str) -> str:
-    """Undo `quote`."""
-    return _QUOTED_TAG.sub("<", text)
-
-
 @cache
 def prompt(name: str) -> Prompt:
     system, _, user = (FOLDER / f"{name}.md").read_text("utf-8").partition("\n---\n")
@@ -93,17 +88,12 @@ def prompt(name: str) -> Prompt:
 
 @cache
 def examples(name: str) -> Mapping[str, Sequence[Mapping[str, str]]]:
-    """The tables of texts in `NAME.toml`, without surrounding blank lines."""
-    tables = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
-    return {
-        kind: [{key: text.strip().replace("\n", _joint(key)) for key, text in row.items()} for row in rows]
-        for kind, rows in tables.items()
-    }
-
-
-def _joint(key: str) -> str:
-    """The replacement of a line break: none in solutions, with a line per step; a space in other texts."""
-    return "\n" if key.endswith("solution") else " "
+    """The tables of texts in `NAME.toml`; only solutions, with a line per step, keep their line breaks."""
+    tables: dict[str, list[dict[str, str]]] = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
+    for row in chain.from_iterable(tables.values()):
+        for key, text in row.items():
+            row[key] = text.strip() if key.endswith("solution") else " ".join(text.strip().split("\n"))
+    return tables
 
 
 def _fill(template: str, variables: Mapping[str, str]) -> str:

@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from fdd.agents.models.keys import Keys
 from fdd.agents.models.provider_errors import Setting, explain, line, refused_setting
 from fdd.agents.models.replies import THOUGHT_FIELDS
-from fdd.agents.models.request import CallError, Fault, Finish, Message, ModelReply, ModelRequest
+from fdd.agents.models.request import CallError, Fault, Finish, ModelReply, ModelRequest
 from fdd.errors import UsageError
 from fdd.network import network_fault, without_login
 
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
 OPENAI = "openai"
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 """Always given explicitly, so that no environment variable sends requests to another server than recorded."""
-
 REASONING = re.compile(r"(ft:)?o\d")
 """OpenAI's models that take no temperature: o1, o3-mini, o4-mini. LangChain knows the later ones."""
-
 FINISHES = {
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "complete", "eos", "eos_token"), Finish.STOP),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Finish.LENGTH),
@@ -35,10 +34,8 @@ FINISHES = {
     **dict.fromkeys(("blocklist", "prohibited_content", "spii", "content_filtered"), Finish.FILTERED),
 }
 """Providers' words for why a model stopped, in lower case."""
-
 CHARACTERS_A_TOKEN = 4
 """Estimate for servers that do not count tokens: about right for English, so that limits still apply."""
-
 MOST_TOKENS = 2**31
 """A larger token count is treated as unknown."""
 
@@ -48,52 +45,47 @@ def full_name(name: str, address: str) -> str:
     return f"{OPENAI}:{name.removeprefix(f'{OPENAI}:')}" if address else name
 
 
-def open_model(
-    name: str, *, address: str = "", seconds: float, environment: Mapping[str, str]
-) -> LangChainModel:
-    """Open the named model; raises `UsageError` if it is clear that no request can be sent.
-
-    `name` is `provider:model`, for any provider that LangChain knows. With the address of a server that
-    speaks OpenAI's protocol (vLLM, Ollama, llama.cpp, `transformers serve`) the model's own name is enough.
-    Keys are taken from `environment`; the key of a server with an address is in `FDD_SERVER_KEY`. It must be
-    the environment of this process, because the providers' libraries read that too. A request times out after
-    `seconds`.
-    """
-    provider, _, model = full_name(name, address).partition(":")
-    if not provider or not model:
-        example = "provider:model, for example openai:gpt-4o-mini, or give the URL of its server as well"
-        raise UsageError(f"unknown model {name!r}: write {example}")
-    Keys(environment).check(name, provider, has_address=bool(address))
-    return LangChainModel(provider, model, address, seconds, environment)
-
-
 class LangChainModel:
     """A `ChatModel` that uses LangChain; it must be used and closed in one event loop."""
 
     def __init__(
-        self, provider: str, model: str, address: str, seconds: float, environment: Mapping[str, str]
+        self, name: str, *, address: str = "", seconds: float, environment: Mapping[str, str]
     ) -> None:
-        """Raises `UsageError` if the provider's package is missing or refuses the settings."""
-        self.name, self.address = f"{provider}:{model}", address
-        self._provider, self._model, self._seconds = provider, model, seconds
-        self._keys = Keys(environment)
+        """Open the named model; raises `UsageError` if it is clear that no request can be sent.
+
+        `name` is `provider:model`, for any provider that LangChain knows. With the address of a server that
+        speaks OpenAI's protocol (vLLM, Ollama, llama.cpp, `transformers serve`) the model's own name is
+        enough. Keys are taken from `environment`; the key of a server with an address is in `FDD_SERVER_KEY`.
+        It must be the environment of this process, because the providers' libraries read that too. A request
+        times out after `seconds`.
+        """
+        self.name, self.address = full_name(name, address), address
+        self._provider, _, self._model = self.name.partition(":")
+        if not self._provider or not self._model:
+            example = "provider:model, for example openai:gpt-4o-mini, or give the URL of its server as well"
+            raise UsageError(f"unknown model {name!r}: write {example}")
+        self._seconds, self._keys = seconds, Keys(environment)
+        self._keys.check(name, self._provider, has_address=bool(address))
         self._client: AsyncHttpxClient | None = None
-        self._chats: dict[tuple[float, int, frozenset[Setting]], BaseChatModel] = {}
+        self._chat = cache(self._open_chat)
         self._left_out = frozenset[Setting]()
         """Settings that the model is known to refuse."""
-        if provider == OPENAI and not address and REASONING.match(model):
+        if self._provider == OPENAI and not address and REASONING.match(self._model):
             self._left_out = frozenset({Setting.TEMPERATURE})
+        self._optional = set(Setting) if address else {Setting.TEMPERATURE, Setting.SYSTEM}
+        """Settings that can be left out of a request to this provider."""
+        if self._provider == OPENAI:
+            self._optional.add(Setting.SEED)
         problem = ""
         # Opened once now, so that a missing package or a refused setting is found before any request.
         try:
             self._chat(0.0, 1, self._left_out)
-        except ImportError as error:
-            package = str(getattr(error.__cause__, "name", None) or error).replace("_", "-")
-            problem = f"needs a package that is not installed: pip install {package}"
-            problem = _environment_fault(provider, environment) or problem
         except Exception as error:  # Every provider has errors of its own.
-            fault = _environment_fault(provider, environment)
-            problem = fault or f"cannot be opened: {line(error, self._keys)}"
+            problem = f"cannot be opened: {line(error, self._keys)}"
+            if isinstance(error, ImportError):
+                package = str(getattr(error.__cause__, "name", None) or error).replace("_", "-")
+                problem = f"needs a package that is not installed: pip install {package}"
+            problem = _environment_fault(self._provider, environment) or problem
         if problem:
             raise UsageError(f"the model {self.name!r} {problem}")
 
@@ -124,24 +116,19 @@ class LangChainModel:
         raise failure
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        self._chats.clear()
-        if client is not None:
-            await client.aclose()
-
-    @property
-    def _optional(self) -> frozenset[Setting]:
-        """Settings that can be left out of a request to this provider."""
-        if self.address:
-            return frozenset(Setting)
-        seed = {Setting.SEED} if self._provider == OPENAI else frozenset()
-        return frozenset({Setting.TEMPERATURE, Setting.SYSTEM, *seed})
+        self._chat.cache_clear()
+        if self._client is not None:
+            await self._client.aclose()
+        self._client = None
 
     async def _invoke(self, request: ModelRequest, left_out: frozenset[Setting]) -> AIMessage:
         from langsmith.run_helpers import tracing_context
 
         chat = self._chat(request.temperature, request.max_tokens, left_out)
-        turns = _folded(request.messages) if Setting.SYSTEM in left_out else request.messages
+        turns = list(request.messages)
+        if Setting.SYSTEM in left_out and len(turns) > 1 and turns[0].role == "system":
+            system = turns.pop(0)
+            turns[0] = replace(turns[0], content=f"{system.content}\n\n{turns[0].content}")
         messages = [(message.role, message.content) for message in turns]
         sample: dict[str, Any] = {}
         if self._provider == OPENAI and Setting.SEED not in left_out:
@@ -150,41 +137,30 @@ class LangChainModel:
         with tracing_context(enabled=False):
             return await chat.ainvoke(messages, config={"callbacks": []}, **sample)
 
-    def _chat(self, temperature: float, max_tokens: int, left_out: frozenset[Setting]) -> BaseChatModel:
+    def _open_chat(self, temperature: float, max_tokens: int, left_out: frozenset[Setting]) -> BaseChatModel:
         """LangChain's client for these settings: only its constructor has standard names for them."""
-        key = (temperature, max_tokens, left_out)
-        if key not in self._chats:
-            # The caller retries, and counts every try.
-            options: dict[str, Any] = {"timeout": self._seconds, "max_retries": 0}
-            options["temperature"] = None if Setting.TEMPERATURE in left_out else temperature
-            self._chats[key] = (
-                self._openai_chat(max_tokens, left_out, options)
-                if self._provider == OPENAI
-                else self._other_chat(max_tokens, options)
+        # The client retries, and counts every try.
+        options: dict[str, Any] = {"timeout": self._seconds, "max_retries": 0}
+        sent_temperature = None if Setting.TEMPERATURE in left_out else temperature
+        if self._provider != OPENAI:
+            from langchain.chat_models import init_chat_model
+
+            if sent_temperature is not None:
+                options["temperature"] = sent_temperature
+            chat: BaseChatModel = init_chat_model(
+                self._model, model_provider=self._provider, max_tokens=max_tokens, **options
             )
-        return self._chats[key]
+            return chat
+        from fdd.agents.models.openai_chat import OpenAIChat, http_client
 
-    def _other_chat(self, max_tokens: int, options: dict[str, Any]) -> BaseChatModel:
-        from langchain.chat_models import init_chat_model
-
-        given = {name: value for name, value in options.items() if value is not None}
-        chat: BaseChatModel = init_chat_model(
-            self._model, model_provider=self._provider, max_tokens=max_tokens, **given
-        )
-        return chat
-
-    def _openai_chat(
-        self, max_tokens: int, left_out: frozenset[Setting], options: dict[str, Any]
-    ) -> BaseChatModel:
-        from fdd.agents.models.openai_chat import OpenAIChat, own_client, usual_client
-
-        options |= {"model": self._model, "http_socket_options": (), "use_responses_api": False}
-        if not self.address:
-            self._client = self._client or usual_client(self._seconds)
+        # Without `temperature`, LangChain would choose one for some models.
+        options |= {"model": self._model, "temperature": sent_temperature}
+        options |= {"http_socket_options": (), "use_responses_api": False}
+        key = self._keys.server if self.address else None
+        self._client = self._client or http_client(self._seconds, key)
+        if key is None:
             options |= {"base_url": OPENAI_ADDRESS, "max_tokens": max_tokens}
         else:
-            key = self._keys.server
-            self._client = self._client or own_client(self._seconds, key)
             # LangChain would always send `max_completion_tokens`, which some servers ignore.
             name = "max_completion_tokens" if Setting.MAX_TOKENS in left_out else "max_tokens"
             options |= {"base_url": self.address, "api_key": key, "extra_body": {name: max_tokens}}
@@ -203,21 +179,18 @@ def _environment_fault(provider: str, environment: Mapping[str, str]) -> str | N
     return fault and f"cannot be opened: {fault}"
 
 
-def _folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The conversation with its system message at the beginning of the first user message."""
-    if len(messages) < 2 or messages[0].role != "system":
-        return messages
-    system, first, *others = messages
-    return (replace(first, content=f"{system.content}\n\n{first.content}"), *others)
-
-
 def _read(message: AIMessage, request: ModelRequest, keys: Keys) -> ModelReply:
     # JSON can contain lone surrogates, which the database cannot store.
     text = keys.masked(_text(message).encode("utf-8", "replace").decode("utf-8"))
     usage: Mapping[str, Any] = message.usage_metadata or {}
     prompt = sum(len(turn.content) for turn in request.messages)
     completion_tokens = _whole(usage.get("output_tokens")) or ceil(len(text) / CHARACTERS_A_TOKEN)
-    finish = _finish(message)
+    said = message.response_metadata
+    word = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason") or ""
+    # Some providers give an enum: `FinishReason.MAX_TOKENS`.
+    finish = FINISHES.get(str(word).rpartition(".")[2].lower(), Finish.OTHER)
+    if message.additional_kwargs.get("refusal"):
+        finish = Finish.FILTERED
     # At the token limit an unknown reason means that the reply was cut off.
     if finish is Finish.OTHER and completion_tokens >= request.max_tokens:
         finish = Finish.LENGTH
@@ -247,12 +220,3 @@ def _whole(count: object) -> int:
     except (ValueError, OverflowError):
         return 0
     return ceil(number) if isfinite(number) and 0 < number <= MOST_TOKENS else 0
-
-
-def _finish(message: AIMessage) -> Finish:
-    if message.additional_kwargs.get("refusal"):
-        return Finish.FILTERED
-    said = message.response_metadata
-    word = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason") or ""
-    # Some providers give an enum: `FinishReason.MAX_TOKENS`.
-    return FINISHES.get(str(word).rpartition(".")[2].lower(), Finish.OTHER)

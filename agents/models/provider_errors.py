@@ -22,16 +22,11 @@ FAULTS = {
     **dict.fromkeys((503, 529), Fault.OVERLOADED),
 }
 """Faults by HTTP status."""
-
 NO_CREDIT = "insufficient_quota"
 """OpenAI's error code in a 429 that no waiting resolves."""
-
 BROKEN = {"APIConnectionError", "TransportError", "ClientConnectionError", "ConnectionError"}
 """Names of the libraries' classes for connection errors."""
-
-LONGEST_DETAIL = 300
-"""Characters."""
-
+LONGEST_DETAIL = 300  # characters
 ABOUT_THE_REQUEST = (400, 422, 500, 501)
 """HTTP statuses with which servers refuse a part of a request; 500 if the model's chat template does."""
 
@@ -130,7 +125,7 @@ def words(error: BaseException) -> str:
 
 
 def _message(body: object) -> str:
-    """Find the message in a body: under `message`, `detail` or `error`, or in FastAPI's list with places."""
+    """Finds it under `message`, `detail` or `error`, or in FastAPI's list with places."""
     if isinstance(body, str):
         title = _TITLE.search(body)
         return title[1] if title else _TAG.sub(" ", body).strip()
@@ -167,14 +162,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _status_of(error: BaseException) -> int | None:
-    return next(filter(None, map(_status, _chain(error))), None)
-
-
-def _status(error: BaseException) -> int | None:
-    response = getattr(error, "response", None)
-    for value in (getattr(error, "status_code", None), getattr(response, "status_code", None)):
-        if isinstance(value, int) and value >= 400:
-            return value
+    for link in _chain(error):
+        for holder in (link, getattr(link, "response", None)):
+            value = getattr(holder, "status_code", None)
+            if isinstance(value, int) and value >= 400:
+                return value
     return None
 
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fdd.agents.models.request import CallStatus
-from fdd.domain import Reason
-
 THOUGHT_FIELDS = ("reasoning_content", "reasoning")
 """Fields in which servers put a reasoning model's thoughts, beside its text."""
-
 _THINKING = r"[\w:]*(?:think|thought|reason|reflection|analysis|scratchpad)\w*"
 _THOUGHT_BEGINS = re.compile(
     rf"\s*(?:<({_THINKING})>|\[THINK\]|◁think▷|<\|(?:START_THINKING|inner_prefix)\|>|<unused94>)",
@@ -23,14 +19,6 @@ _THOUGHT_ENDS = re.compile(
 )
 """The last three are for gpt-oss, with its special tokens and without, and for Granite."""
 _FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
-
-REASONS = {
-    CallStatus.TRUNCATED: Reason.TRUNCATED,
-    CallStatus.FILTERED: Reason.FILTERED,
-    CallStatus.MALFORMED: Reason.MALFORMED,
-    CallStatus.FAILED: Reason.CALL_FAILED,
-}
-"""The reason recorded for a problem that lost its answer in a call with this status."""
 
 
 def read_parts(text: str, names: Sequence[str]) -> dict[str, str] | None:
@@ -47,7 +35,9 @@ def read_parts(text: str, names: Sequence[str]) -> dict[str, str] | None:
         end = rest.find(closing, start)
         if min(start, end) < 0 or rest.count(opening) != 1 or rest.count(closing) != 1:
             return None
-        parts[name] = _unfenced(rest[start + len(opening) : end].strip())
+        part = rest[start + len(opening) : end].strip()
+        fenced = _FENCED.fullmatch(part)
+        parts[name] = fenced[1].strip() if fenced else part
         at = end
     return parts
 
@@ -68,8 +58,3 @@ def _said(text: str) -> str:
     end = max((match.end() for match in _THOUGHT_ENDS.finditer(text)), default=0)
     said = text[end:]
     return "" if _THOUGHT_BEGINS.match(said) else said
-
-
-def _unfenced(text: str) -> str:
-    fenced = _FENCED.fullmatch(text)
-    return fenced[1].strip() if fenced else text

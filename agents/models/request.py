@@ -1,4 +1,4 @@
-"""Requests to models and their replies: plain types shared by agents, caller and providers."""
+"""Requests to models and their replies: plain types shared by agents, clients and providers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One turn of a conversation."""
-
     role: Literal["system", "user", "assistant"]
     content: str
 
@@ -29,7 +27,6 @@ class ModelRequest:
     messages: tuple[Message, ...]
     temperature: float
     max_tokens: int
-    """Longest reply, in tokens."""
     sample: int = 0
     """Distinguishes several replies to the same messages."""
     prompt_hash: str = ""
@@ -49,7 +46,6 @@ class Finish(StrEnum):
     """Why a model stopped writing."""
 
     STOP = "stop"
-    """The reply is complete."""
     LENGTH = "length"
     """The reply reached `max_tokens`; the rest of it is unknown."""
     FILTERED = "filtered"
@@ -59,8 +55,6 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelReply:
-    """A model's reply to one request."""
-
     text: str
     finish: Finish
     prompt_tokens: int
@@ -99,15 +93,10 @@ class CallError(Exception):
 class ChatModel(Protocol):
     """A model behind some provider's interface."""
 
-    @property
-    def name(self) -> str:
-        """Provider and model: `openai:gpt-4o-mini`."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """URL of the user's own server; empty for the provider's."""
-        ...
+    name: str
+    """Provider and model: `openai:gpt-4o-mini`."""
+    address: str
+    """URL of the user's own server; empty for the provider's."""
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Send one request; raises `CallError`."""
@@ -119,13 +108,10 @@ class ChatModel(Protocol):
 
 
 class CallStatus(StrEnum):
-    """Outcome of a call."""
-
     ANSWERED = "answered"
     TRUNCATED = "truncated"
     """The reply reached its length limit; such a text is never used."""
     FILTERED = "filtered"
-    """The provider withheld the reply."""
     MALFORMED = "malformed"
     """The reply is not in the form that was asked for."""
     REFUSED = "refused"
@@ -139,20 +125,17 @@ class Call:
     """One request, every try of it, and what it cost."""
 
     key: str
-    """`ModelRequest.key`"""
     request: ModelRequest
     model: str
     status: CallStatus
     reply: ModelReply | None
     """None if the status is FAILED."""
     detail: str = ""
-    """What went wrong, in one line."""
     tries: int
     """Requests that the paying run sent for this call."""
     paid: bool
     """True if this run paid for the call, False if another run had."""
     cost_usd: float
-    """US dollars that this run paid."""
     seconds: float
     started: datetime
 
@@ -163,4 +146,3 @@ class Answer(Generic[T_co]):
 
     content: T_co
     calls: tuple[Call, ...] = ()
-    """Empty for an agent that uses no model."""

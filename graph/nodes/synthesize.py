@@ -23,7 +23,6 @@ from fdd.domain import (
     problem_id,
 )
 from fdd.graph.curriculum import parents_by_skill, plan
-from fdd.graph.flow import finished
 from fdd.graph.journal import call_without_model, calls_to_models, kept_out, transcripts
 from fdd.graph.plan import announce
 from fdd.graph.spans import Ledger, Stage
@@ -99,7 +98,7 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     if context.settings.adds == "written":
         announce(state.round + 1, context)
         work = write_one_each if context.settings.allocation == "each" else write_plan
-        context.crew.run(work, writer, state, context)
+        context.agents.run(work, writer, state, context)
     context.store.add([*writer.calls, *writer.steps, *writer.written, *writer.kept_out])
     return {"round": state.round + 1, "added": len(writer.written), "removed": dict(writer.refused)}
 
@@ -199,7 +198,7 @@ class Writer:
             responses: dict[Assignment, Response] = {}
             settled = total - len(assignments)
             self._report(settled, total)
-            async for response in finished(assignments, self._ask, context.crew, context.should_stop):
+            async for response in context.agents.finished(assignments, self._ask, context.should_stop):
                 responses[response.assignment] = response
                 ledger.add(response.steps if response.final else ())
                 # The last draft is not reported here: nothing is settled before `_take` has seen all drafts.
@@ -211,7 +210,7 @@ class Writer:
         self._report(total, total)
 
     async def _ask(self, assignment: Assignment) -> Response:
-        synthesizer, seed = self.context.crew.synthesizer, self.context.settings.seed
+        synthesizer, seed = self.context.agents.synthesizer, self.context.settings.seed
         parent, operator, unit = assignment.parent, assignment.operator, assignment.unit
         number = assignment.draft
         # Seeded per draft, so that it does not depend on the order in which drafts are written.
@@ -293,11 +292,11 @@ class Writer:
             round=self.round,
         )
         self.seen.add(exact_form(draft.question))
-        agent = self.context.crew.synthesizer.name
+        agent = self.context.agents.synthesizer.name
         self.written.append(ProblemRecord.of(problem, split="generated", agent=agent, call_id=call.id))
 
     def _report(self, done: int, total: int) -> None:
-        note = ", ".join(filter(None, (f"{len(self.written)} written", self.context.crew.expenses())))
+        note = ", ".join(filter(None, (f"{len(self.written)} written", self.context.agents.expenses())))
         progress = Progress(round=self.round - 1, phase="synthesize", done=done, total=total, note=note)
         self.context.listener.advanced(progress)
 

@@ -10,7 +10,6 @@ from langgraph.runtime import Runtime
 from fdd.domain import Progress, Reason, Verdict, content_hash
 from fdd.errors import FddError, ProblemSetError, ProviderError, command_line
 from fdd.graph.curriculum import budget_of
-from fdd.graph.flow import finished
 from fdd.graph.journal import call_without_model, calls_to_models, transcripts
 from fdd.graph.lesson import LessonContext, LessonState, Try, build_lesson
 from fdd.graph.plan import announce, explaining_tasks, solving_tasks
@@ -55,7 +54,7 @@ def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         seeds = sum(problem.round == 0 for problem in context.store.problems(splits=["seed"]))
         _teach_as_many(known + budget_of(settings, seeds), pending, state, context)
     else:
-        context.crew.run(_teach, pending, state, context)
+        context.agents.run(_teach, pending, state, context)
     return _count(state, context)
 
 
@@ -75,7 +74,7 @@ def _teach_as_many(
                 "needs no further ones"
             )
         now, pending = pending[:missing], pending[missing:]
-        context.crew.run(_teach, now, state, context)
+        context.agents.run(_teach, now, state, context)
 
 
 async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: RunContext) -> None:
@@ -90,9 +89,9 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
                 tasks=solving_tasks(context.settings) if doubtful else explaining_tasks(context.settings),
             ),
             context=LessonContext(
-                teacher=context.crew.teacher,
+                teacher=context.agents.teacher,
                 verifier=context.verifier,
-                solver=context.crew.judge if doubtful else None,
+                solver=context.agents.judge if doubtful else None,
                 agreement=context.settings.agreement,
             ),
             version="v2",
@@ -102,7 +101,7 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
     done, ledger = 0, Ledger(context.store, LESSONS_AT_ONCE)
     _report(state, context, done, len(pending))
     try:
-        async for rows in finished(pending, give, context.crew, context.should_stop):
+        async for rows in context.agents.finished(pending, give, context.should_stop):
             done += 1
             ledger.add(rows)
             _report(state, context, done, len(pending))
@@ -165,8 +164,8 @@ def _written(
     taken: Try, verdict: Verdict, problem: ProblemRecord, state: RunState, context: RunContext
 ) -> tuple[list[CallRecord], RationaleRecord]:
     """Builds the rows of the requests that one try took, and of its rationale."""
-    crew, reply = context.crew, taken.reply
-    author = crew.judge if context.is_doubtful(problem) and crew.judge else crew.teacher
+    agents, reply = context.agents, taken.reply
+    author = agents.judge if context.is_doubtful(problem) and agents.judge else agents.teacher
     prompt_hash = content_hash(author.prompt_hash(taken.thought), problem.id)
     # Even numbers are first tries and odd numbers their repairs, so that both get different ids.
     sample = 2 * reply.task.sample + taken.repair
@@ -221,7 +220,7 @@ def _call(
 
 def _report(state: RunState, context: RunContext, done: int, total: int) -> None:
     progress = Progress(
-        round=state.round, phase="teach", done=done, total=total, note=context.crew.expenses()
+        round=state.round, phase="teach", done=done, total=total, note=context.agents.expenses()
     )
     context.listener.advanced(progress)
 
@@ -245,12 +244,12 @@ def _nothing_taught(lost: Sequence[RationaleRecord], context: RunContext) -> Fdd
     """Builds the error for a training set without problems: what became of them, and what to do about it."""
     reasons = Counter(rationale.reason for rationale in lost)
     counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-    problems, teacher = {each.problem_id for each in lost}, context.crew.teacher.name
+    problems, teacher = {each.problem_id for each in lost}, context.agents.teacher.name
     found = (
         f"no problem of {context.settings.problems.name!r} has a usable solution: "
         f"the teacher {teacher!r} explained none of {len(problems)} ({counts})"
     )
-    if context.settings.roles()["teacher"] not in context.crew.desk.callers:
+    if context.settings.roles()["teacher"] not in context.agents.clients:
         return ProblemSetError(f"{found}; give problems with worked solutions")
     main = max(reasons, key=reasons.__getitem__)
     detail, _ = Counter(each.detail for each in lost if each.reason is main).most_common(1)[0]

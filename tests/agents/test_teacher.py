@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from fdd.agents.models.asker import Asker
-from fdd.agents.models.budget import Purse
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.client import Client
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import FREE
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
 from fdd.agents.teacher import ModelTeacher, SymbolicTeacher, Teacher, Written
 from fdd.domain import Problem, Reason, Refusal, Verdict, problem_id
 from fdd.storage.call_cache import CallCache
 
+ONE_TRY = CallConfig(at_once=1, tries=1)
 REJECTED = Verdict(reason=Reason.WRONG_ANSWER, value=Fraction(1), detail="1, not 2")
 
 
@@ -83,11 +85,11 @@ class CountingModel:
 
 async def repairs(model: CountingModel, cache: CallCache) -> list[Written]:
     """Of one failed text: that of no sample in particular, and those of the first two."""
-    caller = Caller(model, run="r", cache=cache, purse=Purse(), price=FREE, at_once=1, tries=1)
-    teacher = ModelTeacher(Asker(caller, temperature=0.7, max_tokens=100))
+    client = Client(model, run="r", cache=cache, budget=Budget(ONE_TRY), price=FREE, config=ONE_TRY)
+    teacher = ModelTeacher(Asker(client, temperature=0.7, max_tokens=100))
     written = [await teacher.repair(CLIPS, "pot", "answer =", REJECTED)]
     written += [await teacher.repair(CLIPS, "pot", "answer =", REJECTED, sample) for sample in (0, 1)]
-    await caller.close()
+    await client.close()
     return written
 
 

@@ -15,6 +15,7 @@ import os
 import random
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
 
-from tests.crash.evidence import Evidence, Figures, compare, evidence
+import httpx
+
+from tests.crash.evidence import Evidence, Figures, compare, evidence, paid, stored
 from tests.crash.life import Death
 from tests.crash.lives import SYMBOLIC, Nursery, Track, model, nursery
 from tests.servers.teaching import TeachingServer, teaching
@@ -35,6 +38,8 @@ SERVER = (
 )
 MOST_POINTS = 2000
 """A limit, should the names of points differ between processes, so that there is always a new one."""
+SETTLE = 0.2
+"""Seconds, longer than the server's slowest reply."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +80,14 @@ class Ward:
         """Makes the run of a case. Its files are kept only if it was damaged."""
         name = "everywhere" if case.moment is None else f"at-{case.moment:.4f}"
         track = self.track(name, with_model=case.with_model)
-        before = len(self.server.log())
+        before, unstored = len(self.server.log()), 0
         for _ in range(MOST_POINTS if case.moment is None else 1):
             if self._die(track, case).code >= 0:
                 break
+            if case.with_model:
+                unstored = delivered_unstored(track, self.server, before)
         track.live()
-        figures = compare(track, self.wholes[case.with_model], self.server.log()[before:])
+        figures = compare(track, self.wholes[case.with_model], self.server.log()[before:], unstored)
         if figures.harmless:
             rmtree(track.place)
         if case.moment is None or not figures.harmless:
@@ -91,6 +98,17 @@ class Ward:
         if case.moment is None:
             return track.live(killed=str(track.killed))
         return track.live(moment=case.moment * self.seconds[case.with_model], alone=case.alone)
+
+
+def delivered_unstored(track: Track, server: TeachingServer, before: int) -> int:
+    """Counts replies that the server has sent to this run and that none of its processes has stored.
+
+    The run's part of the server's log begins at `before`.
+    """
+    for _ in range(3):  # until the requests of the killed process have ended and are logged
+        httpx.get(f"{server.url}/models", timeout=60)
+        time.sleep(SETTLE)
+    return len(paid(server.log()[before:])) - stored(track.cache)
 
 
 def cases(moments: int, chance: random.Random) -> list[Case]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
+from fdd.graph.agents import CALLS
 from fdd.rundir.delivery import DATASET, STUDENT
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import HASHED_RECORDS, RunRecord
@@ -66,19 +70,22 @@ def texts_of(run: Path) -> Iterator[Row]:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What kills did. All figures but the first two should be 0."""
+    """What kills did. All figures but the first two and the last should be 0."""
 
     kills: int = 0
     survived: int = 0
     lost: int = 0
     duplicates: int = 0
     paid_twice: int = 0
+    """Calls that were answered and charged again although their replies were stored."""
     stray: int = 0
     findings: int = 0
     left: int = 0
     """Processes that did not end."""
     unfinished: int = 0
     """Runs that did not finish."""
+    unstored: int = 0
+    """Replies delivered to a process that was killed before it stored them. These calls may be paid twice."""
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(**{name: value + getattr(other, name) for name, value in vars(self).items()})
@@ -91,12 +98,13 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"{self.kills} kills, {self.survived} survived, {self.lost} lost rows, {self.duplicates} "
-            f"duplicate rows, {self.paid_twice} calls paid twice, {self.stray} stray files, {self.findings} "
-            f"findings of verify, {self.left} processes left, {self.unfinished} runs unfinished"
+            f"duplicate rows, {self.paid_twice} stored calls paid twice ({self.unstored} replies not yet "
+            f"stored when killed), {self.stray} stray files, {self.findings} findings of verify, {self.left} "
+            f"processes left, {self.unfinished} runs unfinished"
         )
 
 
-def compare(track: Track, whole: Evidence, log: Sequence[Entry] = ()) -> Figures:
+def compare(track: Track, whole: Evidence, log: Sequence[Entry] = (), unstored: int = 0) -> Figures:
     """Compares a killed run with the uninterrupted one; `log` is the server's log of its requests."""
     kills = sum(death.code < 0 for death in track.deaths)
     if track.deaths[-1].code != 0:
@@ -105,13 +113,13 @@ def compare(track: Track, whole: Evidence, log: Sequence[Entry] = ()) -> Figures
     harm = Figures(
         lost=len(whole.rows - found.rows) + len(whole.files - found.files),
         duplicates=len(found.rows - whole.rows),
-        paid_twice=repeated(log),
+        paid_twice=max(0, repeated(log) - unstored),
         stray=len(found.files - whole.files),
         findings=found.findings,
-        left=sum(death.left for death in track.deaths) + couriers(track.cache),
+        left=sum(death.left for death in track.deaths),
     )
     survived = kills if harm.harmless else 0
-    return replace(harm, kills=kills, survived=survived)
+    return replace(harm, kills=kills, survived=survived, unstored=unstored)
 
 
 def paid(log: Iterable[Entry]) -> list[str]:
@@ -123,10 +131,15 @@ def repeated(log: Iterable[Entry]) -> int:
     return sum(times - 1 for times in Counter(paid(log)).values())
 
 
-def couriers(cache: Path) -> int:
-    """Counts processes that still make calls to a model for the run with this cache."""
-    found = 0
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it has ended since
-            found += str(cache).encode() in file.read_bytes()
-    return found
+def stored(cache: Path) -> int:
+    """Counts the replies in the call cache, in a copy: opening the file would repair what the kill left."""
+    with TemporaryDirectory() as folder:
+        for file in cache.glob(f"{CALLS}*"):
+            shutil.copy(file, folder)
+        if not (Path(folder) / CALLS).exists():
+            return 0
+        with closing(sqlite3.connect(Path(folder) / CALLS)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone():
+                return 0  # killed while the file was made
+            (count,) = connection.execute("SELECT count(*) FROM replies").fetchone()
+        return int(count)

@@ -69,10 +69,6 @@ class Points:
         patch.setattr("fdd.graph.build.logged", self._node)
         patch.setattr(Database, "_connect", self._database(Database._connect))
         patch.setattr("fdd.storage.call_cache._connect", self._call_cache(call_cache._connect))
-        # The process that makes the calls has stored the reply by then. Nothing is inserted here, so that the
-        # commit would not have a name of its own.
-        put = call_cache.CallCache.put
-        patch.setattr(call_cache.CallCache, "put", self._wrapped(put, lambda _, reply: f"answer {reply.key}"))
         patch.setattr("fdd.training.worker.follow", self._student(worker.follow))
         patch.setattr(SqliteSaver, "put", self._wrapped(SqliteSaver.put, _bookmark))
         patch.setattr(SqliteSaver, "put_writes", self._wrapped(SqliteSaver.put_writes, _writes))
@@ -183,7 +179,7 @@ def shake_clock(patch: pytest.MonkeyPatch, seconds: float) -> None:
 
     patch.setattr(time, "time", lambda: now() + next(jumps))
     patch.setattr(time, "time_ns", lambda: now_ns() + round(next(jumps) * 1e9))
-    for module in ("fdd.agents.models.caller", "fdd.domain", "fdd.storage.store", "fdd.storage.records"):
+    for module in ("fdd.agents.models.client", "fdd.domain", "fdd.storage.store", "fdd.storage.records"):
         patch.setattr(f"{module}.datetime", Jumping)
 
 

@@ -12,7 +12,7 @@ import pytest
 from fdd.commands.watching import ASKED_TO_STOP
 from fdd.errors import INTERRUPTED
 from fdd.storage.folder import DATABASE
-from tests.crash.campaign import SERVER
+from tests.crash.campaign import SERVER, delivered_unstored
 from tests.crash.evidence import Evidence, Figures, compare, evidence
 from tests.crash.life import Act
 from tests.crash.lives import SYMBOLIC, Nursery, Track, model
@@ -41,7 +41,7 @@ def test_a_run_killed_again_and_again_ends_as_one_that_was_not(
 
 
 @pytest.mark.slow
-def test_a_run_with_a_model_that_is_killed_again_and_again_pays_for_nothing_twice(
+def test_a_run_with_a_model_that_is_killed_again_and_again_pays_for_no_stored_reply_twice(
     raised: Nursery, tmp_path: Path
 ) -> None:
     with teaching(tmp_path, *SERVER) as server:
@@ -50,10 +50,11 @@ def test_a_run_with_a_model_that_is_killed_again_and_again_pays_for_nothing_twic
         assert whole.live().code == 0, whole.said()
         before = len(server.log())
         for number in (3, 4, 5, 6):
-            assert track.live(at="answer", number=number).code < 0
+            assert track.live(at="reply block replies", number=number).code < 0
+            unstored = delivered_unstored(track, server, before)
         track.live()
-        figures = compare(track, evidence(whole), server.log()[before:])
-    assert figures == Figures(kills=4, survived=4)
+        figures = compare(track, evidence(whole), server.log()[before:], unstored)
+    assert figures == Figures(kills=4, survived=4, unstored=unstored)
 
 
 def test_ctrl_c_twice_stops_at_once_even_while_a_model_is_silent(raised: Nursery, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from fdd.agents.synthesizer import SymbolicSynthesizer, Synthesizer
 from fdd.agents.teacher import SymbolicTeacher, Written
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Verdict
-from fdd.graph.crew import Agents, assembled
+from fdd.graph.agents import Agents, open_agents
 from fdd.graph.state import RunContext
 from fdd.settings import Settings
 from fdd.storage.store import Store
@@ -45,14 +45,14 @@ def opened(
         teacher=SymbolicTeacher(), synthesizer=synthesizer or SymbolicSynthesizer(), judge=IdleJudge()
     )
     run = store.run().id
-    with assembled(settings, agents, run=run, cache=folder) as crew, Verifier(workers=1) as verifier:
+    with open_agents(settings, agents, run=run, cache=folder) as running, Verifier(workers=1) as verifier:
         yield RunContext(
             settings=settings,
             folder=folder,
             base=base,
             solver=solver,
             store=store,
-            crew=crew,
+            agents=running,
             verifier=verifier,
             listener=Recorder(),
             should_stop=lambda: False,

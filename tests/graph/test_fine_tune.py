@@ -13,7 +13,7 @@ from fdd.agents.synthesizer import SymbolicSynthesizer
 from fdd.agents.teacher import SymbolicTeacher, Written
 from fdd.domain import Problem, Reason, Refusal, Verdict
 from fdd.errors import RunFailedError
-from fdd.graph.crew import Agents
+from fdd.graph.agents import Agents
 from fdd.graph.nodes.fine_tune import fine_tune
 from fdd.graph.run import start
 from fdd.graph.state import RunContext, RunState

@@ -12,7 +12,7 @@ from fdd.agents.models.request import Answer
 from fdd.agents.synthesizer import SymbolicSynthesizer
 from fdd.agents.teacher import Written
 from fdd.domain import Problem, Reason, Refusal, Verdict
-from fdd.graph.crew import Agents
+from fdd.graph.agents import Agents
 from fdd.graph.run import resume, start
 from fdd.settings import load_settings
 from fdd.storage.folder import open_store

@@ -11,7 +11,7 @@ import pytest
 
 from fdd.agents.models.limiter import FIRST
 from fdd.errors import LimitReachedError, ProviderError, UsageError
-from fdd.graph.crew import CALLS
+from fdd.graph.agents import CALLS
 from fdd.graph.run import preview, resume, start
 from fdd.settings import Settings
 from fdd.storage.call_cache import CallCache

@@ -14,7 +14,7 @@ from fdd.agents.synthesizer import SymbolicSynthesizer
 from fdd.agents.teacher import SymbolicTeacher
 from fdd.domain import Operator
 from fdd.errors import RunFailedError, StoreError, UsageError
-from fdd.graph.crew import Agents
+from fdd.graph.agents import Agents
 from fdd.graph.open_run import CHECKPOINTS
 from fdd.graph.run import create, opened, resume
 from fdd.settings import OPTIONS, Settings, load_settings

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fdd.agents.models.asker import Asker
-from fdd.agents.models.budget import Purse
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.client import Client
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import FREE
-from fdd.agents.models.prompting import FOLDER, prompt, quote, unquote
+from fdd.agents.models.prompting import FOLDER, prompt, quote
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
 from fdd.agents.teacher import ModelTeacher, conversation
 from fdd.agents.verifier import Verifier
@@ -26,10 +27,11 @@ from fdd.graph.lesson import LessonContext, LessonState, Task, build_lesson
 from fdd.storage.call_cache import CallCache
 from tests.hostile_text.strategies import TAGGED, bounded
 from tests.hostile_text.texts import INJECTIONS
-from tests.servers.asked import read_request
+from tests.servers.asked import read_request, unquote
 from tests.servers.talking import content, post, write_knowledge
 from tests.servers.teaching import TeachingServer, teaching
 
+ONE_TRY = CallConfig(at_once=1, tries=1)
 NAMES = sorted(file.stem for file in FOLDER.glob("*.md"))
 TOLD = {"thought": "pot", "instructions": "Write a program.", "direction": "Add a step."}
 ORDERED = re.compile(r"answer is (\d+)")
@@ -133,12 +135,12 @@ class ObedientModel:
 
 
 async def taught_by_obedience(problem: Problem, verifier: Verifier, cache: CallCache) -> LessonState:
-    caller = Caller(ObedientModel(), run="r", cache=cache, purse=Purse(), price=FREE, at_once=1, tries=1)
-    teacher = ModelTeacher(Asker(caller, temperature=0.7, max_tokens=100))
+    client = Client(ObedientModel(), run="r", cache=cache, budget=Budget(ONE_TRY), price=FREE, config=ONE_TRY)
+    teacher = ModelTeacher(Asker(client, temperature=0.7, max_tokens=100))
     state = LessonState(problem=problem, tasks=(Task(thought="pot"),))
     context = LessonContext(teacher=teacher, verifier=verifier)
     lesson = await build_lesson().compile().ainvoke(state, context=context, version="v2")
-    await caller.close()
+    await client.close()
     return lesson.value
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fdd.agents.models.asker import Asker
-from fdd.agents.models.budget import Purse
-from fdd.agents.models.caller import Caller
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.client import Client
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import FREE
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
 from fdd.agents.synthesizer import Drafted, ModelSynthesizer
@@ -37,6 +38,7 @@ RATIONALES = {
     "an answer too long": f"The answer is {'9' * 990}/{'7' * 990}.",
     "line breaks": "\n" * 19_900 + "The answer is 144.",
 }
+ONE_TRY = CallConfig(at_once=1, tries=1)
 
 
 class ScriptedModel:
@@ -60,10 +62,10 @@ def written(reply: str, folder: Path) -> Draft | Refusal:
     async def write() -> Drafted:
         with CallCache(folder / "calls.sqlite") as cache:
             model = ScriptedModel(reply)
-            caller = Caller(model, run="r", cache=cache, purse=Purse(), price=FREE, at_once=1, tries=1)
-            synthesizer = ModelSynthesizer(Asker(caller, temperature=0.7, max_tokens=100))
+            client = Client(model, run="r", cache=cache, budget=Budget(ONE_TRY), price=FREE, config=ONE_TRY)
+            synthesizer = ModelSynthesizer(Asker(client, temperature=0.7, max_tokens=100))
             draft = await synthesizer.write(BEADS, Operator.SIMILAR, [], random.Random(0))
-            await caller.close()
+            await client.close()
             return draft
 
     return asyncio.run(write()).content

@@ -8,10 +8,11 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field, ValidationError
 
-from fdd.agents.models.prompting import unquote
 from fdd.agents.thoughts import thought as find_thought
 from fdd.agents.verifier import LONG_NUMBER, MAX_TEXT
 from fdd.errors import UsageError
+
+QUOTED_TAG = re.compile(r"<\\(?=\\*/?[A-Za-z|｜])")
 
 
 class Task(StrEnum):
@@ -122,6 +123,11 @@ def _line(prompt: str, label: str) -> str:
 def _between(text: str, tag: str) -> str:
     found = re.search(rf"<{tag}>\n(.*?)\n</{tag}>", text, re.DOTALL)
     return unquote(found[1].strip()) if found else ""
+
+
+def unquote(text: str) -> str:
+    """Undoes `fdd.agents.models.prompting.quote`."""
+    return QUOTED_TAG.sub("<", text)
 
 
 def _missing(what: str) -> str:

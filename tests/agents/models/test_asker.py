@@ -10,7 +10,7 @@ from fdd.agents.models.asker import Asker
 from fdd.agents.models.prompting import Conversation
 from fdd.agents.models.request import CallError, CallStatus, Fault, Finish, Message
 from fdd.domain import Refusal
-from tests.agents.models.test_caller import REPLY, Outcome, ScriptedModel, caller
+from tests.agents.models.test_client import REPLY, Outcome, ScriptedModel, open_client
 from tests.agents.models.virtual import run
 
 QUESTION = Conversation((Message(role="user", content="What is 36 + 36?"),), "hash")
@@ -18,7 +18,7 @@ GOOD = replace(REPLY, text="<answer>72</answer>")
 
 
 def ask(*script: Outcome) -> tuple[dict[str, str] | Refusal, list[CallStatus]]:
-    asker = Asker(caller(ScriptedModel(script)), temperature=0.7, max_tokens=50)
+    asker = Asker(open_client(ScriptedModel(script)), temperature=0.7, max_tokens=50)
     answer = run(asker.ask(QUESTION, agent="teacher", parts=("answer",)))
     return answer.content, [call.status for call in answer.calls]
 

@@ -29,7 +29,7 @@ def test_many_requests_that_break_in_the_same_moment_do_not() -> None:
 def test_a_reply_in_between_starts_the_count_again() -> None:
     breaker = Breaker()
     fail(breaker, DOWN, FAILURES - 1, apart=1)
-    breaker.answered()
+    breaker.replied()
     assert not any(fail(breaker, DOWN, FAILURES - 1, apart=1, start=100))
 
 
@@ -48,5 +48,5 @@ def test_a_few_failures_of_a_slow_server_are_no_silence() -> None:
 def test_time_without_requests_is_no_silence() -> None:
     breaker = Breaker()
     breaker.sending(0)
-    breaker.answered()
+    breaker.replied()
     assert not any(fail(breaker, BUSY, TRIES_IN_SILENCE, apart=1, start=10 * SILENCE))

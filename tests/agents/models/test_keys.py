@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from fdd.agents.models.keys import Keys
-from fdd.agents.models.provider import open_model
+from fdd.agents.models.provider import LangChainModel
 from fdd.errors import UsageError
 
 KEY = "sk-planted-0123456789"
@@ -40,14 +40,14 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(
     key: str, variable: str, name: str, address: str
 ) -> None:
     with pytest.raises(UsageError, match=f"the key in {variable} cannot be sent") as refused:
-        open_model(name, address=address, seconds=5, environment={variable: key})
+        LangChainModel(name, address=address, seconds=5, environment={variable: key})
     assert "planted" not in str(refused.value)
 
 
 def test_every_key_that_a_provider_may_take_is_looked_at() -> None:
     environment = {"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": f"{KEY}\n"}
     with pytest.raises(UsageError, match="GEMINI_API_KEY cannot be sent"):
-        open_model("google_genai:m", seconds=5, environment=environment)
+        LangChainModel("google_genai:m", seconds=5, environment=environment)
 
 
 SECRETS = [f"{KEY}\n", f"{KEY}\r\n", f"{KEY}/+=&", f'{KEY}"\\é', f"{KEY} and\tmore"]

@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from fdd.agents.models.budget import Purse
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.config import CallConfig
 from fdd.domain import Usage
 from fdd.errors import LimitReachedError
 from tests.agents.models.virtual import run
@@ -15,18 +16,18 @@ from tests.agents.models.virtual import run
 WORST = Usage(calls=1, prompt_tokens=100, completion_tokens=100, cost_usd=0.01)
 
 
-async def spend(purse: Purse, calls: int, seed: int = 0) -> int:
+async def spend(budget: Budget, calls: int, seed: int = 0) -> int:
     """Make calls at once that cost up to WORST each; gives how many were not let through."""
     chance = random.Random(seed)
 
     async def call() -> None:
         share = chance.uniform(0.1, 1)
-        async with purse.hold(WORST):
+        async with budget.reserve(WORST):
             await asyncio.sleep(chance.random())
             usage = Usage(
                 calls=1, prompt_tokens=100, completion_tokens=int(100 * share), cost_usd=0.01 * share
             )
-            purse.pay("teacher", usage)
+            budget.spent += usage
 
     ended = await asyncio.gather(*(call() for _ in range(calls)), return_exceptions=True)
     return sum(isinstance(end, LimitReachedError) for end in ended)
@@ -34,50 +35,49 @@ async def spend(purse: Purse, calls: int, seed: int = 0) -> int:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_money_is_at_most_one_call_over_and_not_one_call_below(seed: int) -> None:
-    purse = Purse(max_cost=0.5)
-    assert run(spend(purse, 300, seed)) > 0
-    assert 0.5 <= purse.spent.cost_usd < 0.5 + 0.01
+    budget = Budget(CallConfig(max_cost=0.5))
+    assert run(spend(budget, 300, seed)) > 0
+    assert 0.5 <= budget.spent.cost_usd < 0.5 + 0.01
 
 
 def test_tokens_are_at_most_one_call_over() -> None:
-    purse = Purse(max_tokens=5000)
-    assert run(spend(purse, 300)) > 0
-    assert 5000 <= purse.spent.tokens < 5200
+    budget = Budget(CallConfig(max_tokens=5000))
+    assert run(spend(budget, 300)) > 0
+    assert 5000 <= budget.spent.tokens < 5200
 
 
 def test_calls_are_never_over() -> None:
-    purse = Purse(max_calls=37)
-    assert run(spend(purse, 300)) == 300 - 37
-    assert purse.spent.calls == 37
+    budget = Budget(CallConfig(max_calls=37))
+    assert run(spend(budget, 300)) == 300 - 37
+    assert budget.spent.calls == 37
 
 
 def test_a_limit_smaller_than_one_call_lets_one_through() -> None:
-    purse = Purse(max_cost=0.0001)
-    assert run(spend(purse, 10)) == 9
+    budget = Budget(CallConfig(max_cost=0.0001))
+    assert run(spend(budget, 10)) == 9
 
 
 def test_without_limits_nothing_waits() -> None:
     async def scenario() -> float:
-        await spend(Purse(), 100)
+        await spend(Budget(CallConfig()), 100)
         return asyncio.get_running_loop().time()
 
     assert run(scenario()) <= 1
 
 
 def test_what_an_interrupted_run_had_spent_counts() -> None:
-    purse = Purse(max_calls=40, spent=Usage(calls=35, cost_usd=1.25))
-    run(spend(purse, 10))
-    assert purse.spent.calls == 40
-    assert purse.by_agent["teacher"].calls == 5
+    budget = Budget(CallConfig(max_calls=40), Usage(calls=35, cost_usd=1.25))
+    run(spend(budget, 10))
+    assert budget.spent.calls == 40
 
 
 def test_the_line_names_the_limit_what_was_spent_and_how_to_go_on() -> None:
-    purse = Purse(
-        max_cost=2, spent=Usage(calls=412, prompt_tokens=9000, completion_tokens=1000, cost_usd=2.013)
+    budget = Budget(
+        CallConfig(max_cost=2), Usage(calls=412, prompt_tokens=9000, completion_tokens=1000, cost_usd=2.013)
     )
 
     async def scenario() -> None:
-        async with purse.hold(WORST):
+        async with budget.reserve(WORST):
             raise AssertionError
 
     with pytest.raises(LimitReachedError) as reached:
@@ -89,14 +89,14 @@ def test_the_line_names_the_limit_what_was_spent_and_how_to_go_on() -> None:
 
 
 def test_a_call_that_fails_frees_what_was_kept_for_it() -> None:
-    purse = Purse(max_calls=1)
+    budget = Budget(CallConfig(max_calls=1))
 
     async def scenario() -> None:
         with pytest.raises(ConnectionError):
-            async with purse.hold(WORST):
+            async with budget.reserve(WORST):
                 raise ConnectionError
-        async with purse.hold(WORST):
-            purse.pay("teacher", WORST)
+        async with budget.reserve(WORST):
+            budget.spent += WORST
 
     run(scenario())
-    assert purse.spent.calls == 1
+    assert budget.spent.calls == 1

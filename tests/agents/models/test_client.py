@@ -9,9 +9,10 @@ from itertools import chain, count, cycle
 
 import pytest
 
-from fdd.agents.models.breaker import ALIKE, FAILURES
-from fdd.agents.models.budget import Purse
-from fdd.agents.models.caller import LONGEST_RETRY_AFTER, Caller
+from fdd.agents.models.breaker import ALIKE, FAILURES, LONGEST_RETRY_AFTER
+from fdd.agents.models.budget import Budget
+from fdd.agents.models.client import Client
+from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import Price
 from fdd.agents.models.request import (
     Call,
@@ -24,7 +25,7 @@ from fdd.agents.models.request import (
     ModelRequest,
 )
 from fdd.domain import StoredReply
-from fdd.errors import FddError, LimitReachedError, ProviderError, StoppedError
+from fdd.errors import FddError, LimitReachedError, ProviderError, StoppedError, StoreError
 from tests.agents.models.virtual import run
 
 REPLY = ModelReply(text="72", finish=Finish.STOP, prompt_tokens=100, completion_tokens=10)
@@ -89,33 +90,32 @@ def request(number: int = 0, agent: str = "teacher") -> ModelRequest:
     return ModelRequest(agent=agent, messages=messages, temperature=0.7, max_tokens=50)
 
 
-def caller(
+def open_client(
     model: ScriptedModel,
     *,
     cache: MemoryCache | None = None,
-    purse: Purse | None = None,
+    budget: Budget | None = None,
     run: str = "this",
     tries: int = 4,
     at_once: int = 64,
-) -> Caller:
-    return Caller(
+) -> Client:
+    return Client(
         model,
         run=run,
         cache=MemoryCache() if cache is None else cache,
-        purse=purse or Purse(),
+        budget=budget or Budget(CallConfig()),
         price=PRICE,
-        at_once=at_once,
-        tries=tries,
+        config=CallConfig(at_once=at_once, tries=tries),
     )
 
 
-def ask(asking: Caller) -> Call:
+def ask(client: Client) -> Call:
     """One call, from its beginning to its end."""
-    return run(asking.ask(request()))
+    return run(client.ask(request()))
 
 
 def test_an_answered_call_says_what_it_was_and_what_it_cost() -> None:
-    call = ask(caller(ScriptedModel([REPLY], latency=3)))
+    call = ask(open_client(ScriptedModel([REPLY], latency=3)))
     assert (call.status, call.reply, call.model, call.tries) == (
         CallStatus.ANSWERED,
         REPLY,
@@ -126,24 +126,24 @@ def test_an_answered_call_says_what_it_was_and_what_it_cost() -> None:
 
 
 def test_what_is_stored_is_not_asked_again_and_costs_another_run_nothing() -> None:
-    cache, purse = MemoryCache(), Purse()
-    first = ask(caller(ScriptedModel([REPLY]), cache=cache, run="first"))
-    second = ask(caller(ScriptedModel([]), cache=cache, run="second", purse=purse))
+    cache, budget = MemoryCache(), Budget(CallConfig())
+    first = ask(open_client(ScriptedModel([REPLY]), cache=cache, run="first"))
+    second = ask(open_client(ScriptedModel([]), cache=cache, run="second", budget=budget))
     assert second == replace(first, paid=False, cost_usd=0.0)
-    assert purse.spent.calls == 0
+    assert budget.spent.calls == 0
 
 
 def test_a_resumed_run_knows_what_it_has_paid_for() -> None:
-    cache, purse = MemoryCache(), Purse()
-    before = ask(caller(ScriptedModel([REPLY]), cache=cache))
-    after = ask(caller(ScriptedModel([]), cache=cache, purse=purse))
+    cache, budget = MemoryCache(), Budget(CallConfig())
+    before = ask(open_client(ScriptedModel([REPLY]), cache=cache))
+    after = ask(open_client(ScriptedModel([]), cache=cache, budget=budget))
     assert after == before
-    assert purse.spent.calls == 0
+    assert budget.spent.calls == 0
 
 
 def test_a_reply_is_stored_with_everything_that_it_came_from() -> None:
     cache = MemoryCache()
-    call = ask(caller(ScriptedModel([REPLY]), cache=cache))
+    call = ask(open_client(ScriptedModel([REPLY]), cache=cache))
     (stored,) = cache.replies.values()
     assert (stored.key, stored.run, stored.agent, stored.text) == (call.key, "this", "teacher", "72")
     assert stored.prompt == '[{"role": "user", "content": "What is 0 + 0?"}]'
@@ -152,8 +152,8 @@ def test_a_reply_is_stored_with_everything_that_it_came_from() -> None:
 
 def test_equal_requests_in_flight_are_sent_once() -> None:
     async def scenario() -> tuple[Call, Call]:
-        asking = caller(ScriptedModel([REPLY]))
-        return await asyncio.gather(asking.ask(request()), asking.ask(request(agent="verifier")))
+        client = open_client(ScriptedModel([REPLY]))
+        return await asyncio.gather(client.ask(request()), client.ask(request(agent="verifier")))
 
     first, second = run(scenario())
     assert second == replace(first, request=request(agent="verifier"))
@@ -171,20 +171,20 @@ def test_equal_requests_in_flight_are_sent_once() -> None:
     ],
 )
 def test_what_may_pass_is_tried_again(fault: Fault) -> None:
-    call = ask(caller(ScriptedModel([CallError(fault, "oh"), CallError(fault, "oh"), REPLY])))
+    call = ask(open_client(ScriptedModel([CallError(fault, "oh"), CallError(fault, "oh"), REPLY])))
     assert (call.status, call.tries) == (CallStatus.ANSWERED, 3)
 
 
 def test_after_every_try_the_call_has_failed_with_its_last_fault_and_nothing_is_stored() -> None:
     cache = MemoryCache()
     script: list[Outcome] = [*[CallError(Fault.TIMEOUT, "late")] * 3, CallError(Fault.SERVER_ERROR, "oh")]
-    call = ask(caller(ScriptedModel(script), cache=cache))
+    call = ask(open_client(ScriptedModel(script), cache=cache))
     assert (call.status, call.reply, call.tries) == (CallStatus.FAILED, None, 4)
     assert (call.detail, call.cost_usd, cache.replies) == ("server_error: oh", 0.0, {})
 
 
 def test_a_rejected_request_is_not_sent_again() -> None:
-    call = ask(caller(ScriptedModel([CallError(Fault.REJECTED, "too long")])))
+    call = ask(open_client(ScriptedModel([CallError(Fault.REJECTED, "too long")])))
     assert (call.status, call.tries, call.detail) == (CallStatus.FAILED, 1, "rejected: too long")
 
 
@@ -194,21 +194,21 @@ def test_a_rejected_request_is_not_sent_again() -> None:
 def test_unfinished_replies_are_paid_for_and_stored_but_no_answers(
     finish: Finish, status: CallStatus
 ) -> None:
-    cache, purse = MemoryCache(), Purse()
-    call = ask(caller(ScriptedModel([replace(REPLY, finish=finish)]), cache=cache, purse=purse))
-    again = ask(caller(ScriptedModel([]), cache=cache))
+    cache, budget = MemoryCache(), Budget(CallConfig())
+    call = ask(open_client(ScriptedModel([replace(REPLY, finish=finish)]), cache=cache, budget=budget))
+    again = ask(open_client(ScriptedModel([]), cache=cache))
     assert call.status is again.status is status
     assert call.detail == again.detail != ""
-    assert purse.spent.cost_usd == COST
+    assert budget.spent.cost_usd == COST
 
 
 def ask_many(model: ScriptedModel, calls: int) -> list[Call | BaseException]:
     """One call after the other."""
 
     async def scenario() -> list[Call | BaseException]:
-        asking = caller(model, at_once=1)
+        client = open_client(model, at_once=1)
         return await asyncio.gather(
-            *(asking.ask(request(number)) for number in range(calls)), return_exceptions=True
+            *(client.ask(request(number)) for number in range(calls)), return_exceptions=True
         )
 
     return run(scenario())
@@ -251,11 +251,11 @@ def test_replies_that_were_cut_off_in_another_run_are_paid_for_no_more_often() -
 
     async def scenario() -> None:
         for name in ("first", "second"):
-            asking = caller(model, cache=cache, run=name)
+            client = open_client(model, cache=cache, run=name)
             for number in range(ALIKE):
-                await asking.ask(request(number))
+                await client.ask(request(number))
             with pytest.raises(ProviderError):
-                await asking.ask(request(ALIKE))
+                await client.ask(request(ALIKE))
 
     run(scenario())
     assert len(model.sent) == ALIKE
@@ -265,14 +265,14 @@ def test_a_server_named_by_its_url_can_have_moved() -> None:
     model = ScriptedModel([CallError(Fault.DENIED, "no such page")])
     model.address = "http://localhost:8000"
     with pytest.raises(ProviderError, match="go on later with `resume`, which takes another URL as well"):
-        ask(caller(model))
+        ask(open_client(model))
 
 
 def test_pauses_between_tries_grow() -> None:
     def longest_pause(number: int) -> float:
         models = [ScriptedModel(forever(CallError(Fault.CONNECTION, "oh")), latency=0) for _ in range(40)]
         for seed, model in enumerate(models):
-            run(caller(model, tries=number + 1).ask(request(seed)))
+            run(open_client(model, tries=number + 1).ask(request(seed)))
         return max(model.sent[number] - model.sent[number - 1] for model in models)
 
     assert 0.5 < longest_pause(1) <= 1
@@ -282,7 +282,7 @@ def test_pauses_between_tries_grow() -> None:
 @pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.SERVER_ERROR])
 def test_a_request_is_not_sent_again_before_the_server_wants_it(fault: Fault) -> None:
     model = ScriptedModel([CallError(fault, "later", retry_after=100), REPLY], latency=0)
-    assert ask(caller(model)).status is CallStatus.ANSWERED
+    assert ask(open_client(model)).status is CallStatus.ANSWERED
     assert 100 <= model.sent[1] <= 101
 
 
@@ -298,13 +298,13 @@ def test_a_server_that_asks_to_wait_for_too_long_ends_everything_at_once(fault: 
 
 def test_a_server_is_waited_for_as_long_as_a_run_waits_at_most() -> None:
     script: list[Outcome] = [CallError(Fault.RATE_LIMITED, "later", retry_after=LONGEST_RETRY_AFTER), REPLY]
-    assert ask(caller(ScriptedModel(script))).status is CallStatus.ANSWERED
+    assert ask(open_client(ScriptedModel(script))).status is CallStatus.ANSWERED
 
 
 def test_a_last_try_that_is_put_off_for_too_long_is_not_given_up_either() -> None:
     later = CallError(Fault.RATE_LIMITED, "tomorrow", retry_after=LONGEST_RETRY_AFTER + 1)
     with pytest.raises(ProviderError, match="asks to wait 301 s"):
-        ask(caller(ScriptedModel([later]), tries=1))
+        ask(open_client(ScriptedModel([later]), tries=1))
 
 
 def test_while_a_server_is_asked_too_much_nobody_takes_the_place_of_who_waits() -> None:
@@ -312,8 +312,8 @@ def test_while_a_server_is_asked_too_much_nobody_takes_the_place_of_who_waits() 
     model = ScriptedModel(script, latency=0)
 
     async def scenario() -> list[Call]:
-        asking = caller(model, at_once=1)
-        return await asyncio.gather(*(asking.ask(request(number)) for number in range(3)))
+        client = open_client(model, at_once=1)
+        return await asyncio.gather(*(client.ask(request(number)) for number in range(3)))
 
     calls = run(scenario())
     assert min(model.sent[1:]) >= 20
@@ -324,8 +324,8 @@ def test_no_more_than_the_most_are_in_flight() -> None:
     model = ScriptedModel(forever(REPLY))
 
     async def scenario() -> None:
-        asking = caller(model, at_once=7)
-        await asyncio.gather(*(asking.ask(request(number)) for number in range(100)))
+        client = open_client(model, at_once=7)
+        await asyncio.gather(*(client.ask(request(number)) for number in range(100)))
 
     run(scenario())
     assert model.most == 7
@@ -335,12 +335,12 @@ def test_a_wrong_key_ends_everything_at_once() -> None:
     model = ScriptedModel([CallError(Fault.DENIED, "wrong key"), REPLY], latency=1)
 
     async def scenario() -> list[Call | BaseException]:
-        asking = caller(model, at_once=1)
+        client = open_client(model, at_once=1)
         ended = await asyncio.gather(
-            *(asking.ask(request(number)) for number in range(10)), return_exceptions=True
+            *(client.ask(request(number)) for number in range(10)), return_exceptions=True
         )
         with pytest.raises(ProviderError):
-            await asking.ask(request(99))
+            await client.ask(request(99))
         return ended
 
     ended = run(scenario())
@@ -355,8 +355,8 @@ def outage(error: CallError, calls: int) -> tuple[ScriptedModel, list[Call | Bas
     model = ScriptedModel(forever(error), latency=0.01)
 
     async def scenario() -> tuple[list[Call | BaseException], float]:
-        asking = caller(model, tries=8)
-        tasks = (asking.ask(request(number)) for number in range(calls))
+        client = open_client(model, tries=8)
+        tasks = (client.ask(request(number)) for number in range(calls))
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         return ended, asyncio.get_running_loop().time()
 
@@ -388,61 +388,61 @@ def test_many_faults_of_every_kind_lose_no_call() -> None:
                 yield from (REPLY,) * 3
 
     async def scenario() -> list[Call]:
-        asking = caller(ScriptedModel(script()), tries=8)
-        return await asyncio.gather(*(asking.ask(request(number)) for number in range(500)))
+        client = open_client(ScriptedModel(script()), tries=8)
+        return await asyncio.gather(*(client.ask(request(number)) for number in range(500)))
 
     assert {call.status for call in run(scenario())} == {CallStatus.ANSWERED}
 
 
 def test_the_run_is_at_most_one_call_over_its_limit_and_says_so() -> None:
-    purse = Purse(max_cost=10 * COST - 0.01)
+    budget = Budget(CallConfig(max_cost=10 * COST - 0.01))
 
     async def scenario() -> list[Call | BaseException]:
-        asking = caller(ScriptedModel(forever(REPLY)), purse=purse)
+        client = open_client(ScriptedModel(forever(REPLY)), budget=budget)
         return await asyncio.gather(
-            *(asking.ask(request(number)) for number in range(40)), return_exceptions=True
+            *(client.ask(request(number)) for number in range(40)), return_exceptions=True
         )
 
     ended = run(scenario())
     assert sum(isinstance(end, LimitReachedError) for end in ended) == 30
-    assert purse.spent.calls == 10
-    assert purse.by_agent["teacher"].cost_usd == pytest.approx(10 * COST)
+    assert budget.spent.calls == 10
+    assert budget.spent.cost_usd == pytest.approx(10 * COST)
 
 
-async def interrupted(act: Callable[[Caller], object], model: ScriptedModel, cache: MemoryCache) -> set[type]:
+async def interrupted(act: Callable[[Client], object], model: ScriptedModel, cache: MemoryCache) -> set[type]:
     """Ask ten at a time, one in flight, and `act` while the first is; gives what each came to."""
-    asking = caller(model, cache=cache, at_once=1)
-    tasks = [asyncio.ensure_future(asking.ask(request(number))) for number in range(10)]
+    client = open_client(model, cache=cache, at_once=1)
+    tasks = [asyncio.ensure_future(client.ask(request(number))) for number in range(10)]
     await asyncio.sleep(0.5)
-    act(asking)
+    act(client)
     ended = await asyncio.gather(*tasks, return_exceptions=True)
-    await asking.close()
+    await client.close()
     return {type(end) for end in ended}
 
 
 def test_after_a_stop_what_is_in_flight_is_stored_and_nothing_more_is_sent() -> None:
     model, cache = ScriptedModel([REPLY]), MemoryCache()
-    assert run(interrupted(Caller.stop, model, cache)) == {Call, StoppedError}
+    assert run(interrupted(Client.stop, model, cache)) == {Call, StoppedError}
     assert len(cache.replies) == 1
 
 
 def test_a_stop_comes_from_any_thread() -> None:
     async def scenario() -> None:
-        asking = caller(ScriptedModel([CallError(Fault.CONNECTION, "oh", retry_after=200)], latency=0))
-        task = asyncio.ensure_future(asking.ask(request()))
+        client = open_client(ScriptedModel([CallError(Fault.CONNECTION, "oh", retry_after=200)], latency=0))
+        task = asyncio.ensure_future(client.ask(request()))
         await asyncio.sleep(0.1)
-        await asyncio.to_thread(asking.stop)
+        await asyncio.to_thread(client.stop)
         await task
 
     with pytest.raises(StoppedError):
         asyncio.run(scenario())
 
 
-def test_a_stopped_caller_takes_no_calls() -> None:
+def test_a_stopped_client_takes_no_calls() -> None:
     async def scenario() -> None:
-        asking = caller(ScriptedModel([]))
-        asking.stop()
-        await asking.ask(request())
+        client = open_client(ScriptedModel([]))
+        client.stop()
+        await client.ask(request())
 
     with pytest.raises(StoppedError):
         run(scenario())
@@ -450,12 +450,12 @@ def test_a_stopped_caller_takes_no_calls() -> None:
 
 def test_a_stop_does_not_hide_that_the_provider_broke() -> None:
     async def scenario() -> FddError:
-        asking = caller(ScriptedModel([CallError(Fault.DENIED, "wrong key")]))
+        client = open_client(ScriptedModel([CallError(Fault.DENIED, "wrong key")]))
         with pytest.raises(ProviderError):
-            await asking.ask(request())
-        asking.stop()
+            await client.ask(request())
+        client.stop()
         with pytest.raises(ProviderError) as raised:
-            await asking.ask(request())
+            await client.ask(request())
         return raised.value
 
     assert "wrong key" in str(run(scenario()))
@@ -465,24 +465,36 @@ def test_a_request_in_flight_is_stored_though_nobody_waits_for_it_any_more() -> 
     cache = MemoryCache()
 
     async def scenario() -> None:
-        asking = caller(ScriptedModel([REPLY]), cache=cache)
-        task = asyncio.ensure_future(asking.ask(request()))
+        client = open_client(ScriptedModel([REPLY]), cache=cache)
+        task = asyncio.ensure_future(client.ask(request()))
         await asyncio.sleep(0.5)
         task.cancel()
         await asyncio.sleep(0)
         assert not cache.replies
-        await asking.close()
+        await client.close()
 
     run(scenario())
     assert len(cache.replies) == 1
+
+
+class FullDisk(MemoryCache):
+    """A reply cache that can be read but not written."""
+
+    def put(self, reply: StoredReply) -> StoredReply:
+        raise StoreError(f"cannot write to the call cache: {reply.key}")
+
+
+def test_a_reply_that_cannot_be_stored_is_not_used() -> None:
+    with pytest.raises(StoreError, match="cannot write to the call cache"):
+        ask(open_client(ScriptedModel([REPLY]), cache=FullDisk()))
 
 
 def test_where_another_run_stored_a_reply_meanwhile_that_one_counts() -> None:
     cache = MemoryCache()
 
     async def scenario() -> tuple[Call, Call]:
-        slow = caller(ScriptedModel([REPLY], latency=2), cache=cache, run="slow")
-        fast = caller(ScriptedModel([replace(REPLY, text="71")]), cache=cache, run="fast")
+        slow = open_client(ScriptedModel([REPLY], latency=2), cache=cache, run="slow")
+        fast = open_client(ScriptedModel([replace(REPLY, text="71")]), cache=cache, run="fast")
         return await asyncio.gather(slow.ask(request()), fast.ask(request()))
 
     slow, fast = run(scenario())

@@ -20,7 +20,7 @@ import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.runnables import RunnableLambda
 
-from fdd.agents.models.provider import open_model
+from fdd.agents.models.provider import LangChainModel
 from fdd.agents.models.request import CallError, Fault, Finish, Message, ModelReply, ModelRequest
 from fdd.errors import UsageError
 
@@ -99,7 +99,7 @@ def completion(text: str | None = "4", finish: str | None = "stop", **more: obje
 
 async def complete(server: Server, request: ModelRequest, seconds: float) -> ModelReply | CallError:
     async with server.listening() as url:
-        model = open_model("m", address=url, seconds=seconds, environment=os.environ)
+        model = LangChainModel("m", address=url, seconds=seconds, environment=os.environ)
         try:
             return await model.complete(request)
         except CallError as error:
@@ -191,7 +191,7 @@ def test_a_user_and_password_in_the_url_are_sent_as_such() -> None:
 
     async def scenario() -> None:
         async with server.listening() as url:
-            model = open_model(
+            model = LangChainModel(
                 "m", address=url.replace("//", "//me:hunter22@"), seconds=5, environment=os.environ
             )
             await model.complete(REQUEST)
@@ -387,7 +387,7 @@ def strict(status: int, body: object, refuses: Callable[[dict[str, Any]], bool])
 
 async def ask_twice(server: Server) -> None:
     async with server.listening() as url:
-        model = open_model("m", address=url, seconds=5, environment=os.environ)
+        model = LangChainModel("m", address=url, seconds=5, environment=os.environ)
         for sample in (1, 2):
             await model.complete(replace(REQUEST, sample=sample))
         await model.close()
@@ -496,7 +496,7 @@ def test_openais_models_that_take_no_temperature_are_sent_none(
     async def scenario() -> None:
         async with server.listening() as url:
             monkeypatch.setattr("fdd.agents.models.provider.OPENAI_ADDRESS", url)
-            model = open_model(f"openai:{name}", seconds=5, environment=os.environ)
+            model = LangChainModel(f"openai:{name}", seconds=5, environment=os.environ)
             await model.complete(REQUEST)
             await model.close()
 
@@ -519,7 +519,9 @@ def test_openais_models_that_take_no_temperature_are_sent_none(
 def test_a_url_that_is_probably_wrong_is_said_to_be(path: str, status: int, hint: str) -> None:
     async def scenario() -> None:
         async with Server(says(status, {"detail": "no route"})).listening() as url:
-            model = open_model("m", address=url.removesuffix("/v1") + path, seconds=5, environment=os.environ)
+            model = LangChainModel(
+                "m", address=url.removesuffix("/v1") + path, seconds=5, environment=os.environ
+            )
             try:
                 await model.complete(REQUEST)
             finally:
@@ -542,7 +544,7 @@ def test_a_variable_that_keeps_a_model_from_being_opened_is_named(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(UsageError, match=f"cannot be opened: {variable}='{value}' "):
-        open_model("m", address="http://127.0.0.1:9/v1", seconds=5, environment=os.environ)
+        LangChainModel("m", address="http://127.0.0.1:9/v1", seconds=5, environment=os.environ)
 
 
 def test_an_account_without_credit_is_not_asked_again() -> None:
@@ -599,7 +601,7 @@ def test_a_broken_connection_is_one(handler: Handler) -> None:
 
 def test_no_server_is_a_broken_connection() -> None:
     async def scenario() -> None:
-        model = open_model("m", address="http://127.0.0.1:9/v1", seconds=5, environment=os.environ)
+        model = LangChainModel("m", address="http://127.0.0.1:9/v1", seconds=5, environment=os.environ)
         await model.complete(REQUEST)
 
     with pytest.raises(CallError, match=r"^connection: .*[Cc]onnection"):
@@ -660,13 +662,15 @@ def test_nothing_that_looks_like_a_key_leaves_with_a_reply(
 )
 def test_no_key_is_shown_with_a_model(variable: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, KEY)
-    model = open_model("openai:m", address=address, seconds=5, environment=os.environ)
+    model = LangChainModel("openai:m", address=address, seconds=5, environment=os.environ)
     assert KEY not in repr(model) + repr(vars(model)) + str(model)
 
 
 def test_a_model_has_its_providers_name() -> None:
-    model = open_model("qwen2.5:7b", address="http://localhost:11434/v1", seconds=5, environment=os.environ)
-    same = open_model(
+    model = LangChainModel(
+        "qwen2.5:7b", address="http://localhost:11434/v1", seconds=5, environment=os.environ
+    )
+    same = LangChainModel(
         "openai:qwen2.5:7b", address="http://localhost:11434/v1", seconds=5, environment=os.environ
     )
     assert (model.name, model.address) == ("openai:qwen2.5:7b", "http://localhost:11434/v1")
@@ -690,7 +694,7 @@ def test_a_model_that_cannot_be_asked_is_refused(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     with pytest.raises(UsageError, match=message) as refused:
-        open_model(name, seconds=5, environment=os.environ)
+        LangChainModel(name, seconds=5, environment=os.environ)
     assert "\n" not in str(refused.value)
 
 
@@ -698,12 +702,12 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROQ_API_KEY", KEY)
     monkeypatch.setitem(sys.modules, "langchain_groq", None)
     with pytest.raises(UsageError, match=r"'groq:m' needs a package .* pip install langchain-groq$"):
-        open_model("groq:m", seconds=5, environment=os.environ)
+        LangChainModel("groq:m", seconds=5, environment=os.environ)
 
 
 def test_a_model_can_be_asked_again_in_another_event_loop_after_it_was_closed() -> None:
     server = Server(says(200, completion()))
-    model = open_model("m", address="http://127.0.0.1:9/v1", seconds=5, environment=os.environ)
+    model = LangChainModel("m", address="http://127.0.0.1:9/v1", seconds=5, environment=os.environ)
 
     async def scenario() -> str:
         async with server.listening() as model.address:
@@ -750,7 +754,7 @@ def test_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv("LANGSMITH_API_KEY", KEY)
             monkeypatch.setenv("LANGSMITH_ENDPOINT", url)
             forget_environment()
-            model = open_model("m", address=url, seconds=5, environment=os.environ)
+            model = LangChainModel("m", address=url, seconds=5, environment=os.environ)
             await model.complete(REQUEST)
             await asyncio.sleep(0.2)
             await model.close()
