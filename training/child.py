@@ -1,4 +1,4 @@
-"""The child process of `run_in_child`: runs one task and reports to the parent."""
+"""The child process of `run_in_child`: performs one task and reports to the parent."""
 
 from __future__ import annotations
 
@@ -11,24 +11,13 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from multiprocessing.connection import Connection
 
 from fdd import errors
-from fdd.training.tasks import (
-    CheckTask,
-    ConvertTask,
-    DescribeTask,
-    Event,
-    Failure,
-    FineTuneTask,
-    Measured,
-    MeasureTask,
-    Outcome,
-    PromptTask,
-    Task,
-)
+from fdd.training.tasks import Event, R, Task
 
-ENVIRONMENT = {
+LIBRARY_VARIABLES = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TQDM_DISABLE": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -40,7 +29,6 @@ ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 """Environment variables that libraries read when they are imported."""
-
 NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory|_STATUS_ALLOC_FAILED", re.IGNORECASE)
 """Matches error messages of torch, CUDA's libraries and the operating system."""
 ADVICE = (
@@ -49,7 +37,7 @@ ADVICE = (
 )
 
 
-def child_main(task: Task, parent: Connection) -> None:
+def child_main(task: Task[R], parent: Connection) -> None:
     """Sends the parent the task's events, and then its result or the error that ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # raises, so that every `finally` runs
@@ -65,49 +53,17 @@ def end_with(parent: Connection) -> None:
     os._exit(1)
 
 
-def outcome_of(task: Task, on_event: Callable[[Event], None]) -> Outcome | Failure:
+def outcome_of(task: Task[R], on_event: Callable[[Event], None]) -> R | errors.FddError:
     try:
-        return perform(task, on_event)
+        os.environ.update(LIBRARY_VARIABLES)
+        module, _, function = task.does.partition(":")
+        result: R = getattr(import_module(module), function)(task, on_event)
     except Exception as error:  # the one place that records what broke in the child
         if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
-            return Failure(errors.WorkerError(f"the student's process ran out of memory: {ADVICE}"))
+            return errors.WorkerError(f"the student's process ran out of memory: {ADVICE}")
         if isinstance(error, errors.FddError):
-            return Failure(error)
+            return error
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        return Failure(errors.WorkerError(f"the student's process failed: {what}"))
-
-
-def perform(task: Task, on_event: Callable[[Event], None]) -> Outcome:
-    # Imports are local, because the parent imports this module and must not import torch.
-    os.environ.update(ENVIRONMENT)
-    if isinstance(task, ConvertTask):
-        from fdd.training.convert import convert_gguf
-
-        return convert_gguf(task.gguf, task.output)
-    if isinstance(task, PromptTask):
-        from fdd.training.prompting import how_to_ask
-
-        return how_to_ask(task.student, task.examples, task.config)
-    from fdd.training.device import choose_runtime, describe
-
-    runtime = choose_runtime(task.device)
-    if isinstance(task, DescribeTask):
-        return describe(runtime, task.device)
-    from fdd.training.check import check
-    from fdd.training.fine_tune import fine_tune
-    from fdd.training.generate import generate
-    from fdd.training.student import load_student
-
-    student = load_student(task.student, runtime)
-    if isinstance(task, MeasureTask):
-        from fdd.training.measure import measure
-
-        check(student, CheckTask(student=task.student, method=task.config.method))
-        return Measured(device=describe(runtime, task.device), speed=measure(student, task.config))
-    if isinstance(task, CheckTask):
-        return check(student, task)
-    if isinstance(task, FineTuneTask):
-        states = {"state_from": task.state_from, "state_to": task.state_to}
-        return fine_tune(student, task.examples, task.output, task.config, on_event, **states)
-    return generate(student, task.requests, task.config, on_event, task.done)
+        return errors.WorkerError(f"the student's process failed: {what}")
+    return result

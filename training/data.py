@@ -1,4 +1,7 @@
-"""Turns examples into token rows in which only the rationale is labelled, and rows into batches."""
+"""Turns examples into rows of tokens in which only the rationale is labelled, and rows into batches.
+
+Refuses examples that would teach the wrong thing.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from fdd.errors import PreflightError
+from fdd.training.config import FineTuneConfig
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.tasks import Example
 
@@ -38,6 +43,35 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
     prompt = prompt_ids(tokenizer, example.question, example.cue)
     rationale = rationale_ids(tokenizer, example.rationale)
     return Row((*prompt, *rationale), (*(IGNORED for _ in prompt), *rationale))
+
+
+def fitting_rows(
+    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, config: FineTuneConfig, positions: int
+) -> list[Row]:
+    """Returns the examples that fit into `max_length` and into the student's `positions`.
+
+    Raises `PreflightError` if there is no example, one has an empty rationale, or too many are too long.
+    """
+    if not examples:
+        raise PreflightError("empty_set", "there is no example to train on")
+    rows = [encode(tokenizer, example) for example in examples]
+    for example, row in zip(examples, rows, strict=True):
+        if set(row.labels) <= {IGNORED, tokenizer.eos_token_id}:
+            what = f"nothing to learn from the example {example.question[:60]!r}"
+            raise PreflightError("empty_labels", what)
+    longest = min(config.max_length, positions)
+    fitting = [row for row in rows if len(row) <= longest]
+    cut = len(rows) - len(fitting)
+    if cut > config.max_truncated_share * len(rows):
+        advice = (
+            "raise --max-length" if longest == config.max_length else "give a student with more positions"
+        )
+        raise PreflightError(
+            "too_many_truncated",
+            f"{cut} of {len(rows)} examples are longer than {longest} tokens, more than the "
+            f"{config.max_truncated_share:.0%} allowed: {advice}, or leave long problems out",
+        )
+    return fitting
 
 
 def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:

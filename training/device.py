@@ -12,7 +12,7 @@ import torch
 
 from fdd.errors import StudentError
 from fdd.training.config import Device
-from fdd.training.tasks import DeviceReport
+from fdd.training.tasks import DescribeTask, DeviceReport
 
 WITHOUT_BFLOAT16 = frozenset(("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"))
 """Values of `ONEDNN_MAX_CPU_ISA` that keep oneDNN from using the bfloat16 instructions."""
@@ -32,21 +32,20 @@ def choose_runtime(device: Device) -> Runtime:
 
     For the CPU it also sets torch's number of threads. Raises `StudentError` if the device is not available.
     """
-    kind = best_kind() if device == "auto" else device
-    if kind == "cuda" and (fault := cuda_fault()):
+    kind: str = device
+    if device == "auto":
+        others = "mps" if torch.backends.mps.is_available() else "cpu"
+        kind = others if cuda_fault() else "cuda"
+    elif device == "cuda" and (fault := cuda_fault()):
         raise StudentError(f"device 'cuda' is not there: {fault}; give --device cpu or auto")
-    if kind == "mps" and not torch.backends.mps.is_available():
+    elif device == "mps" and not torch.backends.mps.is_available():
         raise StudentError("device 'mps' is not there: torch sees no Apple GPU; give --device cpu or auto")
     if kind == "cpu":
         torch.set_num_threads(usable_cores())
-    fast = (kind == "cuda" and cuda_has_bfloat16()) or (kind == "cpu" and cpu_has_bfloat16())
+        fast = cpu_has_bfloat16()
+    else:  # GPUs before compute capability 8.0 only emulate bfloat16
+        fast = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return Runtime(torch.device(kind), torch.bfloat16 if fast else torch.float32)
-
-
-def best_kind() -> str:
-    if not cuda_fault():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def cuda_fault() -> str:
@@ -58,15 +57,6 @@ def cuda_fault() -> str:
     except (RuntimeError, AssertionError) as error:
         return " ".join(str(error).split()) or type(error).__name__
     return ""
-
-
-def has_nvidia_gpu() -> bool:
-    return any(Path("/dev").glob("nvidia[0-9]*")) or shutil.which("nvidia-smi") is not None
-
-
-def cuda_has_bfloat16() -> bool:
-    """Whether the GPU computes bfloat16 in hardware; GPUs before compute capability 8.0 emulate it."""
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def cpu_has_bfloat16() -> bool:
@@ -84,24 +74,26 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def describe(runtime: Runtime, asked: Device) -> DeviceReport:
-    """Describes the runtime that `choose_runtime` returned for the device asked for.
+def perform(task: DescribeTask, _: object) -> DeviceReport:
+    return describe(choose_runtime(task.device), task.device)
 
-    For a CUDA GPU, `cores` counts its multiprocessors.
-    """
+
+def describe(runtime: Runtime, asked: Device) -> DeviceReport:
+    """Describes the runtime that `choose_runtime` returned for the device asked for."""
     if runtime.device.type == "cuda":
         properties = torch.cuda.get_device_properties(runtime.device)
         name, cores, memory = properties.name, properties.multi_processor_count, properties.total_memory
     else:
         name, cores = cpu_name(), usable_cores()
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    has_nvidia_gpu = any(Path("/dev").glob("nvidia[0-9]*")) or shutil.which("nvidia-smi") is not None
     return DeviceReport(
         kind=runtime.device.type,
         name=name,
         cores=cores,
         memory_gb=memory / 2**30,
         dtype=str(runtime.dtype).removeprefix("torch."),
-        unused=cuda_fault() if asked == "auto" and has_nvidia_gpu() else "",
+        unused=cuda_fault() if asked == "auto" and has_nvidia_gpu else "",
     )
 
 

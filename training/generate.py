@@ -5,7 +5,6 @@ batch rows whose text has ended are given to the next requests.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,17 +15,25 @@ from torch import Tensor
 
 from fdd.errors import StudentError
 from fdd.training.config import GenerateConfig
+from fdd.training.device import choose_runtime
 from fdd.training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
 from fdd.training.parallel import merged, threads_for
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.reading import PackedReading, Reading, read_prompts
-from fdd.training.student import Student
-from fdd.training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
+from fdd.training.student import UNTAUGHT_TOKENS, Student, load_student
+from fdd.training.tasks import (
+    BLANK_LINE,
+    Batch,
+    CheckTask,
+    Completion,
+    Event,
+    GenerateTask,
+    Notice,
+    Request,
+)
 
 SHOWN_ROOM = 2
 """Longest answer, as a multiple of the longest worked example; worked examples are short."""
-UNTAUGHT_TOKENS = 256
-"""Longest answer, in tokens, of a student whose folder sets no limit."""
 LEAST_ROWS = 2
 """Smallest batch that is decoded. A batch of one uses other kernels that round differently, so its text would
 depend on when the other rows finished."""
@@ -62,6 +69,8 @@ class Queue:
 
     items: list[Encoded]
     rows: int
+    least: int = LEAST_ROWS
+    """Smallest batch that is decoded; 1 once there is no memory for two rows."""
 
 
 @dataclass(slots=True)
@@ -75,13 +84,24 @@ class Text:
     ended: bool = False
 
 
+def check(task: CheckTask, _: object) -> None:
+    student = load_student(task.student, choose_runtime(task.device))
+    for request in task.requests:
+        encode(student, request, GenerateConfig())
+
+
+def perform(task: GenerateTask, on_event: Callable[[Event], None]) -> None:
+    student = load_student(task.student, choose_runtime(task.device))
+    generate(student, task.requests, task.config, on_event, task.done)
+
+
 def generate(
     student: Student,
     requests: Sequence[Request],
     config: GenerateConfig,
     on_event: Callable[[Event], None],
     done: frozenset[str] = frozenset(),
-) -> Generated:
+) -> None:
     """Answers the requests whose keys are not in `done`; completions arrive in `Batch` events.
 
     Queues are built from all requests, done or not, and a queue is skipped only if all of it is done. So on
@@ -91,27 +111,20 @@ def generate(
     (`training.reading` says when).
     """
     student.model.train(False)
-    began, answered, written = time.monotonic(), 0, 0
     for queues in make_queues(student, requests, config):
         left = [queue for queue in queues if any(item.request.key not in done for item in queue.items)]
         found = merged([answer(student, queue, config) for queue in left], len(queues))
-        completions = (each for each in without_notices(found, on_event) if each.key not in done)
-        size = min(COMPLETIONS_PER_EVENT, queues[0].rows)
-        while some := tuple(islice(completions, size)):
-            answered += len(some)
-            written += sum(completion.new_tokens for completion in some)
-            on_event(Batch(completions=some))
-    return Generated(completions=answered, new_tokens=written, seconds=time.monotonic() - began)
-
-
-def without_notices(
-    found: Iterator[Completion | Notice], on_event: Callable[[Event], None]
-) -> Iterator[Completion]:
-    for each in found:
-        if isinstance(each, Notice):
-            on_event(each)
-        else:
-            yield each
+        batch: list[Completion] = []
+        for each in found:
+            if isinstance(each, Notice):
+                on_event(each)
+            elif each.key not in done:
+                batch.append(each)
+            if len(batch) == min(COMPLETIONS_PER_EVENT, queues[0].rows):
+                on_event(Batch(completions=tuple(batch)))
+                batch = []
+        if batch:
+            on_event(Batch(completions=tuple(batch)))
 
 
 def encode(student: Student, request: Request, config: GenerateConfig) -> Encoded:
@@ -159,20 +172,23 @@ def make_queues(
 
 
 def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[Completion | Notice]:
-    """Yields the queue's completions; if memory runs out, generates the rest with half as many rows."""
+    """Yields the queue's completions. If memory runs out, generates the rest with half as many rows, down to
+    a single one, whose text may then differ by rounding.
+    """
     left = {item.request.key: item for item in queue.items}
+    rows = max(queue.rows, queue.least)
     try:
         for item, ids in decode(student, queue, config):
             del left[item.request.key]
             yield complete(student, item, ids)
     except RuntimeError as error:
-        if queue.rows == 1 or not is_out_of_memory(error):
+        if rows == 1 or not is_out_of_memory(error):
             raise
-    if left:
+    if left:  # not in the handler, whose error keeps the batch in memory
+        half = rows // 2
         free_memory(student.runtime)
-        rows = queue.rows // 2
-        yield Notice(text=f"out of memory with {queue.rows} questions at once: going on with {rows}")
-        yield from answer(student, Queue(list(left.values()), rows), config)
+        yield Notice(text=f"out of memory with {rows} questions at once: going on with {half}")
+        yield from answer(student, Queue(list(left.values()), half, min(half, LEAST_ROWS)), config)
 
 
 def complete(student: Student, item: Encoded, ids: list[int]) -> Completion:
@@ -216,7 +232,7 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
         if waiting and (has_room or not texts):
             new = [waiting.popleft() for _ in range(min(queue.rows - len(texts), len(waiting)))]
             added = [Text(item, draw_numbers(item, config)) for item in new]
-            if len(added) < LEAST_ROWS:  # add a row that nobody reads
+            if len(added) < queue.least:  # add a row that nobody reads
                 added.append(Text(new[0], repeat(0.0), ended=True))
             fresh = read_prompts(student, [text.item.ids for text in added])
             if texts:
@@ -238,8 +254,8 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
         if not writing:
             texts = []
             continue
-        if (left := max(LEAST_ROWS, writing)) < COMPACT_BELOW * len(texts):
-            # Unfinished rows first; a finished one only fills the batch up to LEAST_ROWS.
+        if (left := max(queue.least, writing)) < COMPACT_BELOW * len(texts):
+            # Unfinished rows first; a finished one only fills the batch up to its least size.
             rows = sorted(range(len(texts)), key=lambda row: texts[row].ended)[:left]
             texts, keep = [texts[row] for row in rows], torch.tensor(rows, device=chosen.device)
             state.keep(keep)

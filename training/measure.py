@@ -1,4 +1,7 @@
-"""Measures in a few seconds how fast a student trains and answers on this machine."""
+"""Measures in a few seconds how fast a student trains and answers on this machine.
+
+Refuses a student for whose training a GPU has too little memory.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,33 @@ from typing import Any
 
 import torch
 
+from fdd.errors import StudentError
 from fdd.training.config import FineTuneConfig
 from fdd.training.data import IGNORED, Row
+from fdd.training.device import choose_runtime, describe
 from fdd.training.fine_tune import Trainer, with_adapters
+from fdd.training.memory import free_bytes, no_room
 from fdd.training.parallel import at_once, threads_for
 from fdd.training.reading import Reading, read_prompts
-from fdd.training.student import Student
-from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Event, Speed
+from fdd.training.student import Student, load_student
+from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Measured, MeasureTask, Speed
 
 ROWS = 64
 """Questions in the batch that is measured."""
 WRITTEN = 8
 """Tokens written to each question, in each repetition."""
-SECONDS = 2.0
-MOST = 3
-"""A measurement is repeated until it has taken `SECONDS`, but at most this many times."""
+SECONDS, MOST = 2.0, 3
+"""A measurement is repeated until it has taken these seconds, but at most this many times."""
+
+
+def perform(task: MeasureTask, _: object) -> Measured:
+    runtime = choose_runtime(task.device)
+    student = load_student(task.student, runtime)
+    weights = sum(weight.numel() for weight in student.model.parameters())
+    fault = no_room(weights, runtime.dtype, free_bytes(runtime))
+    if fault and task.config.method == "full":
+        raise StudentError(fault)
+    return Measured(device=describe(runtime, task.device), speed=measure(student, task.config))
 
 
 def measure(student: Student, config: FineTuneConfig) -> Speed:
@@ -60,7 +75,8 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     row = Row(prompt + answer, (IGNORED,) * len(prompt) + answer)
     batch = [row] * config.batch_size
     model = with_adapters(student.model, config) if config.method == "lora" else student.model
-    trainer = Trainer(student, model, config, ignore, beta2=0.9)  # any beta2: the rate is 0
+    # Any beta2 does, since the rate is 0. A batch that is halved for lack of memory is reported in training.
+    trainer = Trainer(student, model, config, lambda _: None, beta2=0.9)
     trainer.step(batch, rate=0.0)  # warms up, and makes the optimizer's moments
     training = len(batch) * len(row) / seconds_of(lambda: trainer.step(batch, rate=0.0))
     return Speed(training=training, reading=reading, writing=writing)
@@ -73,7 +89,3 @@ def seconds_of(work: Callable[[], object]) -> float:
         work()
         times += 1
     return (time.monotonic() - began) / times
-
-
-def ignore(_: Event) -> None:
-    """Drops the notice of a batch that was halved for lack of memory; the training itself will report it."""

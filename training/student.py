@@ -26,10 +26,13 @@ from fdd.errors import RunFailedError, StudentError
 from fdd.training.attention import GROUPED, is_plain
 from fdd.training.device import Runtime
 from fdd.training.memory import is_out_of_memory
-from fdd.training.prompts import prompt_ids, shows_questions
+from fdd.training.prompts import prompt_ids, prompt_turns, shows_questions
+from fdd.training.tasks import Prompting, PromptTask
 from fdd.training.weights import check_student, new_folder, seal
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+UNTAUGHT_TOKENS = 256
+"""Longest answer, in tokens, of a student whose folder sets no limit."""
 ORDINARY = "answer = 7"
 """Text that every tokenizer must know."""
 NAMED = 3
@@ -177,14 +180,50 @@ def stop_ids(config: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> fr
     return frozenset(i for i in [*several, tokenizer.eos_token_id] if i is not None)
 
 
+def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    pad = tokenizer.pad_token_id
+    return int(tokenizer.eos_token_id if pad is None else pad)
+
+
+def describe_prompts(task: PromptTask, _: object) -> Prompting:
+    """Returns the examples as chats, and the settings with which other programs generate as we do."""
+    tokenizer = load_tokenizer(task.student)
+    with loading(task.student):
+        if (task.student / "generation_config.json").is_file():
+            found = GenerationConfig.from_pretrained(task.student, local_files_only=True)
+        else:
+            found = GenerationConfig.from_model_config(AutoConfig.from_pretrained(task.student, **LOCAL))
+    return Prompting(
+        chats=tuple(
+            (
+                *prompt_turns(tokenizer, each.question, each.cue),
+                {"role": "assistant", "content": each.rationale},
+            )
+            for each in task.examples
+        ),
+        templated=bool(tokenizer.chat_template),
+        max_new_tokens=task.config.max_new_tokens or found.max_new_tokens or UNTAUGHT_TOKENS,
+        stop_ids=tuple(sorted(stop_ids(found, tokenizer))),
+        pad_id=pad_id(tokenizer),
+    )
+
+
 def save_student(student: Student, output: Path) -> None:
     """Writes the student's files and their checksums into the folder, completely or not at all."""
-    student.model.generation_config = how_to_generate(student)
+    # Greedy decoding, as in our evaluations. All other settings are dropped, since transformers refuses to
+    # save flags that some hub models have.
+    student.model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=False,
+        eos_token_id=sorted(student.stop_ids),
+        max_new_tokens=student.model.generation_config.max_new_tokens,
+        pad_token_id=pad_id(student.tokenizer),
+    )
     try:
-        with replaced_folder(output) as folder:
+        with new_folder(output) as folder:
             student.model.save_pretrained(folder)
             student.tokenizer.save_pretrained(folder)
             seal(folder)
+            shutil.rmtree(output, ignore_errors=True)  # a folder cannot be renamed to one that is not empty
     except Exception as error:
         # The tokenizer's library reports errors of the operating system without a type of their own.
         if not isinstance(error, OSError | SafetensorError) and "(os error" not in str(error):
@@ -192,24 +231,3 @@ def save_student(student: Student, output: Path) -> None:
         raise RunFailedError(
             f"cannot save the student into {str(output)!r}: {error}; mend that, then `resume`"
         ) from None
-
-
-def how_to_generate(student: Student) -> GenerationConfig:
-    """Returns settings for greedy decoding, as in our evaluations.
-
-    All other settings are dropped, since transformers refuses to save flags that some hub models have.
-    """
-    pad = student.tokenizer.pad_token_id
-    return GenerationConfig(  # type: ignore[no-untyped-call]
-        do_sample=False,
-        eos_token_id=sorted(student.stop_ids),
-        max_new_tokens=student.model.generation_config.max_new_tokens,
-        pad_token_id=student.tokenizer.eos_token_id if pad is None else pad,
-    )
-
-
-@contextmanager
-def replaced_folder(output: Path) -> Iterator[Path]:
-    with new_folder(output) as folder:
-        yield folder
-        shutil.rmtree(output, ignore_errors=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
 
-from fdd.errors import FddError
-from fdd.training.config import Device, FineTuneConfig, GenerateConfig, Method
+from fdd.training.config import Device, FineTuneConfig, GenerateConfig
+
+R = TypeVar("R")
 
 BLANK_LINE = "\n\n"
 PROMPT_TOKENS = 80
@@ -60,78 +62,6 @@ class Completion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FineTuneTask:
-    """Trains `student` on the examples and saves it in the folder `output`, completely or not at all."""
-
-    student: Path
-    examples: tuple[Example, ...]
-    output: Path
-    config: FineTuneConfig = field(default_factory=FineTuneConfig)
-    device: Device = "auto"
-    state_from: Path | None = None
-    """File with the weights and the optimizer's state to continue from."""
-    state_to: Path | None = None
-    """File to save them in for the next training; None in the last one."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GenerateTask:
-    """Answers every request that is not done; texts arrive as `Batch` events."""
-
-    student: Path
-    requests: tuple[Request, ...]
-    config: GenerateConfig = field(default_factory=GenerateConfig)
-    device: Device = "auto"
-    done: frozenset[str] = frozenset()
-    """Keys already answered. Nothing is sent for them, but their texts may be generated again, so that the
-    others share their batches with the same texts."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DescribeTask:
-    """Describes the device that students will run on."""
-
-    device: Device = "auto"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MeasureTask:
-    """Checks a student that is to be trained, describes its device, and measures its speed."""
-
-    student: Path
-    config: FineTuneConfig = field(default_factory=FineTuneConfig)
-    device: Device = "auto"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckTask:
-    """Loads the student; `StudentError` if it cannot answer the requests or cannot be trained."""
-
-    student: Path
-    device: Device = "auto"
-    requests: tuple[Request, ...] = ()
-    method: Method | None = None
-    """How it is to be trained; None if it will only answer."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PromptTask:
-    """Describes how to prompt the student in this folder; its weights are not loaded."""
-
-    student: Path
-    examples: tuple[Example, ...]
-    config: GenerateConfig = field(default_factory=GenerateConfig)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConvertTask:
-    """Writes the weights and tokenizer of a GGUF file into the (existing, empty) folder `output`."""
-
-    gguf: Path
-    output: Path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """Event: one optimizer step was made."""
 
@@ -157,11 +87,13 @@ class Notice:
     text: str
 
 
+Event = Step | Batch | Notice
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FineTuned:
     """Result of a `FineTuneTask`."""
 
-    student: Path
     steps: int
     loss: float
     """Mean over the last tenth of the steps."""
@@ -169,15 +101,6 @@ class FineTuned:
     seconds: float
     truncated: int
     """Examples left out because they were longer than `max_length`."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Generated:
-    """Result of a `GenerateTask`; its texts were sent as events."""
-
-    completions: int
-    new_tokens: int
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,13 +121,6 @@ class DeviceReport:
     def __str__(self) -> str:
         used = f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
         return f"{used}, for the NVIDIA GPU here cannot be used: {self.unused}" if self.unused else used
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checked:
-    """Result of a `CheckTask`: nothing is wrong."""
-
-    student: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,19 +163,86 @@ class Prompting:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Converted:
-    """Result of a `ConvertTask`."""
+class Task(Generic[R]):
+    """Work for a child process, whose result has the type R."""
 
+    does: ClassVar[str]
+    """`module:function` of the function `(task, on_event) -> R` that performs it. The child imports it by
+    name, because the parent must not import torch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DescribeTask(Task[DeviceReport]):
+    """Describes the device that students will run on."""
+
+    does = "fdd.training.device:perform"
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckTask(Task[None]):
+    """Loads the student; `StudentError` if it is not whole or cannot answer the requests."""
+
+    does = "fdd.training.generate:check"
     student: Path
+    device: Device = "auto"
+    requests: tuple[Request, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The error that ended the task."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasureTask(Task[Measured]):
+    """Loads a student that is to be trained, describes its device, and measures its speed."""
 
-    error: FddError
+    does = "fdd.training.measure:perform"
+    student: Path
+    config: FineTuneConfig = field(default_factory=FineTuneConfig)
+    device: Device = "auto"
 
 
-Task = FineTuneTask | GenerateTask | DescribeTask | MeasureTask | CheckTask | PromptTask | ConvertTask
-Event = Step | Batch | Notice
-Outcome = FineTuned | Generated | DeviceReport | Measured | Checked | Prompting | Converted
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FineTuneTask(Task[FineTuned]):
+    """Trains `student` on the examples and saves it in the folder `output`, completely or not at all."""
+
+    does = "fdd.training.fine_tune:perform"
+    student: Path
+    examples: tuple[Example, ...]
+    output: Path
+    config: FineTuneConfig = field(default_factory=FineTuneConfig)
+    device: Device = "auto"
+    state_from: Path | None = None
+    """File with the weights and the optimizer's state to continue from."""
+    state_to: Path | None = None
+    """File to save them in for the next training; None in the last one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateTask(Task[None]):
+    """Answers every request that is not done; texts arrive as `Batch` events."""
+
+    does = "fdd.training.generate:perform"
+    student: Path
+    requests: tuple[Request, ...]
+    config: GenerateConfig = field(default_factory=GenerateConfig)
+    device: Device = "auto"
+    done: frozenset[str] = frozenset()
+    """Keys already answered. Nothing is sent for them, but their texts may be generated again, so that the
+    others share their batches with the same texts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptTask(Task[Prompting]):
+    """Describes how to prompt the student in this folder; its weights are not loaded."""
+
+    does = "fdd.training.student:describe_prompts"
+    student: Path
+    examples: tuple[Example, ...]
+    config: GenerateConfig = field(default_factory=GenerateConfig)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConvertTask(Task[None]):
+    """Writes the weights and tokenizer of a GGUF file into the (existing, empty) folder `output`."""
+
+    does = "fdd.training.convert:perform"
+    gguf: Path
+    output: Path

@@ -16,30 +16,11 @@ from importlib.machinery import ModuleSpec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import overload
+from typing import Any
 
 from fdd import errors
 from fdd.training.child import ADVICE, child_main
-from fdd.training.tasks import (
-    Checked,
-    CheckTask,
-    Converted,
-    ConvertTask,
-    DescribeTask,
-    DeviceReport,
-    Event,
-    Failure,
-    FineTuned,
-    FineTuneTask,
-    Generated,
-    GenerateTask,
-    Measured,
-    MeasureTask,
-    Outcome,
-    Prompting,
-    PromptTask,
-    Task,
-)
+from fdd.training.tasks import Event, R, Task
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10
@@ -55,37 +36,9 @@ def never() -> bool:
     return False
 
 
-@overload
 def run_in_child(
-    task: FineTuneTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> FineTuned: ...
-@overload
-def run_in_child(
-    task: GenerateTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Generated: ...
-@overload
-def run_in_child(
-    task: DescribeTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> DeviceReport: ...
-@overload
-def run_in_child(
-    task: MeasureTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Measured: ...
-@overload
-def run_in_child(
-    task: CheckTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Checked: ...
-@overload
-def run_in_child(
-    task: PromptTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Prompting: ...
-@overload
-def run_in_child(
-    task: ConvertTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Converted: ...
-def run_in_child(
-    task: Task, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Outcome:
+    task: Task[R], on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
+) -> R:
     """Runs the task in a child process and returns its result. Calls `on_event` in this process, in order.
 
     Calls `should_stop` several times a second. Once it returns True, the child is ended and `StoppedError`
@@ -105,10 +58,16 @@ def run_in_child(
         raise errors.WorkerError(f"cannot start the student's process: {error}") from None
     theirs.close()  # otherwise `recv` would never raise EOFError when the child dies
     try:
-        return follow(child, ours, on_event, should_stop)
+        result: R = follow(child, ours, on_event, should_stop)
     finally:
-        end(child)
+        child.terminate()
+        child.join(GRACE_SECONDS)
+        if child.is_alive():
+            child.kill()
+            child.join()
+        child.close()
         ours.close()
+    return result
 
 
 @contextmanager
@@ -147,7 +106,7 @@ def short_tmpdir() -> Iterator[None]:
 
 def follow(
     child: BaseProcess, ours: Connection, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
-) -> Outcome:
+) -> Any:
     while True:
         if should_stop():
             raise errors.StoppedError("stopped as asked")
@@ -160,22 +119,13 @@ def follow(
             if should_stop():  # the signal that stops this process may have reached the child first
                 raise errors.StoppedError("stopped as asked") from None
             raise errors.WorkerError(describe_exit(child.exitcode or 0)) from None
-        if not isinstance(message, Failure | Outcome):
+        if isinstance(message, Event):
             on_event(message)
             continue
         child.join(GRACE_SECONDS)
-        if isinstance(message, Failure):
-            raise message.error
+        if isinstance(message, errors.FddError):
+            raise message
         return message
-
-
-def end(child: BaseProcess) -> None:
-    child.terminate()
-    child.join(GRACE_SECONDS)
-    if child.is_alive():
-        child.kill()
-        child.join()
-    child.close()
 
 
 def describe_exit(code: int) -> str:

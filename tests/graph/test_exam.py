@@ -14,8 +14,8 @@ from fdd.errors import ProblemSetError, StoppedError
 from fdd.graph.exam import Exam, Question, Room, check_grader, config_of, grade, hold, judge, policy_of
 from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from fdd.training.config import GenerateConfig
+from fdd.training.fetch import student_path
 from fdd.training.tasks import Completion
-from fdd.training.weights import student_path
 from tests.storage.samples import problem
 
 THOUGHTS = ("pot", "eot", "cot")
