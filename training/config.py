@@ -19,13 +19,11 @@ class FineTuneConfig:
     """Settings for one round of fine-tuning."""
 
     method: Annotated[Method, Flag("NAME", "full or lora")] = "full"
-    """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
+    """`lora` trains low-rank additions to the weights and merges them when saving."""
     start: Annotated[
         Start,
         Flag("NAME", "base: from the untaught student each round; continue: one training over all rounds"),
     ] = "continue"
-    """`base` trains the untaught student on the whole set in each round. `continue` starts each round with
-    the weights and the optimizer's state of the round before."""
     replay_share: Annotated[
         float, Field(ge=0, le=1), Flag("X", "with continue: share of the old examples that is taught again")
     ] = 1.0

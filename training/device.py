@@ -1,21 +1,32 @@
-"""Chooses the device and the number format that the student runs with, and describes them."""
+"""Chooses the device and the number format that a student runs with, and how much of it at once: as the
+settings say, or on a CUDA GPU as its free memory allows.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from fdd.errors import StudentError
-from fdd.training.config import Device
+from fdd.training.child import NO_MEMORY
+from fdd.training.config import ROWS, Device
 from fdd.training.tasks import DescribeTask, DeviceReport
 
 WITHOUT_BFLOAT16 = frozenset(("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"))
 """Values of `ONEDNN_MAX_CPU_ISA` that keep oneDNN from using the bfloat16 instructions."""
+
+USABLE = 0.6
+"""Share of the free memory that batches are planned for. A batch that still does not fit is halved."""
+ACTIVATIONS = 34
+"""Numbers kept for the backward pass per token, layer and hidden unit. In 16 bits twice the bytes in equation
+1 of Korthikanti et al. (arXiv 2205.05198) without attention scores, since gated layers keep more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +110,67 @@ def describe(runtime: Runtime, asked: Device) -> DeviceReport:
 
 def cpu_name() -> str:
     return str(torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine())
+
+
+def free_bytes(runtime: Runtime) -> int | None:
+    """Returns the free memory of a CUDA GPU; None on other devices, where the settings decide."""
+    return torch.cuda.mem_get_info(runtime.device)[0] if runtime.device.type == "cuda" else None
+
+
+def rows_at_once(
+    model_config: Any, dtype: torch.dtype, lengths: Sequence[int], most: int | None, free: int | None
+) -> int:
+    """Returns how many rows to decode together: `most` as in the settings, or fewer if they do not fit.
+
+    `lengths` are the tokens of each prompt with its longest answer, `free` is in bytes.
+    """
+    if free is None or not lengths:
+        return most or ROWS
+    heads = getattr(model_config, "num_key_value_heads", None) or model_config.num_attention_heads
+    width = model_config.hidden_size // model_config.num_attention_heads
+    keys_and_values: int = 2 * dtype.itemsize * model_config.num_hidden_layers * heads * width
+    logits: int = 2 * 4 * model_config.vocab_size
+    fitting = int(USABLE * free) // (max(lengths) * keys_and_values + logits)
+    return max(1, min(fitting, most or len(lengths)))
+
+
+def training_bytes(weights: int, dtype: torch.dtype) -> int:
+    """Returns the bytes that training needs besides the weights, before any text is processed."""
+    copy = 0 if dtype == torch.float32 else 4
+    moments = 2 * 4  # AdamW's, in float32
+    return weights * (dtype.itemsize + moments + copy)
+
+
+def no_room(weights: int, dtype: torch.dtype, free: int | None) -> str:
+    """Returns why so many weights cannot be trained in `free` bytes of GPU memory; empty if they can."""
+    needed = training_bytes(weights, dtype)
+    if free is None or needed < free:
+        return ""
+    return (
+        f"training {weights / 1e6:,.0f} million weights takes {needed / 2**30:.1f} GB besides the student, "
+        f"and {free / 2**30:.1f} GB of the GPU are free: give `--method lora` or a smaller student"
+    )
+
+
+def tokens_at_once(
+    model_config: Any, dtype: torch.dtype, set_tokens: int, weights: int, free: int | None
+) -> int:
+    """Returns the tokens of a micro-batch: `set_tokens`, or more if `free` bytes hold more."""
+    if free is None:
+        return set_tokens
+    free = max(0, free - training_bytes(weights, dtype))
+    per_token: int = ACTIVATIONS * dtype.itemsize * model_config.num_hidden_layers * model_config.hidden_size
+    return max(set_tokens, int(USABLE * free) // per_token)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    # For most of these errors only the text says so.
+    return isinstance(error, torch.OutOfMemoryError) or bool(NO_MEMORY.search(str(error)))
+
+
+def free_memory(runtime: Runtime) -> None:
+    """Returns torch's cached memory to the device."""
+    if runtime.device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif runtime.device.type == "mps":
+        torch.mps.empty_cache()

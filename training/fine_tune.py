@@ -18,9 +18,15 @@ from fdd.errors import RunFailedError, WorkerError
 from fdd.training.child import ADVICE
 from fdd.training.config import FineTuneConfig
 from fdd.training.data import Row, deal, epoch_batches, fitting_rows, micro_batches
-from fdd.training.device import choose_runtime
-from fdd.training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
-from fdd.training.optimizer import load_state, new_weight, save_state
+from fdd.training.device import (
+    choose_runtime,
+    free_bytes,
+    free_memory,
+    is_out_of_memory,
+    no_room,
+    tokens_at_once,
+)
+from fdd.training.optimizer import Weight, load_state, save_state
 from fdd.training.parallel import at_once
 from fdd.training.replica import replicas_of
 from fdd.training.schedule import Schedule, schedule
@@ -138,7 +144,7 @@ class Trainer:
         free, dtype = free_bytes(student.runtime), student.runtime.dtype
         if fault := no_room(count, dtype, free):
             raise WorkerError(fault)
-        self.weights = [new_weight(name, p, config, beta2) for name, p in trained.items()]
+        self.weights = [Weight(name, p, config, beta2) for name, p in trained.items()]
         self.replicas = replicas_of(student, count)
         set_tokens = config.micro_batch_tokens
         self.micro_batch_tokens = tokens_at_once(student.model.config, dtype, set_tokens, count, free)

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from fdd.errors import StudentError
 from fdd.training.config import GenerateConfig
-from fdd.training.device import choose_runtime
-from fdd.training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
+from fdd.training.device import choose_runtime, free_bytes, free_memory, is_out_of_memory, rows_at_once
 from fdd.training.parallel import merged, threads_for
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.reading import PackedReading, Reading, read_prompts
@@ -56,11 +55,11 @@ COMPLETIONS_PER_EVENT = 16
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A request with its prompt's token ids and the most tokens that its answer may have."""
-
     request: Request
     ids: list[int]
+    """Of the prompt."""
     longest: int
+    """Most tokens that the answer may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +74,10 @@ class Queue:
 
 @dataclass(slots=True)
 class Text:
-    """One row of the batch: its request and what has been written so far."""
+    """One row of the batch, and the token ids written so far."""
 
     item: Encoded
     draws: Iterator[float]
-    """A random number for each token, from which `choose` samples."""
     ids: list[int] = field(default_factory=list)
     ended: bool = False
 
@@ -102,7 +100,7 @@ def generate(
     on_event: Callable[[Event], None],
     done: frozenset[str] = frozenset(),
 ) -> None:
-    """Answers the requests whose keys are not in `done`; completions arrive in `Batch` events.
+    """Answers the requests whose keys are not in `done`.
 
     Queues are built from all requests, done or not, and a queue is skipped only if all of it is done. So on
     a CPU a text shares its batches with the same texts, and comes out the same, however often the work is
@@ -130,7 +128,13 @@ def generate(
 def encode(student: Student, request: Request, config: GenerateConfig) -> Encoded:
     """Tokenizes a request; raises `StudentError` if the prompt and one more token exceed its positions."""
     ids = prompt_ids(student.tokenizer, request.question, request.cue, request.shots)
-    longest = longest_answer(student, request, config)
+    if config.max_new_tokens is not None:
+        longest = config.max_new_tokens
+    elif request.shots:
+        shown = [len(rationale_ids(student.tokenizer, shot.rationale)) for shot in request.shots]
+        longest = SHOWN_ROOM * max(shown)
+    else:
+        longest = student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
     if student.positions is not None:
         longest = min(longest, student.positions - len(ids))
     if longest < 1:
@@ -141,25 +145,12 @@ def encode(student: Student, request: Request, config: GenerateConfig) -> Encode
     return Encoded(request, ids, longest)
 
 
-def longest_answer(student: Student, request: Request, config: GenerateConfig) -> int:
-    """Returns the most tokens that an answer may have; one much longer than known rationales is useless."""
-    if config.max_new_tokens is not None:
-        return config.max_new_tokens
-    if request.shots:
-        shown = [len(rationale_ids(student.tokenizer, shot.rationale)) for shot in request.shots]
-        return SHOWN_ROOM * max(shown)
-    return student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
-
-
 def make_queues(
     student: Student, requests: Sequence[Request], config: GenerateConfig
 ) -> Iterator[list[Queue]]:
-    """Yields lists of queues to work on at the same time, one thread each.
-
-    The longest prompts come first, so that a batch that is too large for the memory fails at the start.
-    """
+    """Yields lists of queues to work on at the same time, one thread each."""
     encoded = [encode(student, request, config) for request in requests]
-    # The keys make the batches independent of the order of the requests.
+    # A batch that is too large for the memory fails at the start. Keys make the order of requests irrelevant.
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
     free = free_bytes(student.runtime)
@@ -180,7 +171,15 @@ def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[C
     try:
         for item, ids in decode(student, queue, config):
             del left[item.request.key]
-            yield complete(student, item, ids)
+            ended = has_ended(student, item.request, ids)
+            text = text_of(student, ids)
+            yield Completion(
+                key=item.request.key,
+                text=text.strip().partition(BLANK_LINE)[0] if ended else text,
+                prompt_tokens=len(item.ids),
+                new_tokens=len(ids),
+                finished=ended or ids[-1] in student.stop_ids,
+            )
     except RuntimeError as error:
         if rows == 1 or not is_out_of_memory(error):
             raise
@@ -189,18 +188,6 @@ def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[C
         free_memory(student.runtime)
         yield Notice(text=f"out of memory with {rows} questions at once: going on with {half}")
         yield from answer(student, Queue(list(left.values()), half, min(half, LEAST_ROWS)), config)
-
-
-def complete(student: Student, item: Encoded, ids: list[int]) -> Completion:
-    text = text_of(student, ids)
-    ended = has_ended(student, item.request, ids)
-    return Completion(
-        key=item.request.key,
-        text=text.strip().partition(BLANK_LINE)[0] if ended else text,
-        prompt_tokens=len(item.ids),
-        new_tokens=len(ids),
-        finished=ended or ids[-1] in student.stop_ids,
-    )
 
 
 def text_of(student: Student, ids: list[int]) -> str:
@@ -247,7 +234,12 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
         for text, token in zip(texts, chosen.tolist(), strict=True):
             if not text.ended:
                 text.ids.append(token)
-                text.ended = token in stops or is_over(student, text)
+                text.ended = (
+                    token in stops
+                    or len(text.ids) == text.item.longest
+                    or repeats_itself(text.ids)
+                    or has_ended(student, text.item.request, text.ids)
+                )
                 if text.ended:
                     yield text.item, text.ids
         writing = sum(not text.ended for text in texts)
@@ -260,19 +252,11 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
             texts, keep = [texts[row] for row in rows], torch.tensor(rows, device=chosen.device)
             state.keep(keep)
             chosen = chosen[keep]
-        state.advance(student, chosen)
-
-
-def is_over(student: Student, text: Text) -> bool:
-    """Whether to stop a text in which the student wrote no end token."""
-    is_full = len(text.ids) == text.item.longest
-    return is_full or repeats_itself(text.ids) or has_ended(student, text.item.request, text.ids)
+        state.advance(chosen)
 
 
 def draw_numbers(item: Encoded, config: GenerateConfig) -> Iterator[float]:
-    """Returns a number in [0, 1) for each token. It depends only on the seed, the item's key and its sample
-    number, so that samples do not depend on the batch.
-    """
+    """Returns a number in [0, 1) for each token, which does not depend on the batch."""
     if config.temperature == 0:
         return repeat(0.0)
     name = f"{config.seed}:{item.request.sample}:{item.request.key}"

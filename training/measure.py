@@ -15,9 +15,8 @@ import torch
 from fdd.errors import StudentError
 from fdd.training.config import FineTuneConfig
 from fdd.training.data import IGNORED, Row
-from fdd.training.device import choose_runtime, describe
+from fdd.training.device import choose_runtime, describe, free_bytes, no_room
 from fdd.training.fine_tune import Trainer, with_adapters
-from fdd.training.memory import free_bytes, no_room
 from fdd.training.parallel import at_once, threads_for
 from fdd.training.reading import Reading, read_prompts
 from fdd.training.student import Student, load_student
@@ -63,7 +62,7 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     @torch.inference_mode()
     def write(state: Reading) -> None:
         for _ in range(written):
-            state.advance(student, state.logits.float().argmax(dim=-1))
+            state.advance(state.logits.float().argmax(dim=-1))
         state.logits.sum().item()
 
     read(texts[:2])  # warms up

@@ -24,10 +24,9 @@ from transformers import (
 
 from fdd.errors import RunFailedError, StudentError
 from fdd.training.attention import GROUPED, is_plain
-from fdd.training.device import Runtime
-from fdd.training.memory import is_out_of_memory
+from fdd.training.device import Runtime, is_out_of_memory
 from fdd.training.prompts import prompt_ids, prompt_turns, shows_questions
-from fdd.training.tasks import Prompting, PromptTask
+from fdd.training.tasks import ConvertTask, Prompting, PromptTask
 from fdd.training.weights import check_student, new_folder, seal
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -35,16 +34,12 @@ UNTAUGHT_TOKENS = 256
 """Longest answer, in tokens, of a student whose folder sets no limit."""
 ORDINARY = "answer = 7"
 """Text that every tokenizer must know."""
-NAMED = 3
-"""Most weights that an error message names."""
-REASON = 300
-"""Most characters that an error message quotes from a library."""
+NAMED, REASON = 3, 300
+"""Most weights that an error message names, and most characters that it quotes from a library."""
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A student in memory, as `load_student` returns it."""
-
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     runtime: Runtime
@@ -85,12 +80,13 @@ def load_student(folder: Path, runtime: Runtime) -> Student:
 def check_weights(folder: Path, model: PreTrainedModel, report: dict[str, Any]) -> None:
     """Checks that every weight of the network comes from the files and is finite, and that the files fit it.
 
-    Transformers would fill missing weights with random numbers. Weights of the files that the network has no
-    place for are a fault if they belong to a part that it has: one more layer, or a bias. Additional parts,
-    such as a value head or an image encoder, do not change what the network computes.
+    Transformers would fill missing weights with random numbers. Weights without a place in the network are a
+    fault if they belong to a part that it has: one more layer, or a bias. More parts, such as a value head or
+    an image encoder, do not change what the network computes.
     """
-    parts = {name for name, _ in model.named_modules()} - {"", model.base_model_prefix}
-    homeless = {name for name in report["unexpected_keys"] if not parts.isdisjoint(parents(name))}
+    known = {name for name, _ in model.named_modules()} - {"", model.base_model_prefix}
+    parts = tuple(f"{name}." for name in known)
+    homeless = {name for name in report["unexpected_keys"] if name.startswith(parts)}
     infinite = {name for name, weight in model.named_parameters() if not is_finite(weight)}
     sizes = {f"{name} {tuple(has)}, not {tuple(wants)}" for name, has, wants in report["mismatched_keys"]}
     files = f", which have {min(found)}" if (found := report["unexpected_keys"]) else ""
@@ -113,25 +109,14 @@ def is_finite(weight: Tensor) -> bool:
     return bool(torch.stack(weight.detach().aminmax()).isfinite().all())
 
 
-def parents(name: str) -> Iterator[str]:
-    """Yields the names of the modules that contain the weight with this name."""
-    while "." in name:
-        name = name.rpartition(".")[0]
-        yield name
-
-
 def check_vocabulary(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Checks that every token of texts and prompts has an embedding.
-
-    Special tokens for other uses, such as images, need none.
-    """
+    """Checks that every token has an embedding, but for special tokens that prompts do not use."""
     embeddings: Any = model.get_input_embeddings()
     rows = len(embeddings.weight)
     special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
     used = {*prompt_ids(tokenizer, "?", ORDINARY), tokenizer.eos_token_id}
     used |= set(tokenizer.get_vocab().values()) - special
-    outside = [token for token in used if token >= rows]
-    if outside:
+    if outside := [token for token in used if token >= rows]:
         raise StudentError(
             f"the student in {str(folder)!r} has {rows} embeddings, and {len(outside)} tokens of its "
             "tokenizer have none: save it with its own tokenizer, or after `resize_token_embeddings`"
@@ -206,6 +191,19 @@ def describe_prompts(task: PromptTask, _: object) -> Prompting:
         stop_ids=tuple(sorted(stop_ids(found, tokenizer))),
         pad_id=pad_id(tokenizer),
     )
+
+
+def convert(task: ConvertTask, _: object) -> None:
+    """De-quantizes the weights and saves them in bfloat16, with the tokenizer."""
+    source = {"pretrained_model_name_or_path": str(task.gguf.parent), "gguf_file": task.gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(**source)
+    model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    # The weights are de-quantized by now, but save_pretrained refuses a model that is marked as quantized.
+    del model.config.quantization_config, model.hf_quantizer, model.quantization_method
+    model.is_quantized = False
+    model.config._name_or_path = ""
+    model.to(torch.bfloat16).save_pretrained(task.output)
+    tokenizer.save_pretrained(task.output)
 
 
 def save_student(student: Student, output: Path) -> None:

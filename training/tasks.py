@@ -243,6 +243,6 @@ class PromptTask(Task[Prompting]):
 class ConvertTask(Task[None]):
     """Writes the weights and tokenizer of a GGUF file into the (existing, empty) folder `output`."""
 
-    does = "fdd.training.convert:perform"
+    does = "fdd.training.student:convert"
     gguf: Path
     output: Path

@@ -165,7 +165,7 @@ def test_a_folder_that_another_process_takes_for_an_abandoned_one_is_made_again(
     make, made = tempfile.mkdtemp, list[str]()
 
     def slow(**where: Any) -> str:
-        folder = make(**where)
+        folder: str = make(**where)
         made.append(folder)
         if len(made) == 1:  # another process comes between making and locking
             with suppress(OSError), new_folder(tmp_path / "tiny"):
