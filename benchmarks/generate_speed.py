@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fdd.training.child import LIBRARY_VARIABLES
+from fdd.training.worker import LIBRARY_VARIABLES
 
 os.environ.update(LIBRARY_VARIABLES)  # before torch is imported
 

@@ -1,7 +1,4 @@
-"""Turns examples into rows of tokens in which only the rationale is labelled, and rows into batches.
-
-Refuses examples that would teach the wrong thing.
-"""
+"""Turns examples into rows of tokens in which only the rationale is labelled, and rows into batches."""
 
 from __future__ import annotations
 
@@ -35,7 +32,6 @@ class Row:
 
     @property
     def labelled(self) -> int:
-        """Number of tokens that the student is to learn."""
         return sum(label != IGNORED for label in self.labels)
 
 
@@ -63,9 +59,8 @@ def fitting_rows(
     fitting = [row for row in rows if len(row) <= longest]
     cut = len(rows) - len(fitting)
     if cut > config.max_truncated_share * len(rows):
-        advice = (
-            "raise --max-length" if longest == config.max_length else "give a student with more positions"
-        )
+        limited = longest < config.max_length
+        advice = "give a student with more positions" if limited else "raise --max-length"
         raise PreflightError(
             "too_many_truncated",
             f"{cut} of {len(rows)} examples are longer than {longest} tokens, more than the "
@@ -75,10 +70,9 @@ def fitting_rows(
 
 
 def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:
-    """Returns every row once, in random batches of at most `batch_size` rows.
+    """Returns every row once, in random batches whose sizes differ by at most one.
 
-    The sizes of the batches differ by at most one. Rows are not sorted by length, since that would put
-    similar problems into one step.
+    Rows are not sorted by length, since that would put similar problems into one step.
     """
     order = list(rows)
     rng.shuffle(order)
@@ -101,10 +95,8 @@ def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
 
 
 def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
-    """Splits the rows into at most `shares` lists with about the same number of tokens each.
-
-    The longest rows are dealt first, to the lists in order and in reverse order by turns.
-    """
+    """Splits the rows into at most `shares` lists with about the same number of tokens each."""
+    # The longest rows are dealt first, to the lists in order and in reverse order by turns.
     ordered = sorted(rows, key=len, reverse=True)
     turns = [*range(shares), *reversed(range(shares))]
     dealt = [[row for i, row in enumerate(ordered) if turns[i % len(turns)] == n] for n in range(shares)]

@@ -15,13 +15,12 @@ from typing import Any
 import torch
 
 from fdd.errors import StudentError
-from fdd.training.child import NO_MEMORY
 from fdd.training.config import ROWS, Device
 from fdd.training.tasks import DescribeTask, DeviceReport
+from fdd.training.worker import NO_MEMORY
 
 WITHOUT_BFLOAT16 = frozenset(("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"))
 """Values of `ONEDNN_MAX_CPU_ISA` that keep oneDNN from using the bfloat16 instructions."""
-
 USABLE = 0.6
 """Share of the free memory that batches are planned for. A batch that still does not fit is halved."""
 ACTIVATIONS = 34
@@ -31,8 +30,6 @@ ACTIVATIONS = 34
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The device and the number format that the student runs with."""
-
     device: torch.device
     dtype: torch.dtype
     """Of weights and activations: bfloat16 if the CPU or CUDA GPU multiplies it in hardware, else float32."""
@@ -71,10 +68,7 @@ def cuda_fault() -> str:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether bfloat16 matrix products run in hardware, where they are four times as fast as in float32.
-
-    oneDNN computes them; `ONEDNN_MAX_CPU_ISA` may limit it to older instructions.
-    """
+    """Whether oneDNN multiplies bfloat16 matrices in hardware, four times as fast as in float32."""
     capabilities = torch.cpu.get_capabilities()
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper() not in WITHOUT_BFLOAT16
     return allowed and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
@@ -90,7 +84,6 @@ def perform(task: DescribeTask, _: object) -> DeviceReport:
 
 
 def describe(runtime: Runtime, asked: Device) -> DeviceReport:
-    """Describes the runtime that `choose_runtime` returned for the device asked for."""
     if runtime.device.type == "cuda":
         properties = torch.cuda.get_device_properties(runtime.device)
         name, cores, memory = properties.name, properties.multi_processor_count, properties.total_memory

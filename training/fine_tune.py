@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain, count, islice
 from math import ceil, isfinite, nan
@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from fdd.errors import RunFailedError, WorkerError
-from fdd.training.child import ADVICE
 from fdd.training.config import FineTuneConfig
 from fdd.training.data import Row, deal, epoch_batches, fitting_rows, micro_batches
 from fdd.training.device import (
@@ -31,13 +30,14 @@ from fdd.training.parallel import at_once
 from fdd.training.replica import replicas_of
 from fdd.training.schedule import Schedule, schedule
 from fdd.training.student import Student, is_finite, load_student, save_student
-from fdd.training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, Step
+from fdd.training.tasks import Example, FineTuned, FineTuneTask, Notice, OnEvent, Step
+from fdd.training.worker import ADVICE
 
 ROOM = 5 / 4
 """Longest answer of the trained student, as a multiple of the longest rationale that it was taught."""
 
 
-def perform(task: FineTuneTask, on_event: Callable[[Event], None]) -> FineTuned:
+def perform(task: FineTuneTask, on_event: OnEvent) -> FineTuned:
     student = load_student(task.student, choose_runtime(task.device))
     states = {"state_from": task.state_from, "state_to": task.state_to}
     return fine_tune(student, task.examples, task.output, task.config, on_event, **states)
@@ -48,7 +48,7 @@ def fine_tune(
     examples: Sequence[Example],
     output: Path,
     config: FineTuneConfig,
-    on_event: Callable[[Event], None],
+    on_event: OnEvent,
     *,
     state_from: Path | None = None,
     state_to: Path | None = None,
@@ -130,13 +130,7 @@ class Trainer:
     """Takes optimizer steps on one student; raises `WorkerError` if a GPU cannot hold its state."""
 
     def __init__(
-        self,
-        student: Student,
-        model: Any,
-        config: FineTuneConfig,
-        on_event: Callable[[Event], None],
-        *,
-        beta2: float,
+        self, student: Student, model: Any, config: FineTuneConfig, on_event: OnEvent, *, beta2: float
     ) -> None:
         self.student, self.config, self.on_event = student, config, on_event
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}

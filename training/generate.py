@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 
@@ -25,9 +25,9 @@ from fdd.training.tasks import (
     Batch,
     CheckTask,
     Completion,
-    Event,
     GenerateTask,
     Notice,
+    OnEvent,
     Request,
 )
 
@@ -38,10 +38,9 @@ LEAST_ROWS = 2
 depend on when the other rows finished."""
 LONGEST_PERIOD = 24
 """Length in tokens of the longest passage whose repetition is recognized: a few lines of a program."""
-REPETITIONS = 3
-"""A text is stopped for repeating itself if it ends in this many copies of a passage, ..."""
-LEAST_REPEATED = 24
-"""... and if the copies have at least this many tokens in all; a rationale may well repeat a word or two."""
+REPETITIONS, LEAST_REPEATED = 3, 24
+"""A text is stopped for repeating itself if it ends in so many copies of a passage, and these have so many
+tokens in all. A rationale may well repeat a word or two."""
 REQUESTS_PER_ROW = 4
 """Requests in a queue for each of its rows. With more, fewer rows would be idle at the end of a queue, but an
 interrupted queue is generated again from its start."""
@@ -88,7 +87,7 @@ def check(task: CheckTask, _: object) -> None:
         encode(student, request, GenerateConfig())
 
 
-def perform(task: GenerateTask, on_event: Callable[[Event], None]) -> None:
+def perform(task: GenerateTask, on_event: OnEvent) -> None:
     student = load_student(task.student, choose_runtime(task.device))
     generate(student, task.requests, task.config, on_event, task.done)
 
@@ -97,16 +96,15 @@ def generate(
     student: Student,
     requests: Sequence[Request],
     config: GenerateConfig,
-    on_event: Callable[[Event], None],
+    on_event: OnEvent,
     done: frozenset[str] = frozenset(),
 ) -> None:
     """Answers the requests whose keys are not in `done`.
 
-    Queues are built from all requests, done or not, and a queue is skipped only if all of it is done. So on
-    a CPU a text shares its batches with the same texts, and comes out the same, however often the work is
-    interrupted. On a CUDA GPU the queues depend on the free memory: texts that are done stay as they are,
-    but the others may differ from those of an uninterrupted run, unless a text does not depend on its batch
-    (`training.reading` says when).
+    Queues are built from all requests, and a queue is skipped only if all of it is done. So on a CPU a text
+    shares its batches with the same texts, and comes out the same, however often the work is interrupted. On
+    a CUDA GPU the queues depend on the free memory, so the texts after an interruption may differ, unless a
+    text does not depend on its batch (`training.reading` says when).
     """
     student.model.train(False)
     for queues in make_queues(student, requests, config):

@@ -1,7 +1,4 @@
-"""Measures in a few seconds how fast a student trains and answers on this machine.
-
-Refuses a student for whose training a GPU has too little memory.
-"""
+"""Measures in a few seconds how fast a student trains and answers on this machine."""
 
 from __future__ import annotations
 
@@ -22,10 +19,8 @@ from fdd.training.reading import Reading, read_prompts
 from fdd.training.student import Student, load_student
 from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Measured, MeasureTask, Speed
 
-ROWS = 64
-"""Questions in the batch that is measured."""
-WRITTEN = 8
-"""Tokens written to each question, in each repetition."""
+ROWS, WRITTEN = 64, 8
+"""Questions in the batch that is measured, and tokens written to each of them in each repetition."""
 SECONDS, MOST = 2.0, 3
 """A measurement is repeated until it has taken these seconds, but at most this many times."""
 
@@ -82,7 +77,6 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """Returns the mean time of one repetition, in seconds."""
     began, times = time.monotonic(), 0
     while times < MOST and (times == 0 or time.monotonic() - began < SECONDS):
         work()

@@ -9,7 +9,7 @@ import signal
 
 _handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-from fdd.training.child import LIBRARY_VARIABLES  # noqa: E402
+from fdd.training.worker import LIBRARY_VARIABLES  # noqa: E402
 
 os.environ.update(LIBRARY_VARIABLES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -34,13 +35,12 @@ class Request:
     """One question to the student."""
 
     key: str
-    """Returned with the completion."""
     question: str
     cue: str
     shots: tuple[Example, ...] = ()
-    """Worked examples shown before the question, as earlier turns."""
+    """Worked examples, shown before the question."""
     sample: int = 0
-    """Number that distinguishes samples of one question; part of the random seed."""
+    """Distinguishes samples of one question; part of the random seed."""
 
     @property
     def one_paragraph(self) -> bool:
@@ -50,50 +50,42 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
-    """The student's answer to the request with this key."""
-
     key: str
     text: str
     prompt_tokens: int
     new_tokens: int
     finished: bool
-    """Whether the student ended its text, or the paragraph that it was to write. False if the text reached
-    its limit or was stopped for repeating itself."""
+    """False if the text reached its limit or was stopped for repeating itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """Event: one optimizer step was made."""
-
     step: int
     steps: int
     loss: float
     """Mean over the labelled tokens of the step."""
     tokens_per_second: float
-    """Mean since training began; counts the examples' tokens without padding."""
+    """Mean since training began, without padding."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Event: these requests are answered."""
-
     completions: tuple[Completion, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """Event: something a person should know, for example that a batch was halved for lack of memory."""
+    """Something a person should know, for example that a batch was halved for lack of memory."""
 
     text: str
 
 
 Event = Step | Batch | Notice
+OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FineTuned:
-    """Result of a `FineTuneTask`."""
-
     steps: int
     loss: float
     """Mean over the last tenth of the steps."""
@@ -105,15 +97,13 @@ class FineTuned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceReport:
-    """The device that students run on; result of a `DescribeTask`."""
+    """The device that students run on."""
 
     kind: str
-    """cpu, cuda or mps"""
     name: str
     cores: int
     """Cores of the CPU that this process may use, or multiprocessors of the GPU."""
     memory_gb: float
-    """In units of 2**30 bytes."""
     dtype: str
     unused: str = ""
     """With device `auto`: why this machine's NVIDIA GPU cannot be used. Empty otherwise."""
@@ -125,13 +115,11 @@ class DeviceReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speed:
-    """A student's tokens per second on a device."""
+    """Tokens per second of a student's training, and of reading prompts and writing answers in a batch."""
 
     training: float
     reading: float
-    """Of prompts, in a batch."""
     writing: float
-    """Of answers, in a batch."""
 
     @property
     def answer_seconds(self) -> float:
@@ -141,24 +129,20 @@ class Speed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """Result of a `MeasureTask`."""
-
     device: DeviceReport
     speed: Speed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompting:
-    """Result of a `PromptTask`."""
+    """How other programs are to prompt a student."""
 
     chats: tuple[tuple[Turn, ...], ...]
     """For each example, the turns that the student reads and the rationale as the assistant's turn."""
     templated: bool
     """Whether the tokenizer has a chat template; if not, the only user turn of a chat is the whole prompt."""
     max_new_tokens: int
-    """Longest answer."""
     stop_ids: tuple[int, ...]
-    """Ids of the tokens that end an answer."""
     pad_id: int
 
 

@@ -1,17 +1,21 @@
 """Runs each task in its own child process, so that torch's memory is released when the task ends.
 
-The child sends its events and errors to this process, which never imports torch.
+The child sends its events and errors to the parent, which never imports torch.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import tempfile
 import threading
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -19,9 +23,26 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from fdd import errors
-from fdd.training.child import ADVICE, child_main
-from fdd.training.tasks import Event, R, Task
+from fdd.training.tasks import Event, OnEvent, R, Task
 
+LIBRARY_VARIABLES = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+    # Torch then asks the driver whether there is a GPU. A CUDA context would not survive a fork.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    # Threads that spin while they wait keep the threads they wait for off the cores as soon as another
+    # program runs too: 57 tokens/s instead of 497 were measured on two busy cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""Environment variables that libraries read when they are imported."""
+NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory|_STATUS_ALLOC_FAILED", re.IGNORECASE)
+"""Matches error messages of torch, CUDA's libraries and the operating system."""
+ADVICE = (
+    "close other programs, then `resume`; a new run may take a smaller student, smaller batches or "
+    "`--method lora`"
+)
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10
 """Time that a child has to clean up after SIGTERM, before it is killed."""
@@ -36,9 +57,7 @@ def never() -> bool:
     return False
 
 
-def run_in_child(
-    task: Task[R], on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> R:
+def run_in_child(task: Task[R], on_event: OnEvent, should_stop: Callable[[], bool] = never) -> R:
     """Runs the task in a child process and returns its result. Calls `on_event` in this process, in order.
 
     Calls `should_stop` several times a second. Once it returns True, the child is ended and `StoppedError`
@@ -104,9 +123,7 @@ def short_tmpdir() -> Iterator[None]:
         tempfile.tempdir = given
 
 
-def follow(
-    child: BaseProcess, ours: Connection, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
-) -> Any:
+def follow(child: BaseProcess, ours: Connection, on_event: OnEvent, should_stop: Callable[[], bool]) -> Any:
     while True:
         if should_stop():
             raise errors.StoppedError("stopped as asked")
@@ -135,3 +152,35 @@ def describe_exit(code: int) -> str:
     if code < 0:
         return f"the student's process ended by {signal.Signals(-code).name}; `resume` continues the run"
     return f"the student's process ended with exit code {code} and no result; `resume` continues the run"
+
+
+def child_main(task: Task[R], parent: Connection) -> None:
+    """Sends the parent the task's events, and then its result or the error that ended it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # raises, so that every `finally` runs
+    warnings.simplefilter("ignore")  # libraries' advice to programmers, which nobody reads here
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    parent.send(outcome_of(task, parent.send))
+
+
+def end_with(parent: Connection) -> None:
+    """Ends this process when the parent has ended. The parent never writes, so `recv` waits until then."""
+    with suppress(EOFError, OSError):
+        parent.recv()
+    os._exit(1)
+
+
+def outcome_of(task: Task[R], on_event: OnEvent) -> R | errors.FddError:
+    try:
+        os.environ.update(LIBRARY_VARIABLES)
+        module, _, function = task.does.partition(":")
+        result: R = getattr(import_module(module), function)(task, on_event)
+    except Exception as error:  # the one place that records what broke in the child
+        if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+            return errors.WorkerError(f"the student's process ran out of memory: {ADVICE}")
+        if isinstance(error, errors.FddError):
+            return error
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        return errors.WorkerError(f"the student's process failed: {what}")
+    return result

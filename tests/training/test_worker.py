@@ -16,7 +16,6 @@ import torch
 
 from fdd.errors import PreflightError, StoppedError, StudentError, UsageError, WorkerError
 from fdd.training import worker
-from fdd.training.child import outcome_of
 from fdd.training.config import FineTuneConfig, GenerateConfig
 from fdd.training.tasks import (
     Batch,
@@ -28,7 +27,7 @@ from fdd.training.tasks import (
     Request,
     Step,
 )
-from fdd.training.worker import describe_exit, follow, never, run_in_child, short_tmpdir
+from fdd.training.worker import describe_exit, follow, never, outcome_of, run_in_child, short_tmpdir
 
 EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
 
