@@ -1,6 +1,4 @@
-"""Finds the student that a name stands for. The embedded student is downloaded and converted once, then read
-from the cache.
-"""
+"""Finds the student that a name stands for. The embedded one is downloaded and converted only once."""
 
 from __future__ import annotations
 
@@ -117,32 +115,33 @@ def unpack(student: EmbeddedStudent, folder: Path) -> None:
 def download(name: str, cache: Path) -> Path:
     """Downloads the safetensors weights and tokenizer of a hub repository, but none of its code."""
     import httpx2
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        RepositoryNotFoundError,
-    )
+    from huggingface_hub import errors, snapshot_download
 
     patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     try:
         return Path(snapshot_download(name, cache_dir=cache, allow_patterns=patterns))
-    except HFValidationError as error:
+    except errors.HFValidationError as error:
         raise StudentError(
             f"unknown student {name!r}: it is no folder, and the hub allows no such name: {error}"
         ) from None
-    except GatedRepoError:
+    except errors.GatedRepoError:
         raise StudentError(
             f"cannot fetch student {name!r}, which is gated: accept its licence on its page of the hub, "
             "and set HF_TOKEN to a token of yours"
         ) from None
-    except RepositoryNotFoundError:
+    except errors.RepositoryNotFoundError:
         raise StudentError(
             f"unknown student {name!r}: the model hub has no such repository: check the name, or set "
             "HF_TOKEN if it is private"
         ) from None
-    except (HfHubHTTPError, httpx2.HTTPError, httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
+    except (
+        errors.HfHubHTTPError,
+        httpx2.HTTPError,
+        httpx2.InvalidURL,
+        ImportError,
+        OSError,
+        ValueError,
+    ) as error:
         reason = hub_fault() or (str(error).strip() or type(error).__name__).splitlines()[0]
         reason = URL_WITH_LOGIN.sub(lambda url: without_login(url[0]), reason)
         raise StudentError(f"cannot fetch student {name!r} from the model hub: {reason}") from None

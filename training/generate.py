@@ -21,7 +21,6 @@ from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.reading import PackedReading, Reading, read_prompts
 from fdd.training.student import UNTAUGHT_TOKENS, Student, load_student
 from fdd.training.tasks import (
-    BLANK_LINE,
     Batch,
     CheckTask,
     Completion,
@@ -31,6 +30,7 @@ from fdd.training.tasks import (
     Request,
 )
 
+BLANK_LINE = "\n\n"
 SHOWN_ROOM = 2
 """Longest answer, as a multiple of the longest worked example; worked examples are short."""
 LEAST_ROWS = 2
@@ -174,7 +174,6 @@ def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[C
             yield Completion(
                 key=item.request.key,
                 text=text.strip().partition(BLANK_LINE)[0] if ended else text,
-                prompt_tokens=len(item.ids),
                 new_tokens=len(ids),
                 finished=ended or ids[-1] in student.stop_ids,
             )
@@ -193,8 +192,10 @@ def text_of(student: Student, ids: list[int]) -> str:
 
 
 def has_ended(student: Student, request: Request, ids: list[int]) -> bool:
-    """Whether the answer, which is to be one paragraph, has ended and another paragraph begins."""
-    return request.one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
+    """Whether another paragraph begins, while every worked example has only one."""
+    shown = [shot.rationale.strip() for shot in request.shots]
+    is_one_paragraph = bool(shown) and not any(BLANK_LINE in text for text in shown)
+    return is_one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
 
 
 def repeats_itself(ids: Sequence[int]) -> bool:

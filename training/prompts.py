@@ -9,8 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from fdd.training.tasks import Example, Turn
 
-SHOWN = "a mark"
-"""Test content for a turn, to find out whether a chat template shows it."""
+SHOWN = "a mark"  # looked for in what a chat template makes of it
 
 
 def prompt_ids(

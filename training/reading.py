@@ -122,13 +122,9 @@ class PackedReading:
         self.ends.positions = max(self.ends.positions, self.needed())
         lengths = self.ends.lengths[:, None]
         places = torch.arange(self.ends.positions, device=lengths.device)
-        self.logits = self.student.model(
-            input_ids=tokens[:, None],
-            attention_mask=(places <= lengths).long(),  # the new token is stored at `lengths`
-            position_ids=lengths.clamp(max=self.last),
-            past_key_values=self.cache,
-            use_cache=True,
-        ).logits[:, -1]
+        mask = (places <= lengths).long()  # the new token is stored at `lengths`
+        positions = lengths.clamp(max=self.last)
+        self.logits = next_logits(self.student, tokens[:, None], mask, positions, self.cache)
         self.ends.lengths = self.ends.lengths + 1
 
     def needed(self) -> int:
@@ -158,14 +154,8 @@ class PaddedReading:
         )  # (rows, positions): 1 where a position holds a token, 0 where it is padding
         positions = self.mask.cumsum(dim=1)[:, shared:] - 1
         self.positions = positions[:, -1]  # of each row's last token
-        self.logits = student.model(
-            input_ids=tokens.to(device),
-            attention_mask=self.mask,
-            position_ids=positions.clamp(min=0),
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
+        tokens, positions = tokens.to(device), positions.clamp(min=0)
+        self.logits = next_logits(student, tokens, self.mask, positions, cache, logits_to_keep=1)
 
     def keep(self, rows: Tensor) -> None:
         self.cache.batch_select_indices(rows)
@@ -174,13 +164,8 @@ class PaddedReading:
     def advance(self, tokens: Tensor) -> None:
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
         self.positions = (self.positions + 1).clamp(max=self.last)
-        self.logits = self.student.model(
-            input_ids=tokens[:, None],
-            attention_mask=self.mask,
-            position_ids=self.positions[:, None],
-            past_key_values=self.cache,
-            use_cache=True,
-        ).logits[:, -1]
+        positions = self.positions[:, None]
+        self.logits = next_logits(self.student, tokens[:, None], self.mask, positions, self.cache)
 
 
 Reading = PackedReading | PaddedReading
@@ -192,6 +177,20 @@ def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
     if all(type(layer) is DynamicLayer for layer in cache.layers):
         return PackedReading(student, prompts, len(cache.layers))
     return PaddedReading(student, prompts, cache)
+
+
+def next_logits(
+    student: Student, tokens: Tensor, mask: Tensor, positions: Tensor, cache: Cache, **options: int
+) -> Tensor:
+    found: Tensor = student.model(
+        input_ids=tokens,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        **options,
+    ).logits
+    return found[:, -1]
 
 
 def last_position(student: Student) -> int:

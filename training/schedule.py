@@ -42,5 +42,5 @@ def schedule(steps: int, config: FineTuneConfig, *, goes_on: bool, is_last: bool
 
 
 def own_steps(steps: int, config: FineTuneConfig) -> int:
-    """Returns how many steps came before the fall, in a training that was not the last and made `steps`."""
+    """Returns how many of the `steps` of a training that was not the last came before the fall."""
     return round(steps / (1 + config.decay_share))

@@ -11,7 +11,6 @@ from fdd.training.config import Device, FineTuneConfig, GenerateConfig
 
 R = TypeVar("R")
 
-BLANK_LINE = "\n\n"
 PROMPT_TOKENS = 80
 ANSWER_TOKENS = 40
 """Typical lengths of a `gsm-symbolic` question with its cue, and of a program that answers it."""
@@ -42,17 +41,11 @@ class Request:
     sample: int = 0
     """Distinguishes samples of one question; part of the random seed."""
 
-    @property
-    def one_paragraph(self) -> bool:
-        """Whether an answer ends at a blank line, because every worked example has only one paragraph."""
-        return bool(self.shots) and all(BLANK_LINE not in shot.rationale.strip() for shot in self.shots)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
     key: str
     text: str
-    prompt_tokens: int
     new_tokens: int
     finished: bool
     """False if the text reached its limit or was stopped for repeating itself."""

@@ -28,10 +28,7 @@ POINTER = b"version https://git-lfs"
 
 
 def check_student(folder: Path) -> Path:
-    """Returns the folder if it holds a student that can be trained and whose weights match their checksums.
-
-    Raises `StudentError` otherwise.
-    """
+    """Returns the folder; `StudentError` if it holds no student that can be trained, or damaged weights."""
     if (folder / ADAPTER).is_file():
         raise StudentError(
             f"{str(folder)!r} holds an adapter ({ADAPTER}), which is not trained on: merge it into its base "

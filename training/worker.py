@@ -61,9 +61,8 @@ def run_in_child(task: Task[R], on_event: OnEvent, should_stop: Callable[[], boo
     """Runs the task in a child process and returns its result. Calls `on_event` in this process, in order.
 
     Calls `should_stop` several times a second. Once it returns True, the child is ended and `StoppedError`
-    raised; completions that were reported remain valid, unfinished ones leave nothing behind. An error in the
-    child is raised here with its own type, or as `WorkerError` if the child died without reporting one. If
-    this process dies, the child ends too.
+    raised. An error in the child is raised here with its own type, or as `WorkerError` if the child died
+    without reporting one. If this process dies, the child ends too.
     """
     # The server that every child is forked from imports torch and transformers once.
     context = get_context("forkserver")
@@ -155,7 +154,6 @@ def describe_exit(code: int) -> str:
 
 
 def child_main(task: Task[R], parent: Connection) -> None:
-    """Sends the parent the task's events, and then its result or the error that ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # raises, so that every `finally` runs
     warnings.simplefilter("ignore")  # libraries' advice to programmers, which nobody reads here
