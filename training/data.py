@@ -9,6 +9,7 @@ from math import ceil
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from fdd.errors import PreflightError
@@ -105,12 +106,7 @@ def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
 
 def to_tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
     """Returns token ids, attention mask and labels, each (rows, longest row), padded on the right."""
-    width = max(map(len, rows))
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros(len(rows), width, dtype=torch.long)
-    labels = torch.full((len(rows), width), IGNORED)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row.ids)
-        mask[i, : len(row)] = 1
-        labels[i, : len(row)] = torch.tensor(row.labels)
-    return ids, mask, labels
+    ids = pad_sequence([torch.tensor(row.ids) for row in rows], batch_first=True)
+    mask = pad_sequence([torch.ones(len(row), dtype=torch.long) for row in rows], batch_first=True)
+    labels = [torch.tensor(row.labels) for row in rows]
+    return ids, mask, pad_sequence(labels, batch_first=True, padding_value=IGNORED)

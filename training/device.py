@@ -79,11 +79,8 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def perform(task: DescribeTask, _: object) -> DeviceReport:
-    return describe(choose_runtime(task.device), task.device)
-
-
-def describe(runtime: Runtime, asked: Device) -> DeviceReport:
+def describe(task: DescribeTask, _: object) -> DeviceReport:
+    runtime = choose_runtime(task.device)
     if runtime.device.type == "cuda":
         properties = torch.cuda.get_device_properties(runtime.device)
         name, cores, memory = properties.name, properties.multi_processor_count, properties.total_memory
@@ -97,7 +94,7 @@ def describe(runtime: Runtime, asked: Device) -> DeviceReport:
         cores=cores,
         memory_gb=memory / 2**30,
         dtype=str(runtime.dtype).removeprefix("torch."),
-        unused=cuda_fault() if asked == "auto" and has_nvidia_gpu else "",
+        unused=cuda_fault() if task.device == "auto" and has_nvidia_gpu else "",
     )
 
 

@@ -17,7 +17,7 @@ from fdd.training.fine_tune import Trainer, with_adapters
 from fdd.training.parallel import at_once, threads_for
 from fdd.training.reading import Reading, read_prompts
 from fdd.training.student import Student, load_student
-from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Measured, MeasureTask, Speed
+from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, DescribeTask, Measured, MeasureTask, Speed
 
 ROWS, WRITTEN = 64, 8
 """Questions in the batch that is measured, and tokens written to each of them in each repetition."""
@@ -32,7 +32,8 @@ def perform(task: MeasureTask, _: object) -> Measured:
     fault = no_room(weights, runtime.dtype, free_bytes(runtime))
     if fault and task.config.method == "full":
         raise StudentError(fault)
-    return Measured(device=describe(runtime, task.device), speed=measure(student, task.config))
+    report = describe(DescribeTask(device=task.device), None)
+    return Measured(device=report, speed=measure(student, task.config))
 
 
 def measure(student: Student, config: FineTuneConfig) -> Speed:

@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from fdd.training.student import Student
@@ -74,9 +76,7 @@ class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # the base cl
 def widened(stored: Tensor, positions: int) -> Tensor:
     """Returns `stored`, (rows, heads, positions, size), with zeros appended up to this many positions."""
     more = positions - stored.shape[2]
-    if more <= 0:
-        return stored
-    return torch.cat([stored, stored.new_zeros(*stored.shape[:2], more, stored.shape[3])], dim=2)
+    return pad(stored, (0, 0, 0, more)) if more > 0 else stored
 
 
 class PackedReading:
@@ -93,10 +93,8 @@ class PackedReading:
         self.layers = [PackedLayer(self.ends) for _ in range(layers)]
         self.cache = Cache(layers=[*self.layers])
         shared = read_shared(student, prompts, self.cache)
-        rests = [ids[shared:-1] for ids in prompts]
-        tokens = torch.zeros(len(rests), max(map(len, rests)), dtype=torch.long)
-        for row, rest in enumerate(rests):
-            tokens[row, : len(rest)] = torch.tensor(rest)
+        rests = [torch.tensor(ids[shared:-1], dtype=torch.long) for ids in prompts]
+        tokens = pad_sequence(rests, batch_first=True)
         if tokens.shape[1]:
             student.model.base_model(input_ids=tokens.to(device), past_key_values=self.cache, use_cache=True)
         self.advance(torch.tensor([ids[-1] for ids in prompts], device=device))
@@ -141,17 +139,11 @@ class PaddedReading:
         self.student, self.cache, self.last = student, cache, last_position(student)
         device = student.runtime.device
         shared = read_shared(student, prompts, cache)
-        rests = [ids[shared:] for ids in prompts]
-        width = max(map(len, rests))
-        tokens = torch.zeros(len(rests), width, dtype=torch.long)
-        mask = torch.ones(len(rests), shared + width, dtype=torch.long)
-        for row, rest in enumerate(rests):
-            tokens[row, width - len(rest) :] = torch.tensor(rest)
-            # The padding lies between the shared beginning and the rest of each prompt.
-            mask[row, shared : shared + width - len(rest)] = 0
-        self.mask = mask.to(
-            device
-        )  # (rows, positions): 1 where a position holds a token, 0 where it is padding
+        rests = [torch.tensor(ids[shared:]) for ids in prompts]
+        tokens = pad_sequence(rests, batch_first=True, padding_side="left")
+        mask = pad_sequence([torch.ones_like(rest) for rest in rests], batch_first=True, padding_side="left")
+        # The padding, with a mask of 0, lies between the shared beginning and the rest of each prompt.
+        self.mask = torch.cat([mask.new_ones(len(rests), shared), mask], dim=1).to(device)
         positions = self.mask.cumsum(dim=1)[:, shared:] - 1
         self.positions = positions[:, -1]  # of each row's last token
         tokens, positions = tokens.to(device), positions.clamp(min=0)

@@ -152,7 +152,7 @@ class Task(Generic[R]):
 class DescribeTask(Task[DeviceReport]):
     """Describes the device that students will run on."""
 
-    does = "fdd.training.device:perform"
+    does = "fdd.training.device:describe"
     device: Device = "auto"
 
 
