@@ -16,8 +16,6 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FineTuneConfig:
-    """Settings for one round of fine-tuning."""
-
     method: Annotated[Method, Flag("NAME", "full or lora")] = "full"
     """`lora` trains low-rank additions to the weights and merges them when saving."""
     start: Annotated[
@@ -60,8 +58,6 @@ ROWS = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerateConfig:
-    """Settings for a student's answers."""
-
     max_new_tokens: Annotated[
         PositiveInt | None, Flag("N", "longest answer of the student (default: what it was taught decides)")
     ] = None

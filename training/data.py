@@ -71,10 +71,8 @@ def fitting_rows(
 
 
 def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:
-    """Returns every row once, in random batches whose sizes differ by at most one.
-
-    Rows are not sorted by length, since that would put similar problems into one step.
-    """
+    """Returns every row once, in random batches whose sizes differ by at most one."""
+    # Not sorted by length, since that would put similar problems into one step.
     order = list(rows)
     rng.shuffle(order)
     number = ceil(len(order) / batch_size)
@@ -82,10 +80,7 @@ def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> l
 
 
 def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
-    """Splits the batch into pieces of rows of similar length.
-
-    Each piece is a single row or has at most `max_tokens` tokens, padding included.
-    """
+    """Splits the batch by length into pieces of at most `max_tokens` tokens, padding included, or one row."""
     pieces: list[list[Row]] = []
     for row in sorted(batch, key=len):
         if pieces and (len(pieces[-1]) + 1) * len(row) <= max_tokens:

@@ -159,7 +159,6 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def free_memory(runtime: Runtime) -> None:
-    """Returns torch's cached memory to the device."""
     if runtime.device.type == "cuda":
         torch.cuda.empty_cache()
     elif runtime.device.type == "mps":

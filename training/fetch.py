@@ -72,10 +72,7 @@ def student_path(name: str, cache: Path, notice: Callable[[str], object] | None 
 
 
 def cached(target: Path, build: Callable[[Path], None]) -> Path:
-    """Returns the student's folder in the cache, and builds it the first time.
-
-    If another run builds it at the same time and finishes first, its folder is used.
-    """
+    """Returns the folder, and builds it the first time; if another run does so first, that one is used."""
     if target.is_dir():
         return check_student(target)
     try:

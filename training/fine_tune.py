@@ -53,10 +53,8 @@ def fine_tune(
     state_from: Path | None = None,
     state_to: Path | None = None,
 ) -> FineTuned:
-    """Trains the student, as `FineTuneTask` says, and saves it in the folder `output`.
-
-    Raises `PreflightError` before any step if the examples cannot be used, and `RunFailedError` if training
-    diverges.
+    """Does what `FineTuneTask` says. Raises `PreflightError` before any step if the examples cannot be used,
+    and `RunFailedError` if training diverges.
     """
     positions = student.positions or config.max_length
     rows = fitting_rows(examples, student.tokenizer, config, positions)

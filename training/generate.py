@@ -1,6 +1,4 @@
-"""Generates a student's answers in batches. Longest prompts come first, a shared beginning is read once, and
-batch rows whose text has ended are given to the next requests.
-"""
+"""Generates a student's answers in batches, whose rows go to the next requests as soon as their text ends."""
 
 from __future__ import annotations
 
@@ -264,8 +262,8 @@ def draw_numbers(item: Encoded, config: GenerateConfig) -> Iterator[float]:
 
 
 def choose(logits: Tensor, temperature: float, draws: Tensor) -> Tensor:
-    """Returns the next token of each row: the likeliest at temperature 0, otherwise the first one at which
-    the cumulative probability exceeds the row's draw.
+    """Returns a token for each row: the likeliest at temperature 0, otherwise the first one at which the
+    cumulative probability exceeds the row's draw.
     """
     if temperature == 0:
         return logits.float().argmax(dim=-1)  # on a CPU five times as fast as in bfloat16

@@ -15,10 +15,7 @@ SHOWN = "a mark"  # looked for in what a chat template makes of it
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example] = ()
 ) -> list[int]:
-    """Returns the prompt's token ids; worked examples come before the question, as earlier turns.
-
-    Text in a question or an example that looks like a special token is encoded as ordinary characters.
-    """
+    """Returns the prompt's token ids. What looks like a special token is encoded as ordinary characters."""
     turns = prompt_turns(tokenizer, question, cue, shots)
     if not tokenizer.chat_template:
         return _literal_ids(tokenizer, turns[0]["content"], begin=True)
@@ -65,15 +62,13 @@ def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> str:
 
 
 def _literal_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, begin: bool) -> list[int]:
-    """Encodes text without special tokens, apart from the one that begins every text if `begin` asks for it.
-
-    Some tokenizers also append an end token; that is never included.
-    """
+    """Encodes text without special tokens, but with the one that begins every text if `begin` is true."""
     ids = list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
     if not begin:
         return ids
     whole = list(tokenizer(text, split_special_tokens=True)["input_ids"])
     added = len(whole) - len(ids)
+    # What some tokenizers append is left out.
     before = next((n for n in range(added) if whole[n : n + len(ids)] == ids), added)
     return whole[: before + len(ids)]
 

@@ -108,7 +108,6 @@ class PackedReading:
             layer.values = layer.values[rows, :, : self.ends.positions]
 
     def join(self, other: PackedReading) -> None:
-        """Appends the other batch's rows."""
         for mine, theirs in zip(self.layers, other.layers, strict=True):
             mine.join(theirs)
         self.ends.lengths = torch.cat([self.ends.lengths, other.ends.lengths])

@@ -46,7 +46,6 @@ class Student:
 
     @property
     def stop_ids(self) -> frozenset[int]:
-        """Ids of the tokens that end a text."""
         return stop_ids(self.model.generation_config, self.tokenizer)
 
     @property

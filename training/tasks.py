@@ -31,13 +31,10 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One question to the student."""
-
     key: str
     question: str
     cue: str
     shots: tuple[Example, ...] = ()
-    """Worked examples, shown before the question."""
     sample: int = 0
     """Distinguishes samples of one question; part of the random seed."""
 
@@ -90,8 +87,6 @@ class FineTuned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceReport:
-    """The device that students run on."""
-
     kind: str
     name: str
     cores: int
@@ -150,8 +145,6 @@ class Task(Generic[R]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DescribeTask(Task[DeviceReport]):
-    """Describes the device that students will run on."""
-
     does = "fdd.training.device:describe"
     device: Device = "auto"
 
@@ -208,8 +201,6 @@ class GenerateTask(Task[None]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptTask(Task[Prompting]):
-    """Describes how to prompt the student in this folder; its weights are not loaded."""
-
     does = "fdd.training.student:describe_prompts"
     student: Path
     examples: tuple[Example, ...]

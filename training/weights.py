@@ -90,7 +90,6 @@ def read_object(folder: Path, name: str) -> dict[str, Any]:
 
 
 def seal(folder: Path) -> None:
-    """Writes the checksums of the folder's weights, for `check_student`."""
     lines = [f"{file_sha256(file)}  {file.name}\n" for file in sorted(folder.glob("*.safetensors"))]
     (folder / SEAL).write_text("".join(lines))
 

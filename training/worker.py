@@ -145,7 +145,6 @@ def follow(child: BaseProcess, ours: Connection, on_event: OnEvent, should_stop:
 
 
 def describe_exit(code: int) -> str:
-    """Says why a child ended without a result, and what to do about it."""
     if code == -signal.SIGKILL:
         return f"the student's process was killed (SIGKILL), most likely because memory ran out: {ADVICE}"
     if code < 0:
