@@ -45,7 +45,7 @@ def test_an_epoch_holds_every_row_once() -> None:
     assert max(map(len, batches)) == 8
 
 
-def test_the_order_of_an_epoch_hangs_on_its_seed_alone() -> None:
+def test_the_order_of_an_epoch_depends_on_its_seed_alone() -> None:
     rows = rows_of(*range(1, 60))
     assert epoch_batches(rows, 8, random.Random(1)) == epoch_batches(rows, 8, random.Random(1))
     assert epoch_batches(rows, 8, random.Random(1)) != epoch_batches(rows, 8, random.Random(2))

@@ -113,7 +113,7 @@ def test_no_text_is_written_again_after_the_batches_have_moved(student: Student)
     assert resumed.keys() == {request.key for request in REQUESTS} - done
 
 
-def test_a_sampled_text_hangs_on_its_own_key_seed_and_sample(exact: Student) -> None:
+def test_a_sampled_text_depends_on_its_own_key_seed_and_sample(exact: Student) -> None:
     config = GenerateConfig(max_new_tokens=12, temperature=1.0, batch_size=5)
     once = answers(exact, config)
     assert answers(exact, config, REQUESTS[:1])["r0"] == once["r0"]

@@ -24,7 +24,7 @@ def test_rows_share_their_common_start() -> None:
     assert common_start([[1], [2]]) == []
 
 
-def test_a_text_does_not_hang_on_its_batch_mates(student: Student) -> None:
+def test_a_text_does_not_depend_on_its_batch(student: Student) -> None:
     items = [encode(student, request, CONFIG) for request in REQUESTS]
     together = {item.request.key: ids for item, ids in decode(student, Queue(items, len(items)), CONFIG)}
     for rows in (1, 3):
