@@ -19,7 +19,7 @@ SECONDS ?= 120
 
 .venv/installed-dev: .venv/installed
 	$(PIP) --no-deps --require-hashes -r requirements-dev.lock
-	.venv/bin/python -c "from fdd.settings import cache_folder; from fdd.training.weights import student_path; student_path('smollm2-135m', cache_folder())"
+	.venv/bin/python -c "from fdd.settings import cache_folder; from fdd.training.fetch import student_path; student_path('smollm2-135m', cache_folder())"
 	touch $@
 
 run: .venv/installed

@@ -21,9 +21,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fdd.training.child import ENVIRONMENT
+from fdd.training.worker import LIBRARY_VARIABLES
 
-os.environ.update(ENVIRONMENT)  # before torch is imported
+os.environ.update(LIBRARY_VARIABLES)  # before torch is imported
 
 import torch
 

@@ -34,8 +34,8 @@ from fdd.problems.split import prepare
 from fdd.reporting.terminal import terminal
 from fdd.settings import cache_folder
 from fdd.training.config import FineTuneConfig
+from fdd.training.fetch import student_path
 from fdd.training.tasks import Event, Example, FineTuneTask
-from fdd.training.weights import student_path
 from fdd.training.worker import never, run_in_child
 
 EPOCHS = 3

@@ -20,9 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fdd.training.child import ENVIRONMENT
+from fdd.training.worker import LIBRARY_VARIABLES
 
-os.environ.update(ENVIRONMENT)  # before torch is imported
+os.environ.update(LIBRARY_VARIABLES)  # before torch is imported
 
 import torch
 
@@ -30,11 +30,11 @@ from benchmarks.lessons import compare, load_examples
 from fdd.settings import cache_folder
 from fdd.training.config import GenerateConfig
 from fdd.training.device import choose_runtime
+from fdd.training.fetch import student_path
 from fdd.training.generate import generate
 from fdd.training.prompts import prompt_ids
 from fdd.training.student import Student, load_student
-from fdd.training.tasks import Event, Example, Request
-from fdd.training.weights import student_path
+from fdd.training.tasks import Batch, Event, Example, Request
 
 ROWS = 32
 """Batch size."""
@@ -42,13 +42,13 @@ CONFIG = GenerateConfig(max_new_tokens=64, batch_size=ROWS)
 SHOTS = 4  # the default of the setting `shots`
 
 
-def ignore(event: Event) -> None:
-    """Ignores the generated texts."""
-
-
 def ours(student: Student, requests: Sequence[Request]) -> float:
-    result = generate(student, requests, CONFIG, ignore)
-    return result.new_tokens / result.seconds
+    events: list[Event] = []
+    began = time.monotonic()
+    generate(student, requests, CONFIG, events.append)
+    batches = [event for event in events if isinstance(event, Batch)]
+    written = sum(completion.new_tokens for batch in batches for completion in batch.completions)
+    return written / (time.monotonic() - began)
 
 
 def plain(student: Student, requests: Sequence[Request]) -> float:

@@ -31,9 +31,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fdd.training.child import ENVIRONMENT
+from fdd.training.worker import LIBRARY_VARIABLES
 
-os.environ.update(ENVIRONMENT)  # before torch is imported
+os.environ.update(LIBRARY_VARIABLES)  # before torch is imported
 
 from benchmarks.lessons import programs
 from fdd.agents.thoughts import thought
@@ -44,11 +44,11 @@ from fdd.problems.split import prepare
 from fdd.settings import cache_folder
 from fdd.training.config import FineTuneConfig, GenerateConfig
 from fdd.training.device import choose_runtime, cpu_name
+from fdd.training.fetch import student_path
 from fdd.training.fine_tune import fine_tune
 from fdd.training.generate import generate
 from fdd.training.student import Student, load_student
 from fdd.training.tasks import Batch, Event, Example, Request
-from fdd.training.weights import student_path
 
 Row = dict[str, Any]
 """A line of `recipe.jsonl`."""

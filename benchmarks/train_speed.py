@@ -21,9 +21,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fdd.training.child import ENVIRONMENT
+from fdd.training.worker import LIBRARY_VARIABLES
 
-os.environ.update(ENVIRONMENT)  # before torch is imported
+os.environ.update(LIBRARY_VARIABLES)  # before torch is imported
 
 import torch
 from transformers import (
@@ -41,10 +41,10 @@ from fdd.settings import cache_folder
 from fdd.training.config import FineTuneConfig
 from fdd.training.data import IGNORED, Row, encode
 from fdd.training.device import choose_runtime
+from fdd.training.fetch import student_path
 from fdd.training.fine_tune import fine_tune
 from fdd.training.student import load_student
 from fdd.training.tasks import Event, Example
-from fdd.training.weights import student_path
 
 CONFIG = FineTuneConfig(epochs=1)
 

@@ -16,8 +16,8 @@ from fdd.agents.verifier import Verifier
 from fdd.domain import Reason
 from fdd.errors import FddError
 from fdd.graph.run import PACKAGES
+from fdd.training.fetch import EMBEDDED
 from fdd.training.tasks import CheckTask, DescribeTask
-from fdd.training.weights import EMBEDDED
 from fdd.training.worker import run_in_child
 
 DISK_GB = 4

@@ -29,8 +29,8 @@ from fdd.problems.config import ProblemSettings
 from fdd.problems.split import prepare
 from fdd.settings import cache_folder
 from fdd.training.config import FineTuneConfig
+from fdd.training.fetch import student_path
 from fdd.training.tasks import Batch, Completion, Event, Example, FineTuneTask, GenerateTask, Request
-from fdd.training.weights import student_path
 from fdd.training.worker import run_in_child
 
 THOUGHT = "pot"
@@ -92,7 +92,7 @@ def train(student: Path, lessons: Sequence[Example], output: Path) -> Path:
     )
     trained = run_in_child(task, lambda _: None)
     print(f"trained: {trained.steps} steps on {trained.tokens} tokens, last loss {trained.loss:.2f}")
-    return trained.student
+    return output
 
 
 def answer(student: Path, problems: Sequence[Problem]) -> dict[str, Completion]:

@@ -34,8 +34,8 @@ from fdd.settings import Settings
 from fdd.storage.folder import DATABASE, check_path, find_run, open_store
 from fdd.storage.records import RunRecord
 from fdd.storage.store import Store
+from fdd.training.fetch import EMBEDDED, TINY, student_path
 from fdd.training.tasks import CheckTask, Measured, MeasureTask, Speed
-from fdd.training.weights import EMBEDDED, TINY, student_path
 from fdd.training.worker import never, run_in_child
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
@@ -123,7 +123,7 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
 
 def _measure(settings: Settings, cache: Path, listener: Listener) -> Measured:
     """Measures the student's speed. Raises `StudentError` if it cannot be loaded or trained as configured."""
-    student = find_student(settings.student, cache, listener)
+    student = student_path(settings.student, cache, listener.noticed)
     task = MeasureTask(student=student, config=settings.fine_tune, device=settings.device)
     return run_in_child(task, lambda _: None)
 
@@ -141,7 +141,7 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         thought(name)
     open_models(settings)
     if settings.solver:
-        solver = find_student(settings.solver, cache, listener)
+        solver = student_path(settings.solver, cache, listener.noticed)
         run_in_child(CheckTask(student=solver, device=settings.device), lambda _: None)
     measured = _measure(settings, cache, listener)
     settings = sized(settings, measured.speed)
@@ -239,8 +239,8 @@ def _at_work(
         context = RunContext(
             settings=settings,
             folder=folder,
-            base=find_student(settings.student, cache, listener),
-            solver=find_student(settings.solver, cache, listener) if settings.solver else None,
+            base=student_path(settings.student, cache, listener.noticed),
+            solver=student_path(settings.solver, cache, listener.noticed) if settings.solver else None,
             store=store,
             agents=running,
             verifier=verifier,
@@ -256,13 +256,6 @@ def _at_work(
             },
             context=context,
         )
-
-
-def find_student(name: str, cache: Path, listener: Listener) -> Path:
-    """Calls `student_path`, and tells the listener first if weights are going to be downloaded."""
-    if name in EMBEDDED and not (cache / name).is_dir():
-        listener.noticed(f"Fetching {name} into {cache}, this once")
-    return student_path(name, cache)
 
 
 def describe_run(settings: Settings, speed: Speed) -> RunRecord:

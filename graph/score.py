@@ -19,7 +19,7 @@ from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
 from fdd.storage.summary import ReadSummary
 from fdd.training.config import Device, GenerateConfig
-from fdd.training.weights import student_path
+from fdd.training.fetch import student_path
 
 
 def score(

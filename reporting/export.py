@@ -11,7 +11,6 @@ from pathlib import Path
 from fdd.agents.thoughts import thought
 from fdd.agents.thoughts.decompose import PLAN_CUE
 from fdd.errors import FddError, UsageError
-from fdd.graph.run import find_student
 from fdd.reporting.cards import PLACE, Subject, data_card, model_card
 from fdd.reporting.dataset import rows_of, write_chats, write_rows
 from fdd.reporting.precision import precise
@@ -22,6 +21,7 @@ from fdd.settings import Settings
 from fdd.storage.folder import open_store
 from fdd.storage.records import RoundRecord
 from fdd.storage.store import Lesson, Store
+from fdd.training.fetch import student_path
 from fdd.training.tasks import Example, Prompting, PromptTask
 from fdd.training.weights import check_student, new_folder
 from fdd.training.worker import run_in_child
@@ -69,7 +69,10 @@ def export(
     if not lessons:
         raise UsageError(f"the run in {str(run)!r} has no accepted rationale yet: let it go on, then export")
     # Without a student to export, the chats are made with the tokenizer of the untaught one.
-    source = find_student(settings.student, cache, listener) if student is None else run / student.student
+    if student is None:
+        source = student_path(settings.student, cache, listener.noticed)
+    else:
+        source = run / student.student
     check_student(source)
     prompting = ask(source, lessons, settings)
     subject = Subject(

@@ -8,7 +8,7 @@ from pathlib import Path
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.problems.gsm8k import GSM8K, HUB_NAME
 from fdd.reporting.markdown import Markdown
-from fdd.training.weights import HUB_ID, TINY
+from fdd.training.fetch import HUB_ID, TINY
 
 UNKNOWN = "unknown"
 """The model hub's name for an unknown licence."""
@@ -68,7 +68,7 @@ def problems_from(name: str) -> Source:
 
 
 def weights_from(student: str) -> Source:
-    """Returns the untaught student for a name that `training.weights.student_path` accepts."""
+    """Returns the untaught student for a name that `training.fetch.student_path` accepts."""
     on_hub = bool(HUB_ID.fullmatch(student))
     origin = Markdown("a repository of the model hub" if on_hub else "a folder of the user's")
     name, hub = (student, student) if on_hub else (Path(student).name, "")

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from fdd.graph.run import start
 from fdd.settings import cache_folder
-from fdd.training.weights import student_path
+from fdd.training.fetch import student_path
 from tests.graph.settings import model_settings, tiny_settings
 from tests.graph.test_run import Recorder
 from tests.servers.teaching import teaching

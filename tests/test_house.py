@@ -142,7 +142,7 @@ def test_the_clock_that_can_jump_is_looked_at_in_few_places() -> None:
 
 ENVIRONMENT = {
     "fdd/settings.py",
-    *("main.py", "training/child.py", "training/preload.py"),
+    *("main.py", "training/worker.py", "training/preload.py"),
     *("fdd/network.py", "training/device.py"),
     "agents/checking/solver.py",
 }

@@ -14,8 +14,9 @@ import pytest
 
 from fdd.errors import StudentError
 from fdd.training.device import choose_runtime
+from fdd.training.fetch import student_path
 from fdd.training.student import load_student
-from fdd.training.weights import check_student, student_path
+from fdd.training.weights import check_student
 
 ROOT = Path(__file__).parent.parent
 WATCH = """

@@ -30,11 +30,9 @@ def grouped_attention(
     """Computes attention in two batched products; query heads that share a key head are stacked into one.
 
     At a few hundred positions this takes a third of the time of torch's fused CPU kernel, whose backward pass
-    is the slowest part of a training step. Shapes: query (batch, heads, length, size), key and value
-    (batch, key heads, positions, size), mask (batch or 1, 1, length, positions), added to the scores.
-
-    Outside of training, the result equals that of transformers' `eager` attention bit for bit, and masked
-    positions have no effect.
+    is the slowest part of a training step. Outside of training, the result equals that of transformers'
+    `eager` attention bit for bit. Shapes: query (batch, heads, length, size), key and value (batch, key
+    heads, positions, size), mask (batch or 1, 1, length, positions), added to the scores.
     """
     batch, heads, length, size = query.shape
     groups, positions = key.shape[1], key.shape[2]

@@ -16,16 +16,12 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FineTuneConfig:
-    """Settings for one round of fine-tuning."""
-
     method: Annotated[Method, Flag("NAME", "full or lora")] = "full"
-    """`full` changes every weight; `lora` trains low-rank additions and merges them when saving."""
+    """`lora` trains low-rank additions to the weights and merges them when saving."""
     start: Annotated[
         Start,
         Flag("NAME", "base: from the untaught student each round; continue: one training over all rounds"),
     ] = "continue"
-    """`base` trains the untaught student on the whole set in each round. `continue` starts each round with
-    the weights and the optimizer's state of the round before."""
     replay_share: Annotated[
         float, Field(ge=0, le=1), Flag("X", "with continue: share of the old examples that is taught again")
     ] = 1.0
@@ -39,17 +35,16 @@ class FineTuneConfig:
     """The rate rises over this share of the first training's steps."""
     decay_share: NonNegativeFloat = 0.2
     """With `continue`: extra steps of every training but the last, as a share of its other steps. In them the
-    rate falls to zero. The next training continues from the state before them (see `training.schedule`)."""
+    rate falls to zero (see `training.schedule`)."""
     second_moment_half_life: PositiveInt = 26_000
-    """Tokens after which a squared gradient counts half in AdamW's average. beta2 is derived from this, so
-    that the setting means the same at every batch size (Marek et al., arXiv 2507.07101)."""
+    """Tokens after which a squared gradient counts half in AdamW's average. beta2 follows from it, so that it
+    means the same at every batch size (Marek et al., arXiv 2507.07101)."""
     weight_decay: NonNegativeFloat = 0.0
     max_gradient_norm: PositiveFloat = 1.0
     batch_size: Annotated[PositiveInt, Flag("N", "examples to one optimizer step")] = 4
     micro_batch_tokens: PositiveInt = 1024
     """Tokens in one forward pass, padding included; raised if a CUDA GPU has the memory."""
     max_length: Annotated[PositiveInt, Flag("N", "tokens of prompt and rationale together")] = 768
-    """Longer examples are left out."""
     max_truncated_share: Annotated[float, Field(ge=0, le=1)] = 0.02
     """Fine-tuning fails if more than this share of the examples is longer than `max_length`."""
     lora_rank: PositiveInt = 32
@@ -63,13 +58,11 @@ ROWS = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerateConfig:
-    """Settings for a student's answers."""
-
     max_new_tokens: Annotated[
         PositiveInt | None, Flag("N", "longest answer of the student (default: what it was taught decides)")
     ] = None
     """None allows twice the longest worked example if any are shown, else 5/4 of the longest rationale that
-    the student was taught (`training.generate.longest_answer`)."""
+    the student was taught."""
     temperature: NonNegativeFloat = 0.0
     """0 decodes greedily."""
     batch_size: Annotated[

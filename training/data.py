@@ -1,4 +1,4 @@
-"""Turns examples into token rows in which only the rationale is labelled, and rows into batches."""
+"""Turns examples into rows of tokens in which only the rationale is labelled, and rows into batches."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from math import ceil
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
+from fdd.errors import PreflightError
+from fdd.training.config import FineTuneConfig
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.tasks import Example
 
@@ -30,7 +33,6 @@ class Row:
 
     @property
     def labelled(self) -> int:
-        """Number of tokens that the student is to learn."""
         return sum(label != IGNORED for label in self.labels)
 
 
@@ -40,12 +42,37 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
     return Row((*prompt, *rationale), (*(IGNORED for _ in prompt), *rationale))
 
 
-def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:
-    """Returns every row once, in random batches of at most `batch_size` rows.
+def fitting_rows(
+    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, config: FineTuneConfig, positions: int
+) -> list[Row]:
+    """Returns the examples that fit into `max_length` and into the student's `positions`.
 
-    The sizes of the batches differ by at most one. Rows are not sorted by length, since that would put
-    similar problems into one step.
+    Raises `PreflightError` if there is no example, one has an empty rationale, or too many are too long.
     """
+    if not examples:
+        raise PreflightError("empty_set", "there is no example to train on")
+    rows = [encode(tokenizer, example) for example in examples]
+    for example, row in zip(examples, rows, strict=True):
+        if set(row.labels) <= {IGNORED, tokenizer.eos_token_id}:
+            what = f"nothing to learn from the example {example.question[:60]!r}"
+            raise PreflightError("empty_labels", what)
+    longest = min(config.max_length, positions)
+    fitting = [row for row in rows if len(row) <= longest]
+    cut = len(rows) - len(fitting)
+    if cut > config.max_truncated_share * len(rows):
+        limited = longest < config.max_length
+        advice = "give a student with more positions" if limited else "raise --max-length"
+        raise PreflightError(
+            "too_many_truncated",
+            f"{cut} of {len(rows)} examples are longer than {longest} tokens, more than the "
+            f"{config.max_truncated_share:.0%} allowed: {advice}, or leave long problems out",
+        )
+    return fitting
+
+
+def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> list[list[Row]]:
+    """Returns every row once, in random batches whose sizes differ by at most one."""
+    # Not sorted by length, since that would put similar problems into one step.
     order = list(rows)
     rng.shuffle(order)
     number = ceil(len(order) / batch_size)
@@ -53,10 +80,7 @@ def epoch_batches(rows: Sequence[Row], batch_size: int, rng: random.Random) -> l
 
 
 def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
-    """Splits the batch into pieces of rows of similar length.
-
-    Each piece is a single row or has at most `max_tokens` tokens, padding included.
-    """
+    """Splits the batch by length into pieces of at most `max_tokens` tokens, padding included, or one row."""
     pieces: list[list[Row]] = []
     for row in sorted(batch, key=len):
         if pieces and (len(pieces[-1]) + 1) * len(row) <= max_tokens:
@@ -67,10 +91,8 @@ def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
 
 
 def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
-    """Splits the rows into at most `shares` lists with about the same number of tokens each.
-
-    The longest rows are dealt first, to the lists in order and in reverse order by turns.
-    """
+    """Splits the rows into at most `shares` lists with about the same number of tokens each."""
+    # The longest rows are dealt first, to the lists in order and in reverse order by turns.
     ordered = sorted(rows, key=len, reverse=True)
     turns = [*range(shares), *reversed(range(shares))]
     dealt = [[row for i, row in enumerate(ordered) if turns[i % len(turns)] == n] for n in range(shares)]
@@ -79,12 +101,7 @@ def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
 
 def to_tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
     """Returns token ids, attention mask and labels, each (rows, longest row), padded on the right."""
-    width = max(map(len, rows))
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros(len(rows), width, dtype=torch.long)
-    labels = torch.full((len(rows), width), IGNORED)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row.ids)
-        mask[i, : len(row)] = 1
-        labels[i, : len(row)] = torch.tensor(row.labels)
-    return ids, mask, labels
+    ids = pad_sequence([torch.tensor(row.ids) for row in rows], batch_first=True)
+    mask = pad_sequence([torch.ones(len(row), dtype=torch.long) for row in rows], batch_first=True)
+    labels = [torch.tensor(row.labels) for row in rows]
+    return ids, mask, pad_sequence(labels, batch_first=True, padding_value=IGNORED)

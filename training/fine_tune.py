@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain, count, islice
 from math import ceil, isfinite, nan
@@ -15,20 +15,32 @@ import torch
 from torch import nn
 
 from fdd.errors import RunFailedError, WorkerError
-from fdd.training.child import ADVICE
 from fdd.training.config import FineTuneConfig
-from fdd.training.data import Row, deal, encode, epoch_batches, micro_batches
-from fdd.training.memory import free_bytes, free_memory, is_out_of_memory, no_room, tokens_at_once
-from fdd.training.optimizer import load_state, new_weight, save_state
+from fdd.training.data import Row, deal, epoch_batches, fitting_rows, micro_batches
+from fdd.training.device import (
+    choose_runtime,
+    free_bytes,
+    free_memory,
+    is_out_of_memory,
+    no_room,
+    tokens_at_once,
+)
+from fdd.training.optimizer import Weight, load_state, save_state
 from fdd.training.parallel import at_once
-from fdd.training.preflight import fitting_rows
 from fdd.training.replica import replicas_of
 from fdd.training.schedule import Schedule, schedule
-from fdd.training.student import Student, is_finite, save_student
-from fdd.training.tasks import Event, Example, FineTuned, Notice, Step
+from fdd.training.student import Student, is_finite, load_student, save_student
+from fdd.training.tasks import Example, FineTuned, FineTuneTask, Notice, OnEvent, Step
+from fdd.training.worker import ADVICE
 
 ROOM = 5 / 4
 """Longest answer of the trained student, as a multiple of the longest rationale that it was taught."""
+
+
+def perform(task: FineTuneTask, on_event: OnEvent) -> FineTuned:
+    student = load_student(task.student, choose_runtime(task.device))
+    states = {"state_from": task.state_from, "state_to": task.state_to}
+    return fine_tune(student, task.examples, task.output, task.config, on_event, **states)
 
 
 def fine_tune(
@@ -36,30 +48,31 @@ def fine_tune(
     examples: Sequence[Example],
     output: Path,
     config: FineTuneConfig,
-    on_event: Callable[[Event], None],
+    on_event: OnEvent,
     *,
     state_from: Path | None = None,
     state_to: Path | None = None,
 ) -> FineTuned:
-    """Trains the student and saves it in the folder `output`.
-
-    `state_from` is a file with the weights and the optimizer's state to continue from. `state_to` is the file
-    for the next training to continue from; None in the last training. Raises `PreflightError` before any step
-    if the examples cannot be used, and `RunFailedError` if training diverges.
+    """Does what `FineTuneTask` says. Raises `PreflightError` before any step if the examples cannot be used,
+    and `RunFailedError` if training diverges.
     """
-    encoded = [encode(student.tokenizer, example) for example in examples]
     positions = student.positions or config.max_length
-    rows = fitting_rows(examples, encoded, student.tokenizer, config, positions)
-    if truncated := len(encoded) - len(rows):
+    rows = fitting_rows(examples, student.tokenizer, config, positions)
+    if truncated := len(examples) - len(rows):
         set_length = f"--max-length {config.max_length}"
         limit = set_length if positions >= config.max_length else f"the student's {positions} positions"
-        on_event(Notice(text=f"left out {truncated} of {len(encoded)} examples: longer than {limit}"))
+        on_event(Notice(text=f"left out {truncated} of {len(examples)} examples: longer than {limit}"))
     torch.manual_seed(config.seed)  # LoRA's initial matrices are drawn from it
     model: Any = with_adapters(student.model, config) if config.method == "lora" else student.model
     steps = config.max_steps or config.epochs * ceil(len(rows) / config.batch_size)
     plan = schedule(steps, config, goes_on=state_from is not None, is_last=state_to is None)
-    batches = list(islice(all_batches(rows, config), plan.steps))
-    trainer = Trainer(student, model, config, on_event, beta2=beta2_of(batches, config))
+    rng = random.Random(config.seed)
+    epochs = (epoch_batches(rows, config.batch_size, rng) for _ in count())
+    batches = list(islice(chain.from_iterable(epochs), plan.steps))
+    # A squared gradient counts half after `second_moment_half_life` tokens.
+    mean_tokens = sum(len(row) for batch in batches for row in batch) / len(batches)
+    beta2 = 0.5 ** (mean_tokens / config.second_moment_half_life)
+    trainer = Trainer(student, model, config, on_event, beta2=beta2)
     if state_from:
         load_state(trainer.weights, state_from)
     began = time.monotonic()
@@ -86,7 +99,6 @@ def fine_tune(
     save_student(Student(trained, student.tokenizer, student.runtime), output)
     tail = losses[-max(1, len(losses) // 10) :]
     return FineTuned(
-        student=output,
         steps=len(losses),
         loss=sum(tail) / len(tail),
         tokens=tokens,
@@ -103,18 +115,6 @@ def diverged(step: int, plan: Schedule) -> RunFailedError:
     )
 
 
-def all_batches(rows: Sequence[Row], config: FineTuneConfig) -> Iterator[list[Row]]:
-    """Yields the batches of one epoch after another, without end."""
-    rng = random.Random(config.seed)
-    return chain.from_iterable(epoch_batches(rows, config.batch_size, rng) for _ in count())
-
-
-def beta2_of(batches: Sequence[Sequence[Row]], config: FineTuneConfig) -> float:
-    """AdamW's decay of the squared gradient per step: 0.5 after `second_moment_half_life` tokens."""
-    tokens = sum(len(row) for batch in batches for row in batch)
-    return float(0.5 ** (tokens / len(batches) / config.second_moment_half_life))
-
-
 def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
     """Adds low-rank matrices to every linear layer but the output head; only they are trained."""
     from peft import LoraConfig, get_peft_model
@@ -128,26 +128,18 @@ class Trainer:
     """Takes optimizer steps on one student; raises `WorkerError` if a GPU cannot hold its state."""
 
     def __init__(
-        self,
-        student: Student,
-        model: Any,
-        config: FineTuneConfig,
-        on_event: Callable[[Event], None],
-        *,
-        beta2: float,
+        self, student: Student, model: Any, config: FineTuneConfig, on_event: OnEvent, *, beta2: float
     ) -> None:
-        network: Any = student.model
         self.student, self.config, self.on_event = student, config, on_event
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         count = sum(p.numel() for p in trained.values())
         free, dtype = free_bytes(student.runtime), student.runtime.dtype
         if fault := no_room(count, dtype, free):
             raise WorkerError(fault)
-        self.weights = [new_weight(name, p, config, beta2) for name, p in trained.items()]
+        self.weights = [Weight(name, p, config, beta2) for name, p in trained.items()]
         self.replicas = replicas_of(student, count)
-        self.micro_batch_tokens = tokens_at_once(
-            network.config, dtype, config.micro_batch_tokens, count, free
-        )
+        set_tokens = config.micro_batch_tokens
+        self.micro_batch_tokens = tokens_at_once(student.model.config, dtype, set_tokens, count, free)
         for replica in self.replicas:
             replica.network.train()
 
@@ -180,9 +172,8 @@ class Trainer:
             for replica in self.replicas:
                 replica.network.zero_grad()
             free_memory(self.student.runtime)
-            self.on_event(
-                Notice(text=f"out of memory: going on with {self.micro_batch_tokens} tokens at once")
-            )
+            text = f"out of memory: going on with {self.micro_batch_tokens} tokens at once"
+            self.on_event(Notice(text=text))
 
     def accumulate(self, batch: Sequence[Row]) -> float:
         """Adds all replicas' gradients to those of the first one; returns the mean loss."""

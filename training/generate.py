@@ -1,13 +1,10 @@
-"""Generates a student's answers in batches. Longest prompts come first, a shared beginning is read once, and
-batch rows whose text has ended are given to the next requests.
-"""
+"""Generates a student's answers in batches, whose rows go to the next requests as soon as their text ends."""
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 
@@ -16,26 +13,32 @@ from torch import Tensor
 
 from fdd.errors import StudentError
 from fdd.training.config import GenerateConfig
-from fdd.training.memory import free_bytes, free_memory, is_out_of_memory, rows_at_once
+from fdd.training.device import choose_runtime, free_bytes, free_memory, is_out_of_memory, rows_at_once
 from fdd.training.parallel import merged, threads_for
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.reading import PackedReading, Reading, read_prompts
-from fdd.training.student import Student
-from fdd.training.tasks import BLANK_LINE, Batch, Completion, Event, Generated, Notice, Request
+from fdd.training.student import UNTAUGHT_TOKENS, Student, load_student
+from fdd.training.tasks import (
+    Batch,
+    CheckTask,
+    Completion,
+    GenerateTask,
+    Notice,
+    OnEvent,
+    Request,
+)
 
+BLANK_LINE = "\n\n"
 SHOWN_ROOM = 2
 """Longest answer, as a multiple of the longest worked example; worked examples are short."""
-UNTAUGHT_TOKENS = 256
-"""Longest answer, in tokens, of a student whose folder sets no limit."""
 LEAST_ROWS = 2
 """Smallest batch that is decoded. A batch of one uses other kernels that round differently, so its text would
 depend on when the other rows finished."""
 LONGEST_PERIOD = 24
 """Length in tokens of the longest passage whose repetition is recognized: a few lines of a program."""
-REPETITIONS = 3
-"""A text is stopped for repeating itself if it ends in this many copies of a passage, ..."""
-LEAST_REPEATED = 24
-"""... and if the copies have at least this many tokens in all; a rationale may well repeat a word or two."""
+REPETITIONS, LEAST_REPEATED = 3, 24
+"""A text is stopped for repeating itself if it ends in so many copies of a passage, and these have so many
+tokens in all. A rationale may well repeat a word or two."""
 REQUESTS_PER_ROW = 4
 """Requests in a queue for each of its rows. With more, fewer rows would be idle at the end of a queue, but an
 interrupted queue is generated again from its start."""
@@ -49,11 +52,11 @@ COMPLETIONS_PER_EVENT = 16
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A request with its prompt's token ids and the most tokens that its answer may have."""
-
     request: Request
     ids: list[int]
+    """Of the prompt."""
     longest: int
+    """Most tokens that the answer may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,62 +65,72 @@ class Queue:
 
     items: list[Encoded]
     rows: int
+    least: int = LEAST_ROWS
+    """Smallest batch that is decoded; 1 once there is no memory for two rows."""
 
 
 @dataclass(slots=True)
 class Text:
-    """One row of the batch: its request and what has been written so far."""
+    """One row of the batch, and the token ids written so far."""
 
     item: Encoded
     draws: Iterator[float]
-    """A random number for each token, from which `choose` samples."""
     ids: list[int] = field(default_factory=list)
     ended: bool = False
+
+
+def check(task: CheckTask, _: object) -> None:
+    student = load_student(task.student, choose_runtime(task.device))
+    for request in task.requests:
+        encode(student, request, GenerateConfig())
+
+
+def perform(task: GenerateTask, on_event: OnEvent) -> None:
+    student = load_student(task.student, choose_runtime(task.device))
+    generate(student, task.requests, task.config, on_event, task.done)
 
 
 def generate(
     student: Student,
     requests: Sequence[Request],
     config: GenerateConfig,
-    on_event: Callable[[Event], None],
+    on_event: OnEvent,
     done: frozenset[str] = frozenset(),
-) -> Generated:
-    """Answers the requests whose keys are not in `done`; completions arrive in `Batch` events.
+) -> None:
+    """Answers the requests whose keys are not in `done`.
 
-    Queues are built from all requests, done or not, and a queue is skipped only if all of it is done. So on
-    a CPU a text shares its batches with the same texts, and comes out the same, however often the work is
-    interrupted. On a CUDA GPU the queues depend on the free memory: texts that are done stay as they are,
-    but the others may differ from those of an uninterrupted run, unless a text does not depend on its batch
-    (`training.reading` says when).
+    Queues are built from all requests, and a queue is skipped only if all of it is done. So on a CPU a text
+    shares its batches with the same texts, and comes out the same, however often the work is interrupted. On
+    a CUDA GPU the queues depend on the free memory, so the texts after an interruption may differ, unless a
+    text does not depend on its batch (`training.reading` says when).
     """
     student.model.train(False)
-    began, answered, written = time.monotonic(), 0, 0
     for queues in make_queues(student, requests, config):
         left = [queue for queue in queues if any(item.request.key not in done for item in queue.items)]
         found = merged([answer(student, queue, config) for queue in left], len(queues))
-        completions = (each for each in without_notices(found, on_event) if each.key not in done)
-        size = min(COMPLETIONS_PER_EVENT, queues[0].rows)
-        while some := tuple(islice(completions, size)):
-            answered += len(some)
-            written += sum(completion.new_tokens for completion in some)
-            on_event(Batch(completions=some))
-    return Generated(completions=answered, new_tokens=written, seconds=time.monotonic() - began)
-
-
-def without_notices(
-    found: Iterator[Completion | Notice], on_event: Callable[[Event], None]
-) -> Iterator[Completion]:
-    for each in found:
-        if isinstance(each, Notice):
-            on_event(each)
-        else:
-            yield each
+        batch: list[Completion] = []
+        for each in found:
+            if isinstance(each, Notice):
+                on_event(each)
+            elif each.key not in done:
+                batch.append(each)
+            if len(batch) == min(COMPLETIONS_PER_EVENT, queues[0].rows):
+                on_event(Batch(completions=tuple(batch)))
+                batch = []
+        if batch:
+            on_event(Batch(completions=tuple(batch)))
 
 
 def encode(student: Student, request: Request, config: GenerateConfig) -> Encoded:
     """Tokenizes a request; raises `StudentError` if the prompt and one more token exceed its positions."""
     ids = prompt_ids(student.tokenizer, request.question, request.cue, request.shots)
-    longest = longest_answer(student, request, config)
+    if config.max_new_tokens is not None:
+        longest = config.max_new_tokens
+    elif request.shots:
+        shown = [len(rationale_ids(student.tokenizer, shot.rationale)) for shot in request.shots]
+        longest = SHOWN_ROOM * max(shown)
+    else:
+        longest = student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
     if student.positions is not None:
         longest = min(longest, student.positions - len(ids))
     if longest < 1:
@@ -128,25 +141,12 @@ def encode(student: Student, request: Request, config: GenerateConfig) -> Encode
     return Encoded(request, ids, longest)
 
 
-def longest_answer(student: Student, request: Request, config: GenerateConfig) -> int:
-    """Returns the most tokens that an answer may have; one much longer than known rationales is useless."""
-    if config.max_new_tokens is not None:
-        return config.max_new_tokens
-    if request.shots:
-        shown = [len(rationale_ids(student.tokenizer, shot.rationale)) for shot in request.shots]
-        return SHOWN_ROOM * max(shown)
-    return student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
-
-
 def make_queues(
     student: Student, requests: Sequence[Request], config: GenerateConfig
 ) -> Iterator[list[Queue]]:
-    """Yields lists of queues to work on at the same time, one thread each.
-
-    The longest prompts come first, so that a batch that is too large for the memory fails at the start.
-    """
+    """Yields lists of queues to work on at the same time, one thread each."""
     encoded = [encode(student, request, config) for request in requests]
-    # The keys make the batches independent of the order of the requests.
+    # A batch that is too large for the memory fails at the start. Keys make the order of requests irrelevant.
     encoded.sort(key=lambda item: (-len(item.ids), item.request.key))
     lengths = [len(item.ids) + item.longest for item in encoded]
     free = free_bytes(student.runtime)
@@ -159,32 +159,30 @@ def make_queues(
 
 
 def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[Completion | Notice]:
-    """Yields the queue's completions; if memory runs out, generates the rest with half as many rows."""
+    """Yields the queue's completions. If memory runs out, generates the rest with half as many rows, down to
+    a single one, whose text may then differ by rounding.
+    """
     left = {item.request.key: item for item in queue.items}
+    rows = max(queue.rows, queue.least)
     try:
         for item, ids in decode(student, queue, config):
             del left[item.request.key]
-            yield complete(student, item, ids)
+            ended = has_ended(student, item.request, ids)
+            text = text_of(student, ids)
+            yield Completion(
+                key=item.request.key,
+                text=text.strip().partition(BLANK_LINE)[0] if ended else text,
+                new_tokens=len(ids),
+                finished=ended or ids[-1] in student.stop_ids,
+            )
     except RuntimeError as error:
-        if queue.rows == 1 or not is_out_of_memory(error):
+        if rows == 1 or not is_out_of_memory(error):
             raise
-    if left:
+    if left:  # not in the handler, whose error keeps the batch in memory
+        half = rows // 2
         free_memory(student.runtime)
-        rows = queue.rows // 2
-        yield Notice(text=f"out of memory with {queue.rows} questions at once: going on with {rows}")
-        yield from answer(student, Queue(list(left.values()), rows), config)
-
-
-def complete(student: Student, item: Encoded, ids: list[int]) -> Completion:
-    text = text_of(student, ids)
-    ended = has_ended(student, item.request, ids)
-    return Completion(
-        key=item.request.key,
-        text=text.strip().partition(BLANK_LINE)[0] if ended else text,
-        prompt_tokens=len(item.ids),
-        new_tokens=len(ids),
-        finished=ended or ids[-1] in student.stop_ids,
-    )
+        yield Notice(text=f"out of memory with {rows} questions at once: going on with {half}")
+        yield from answer(student, Queue(list(left.values()), half, min(half, LEAST_ROWS)), config)
 
 
 def text_of(student: Student, ids: list[int]) -> str:
@@ -192,8 +190,10 @@ def text_of(student: Student, ids: list[int]) -> str:
 
 
 def has_ended(student: Student, request: Request, ids: list[int]) -> bool:
-    """Whether the answer, which is to be one paragraph, has ended and another paragraph begins."""
-    return request.one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
+    """Whether another paragraph begins, while every worked example has only one."""
+    shown = [shot.rationale.strip() for shot in request.shots]
+    is_one_paragraph = bool(shown) and not any(BLANK_LINE in text for text in shown)
+    return is_one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
 
 
 def repeats_itself(ids: Sequence[int]) -> bool:
@@ -216,7 +216,7 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
         if waiting and (has_room or not texts):
             new = [waiting.popleft() for _ in range(min(queue.rows - len(texts), len(waiting)))]
             added = [Text(item, draw_numbers(item, config)) for item in new]
-            if len(added) < LEAST_ROWS:  # add a row that nobody reads
+            if len(added) < queue.least:  # add a row that nobody reads
                 added.append(Text(new[0], repeat(0.0), ended=True))
             fresh = read_prompts(student, [text.item.ids for text in added])
             if texts:
@@ -231,32 +231,29 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
         for text, token in zip(texts, chosen.tolist(), strict=True):
             if not text.ended:
                 text.ids.append(token)
-                text.ended = token in stops or is_over(student, text)
+                text.ended = (
+                    token in stops
+                    or len(text.ids) == text.item.longest
+                    or repeats_itself(text.ids)
+                    or has_ended(student, text.item.request, text.ids)
+                )
                 if text.ended:
                     yield text.item, text.ids
         writing = sum(not text.ended for text in texts)
         if not writing:
             texts = []
             continue
-        if (left := max(LEAST_ROWS, writing)) < COMPACT_BELOW * len(texts):
-            # Unfinished rows first; a finished one only fills the batch up to LEAST_ROWS.
+        if (left := max(queue.least, writing)) < COMPACT_BELOW * len(texts):
+            # Unfinished rows first; a finished one only fills the batch up to its least size.
             rows = sorted(range(len(texts)), key=lambda row: texts[row].ended)[:left]
             texts, keep = [texts[row] for row in rows], torch.tensor(rows, device=chosen.device)
             state.keep(keep)
             chosen = chosen[keep]
-        state.advance(student, chosen)
-
-
-def is_over(student: Student, text: Text) -> bool:
-    """Whether to stop a text in which the student wrote no end token."""
-    is_full = len(text.ids) == text.item.longest
-    return is_full or repeats_itself(text.ids) or has_ended(student, text.item.request, text.ids)
+        state.advance(chosen)
 
 
 def draw_numbers(item: Encoded, config: GenerateConfig) -> Iterator[float]:
-    """Returns a number in [0, 1) for each token. It depends only on the seed, the item's key and its sample
-    number, so that samples do not depend on the batch.
-    """
+    """Returns a number in [0, 1) for each token, which does not depend on the batch."""
     if config.temperature == 0:
         return repeat(0.0)
     name = f"{config.seed}:{item.request.sample}:{item.request.key}"
@@ -265,8 +262,8 @@ def draw_numbers(item: Encoded, config: GenerateConfig) -> Iterator[float]:
 
 
 def choose(logits: Tensor, temperature: float, draws: Tensor) -> Tensor:
-    """Returns the next token of each row: the likeliest at temperature 0, otherwise the first one at which
-    the cumulative probability exceeds the row's draw.
+    """Returns a token for each row: the likeliest at temperature 0, otherwise the first one at which the
+    cumulative probability exceeds the row's draw.
     """
     if temperature == 0:
         return logits.float().argmax(dim=-1)  # on a CPU five times as fast as in bfloat16

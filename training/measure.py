@@ -9,21 +9,31 @@ from typing import Any
 
 import torch
 
+from fdd.errors import StudentError
 from fdd.training.config import FineTuneConfig
 from fdd.training.data import IGNORED, Row
+from fdd.training.device import choose_runtime, describe, free_bytes, no_room
 from fdd.training.fine_tune import Trainer, with_adapters
 from fdd.training.parallel import at_once, threads_for
 from fdd.training.reading import Reading, read_prompts
-from fdd.training.student import Student
-from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Event, Speed
+from fdd.training.student import Student, load_student
+from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, DescribeTask, Measured, MeasureTask, Speed
 
-ROWS = 64
-"""Questions in the batch that is measured."""
-WRITTEN = 8
-"""Tokens written to each question, in each repetition."""
-SECONDS = 2.0
-MOST = 3
-"""A measurement is repeated until it has taken `SECONDS`, but at most this many times."""
+ROWS, WRITTEN = 64, 8
+"""Questions in the batch that is measured, and tokens written to each of them in each repetition."""
+SECONDS, MOST = 2.0, 3
+"""A measurement is repeated until it has taken these seconds, but at most this many times."""
+
+
+def perform(task: MeasureTask, _: object) -> Measured:
+    runtime = choose_runtime(task.device)
+    student = load_student(task.student, runtime)
+    weights = sum(weight.numel() for weight in student.model.parameters())
+    fault = no_room(weights, runtime.dtype, free_bytes(runtime))
+    if fault and task.config.method == "full":
+        raise StudentError(fault)
+    report = describe(DescribeTask(device=task.device), None)
+    return Measured(device=report, speed=measure(student, task.config))
 
 
 def measure(student: Student, config: FineTuneConfig) -> Speed:
@@ -48,7 +58,7 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     @torch.inference_mode()
     def write(state: Reading) -> None:
         for _ in range(written):
-            state.advance(student, state.logits.float().argmax(dim=-1))
+            state.advance(state.logits.float().argmax(dim=-1))
         state.logits.sum().item()
 
     read(texts[:2])  # warms up
@@ -60,20 +70,16 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     row = Row(prompt + answer, (IGNORED,) * len(prompt) + answer)
     batch = [row] * config.batch_size
     model = with_adapters(student.model, config) if config.method == "lora" else student.model
-    trainer = Trainer(student, model, config, ignore, beta2=0.9)  # any beta2: the rate is 0
+    # Any beta2 does, since the rate is 0. A batch that is halved for lack of memory is reported in training.
+    trainer = Trainer(student, model, config, lambda _: None, beta2=0.9)
     trainer.step(batch, rate=0.0)  # warms up, and makes the optimizer's moments
     training = len(batch) * len(row) / seconds_of(lambda: trainer.step(batch, rate=0.0))
     return Speed(training=training, reading=reading, writing=writing)
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """Returns the mean time of one repetition, in seconds."""
     began, times = time.monotonic(), 0
     while times < MOST and (times == 0 or time.monotonic() - began < SECONDS):
         work()
         times += 1
     return (time.monotonic() - began) / times
-
-
-def ignore(_: Event) -> None:
-    """Drops the notice of a batch that was halved for lack of memory; the training itself will report it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,16 +18,17 @@ BETA1 = 0.9
 """AdamW's decay of the mean gradient per step."""
 
 
-@dataclass(frozen=True, slots=True)
 class Weight:
-    """A weight of the network with its own optimizer."""
+    """A weight of the network with its own optimizer, so that only one gradient at a time is in float32."""
 
-    name: str
-    used: nn.Parameter
-    master: nn.Parameter
-    """A float32 copy, since bfloat16 is too coarse for small steps; `used` itself if that is float32."""
-    optimizer: torch.optim.Optimizer
-    """One per weight, so that only one weight at a time needs its gradient in float32."""
+    def __init__(self, name: str, used: nn.Parameter, config: FineTuneConfig, beta2: float) -> None:
+        self.name, self.used = name, used
+        # bfloat16 is too coarse for small steps, so these are made on a copy.
+        self.master = used if used.dtype == torch.float32 else nn.Parameter(used.detach().float())
+        decay = config.weight_decay if used.dim() > 1 else 0.0  # not of biases and norms
+        self.optimizer = torch.optim.AdamW(
+            [self.master], config.learning_rate, (BETA1, beta2), weight_decay=decay, fused=True
+        )
 
     def step(self, rate: float) -> None:
         if self.used.grad is None:
@@ -36,8 +36,7 @@ class Weight:
         self.master.grad = self.used.grad.float()
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
-        self.master.grad = None
-        self.used.grad = None
+        self.master.grad = self.used.grad = None
         self.update_used()
 
     def update_used(self) -> None:
@@ -53,15 +52,6 @@ class Weight:
         self.update_used()
         if tensors:
             self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": {0: tensors}})
-
-
-def new_weight(name: str, used: nn.Parameter, config: FineTuneConfig, beta2: float) -> Weight:
-    full = used.dtype == torch.float32
-    master = used if full else nn.Parameter(used.detach().float())
-    decay = config.weight_decay if used.dim() > 1 else 0.0  # not of biases and norms
-    betas = (BETA1, beta2)
-    optimizer = torch.optim.AdamW([master], config.learning_rate, betas, weight_decay=decay, fused=True)
-    return Weight(name, used, master, optimizer)
 
 
 def save_state(weights: Iterable[Weight], file: Path) -> None:

@@ -41,8 +41,7 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
 def merged(sources: Sequence[Iterator[T]], threads: int) -> Iterator[T]:
     """Yields the items of all sources, each advanced in its own thread; an error in one of them ends all.
 
-    There are at most as many sources as threads. If there are fewer, some cores stay idle: with more cores a
-    source might round its numbers differently.
+    With fewer sources than threads, some cores stay idle: on more cores a source might round differently.
     """
     if threads == 1:
         yield from chain.from_iterable(sources)
@@ -75,9 +74,7 @@ def merged(sources: Sequence[Iterator[T]], threads: int) -> Iterator[T]:
 
 @cache
 def pool_of(threads: int) -> ThreadPoolExecutor:
-    """Returns threads that divide the cores among them. They are kept, because libraries prepare for each new
-    shape of a tensor, and do so again in every new thread.
-    """
+    # Kept, because libraries prepare for each new shape of a tensor, and do so again in every new thread.
     each = max(1, torch.get_num_threads() // threads)
 
     def limit() -> None:

@@ -9,14 +9,14 @@ import signal
 
 _handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-from fdd.training.child import ENVIRONMENT  # noqa: E402
+from fdd.training.worker import LIBRARY_VARIABLES  # noqa: E402
 
-os.environ.update(ENVIRONMENT)
+os.environ.update(LIBRARY_VARIABLES)
 
 import torch  # noqa: E402
 
-import fdd.training.check  # noqa: E402
-import fdd.training.fine_tune  # noqa: E402, F401
+import fdd.training.generate  # noqa: E402
+import fdd.training.measure  # noqa: E402, F401
 
 # With a CUDA context here, no process forked from this one could use the GPU.
 assert not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]

@@ -9,39 +9,39 @@ from transformers import PreTrainedTokenizerBase
 
 from fdd.training.tasks import Example, Turn
 
-SHOWN = "a mark"
-"""Test content for a turn, to find out whether a chat template shows it."""
+SHOWN = "a mark"  # looked for in what a chat template makes of it
 
 
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example] = ()
 ) -> list[int]:
-    """Returns the prompt's token ids; worked examples come before the question, as earlier turns.
+    """Returns the prompt's token ids. What looks like a special token is encoded as ordinary characters."""
+    turns = prompt_turns(tokenizer, question, cue, shots)
+    if not tokenizer.chat_template:
+        return _literal_ids(tokenizer, turns[0]["content"], begin=True)
+    ids = tokenizer.apply_chat_template(
+        turns, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
+    )
+    return list(ids)
 
-    Text in a question or an example that looks like a special token is encoded as ordinary characters.
-    """
-    return _prompt(tokenizer, question, cue, shots)[1]
 
-
-def prompt_turns(tokenizer: PreTrainedTokenizerBase, question: str, cue: str) -> tuple[Turn, ...]:
+def prompt_turns(
+    tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example] = ()
+) -> list[Turn]:
     """Returns the same prompt as chat turns; without a chat template, one user turn with the whole text."""
-    return tuple(_prompt(tokenizer, question, cue, ())[0])
+    if not tokenizer.chat_template:
+        blocks = [f"Question: {shot.question}\nAnswer:\n{shot.rationale}\n\n" for shot in shots]
+        text = f"{cue}\n\n{''.join(blocks)}Question: {question}\nAnswer:\n"
+        return [{"role": "user", "content": text}]
+    system, first, *rest = _chat(question, cue, shots)
+    if _shows_system_turns(tokenizer):
+        return [system, first, *rest]
+    return [{"role": "user", "content": f"{cue}\n\n{first['content']}"}, *rest]
 
 
 def rationale_ids(tokenizer: PreTrainedTokenizerBase, rationale: str) -> list[int]:
     """Returns the token ids that the student is to write, including the end token."""
     return [*_literal_ids(tokenizer, rationale, begin=False), tokenizer.eos_token_id]
-
-
-def _prompt(
-    tokenizer: PreTrainedTokenizerBase, question: str, cue: str, shots: Sequence[Example]
-) -> tuple[list[Turn], list[int]]:
-    if not tokenizer.chat_template:
-        text = plain_prompt(question, cue, shots)
-        return [{"role": "user", "content": text}], _literal_ids(tokenizer, text, begin=True)
-    build = with_system_turn if _shows_system_turns(tokenizer) else without_system_turn
-    turns = build(question, cue, shots)
-    return turns, _turn_ids(tokenizer, turns)
 
 
 def shows_questions(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -52,7 +52,7 @@ def shows_questions(tokenizer: PreTrainedTokenizerBase) -> bool:
 def _shows_system_turns(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether the chat template shows system turns; some raise an error for one, others drop it silently."""
     try:
-        return SHOWN in _rendered(tokenizer, with_system_turn("?", SHOWN, ()))
+        return SHOWN in _rendered(tokenizer, _chat("?", SHOWN, ()))
     except TemplateError:
         return False
 
@@ -61,41 +61,21 @@ def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> str:
     return str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
 
 
-def _turn_ids(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> list[int]:
-    ids = tokenizer.apply_chat_template(
-        turns, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
-    )
-    return list(ids)
-
-
 def _literal_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, begin: bool) -> list[int]:
-    """Encodes text without special tokens, apart from the one that begins every text if `begin` asks for it.
-
-    Some tokenizers also append an end token; that is never included.
-    """
+    """Encodes text without special tokens, but with the one that begins every text if `begin` is true."""
     ids = list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
     if not begin:
         return ids
     whole = list(tokenizer(text, split_special_tokens=True)["input_ids"])
     added = len(whole) - len(ids)
+    # What some tokenizers append is left out.
     before = next((n for n in range(added) if whole[n : n + len(ids)] == ids), added)
     return whole[: before + len(ids)]
 
 
-def with_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:
+def _chat(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:
     turns = [{"role": "system", "content": cue}]
     for shot in shots:
         turns.append({"role": "user", "content": shot.question})
         turns.append({"role": "assistant", "content": shot.rationale})
     return [*turns, {"role": "user", "content": question}]
-
-
-def without_system_turn(question: str, cue: str, shots: Sequence[Example]) -> list[Turn]:
-    """Returns turns for templates that show no system turn: the cue opens the first user turn."""
-    _, first, *rest = with_system_turn(question, cue, shots)
-    return [{"role": "user", "content": f"{cue}\n\n{first['content']}"}, *rest]
-
-
-def plain_prompt(question: str, cue: str, shots: Sequence[Example]) -> str:
-    blocks = [f"Question: {shot.question}\nAnswer:\n{shot.rationale}\n\n" for shot in shots]
-    return f"{cue}\n\n{''.join(blocks)}Question: {question}\nAnswer:\n"

@@ -15,10 +15,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from fdd.training.student import Student
@@ -27,207 +29,163 @@ BLOCK = 32
 """A packed cache grows by this many positions at a time."""
 
 
-class Reading(Protocol):
-    """A batch of texts that grow token by token."""
-
-    logits: Tensor
-    """(rows, vocabulary), for each row's next token."""
-
-    def keep(self, rows: Tensor) -> None:
-        """Drops all other rows. `logits` stays as it is until the next `advance`."""
-        ...
-
-    def advance(self, student: Student, tokens: Tensor) -> None:
-        """Appends one token to each row and computes `logits`."""
-        ...
-
-
-def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
-    """Runs the prompts through the student, packed if every layer's cache is a plain `DynamicLayer`."""
-    cache = DynamicCache(config=student.model.config)
-    if all(type(layer) is DynamicLayer for layer in cache.layers):
-        return read_packed(student, prompts, len(cache.layers))
-    return read_padded(student, prompts, cache)
-
-
 @dataclass(slots=True)
 class Ends:
-    """The length of each row of a packed batch, shared by all layers of its cache."""
+    """What all layers of a packed cache share. They must not refer to the batch: a circle of references would
+    keep its memory until the garbage collector runs."""
 
-    lengths: Tensor | None = None
-    """None while the prompts are read: they are stored as one block, not row by row."""
-    longest: int = 0
-    """One less than the cache's positions, since transformers adds the new token to it."""
+    lengths: Tensor
+    """Of the rows."""
+    positions: int = 0
+    """Of the cache; 0 while the prompts are stored as one block, not row by row."""
 
 
 class PackedLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # the base class has an untyped hook
     """Keys and values of one layer; each new position is stored behind the end of its row."""
+
+    keys: Any
+    values: Any
 
     def __init__(self, ends: Ends) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ends = ends
 
     def get_seq_length(self) -> int:
-        return super().get_seq_length() if self.ends.lengths is None else self.ends.longest
+        # One less than the positions, since transformers adds the new token.
+        return self.ends.positions - 1 if self.ends.positions else super().get_seq_length()
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        if self.ends.lengths is None:
+        if not self.ends.positions:
             return super().update(key_states, value_states, *args, **kwargs)
-        assert self.keys is not None and self.values is not None
-        self.keys = put(self.keys, key_states, self.ends)
-        self.values = put(self.values, value_states, self.ends)
+        self.keys, self.values = self.put(self.keys, key_states), self.put(self.values, value_states)
         return self.keys, self.values
 
-    def keep(self, rows: Tensor, positions: int) -> None:
-        assert self.keys is not None and self.values is not None
-        self.keys, self.values = self.keys[rows, :, :positions], self.values[rows, :, :positions]
+    def put(self, stored: Tensor, new: Tensor) -> Tensor:
+        stored = widened(stored, self.ends.positions)
+        stored[torch.arange(len(stored), device=stored.device), :, self.ends.lengths] = new[:, :, 0]
+        return stored
 
     def join(self, other: PackedLayer) -> None:
-        assert self.keys is not None and self.values is not None
-        assert other.keys is not None and other.values is not None
         positions = max(self.keys.shape[2], other.keys.shape[2])
         self.keys = torch.cat([widened(self.keys, positions), widened(other.keys, positions)])
         self.values = torch.cat([widened(self.values, positions), widened(other.values, positions)])
 
 
-def put(stored: Tensor, new: Tensor, ends: Ends) -> Tensor:
-    """Returns `stored`, (rows, heads, positions, size), with a new position written behind each row's end."""
-    stored = widened(stored, ends.longest + 1)
-    stored[torch.arange(len(stored), device=stored.device), :, ends.lengths] = new[:, :, 0]
-    return stored
-
-
 def widened(stored: Tensor, positions: int) -> Tensor:
     """Returns `stored`, (rows, heads, positions, size), with zeros appended up to this many positions."""
     more = positions - stored.shape[2]
-    if more <= 0:
-        return stored
-    return torch.cat([stored, stored.new_zeros(*stored.shape[:2], more, stored.shape[3])], dim=2)
+    return pad(stored, (0, 0, 0, more)) if more > 0 else stored
 
 
-@dataclass(slots=True)
 class PackedReading:
-    """A batch whose cache has no gaps."""
+    """A batch of texts that grow token by token, whose cache has no gaps."""
 
-    cache: Cache
-    layers: list[PackedLayer]
-    """The layers of `cache`."""
-    ends: Ends
-    last: int
-    """The student's last position; finished rows stay there while the others go on."""
     logits: Tensor
+    """(rows, vocabulary), for each row's next token."""
+
+    def __init__(self, student: Student, prompts: Sequence[list[int]], layers: int) -> None:
+        """Reads all tokens but the last of every prompt together, then the last ones, at their positions."""
+        self.student, device = student, student.runtime.device
+        self.last = last_position(student)
+        self.ends = Ends(torch.tensor([len(ids) - 1 for ids in prompts], device=device))
+        self.layers = [PackedLayer(self.ends) for _ in range(layers)]
+        self.cache = Cache(layers=[*self.layers])
+        shared = read_shared(student, prompts, self.cache)
+        rests = [torch.tensor(ids[shared:-1], dtype=torch.long) for ids in prompts]
+        tokens = pad_sequence(rests, batch_first=True)
+        if tokens.shape[1]:
+            student.model.base_model(input_ids=tokens.to(device), past_key_values=self.cache, use_cache=True)
+        self.advance(torch.tensor([ids[-1] for ids in prompts], device=device))
 
     def keep(self, rows: Tensor) -> None:
-        assert self.ends.lengths is not None
+        """Drops all other rows. `logits` stays as it is until the next `advance`."""
         self.ends.lengths = self.ends.lengths[rows]
-        positions = room_for(self.ends.lengths)
+        self.ends.positions = self.needed()
         for layer in self.layers:
-            layer.keep(rows, positions)
-        self.ends.longest = positions - 1
+            layer.keys = layer.keys[rows, :, : self.ends.positions]
+            layer.values = layer.values[rows, :, : self.ends.positions]
 
     def join(self, other: PackedReading) -> None:
-        """Appends the other batch's rows."""
-        assert self.ends.lengths is not None and other.ends.lengths is not None
         for mine, theirs in zip(self.layers, other.layers, strict=True):
             mine.join(theirs)
         self.ends.lengths = torch.cat([self.ends.lengths, other.ends.lengths])
-        self.ends.longest = max(self.ends.longest, other.ends.longest)
+        self.ends.positions = max(self.ends.positions, other.ends.positions)
         self.logits = torch.cat([self.logits, other.logits])
 
-    def advance(self, student: Student, tokens: Tensor) -> None:
-        assert self.ends.lengths is not None
-        self.ends.longest = max(self.ends.longest, room_for(self.ends.lengths) - 1)
+    def advance(self, tokens: Tensor) -> None:
+        """Appends one token to each row and computes `logits`."""
+        self.ends.positions = max(self.ends.positions, self.needed())
         lengths = self.ends.lengths[:, None]
-        places = torch.arange(self.ends.longest + 1, device=lengths.device)
-        self.logits = student.model(
-            input_ids=tokens[:, None],
-            attention_mask=(places <= lengths).long(),  # the new token is stored at `lengths`
-            position_ids=lengths.clamp(max=self.last),
-            past_key_values=self.cache,
-            use_cache=True,
-        ).logits[:, -1]
+        places = torch.arange(self.ends.positions, device=lengths.device)
+        mask = (places <= lengths).long()  # the new token is stored at `lengths`
+        positions = lengths.clamp(max=self.last)
+        self.logits = next_logits(self.student, tokens[:, None], mask, positions, self.cache)
         self.ends.lengths = self.ends.lengths + 1
 
-
-def room_for(lengths: Tensor) -> int:
-    """Returns the positions, in whole blocks, for rows of these lengths and one more token each."""
-    return (int(lengths.max()) // BLOCK + 1) * BLOCK
-
-
-def read_packed(student: Student, prompts: Sequence[list[int]], layers: int) -> PackedReading:
-    """Reads all tokens but the last of every prompt together, then the last ones, whose positions differ."""
-    device, ends = student.runtime.device, Ends()
-    packed = [PackedLayer(ends) for _ in range(layers)]
-    cache = Cache(layers=[*packed])
-    shared = read_shared(student, prompts, cache)
-    rests = [ids[shared:-1] for ids in prompts]
-    tokens = torch.zeros(len(rests), max(map(len, rests)), dtype=torch.long)
-    for row, rest in enumerate(rests):
-        tokens[row, : len(rest)] = torch.tensor(rest)
-    if tokens.shape[1]:
-        student.model.base_model(input_ids=tokens.to(device), past_key_values=cache, use_cache=True)
-    ends.lengths = torch.tensor([len(ids) - 1 for ids in prompts], device=device)
-    reading = PackedReading(cache, packed, ends, last_position(student), torch.empty(0))
-    reading.advance(student, torch.tensor([ids[-1] for ids in prompts], device=device))
-    return reading
+    def needed(self) -> int:
+        """Returns the positions, in whole blocks, for all rows and one more token each."""
+        return (int(self.ends.lengths.max()) // BLOCK + 1) * BLOCK
 
 
-@dataclass(slots=True)
 class PaddedReading:
     """A batch padded on the left, for students whose cache cannot be packed."""
 
-    cache: Cache
-    mask: Tensor
-    """(rows, positions): 1 where a position holds a token, 0 where it is padding."""
-    positions: Tensor
-    """Index of each row's last token."""
-    last: int
-    """As in `PackedReading`."""
     logits: Tensor
+
+    def __init__(self, student: Student, prompts: Sequence[list[int]], cache: Cache) -> None:
+        self.student, self.cache, self.last = student, cache, last_position(student)
+        device = student.runtime.device
+        shared = read_shared(student, prompts, cache)
+        rests = [torch.tensor(ids[shared:]) for ids in prompts]
+        tokens = pad_sequence(rests, batch_first=True, padding_side="left")
+        mask = pad_sequence([torch.ones_like(rest) for rest in rests], batch_first=True, padding_side="left")
+        # The padding, with a mask of 0, lies between the shared beginning and the rest of each prompt.
+        self.mask = torch.cat([mask.new_ones(len(rests), shared), mask], dim=1).to(device)
+        positions = self.mask.cumsum(dim=1)[:, shared:] - 1
+        self.positions = positions[:, -1]  # of each row's last token
+        tokens, positions = tokens.to(device), positions.clamp(min=0)
+        self.logits = next_logits(student, tokens, self.mask, positions, cache, logits_to_keep=1)
 
     def keep(self, rows: Tensor) -> None:
         self.cache.batch_select_indices(rows)
         self.mask, self.positions = self.mask[rows], self.positions[rows]
 
-    def advance(self, student: Student, tokens: Tensor) -> None:
+    def advance(self, tokens: Tensor) -> None:
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
         self.positions = (self.positions + 1).clamp(max=self.last)
-        self.logits = student.model(
-            input_ids=tokens[:, None],
-            attention_mask=self.mask,
-            position_ids=self.positions[:, None],
-            past_key_values=self.cache,
-            use_cache=True,
-        ).logits[:, -1]
+        positions = self.positions[:, None]
+        self.logits = next_logits(self.student, tokens[:, None], self.mask, positions, self.cache)
 
 
-def read_padded(student: Student, prompts: Sequence[list[int]], cache: Cache) -> PaddedReading:
-    device = student.runtime.device
-    shared = read_shared(student, prompts, cache)
-    rests = [ids[shared:] for ids in prompts]
-    width = max(map(len, rests))
-    tokens = torch.zeros(len(rests), width, dtype=torch.long)
-    mask = torch.ones(len(rests), shared + width, dtype=torch.long)
-    for row, rest in enumerate(rests):
-        tokens[row, width - len(rest) :] = torch.tensor(rest)
-        mask[row, shared : shared + width - len(rest)] = 0
-    # The padding lies between the shared beginning and the rest of each prompt.
-    tokens, mask = tokens.to(device), mask.to(device)
-    positions = mask.cumsum(dim=1)[:, shared:] - 1
-    output = student.model(
+Reading = PackedReading | PaddedReading
+
+
+def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
+    """Runs the prompts through the student, packed if every layer's cache is a plain `DynamicLayer`."""
+    cache = DynamicCache(config=student.model.config)
+    if all(type(layer) is DynamicLayer for layer in cache.layers):
+        return PackedReading(student, prompts, len(cache.layers))
+    return PaddedReading(student, prompts, cache)
+
+
+def next_logits(
+    student: Student, tokens: Tensor, mask: Tensor, positions: Tensor, cache: Cache, **options: int
+) -> Tensor:
+    found: Tensor = student.model(
         input_ids=tokens,
         attention_mask=mask,
-        position_ids=positions.clamp(min=0),
+        position_ids=positions,
         past_key_values=cache,
         use_cache=True,
-        logits_to_keep=1,
-    )
-    return PaddedReading(cache, mask, positions[:, -1], last_position(student), output.logits[:, -1])
+        **options,
+    ).logits
+    return found[:, -1]
 
 
 def last_position(student: Student) -> int:
+    """Returns the position at which finished rows stay while the others go on."""
     return sys.maxsize if student.positions is None else student.positions - 1
 
 
@@ -244,6 +202,5 @@ def read_shared(student: Student, prompts: Sequence[list[int]], cache: Cache) ->
 
 def common_start(rows: Sequence[list[int]]) -> list[int]:
     # In lexicographic order, what the first and the last row begin with is what all rows begin with.
-    low, high = min(rows), max(rows)
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
-    return [token for token, _ in same]
+    pairs = zip(min(rows), max(rows), strict=False)
+    return [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]

@@ -16,7 +16,7 @@ from fdd.training.parallel import threads_for
 from fdd.training.student import Student
 
 HEAD_ROWS = 128
-"""Positions whose logits over the whole vocabulary are in memory at once."""
+"""Positions whose logits are in memory at once; those over the whole vocabulary take most of it."""
 MOST_REPLICATED = 300_000_000
 """Most trained weights of a student that is trained in several threads, each with its own gradients."""
 
@@ -29,10 +29,7 @@ class Replica:
         self.body, self.head = network.base_model, network.get_output_embeddings()
 
     def accumulate(self, rows: Sequence[Row], labelled: int, micro_batch_tokens: int) -> float:
-        """Adds these rows' part of the gradient of a batch with `labelled` labelled tokens.
-
-        Returns the sum of their losses.
-        """
+        """Adds these rows' part of the gradient of a batch with `labelled` targets; returns their loss."""
         return sum(self.backward(piece, labelled) for piece in micro_batches(rows, micro_batch_tokens))
 
     def backward(self, rows: Sequence[Row], labelled: int) -> float:
@@ -40,20 +37,14 @@ class Replica:
         # The output at a position predicts the next token.
         places = labels[:, 1:] != IGNORED
         targets = labels[:, 1:][places]
+        inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if not is_plain(self.network.config):  # it may do more to logits than apply the head
-            logits = self.network(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][places]
+            logits = self.network(**inputs).logits[:, :-1][places]
             loss = cross_entropy(logits.float(), targets, reduction="sum")
             torch.autograd.backward(loss / labelled)
             return loss.item()
-        hidden = self.body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1][
-            places
-        ]
-        return self.backward_through_head(hidden, targets, labelled)
-
-    def backward_through_head(self, hidden: Tensor, targets: Tensor, labelled: int) -> float:
-        """Backpropagates from labelled positions, `HEAD_ROWS` at a time: logits take most of the memory."""
-        leaf = hidden.detach().requires_grad_()
-        total = 0.0
+        hidden: Tensor = self.body(**inputs).last_hidden_state[:, :-1][places]
+        leaf, total = hidden.detach().requires_grad_(), 0.0
         for start in range(0, len(targets), HEAD_ROWS):
             logits = self.head(leaf[start : start + HEAD_ROWS]).float()
             loss = cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="sum")
@@ -74,9 +65,8 @@ class Replica:
 def replicas_of(student: Student, trained: int) -> list[Replica]:
     """Returns one replica for each thread, or a single one if several threads do not pay.
 
-    They do not pay in float32, whose products keep all cores busy, nor for large students, whose gradients
-    take more memory. Other types of models get one replica too, since with dropout the results would depend
-    on which thread draws first.
+    They do not pay in float32, whose products keep all cores busy, nor for large students. Other types of
+    models get one replica too: with dropout the results would depend on which thread draws first.
     """
     first, runtime = Replica(student.model), student.runtime
     pays = runtime.dtype == torch.bfloat16 and trained <= MOST_REPLICATED and is_plain(student.model.config)

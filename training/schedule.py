@@ -1,9 +1,8 @@
 """The number of steps of a training, and the learning rate in each of them.
 
-Every training but the last keeps the highest rate, and then its state is saved for the next training. After
-that it makes some extra steps in which the rate falls. They improve the student, but the next training does
-not continue from them (warm-up, stable, decay: Hu et al., arXiv 2404.06395). In the last training the rate
-falls from the end of the warm-up on.
+Every training but the last keeps the highest rate, and then its state is saved for the next training. Extra
+steps, in which the rate falls, improve the student, but the next training does not continue from them
+(warm-up, stable, decay: Hu et al., arXiv 2404.06395). In the last training the rate falls after the warm-up.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Schedule:
 
 
 def schedule(steps: int, config: FineTuneConfig, *, goes_on: bool, is_last: bool) -> Schedule:
-    """Returns the schedule of a training with this many steps, not counting extra steps.
+    """Returns the schedule of this many steps and, unless it `is_last`, extra ones.
 
     A training that `goes_on`, from the state of an earlier one, has no warm-up.
     """
@@ -43,5 +42,5 @@ def schedule(steps: int, config: FineTuneConfig, *, goes_on: bool, is_last: bool
 
 
 def own_steps(steps: int, config: FineTuneConfig) -> int:
-    """Returns how many steps came before the fall, in a training that was not the last and made `steps`."""
+    """Returns how many of the `steps` of a training that was not the last came before the fall."""
     return round(steps / (1 + config.decay_share))

@@ -24,31 +24,28 @@ from transformers import (
 
 from fdd.errors import RunFailedError, StudentError
 from fdd.training.attention import GROUPED, is_plain
-from fdd.training.device import Runtime
-from fdd.training.memory import is_out_of_memory
-from fdd.training.prompts import prompt_ids, shows_questions
+from fdd.training.device import Runtime, is_out_of_memory
+from fdd.training.prompts import prompt_ids, prompt_turns, shows_questions
+from fdd.training.tasks import ConvertTask, Prompting, PromptTask
 from fdd.training.weights import check_student, new_folder, seal
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+UNTAUGHT_TOKENS = 256
+"""Longest answer, in tokens, of a student whose folder sets no limit."""
 ORDINARY = "answer = 7"
 """Text that every tokenizer must know."""
-NAMED = 3
-"""Most weights that an error message names."""
-REASON = 300
-"""Most characters that an error message quotes from a library."""
+NAMED, REASON = 3, 300
+"""Most weights that an error message names, and most characters that it quotes from a library."""
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A student in memory, as `load_student` returns it."""
-
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     runtime: Runtime
 
     @property
     def stop_ids(self) -> frozenset[int]:
-        """Ids of the tokens that end a text."""
         return stop_ids(self.model.generation_config, self.tokenizer)
 
     @property
@@ -82,12 +79,13 @@ def load_student(folder: Path, runtime: Runtime) -> Student:
 def check_weights(folder: Path, model: PreTrainedModel, report: dict[str, Any]) -> None:
     """Checks that every weight of the network comes from the files and is finite, and that the files fit it.
 
-    Transformers would fill missing weights with random numbers. Weights of the files that the network has no
-    place for are a fault if they belong to a part that it has: one more layer, or a bias. Additional parts,
-    such as a value head or an image encoder, do not change what the network computes.
+    Transformers would fill missing weights with random numbers. Weights without a place in the network are a
+    fault if they belong to a part that it has: one more layer, or a bias. More parts, such as a value head or
+    an image encoder, do not change what the network computes.
     """
-    parts = {name for name, _ in model.named_modules()} - {"", model.base_model_prefix}
-    homeless = {name for name in report["unexpected_keys"] if not parts.isdisjoint(parents(name))}
+    known = {name for name, _ in model.named_modules()} - {"", model.base_model_prefix}
+    parts = tuple(f"{name}." for name in known)
+    homeless = {name for name in report["unexpected_keys"] if name.startswith(parts)}
     infinite = {name for name, weight in model.named_parameters() if not is_finite(weight)}
     sizes = {f"{name} {tuple(has)}, not {tuple(wants)}" for name, has, wants in report["mismatched_keys"]}
     files = f", which have {min(found)}" if (found := report["unexpected_keys"]) else ""
@@ -110,25 +108,14 @@ def is_finite(weight: Tensor) -> bool:
     return bool(torch.stack(weight.detach().aminmax()).isfinite().all())
 
 
-def parents(name: str) -> Iterator[str]:
-    """Yields the names of the modules that contain the weight with this name."""
-    while "." in name:
-        name = name.rpartition(".")[0]
-        yield name
-
-
 def check_vocabulary(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Checks that every token of texts and prompts has an embedding.
-
-    Special tokens for other uses, such as images, need none.
-    """
+    """Checks that every token has an embedding, but for special tokens that prompts do not use."""
     embeddings: Any = model.get_input_embeddings()
     rows = len(embeddings.weight)
     special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
     used = {*prompt_ids(tokenizer, "?", ORDINARY), tokenizer.eos_token_id}
     used |= set(tokenizer.get_vocab().values()) - special
-    outside = [token for token in used if token >= rows]
-    if outside:
+    if outside := [token for token in used if token >= rows]:
         raise StudentError(
             f"the student in {str(folder)!r} has {rows} embeddings, and {len(outside)} tokens of its "
             "tokenizer have none: save it with its own tokenizer, or after `resize_token_embeddings`"
@@ -177,14 +164,63 @@ def stop_ids(config: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> fr
     return frozenset(i for i in [*several, tokenizer.eos_token_id] if i is not None)
 
 
+def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    pad = tokenizer.pad_token_id
+    return int(tokenizer.eos_token_id if pad is None else pad)
+
+
+def describe_prompts(task: PromptTask, _: object) -> Prompting:
+    """Returns the examples as chats, and the settings with which other programs generate as we do."""
+    tokenizer = load_tokenizer(task.student)
+    with loading(task.student):
+        if (task.student / "generation_config.json").is_file():
+            found = GenerationConfig.from_pretrained(task.student, local_files_only=True)
+        else:
+            found = GenerationConfig.from_model_config(AutoConfig.from_pretrained(task.student, **LOCAL))
+    return Prompting(
+        chats=tuple(
+            (
+                *prompt_turns(tokenizer, each.question, each.cue),
+                {"role": "assistant", "content": each.rationale},
+            )
+            for each in task.examples
+        ),
+        templated=bool(tokenizer.chat_template),
+        max_new_tokens=task.config.max_new_tokens or found.max_new_tokens or UNTAUGHT_TOKENS,
+        stop_ids=tuple(sorted(stop_ids(found, tokenizer))),
+        pad_id=pad_id(tokenizer),
+    )
+
+
+def convert(task: ConvertTask, _: object) -> None:
+    """De-quantizes the weights and saves them in bfloat16, with the tokenizer."""
+    source = {"pretrained_model_name_or_path": str(task.gguf.parent), "gguf_file": task.gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(**source)
+    model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    # The weights are de-quantized by now, but save_pretrained refuses a model that is marked as quantized.
+    del model.config.quantization_config, model.hf_quantizer, model.quantization_method
+    model.is_quantized = False
+    model.config._name_or_path = ""
+    model.to(torch.bfloat16).save_pretrained(task.output)
+    tokenizer.save_pretrained(task.output)
+
+
 def save_student(student: Student, output: Path) -> None:
     """Writes the student's files and their checksums into the folder, completely or not at all."""
-    student.model.generation_config = how_to_generate(student)
+    # Greedy decoding, as in our evaluations. All other settings are dropped, since transformers refuses to
+    # save flags that some hub models have.
+    student.model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=False,
+        eos_token_id=sorted(student.stop_ids),
+        max_new_tokens=student.model.generation_config.max_new_tokens,
+        pad_token_id=pad_id(student.tokenizer),
+    )
     try:
-        with replaced_folder(output) as folder:
+        with new_folder(output) as folder:
             student.model.save_pretrained(folder)
             student.tokenizer.save_pretrained(folder)
             seal(folder)
+            shutil.rmtree(output, ignore_errors=True)  # a folder cannot be renamed to one that is not empty
     except Exception as error:
         # The tokenizer's library reports errors of the operating system without a type of their own.
         if not isinstance(error, OSError | SafetensorError) and "(os error" not in str(error):
@@ -192,24 +228,3 @@ def save_student(student: Student, output: Path) -> None:
         raise RunFailedError(
             f"cannot save the student into {str(output)!r}: {error}; mend that, then `resume`"
         ) from None
-
-
-def how_to_generate(student: Student) -> GenerationConfig:
-    """Returns settings for greedy decoding, as in our evaluations.
-
-    All other settings are dropped, since transformers refuses to save flags that some hub models have.
-    """
-    pad = student.tokenizer.pad_token_id
-    return GenerationConfig(  # type: ignore[no-untyped-call]
-        do_sample=False,
-        eos_token_id=sorted(student.stop_ids),
-        max_new_tokens=student.model.generation_config.max_new_tokens,
-        pad_token_id=student.tokenizer.eos_token_id if pad is None else pad,
-    )
-
-
-@contextmanager
-def replaced_folder(output: Path) -> Iterator[Path]:
-    with new_folder(output) as folder:
-        yield folder
-        shutil.rmtree(output, ignore_errors=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
 
-from fdd.errors import FddError
-from fdd.training.config import Device, FineTuneConfig, GenerateConfig, Method
+from fdd.training.config import Device, FineTuneConfig, GenerateConfig
 
-BLANK_LINE = "\n\n"
+R = TypeVar("R")
+
 PROMPT_TOKENS = 80
 ANSWER_TOKENS = 40
 """Typical lengths of a `gsm-symbolic` question with its cue, and of a program that answers it."""
@@ -29,40 +31,149 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One question to the student."""
-
     key: str
-    """Returned with the completion."""
     question: str
     cue: str
     shots: tuple[Example, ...] = ()
-    """Worked examples shown before the question, as earlier turns."""
     sample: int = 0
-    """Number that distinguishes samples of one question; part of the random seed."""
-
-    @property
-    def one_paragraph(self) -> bool:
-        """Whether an answer ends at a blank line, because every worked example has only one paragraph."""
-        return bool(self.shots) and all(BLANK_LINE not in shot.rationale.strip() for shot in self.shots)
+    """Distinguishes samples of one question; part of the random seed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
-    """The student's answer to the request with this key."""
-
     key: str
     text: str
-    prompt_tokens: int
     new_tokens: int
     finished: bool
-    """Whether the student ended its text, or the paragraph that it was to write. False if the text reached
-    its limit or was stopped for repeating itself."""
+    """False if the text reached its limit or was stopped for repeating itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FineTuneTask:
+class Step:
+    step: int
+    steps: int
+    loss: float
+    """Mean over the labelled tokens of the step."""
+    tokens_per_second: float
+    """Mean since training began, without padding."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    completions: tuple[Completion, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """Something a person should know, for example that a batch was halved for lack of memory."""
+
+    text: str
+
+
+Event = Step | Batch | Notice
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FineTuned:
+    steps: int
+    loss: float
+    """Mean over the last tenth of the steps."""
+    tokens: int
+    seconds: float
+    truncated: int
+    """Examples left out because they were longer than `max_length`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceReport:
+    kind: str
+    name: str
+    cores: int
+    """Cores of the CPU that this process may use, or multiprocessors of the GPU."""
+    memory_gb: float
+    dtype: str
+    unused: str = ""
+    """With device `auto`: why this machine's NVIDIA GPU cannot be used. Empty otherwise."""
+
+    def __str__(self) -> str:
+        used = f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
+        return f"{used}, for the NVIDIA GPU here cannot be used: {self.unused}" if self.unused else used
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """Tokens per second of a student's training, and of reading prompts and writing answers in a batch."""
+
+    training: float
+    reading: float
+    writing: float
+
+    @property
+    def answer_seconds(self) -> float:
+        """Seconds per answer of usual length, when many are generated together."""
+        return PROMPT_TOKENS / self.reading + ANSWER_TOKENS / self.writing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    device: DeviceReport
+    speed: Speed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompting:
+    """How other programs are to prompt a student."""
+
+    chats: tuple[tuple[Turn, ...], ...]
+    """For each example, the turns that the student reads and the rationale as the assistant's turn."""
+    templated: bool
+    """Whether the tokenizer has a chat template; if not, the only user turn of a chat is the whole prompt."""
+    max_new_tokens: int
+    stop_ids: tuple[int, ...]
+    pad_id: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task(Generic[R]):
+    """Work for a child process, whose result has the type R."""
+
+    does: ClassVar[str]
+    """`module:function` of the function `(task, on_event) -> R` that performs it. The child imports it by
+    name, because the parent must not import torch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DescribeTask(Task[DeviceReport]):
+    does = "fdd.training.device:describe"
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckTask(Task[None]):
+    """Loads the student; `StudentError` if it is not whole or cannot answer the requests."""
+
+    does = "fdd.training.generate:check"
+    student: Path
+    device: Device = "auto"
+    requests: tuple[Request, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasureTask(Task[Measured]):
+    """Loads a student that is to be trained, describes its device, and measures its speed."""
+
+    does = "fdd.training.measure:perform"
+    student: Path
+    config: FineTuneConfig = field(default_factory=FineTuneConfig)
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FineTuneTask(Task[FineTuned]):
     """Trains `student` on the examples and saves it in the folder `output`, completely or not at all."""
 
+    does = "fdd.training.fine_tune:perform"
     student: Path
     examples: tuple[Example, ...]
     output: Path
@@ -75,9 +186,10 @@ class FineTuneTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GenerateTask:
+class GenerateTask(Task[None]):
     """Answers every request that is not done; texts arrive as `Batch` events."""
 
+    does = "fdd.training.generate:perform"
     student: Path
     requests: tuple[Request, ...]
     config: GenerateConfig = field(default_factory=GenerateConfig)
@@ -88,178 +200,17 @@ class GenerateTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DescribeTask:
-    """Describes the device that students will run on."""
-
-    device: Device = "auto"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MeasureTask:
-    """Checks a student that is to be trained, describes its device, and measures its speed."""
-
-    student: Path
-    config: FineTuneConfig = field(default_factory=FineTuneConfig)
-    device: Device = "auto"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckTask:
-    """Loads the student; `StudentError` if it cannot answer the requests or cannot be trained."""
-
-    student: Path
-    device: Device = "auto"
-    requests: tuple[Request, ...] = ()
-    method: Method | None = None
-    """How it is to be trained; None if it will only answer."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PromptTask:
-    """Describes how to prompt the student in this folder; its weights are not loaded."""
-
+class PromptTask(Task[Prompting]):
+    does = "fdd.training.student:describe_prompts"
     student: Path
     examples: tuple[Example, ...]
     config: GenerateConfig = field(default_factory=GenerateConfig)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ConvertTask:
+class ConvertTask(Task[None]):
     """Writes the weights and tokenizer of a GGUF file into the (existing, empty) folder `output`."""
 
+    does = "fdd.training.student:convert"
     gguf: Path
     output: Path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """Event: one optimizer step was made."""
-
-    step: int
-    steps: int
-    loss: float
-    """Mean over the labelled tokens of the step."""
-    tokens_per_second: float
-    """Mean since training began; counts the examples' tokens without padding."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
-    """Event: these requests are answered."""
-
-    completions: tuple[Completion, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notice:
-    """Event: something a person should know, for example that a batch was halved for lack of memory."""
-
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FineTuned:
-    """Result of a `FineTuneTask`."""
-
-    student: Path
-    steps: int
-    loss: float
-    """Mean over the last tenth of the steps."""
-    tokens: int
-    seconds: float
-    truncated: int
-    """Examples left out because they were longer than `max_length`."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Generated:
-    """Result of a `GenerateTask`; its texts were sent as events."""
-
-    completions: int
-    new_tokens: int
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeviceReport:
-    """The device that students run on; result of a `DescribeTask`."""
-
-    kind: str
-    """cpu, cuda or mps"""
-    name: str
-    cores: int
-    """Cores of the CPU that this process may use, or multiprocessors of the GPU."""
-    memory_gb: float
-    """In units of 2**30 bytes."""
-    dtype: str
-    unused: str = ""
-    """With device `auto`: why this machine's NVIDIA GPU cannot be used. Empty otherwise."""
-
-    def __str__(self) -> str:
-        used = f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
-        return f"{used}, for the NVIDIA GPU here cannot be used: {self.unused}" if self.unused else used
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checked:
-    """Result of a `CheckTask`: nothing is wrong."""
-
-    student: Path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Speed:
-    """A student's tokens per second on a device."""
-
-    training: float
-    reading: float
-    """Of prompts, in a batch."""
-    writing: float
-    """Of answers, in a batch."""
-
-    @property
-    def answer_seconds(self) -> float:
-        """Seconds per answer of usual length, when many are generated together."""
-        return PROMPT_TOKENS / self.reading + ANSWER_TOKENS / self.writing
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """Result of a `MeasureTask`."""
-
-    device: DeviceReport
-    speed: Speed
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prompting:
-    """Result of a `PromptTask`."""
-
-    chats: tuple[tuple[Turn, ...], ...]
-    """For each example, the turns that the student reads and the rationale as the assistant's turn."""
-    templated: bool
-    """Whether the tokenizer has a chat template; if not, the only user turn of a chat is the whole prompt."""
-    max_new_tokens: int
-    """Longest answer."""
-    stop_ids: tuple[int, ...]
-    """Ids of the tokens that end an answer."""
-    pad_id: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Converted:
-    """Result of a `ConvertTask`."""
-
-    student: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The error that ended the task."""
-
-    error: FddError
-
-
-Task = FineTuneTask | GenerateTask | DescribeTask | MeasureTask | CheckTask | PromptTask | ConvertTask
-Event = Step | Batch | Notice
-Outcome = FineTuned | Generated | DeviceReport | Measured | Checked | Prompting | Converted

@@ -12,8 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 END = "<|end|>"
 LAYERS, HIDDEN, INNER, HEADS = 2, 64, 128, 4
-VOCABULARY = 257
-"""The bytes, and `END`."""
+VOCABULARY = 257  # the bytes, and `END`
 
 
 def build_tiny(folder: Path) -> None:
@@ -37,17 +36,13 @@ def build_tiny(folder: Path) -> None:
     tokens = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END, "pad_token": END}
     (folder / "config.json").write_text(json.dumps(config, indent=2))
     (folder / "tokenizer_config.json").write_text(json.dumps(tokens, indent=2))
-    byte_tokenizer().save(str(folder / "tokenizer.json"))
-    save_file(random_weights(), folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def byte_tokenizer() -> Tokenizer:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([END])
-    return tokenizer
+    tokenizer.save(str(folder / "tokenizer.json"))
+    save_file(random_weights(), folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def random_weights() -> dict[str, NDArray[np.float32]]:

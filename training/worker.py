@@ -1,46 +1,48 @@
 """Runs each task in its own child process, so that torch's memory is released when the task ends.
 
-The child sends its events and errors to this process, which never imports torch.
+The child sends its events and errors to the parent, which never imports torch.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import tempfile
 import threading
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import overload
+from typing import Any
 
 from fdd import errors
-from fdd.training.child import ADVICE, child_main
-from fdd.training.tasks import (
-    Checked,
-    CheckTask,
-    Converted,
-    ConvertTask,
-    DescribeTask,
-    DeviceReport,
-    Event,
-    Failure,
-    FineTuned,
-    FineTuneTask,
-    Generated,
-    GenerateTask,
-    Measured,
-    MeasureTask,
-    Outcome,
-    Prompting,
-    PromptTask,
-    Task,
-)
+from fdd.training.tasks import Event, OnEvent, R, Task
 
+LIBRARY_VARIABLES = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+    # Torch then asks the driver whether there is a GPU. A CUDA context would not survive a fork.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    # Threads that spin while they wait keep the threads they wait for off the cores as soon as another
+    # program runs too: 57 tokens/s instead of 497 were measured on two busy cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""Environment variables that libraries read when they are imported."""
+NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory|_STATUS_ALLOC_FAILED", re.IGNORECASE)
+"""Matches error messages of torch, CUDA's libraries and the operating system."""
+ADVICE = (
+    "close other programs, then `resume`; a new run may take a smaller student, smaller batches or "
+    "`--method lora`"
+)
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10
 """Time that a child has to clean up after SIGTERM, before it is killed."""
@@ -55,43 +57,12 @@ def never() -> bool:
     return False
 
 
-@overload
-def run_in_child(
-    task: FineTuneTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> FineTuned: ...
-@overload
-def run_in_child(
-    task: GenerateTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Generated: ...
-@overload
-def run_in_child(
-    task: DescribeTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> DeviceReport: ...
-@overload
-def run_in_child(
-    task: MeasureTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Measured: ...
-@overload
-def run_in_child(
-    task: CheckTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Checked: ...
-@overload
-def run_in_child(
-    task: PromptTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Prompting: ...
-@overload
-def run_in_child(
-    task: ConvertTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Converted: ...
-def run_in_child(
-    task: Task, on_event: Callable[[Event], None], should_stop: Callable[[], bool] = never
-) -> Outcome:
+def run_in_child(task: Task[R], on_event: OnEvent, should_stop: Callable[[], bool] = never) -> R:
     """Runs the task in a child process and returns its result. Calls `on_event` in this process, in order.
 
     Calls `should_stop` several times a second. Once it returns True, the child is ended and `StoppedError`
-    raised; completions that were reported remain valid, unfinished ones leave nothing behind. An error in the
-    child is raised here with its own type, or as `WorkerError` if the child died without reporting one. If
-    this process dies, the child ends too.
+    raised. An error in the child is raised here with its own type, or as `WorkerError` if the child died
+    without reporting one. If this process dies, the child ends too.
     """
     # The server that every child is forked from imports torch and transformers once.
     context = get_context("forkserver")
@@ -105,10 +76,16 @@ def run_in_child(
         raise errors.WorkerError(f"cannot start the student's process: {error}") from None
     theirs.close()  # otherwise `recv` would never raise EOFError when the child dies
     try:
-        return follow(child, ours, on_event, should_stop)
+        result: R = follow(child, ours, on_event, should_stop)
     finally:
-        end(child)
+        child.terminate()
+        child.join(GRACE_SECONDS)
+        if child.is_alive():
+            child.kill()
+            child.join()
+        child.close()
         ours.close()
+    return result
 
 
 @contextmanager
@@ -145,9 +122,7 @@ def short_tmpdir() -> Iterator[None]:
         tempfile.tempdir = given
 
 
-def follow(
-    child: BaseProcess, ours: Connection, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
-) -> Outcome:
+def follow(child: BaseProcess, ours: Connection, on_event: OnEvent, should_stop: Callable[[], bool]) -> Any:
     while True:
         if should_stop():
             raise errors.StoppedError("stopped as asked")
@@ -160,28 +135,49 @@ def follow(
             if should_stop():  # the signal that stops this process may have reached the child first
                 raise errors.StoppedError("stopped as asked") from None
             raise errors.WorkerError(describe_exit(child.exitcode or 0)) from None
-        if not isinstance(message, Failure | Outcome):
+        if isinstance(message, Event):
             on_event(message)
             continue
         child.join(GRACE_SECONDS)
-        if isinstance(message, Failure):
-            raise message.error
+        if isinstance(message, errors.FddError):
+            raise message
         return message
 
 
-def end(child: BaseProcess) -> None:
-    child.terminate()
-    child.join(GRACE_SECONDS)
-    if child.is_alive():
-        child.kill()
-        child.join()
-    child.close()
-
-
 def describe_exit(code: int) -> str:
-    """Says why a child ended without a result, and what to do about it."""
     if code == -signal.SIGKILL:
         return f"the student's process was killed (SIGKILL), most likely because memory ran out: {ADVICE}"
     if code < 0:
         return f"the student's process ended by {signal.Signals(-code).name}; `resume` continues the run"
     return f"the student's process ended with exit code {code} and no result; `resume` continues the run"
+
+
+def child_main(task: Task[R], parent: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # raises, so that every `finally` runs
+    warnings.simplefilter("ignore")  # libraries' advice to programmers, which nobody reads here
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    parent.send(outcome_of(task, parent.send))
+
+
+def end_with(parent: Connection) -> None:
+    """Ends this process when the parent has ended. The parent never writes, so `recv` waits until then."""
+    with suppress(EOFError, OSError):
+        parent.recv()
+    os._exit(1)
+
+
+def outcome_of(task: Task[R], on_event: OnEvent) -> R | errors.FddError:
+    try:
+        os.environ.update(LIBRARY_VARIABLES)
+        module, _, function = task.does.partition(":")
+        result: R = getattr(import_module(module), function)(task, on_event)
+    except Exception as error:  # the one place that records what broke in the child
+        if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+            return errors.WorkerError(f"the student's process ran out of memory: {ADVICE}")
+        if isinstance(error, errors.FddError):
+            return error
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        return errors.WorkerError(f"the student's process failed: {what}")
+    return result

@@ -21,7 +21,7 @@ from fdd.graph.state import RunContext, RunState
 from fdd.settings import Settings, load_settings
 from fdd.storage.records import TAUGHT_SPLITS
 from fdd.storage.store import Store
-from fdd.training.weights import student_path
+from fdd.training.fetch import student_path
 from tests.graph.contexts import opened
 from tests.problems.leaks import PLANTS, planted, written_by_hand
 from tests.storage.samples import ROUND, RUN, probe, problem, rationale

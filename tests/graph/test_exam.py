@@ -15,8 +15,8 @@ from fdd.graph.exam import Exam, Room, check_grader, config_of, hold, judge
 from fdd.rundir.answers import Question, grade
 from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from fdd.training.config import GenerateConfig
+from fdd.training.fetch import student_path
 from fdd.training.tasks import Completion
-from fdd.training.weights import student_path
 from tests.storage.samples import problem
 
 THOUGHTS = ("pot", "eot", "cot")
@@ -216,8 +216,7 @@ def judged(purpose: Purpose, verifier: Verifier, tiny: Path, *texts: str) -> lis
     """Verdicts on these answers to `What is 1 times 3?`."""
     sat = replace(exam(tiny, Majority((Ask("pot"),))), purpose=purpose)
     completions = [
-        Completion(key=str(place), text=text, prompt_tokens=9, new_tokens=4, finished=True)
-        for place, text in enumerate(texts)
+        Completion(key=str(place), text=text, new_tokens=4, finished=True) for place, text in enumerate(texts)
     ]
     return judge(sat, completions, {each.key: (QUESTIONS[0], Ask("pot")) for each in completions}, verifier)
 

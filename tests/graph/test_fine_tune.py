@@ -21,7 +21,7 @@ from fdd.settings import load_settings
 from fdd.storage.folder import open_store
 from fdd.storage.records import ProblemRecord
 from fdd.storage.store import Store
-from fdd.training.weights import student_path
+from fdd.training.fetch import student_path
 from tests.graph.contexts import opened
 from tests.graph.test_run import Recorder
 from tests.storage.samples import ROUND, RUN, problem, rationale

@@ -19,7 +19,7 @@ from fdd.graph.open_run import CHECKPOINTS
 from fdd.graph.run import create, opened, resume
 from fdd.settings import OPTIONS, Settings, load_settings
 from fdd.storage.folder import open_store
-from fdd.training.weights import student_path
+from fdd.training.fetch import student_path
 from tests.graph.contexts import IdleJudge
 from tests.graph.test_run import Recorder
 

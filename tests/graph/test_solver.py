@@ -16,7 +16,7 @@ from fdd.rundir.examples import as_example
 from fdd.settings import load_settings
 from fdd.storage.store import Lesson, Store
 from fdd.training.config import GenerateConfig
-from fdd.training.weights import student_path
+from fdd.training.fetch import student_path
 from tests.graph.contexts import opened
 from tests.storage.samples import RUN, problem, rationale
 

@@ -20,7 +20,7 @@ from fdd.graph.run import create, resume, start
 from fdd.main import main
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
-from fdd.training.weights import EMBEDDED, student_path
+from fdd.training.fetch import EMBEDDED, student_path
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 

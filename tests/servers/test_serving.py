@@ -7,7 +7,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from fdd.training.weights import student_path
+from fdd.training.fetch import student_path
 from tests.servers.children import running
 from tests.servers.serving import ServedModel, serving
 from tests.servers.teaching import teaching

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fdd.training.device import Runtime, choose_runtime
+from fdd.training.fetch import student_path
 from fdd.training.student import Student, load_student
-from fdd.training.weights import student_path
 
 
 @pytest.fixture(scope="session")

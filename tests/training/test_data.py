@@ -1,11 +1,20 @@
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from fdd.errors import PreflightError
 from fdd.training.config import FineTuneConfig
-from fdd.training.data import IGNORED, Row, encode, epoch_batches, micro_batches, to_tensors
-from fdd.training.preflight import fitting_rows
+from fdd.training.data import (
+    IGNORED,
+    Row,
+    encode,
+    epoch_batches,
+    fitting_rows,
+    micro_batches,
+    to_tensors,
+)
 from fdd.training.student import Student
 from fdd.training.tasks import Example
 
@@ -16,9 +25,9 @@ def rows_of(*lengths: int) -> list[Row]:
     return [Row(tuple(range(n)), tuple(range(n))) for n in lengths]
 
 
-def refusal(student: Student, row: Row, config: FineTuneConfig | None = None) -> str:
+def refusal(student: Student, examples: Sequence[Example], config: FineTuneConfig | None = None) -> str:
     with pytest.raises(PreflightError) as caught:
-        fitting_rows([EXAMPLE], [row], student.tokenizer, config or FineTuneConfig())
+        fitting_rows(examples, student.tokenizer, config or FineTuneConfig(), 1000)
     return caught.value.reason
 
 
@@ -36,7 +45,7 @@ def test_an_epoch_holds_every_row_once() -> None:
     assert max(map(len, batches)) == 8
 
 
-def test_the_order_of_an_epoch_hangs_on_its_seed_alone() -> None:
+def test_the_order_of_an_epoch_depends_on_its_seed_alone() -> None:
     rows = rows_of(*range(1, 60))
     assert epoch_batches(rows, 8, random.Random(1)) == epoch_batches(rows, 8, random.Random(1))
     assert epoch_batches(rows, 8, random.Random(1)) != epoch_batches(rows, 8, random.Random(2))
@@ -54,37 +63,24 @@ def test_padding_is_masked_and_not_labelled() -> None:
     assert labels[0, 2] == IGNORED
 
 
-def test_sound_rows_pass_the_checks(student: Student) -> None:
+def test_sound_examples_pass_the_checks(student: Student) -> None:
     row = encode(student.tokenizer, EXAMPLE)
-    assert fitting_rows([EXAMPLE], [row], student.tokenizer, FineTuneConfig()) == [row]
+    assert fitting_rows([EXAMPLE], student.tokenizer, FineTuneConfig(), len(row)) == [row]
 
 
-def test_training_is_refused_when_the_end_mark_is_not_labelled(student: Student) -> None:
-    row = encode(student.tokenizer, EXAMPLE)
-    assert refusal(student, Row(row.ids, (*row.labels[:-1], IGNORED))) == "eos_not_labelled"
+def test_training_is_refused_when_an_example_has_nothing_to_learn(student: Student) -> None:
+    assert refusal(student, [EXAMPLE, replace(EXAMPLE, rationale="")]) == "empty_labels"
 
 
-def test_training_is_refused_when_a_row_has_nothing_to_learn(student: Student) -> None:
-    row = encode(student.tokenizer, Example(question="How many?", cue="Compute.", rationale=""))
-    assert refusal(student, row) == "empty_labels"
+def test_training_is_refused_when_too_many_examples_are_too_long(student: Student) -> None:
+    assert refusal(student, [EXAMPLE], FineTuneConfig(max_length=10)) == "too_many_truncated"
 
 
-def test_training_is_refused_when_too_many_rows_are_too_long(student: Student) -> None:
-    row = encode(student.tokenizer, EXAMPLE)
-    assert refusal(student, row, FineTuneConfig(max_length=10)) == "too_many_truncated"
-
-
-def test_a_few_rows_that_are_too_long_are_left_out(student: Student) -> None:
+def test_a_few_examples_that_are_too_long_are_left_out(student: Student) -> None:
     row = encode(student.tokenizer, EXAMPLE)
     config = FineTuneConfig(max_length=len(row) - 1, max_truncated_share=1.0)
-    assert fitting_rows([EXAMPLE], [row], student.tokenizer, config) == []
-
-
-def test_training_is_refused_when_the_prompts_differ(student: Student) -> None:
-    other = encode(student.tokenizer, Example(question="How many?", cue="Think.", rationale="answer = 2"))
-    assert refusal(student, other) == "prompt_mismatch"
+    assert fitting_rows([EXAMPLE], student.tokenizer, config, 1000) == []
 
 
 def test_training_is_refused_without_examples(student: Student) -> None:
-    with pytest.raises(PreflightError, match="no example"):
-        fitting_rows([], [], student.tokenizer, FineTuneConfig())
+    assert refusal(student, []) == "empty_set"

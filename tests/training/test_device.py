@@ -6,6 +6,7 @@ import torch
 
 from fdd.errors import StudentError
 from fdd.training.device import choose_runtime, describe
+from fdd.training.tasks import DescribeTask
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
@@ -41,7 +42,7 @@ def test_bfloat16_is_taken_only_where_the_processor_multiplies_it(
 
 
 def test_the_device_is_described_in_one_line() -> None:
-    text = str(describe(choose_runtime("cpu"), "cpu"))
+    text = str(describe(DescribeTask(device="cpu"), None))
     assert text.startswith("cpu (")
     assert "cores" in text
     assert "GB" in text
@@ -70,10 +71,10 @@ def test_a_gpu_that_torch_cannot_use_is_named_with_the_reason_unless_the_cpu_was
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setattr(torch.cuda, "init", refuse)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    found = str(describe(choose_runtime("auto"), "auto"))
+    found = str(describe(DescribeTask(device="auto"), None))
     assert found.startswith("cpu (")
     assert found.endswith(f", for the NVIDIA GPU here cannot be used: {reason}")
-    assert "NVIDIA" not in str(describe(choose_runtime("cpu"), "cpu"))
+    assert "NVIDIA" not in str(describe(DescribeTask(device="cpu"), None))
     with pytest.raises(StudentError, match="device 'cuda' is not there: ") as caught:
         choose_runtime("cuda")
     assert reason in str(caught.value)

@@ -113,7 +113,7 @@ def test_no_text_is_written_again_after_the_batches_have_moved(student: Student)
     assert resumed.keys() == {request.key for request in REQUESTS} - done
 
 
-def test_a_sampled_text_hangs_on_its_own_key_seed_and_sample(exact: Student) -> None:
+def test_a_sampled_text_depends_on_its_own_key_seed_and_sample(exact: Student) -> None:
     config = GenerateConfig(max_new_tokens=12, temperature=1.0, batch_size=5)
     once = answers(exact, config)
     assert answers(exact, config, REQUESTS[:1])["r0"] == once["r0"]
@@ -151,6 +151,23 @@ def test_a_batch_that_needs_too_much_memory_is_halved(
         "out of memory with 5 questions at once: going on with 2"
     ]
     assert {c.key for e in events if isinstance(e, Batch) for c in e.completions} == set(expected)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_where_memory_holds_only_one_row_one_row_is_decoded(
+    exact: Student, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    config = replace(SHORT, batch_size=rows)
+    expected = answers(exact, config)
+    forward = exact.model.forward
+
+    def cramped(*, input_ids: torch.Tensor, **options: object) -> object:
+        if len(input_ids) > 1:
+            raise torch.OutOfMemoryError("no room")
+        return forward(input_ids=input_ids, **options)
+
+    monkeypatch.setattr(exact.model, "forward", cramped)
+    assert answers(exact, config) == expected
 
 
 def test_another_error_ends_the_work_at_once(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fdd.training.device import Runtime
-from fdd.training.memory import (
+from fdd.training.device import (
+    Runtime,
     free_bytes,
     is_out_of_memory,
     no_room,

@@ -18,12 +18,12 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from fdd.errors import PreflightError, StudentError
 from fdd.training.config import FineTuneConfig, GenerateConfig
 from fdd.training.device import Runtime
+from fdd.training.fetch import student_path
 from fdd.training.fine_tune import fine_tune
 from fdd.training.generate import generate
 from fdd.training.student import load_student
 from fdd.training.tasks import Batch, CheckTask, Event, Example, Request
 from fdd.training.tiny import random_weights
-from fdd.training.weights import student_path
 from fdd.training.worker import run_in_child
 
 UP = "model.layers.1.mlp.up_proj.weight"

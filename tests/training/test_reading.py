@@ -8,7 +8,7 @@ from fdd.training.config import GenerateConfig
 from fdd.training.device import Runtime
 from fdd.training.generate import Queue, decode, encode, repeats_itself
 from fdd.training.prompts import prompt_ids
-from fdd.training.reading import Reading, common_start, read_packed, read_padded
+from fdd.training.reading import PackedReading, PaddedReading, Reading, common_start
 from fdd.training.student import Student
 from fdd.training.tasks import Request
 
@@ -24,7 +24,7 @@ def test_rows_share_their_common_start() -> None:
     assert common_start([[1], [2]]) == []
 
 
-def test_a_text_does_not_hang_on_its_batch_mates(student: Student) -> None:
+def test_a_text_does_not_depend_on_its_batch(student: Student) -> None:
     items = [encode(student, request, CONFIG) for request in REQUESTS]
     together = {item.request.key: ids for item, ids in decode(student, Queue(items, len(items)), CONFIG)}
     for rows in (1, 3):
@@ -55,15 +55,15 @@ def test_padded_and_packed_texts_are_the_same_but_for_rounding(exact: Student) -
     cache = DynamicCache(config=exact.model.config)
     with torch.inference_mode():
         readings: list[Reading] = [
-            read_packed(exact, prompts, len(cache.layers)),
-            read_padded(exact, prompts, cache),
+            PackedReading(exact, prompts, len(cache.layers)),
+            PaddedReading(exact, prompts, cache),
         ]
         for reading in readings:
             for token in range(20):
-                reading.advance(exact, torch.full((len(prompts),), token))
+                reading.advance(torch.full((len(prompts),), token))
             reading.keep(torch.tensor([5, 0, 2]))
             for token in range(20):
-                reading.advance(exact, torch.full((3,), token))
+                reading.advance(torch.full((3,), token))
     packed, padded = (reading.logits for reading in readings)
     assert packed.shape == (3, exact.model.config.vocab_size)
     assert torch.allclose(packed, padded, atol=1e-5)

