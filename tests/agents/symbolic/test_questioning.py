@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from fdd.agents.symbolic.derivation import Constant, Step
-from fdd.agents.symbolic.wording.predicates import read_predicate
+from fdd.agents.symbolic.wording.grammar import read_predicate
 from fdd.agents.symbolic.wording.questioning import question_of
 from tests.growth import is_linear
 
