@@ -8,6 +8,8 @@ from fractions import Fraction
 from fdd.agents.symbolic.derivation import Form, Quantity
 
 DIGITS = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+"
+PERCENT = r"(?:%|(?i:per ?cent)(?![\w'’]))"
+"""Pattern of the sign or the word after a percentage."""
 
 _UNITS = """
 zero one two three four five six seven eight nine ten

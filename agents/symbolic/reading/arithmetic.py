@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from fdd.agents.symbolic.derivation import Constant, Expression, Operation, Sign, evaluate
-from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, read_digits
+from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, PERCENT, read_digits
 from fdd.amounts import CURRENCY
 
 MAX_UNIT_WORDS = 6
@@ -27,8 +27,8 @@ _SIGNS |= {"–": "-", "−": "-", "×": "*", "x": "*", "X": "*", "÷": "/"}
 # Currency signs and remarks in parentheses without numbers, such as `(in dollars)`. These are ignored.
 _BLANK = re.compile(rf"{CURRENCY}|\((?=[^()]*[A-Za-z])[^()=\d]*\)")
 _TOKEN = re.compile(
-    rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<word>[^\W\d_](?:[^\W\d_]|['’])*)|(?P<percent>%)"
-    r"|(?P<equals>=)|(?P<open>[(\[])|(?P<close>[)\]])|(?P<sign>[-+*×/÷–−])|(?P<stop>\S)"
+    rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<percent>-?{PERCENT})"
+    r"|(?P<word>[^\W\d_](?:[^\W\d_]|['’])*)|(?P<equals>=)|(?P<open>[(\[])|(?P<close>[)\]])|(?P<sign>[-+*×/÷–−])|(?P<stop>\S)"
 )
 _BULLET = re.compile(r"^[^\S\n]*(?:[-•*](?=\s)|\d+[.)](?=\s))\s*", re.MULTILINE)
 
@@ -274,7 +274,7 @@ class _Scanner:
         if here.kind not in {"number", "numeral"} or self.operands > MAX_OPERANDS:
             raise UnreadableError
         self.at += 1
-        if here.kind == "number" and self.here.kind == "percent":
+        if self.here.kind == "percent":
             self.at += 1
             if self.divide_percent:
                 return Operation("/", Constant(here.value), Constant(Fraction(100)))

@@ -16,7 +16,7 @@ from fdd.agents.symbolic.derivation import (
     Step,
     leaves,
 )
-from fdd.agents.symbolic.numbers import DIGITS, find_quantities, read_digits
+from fdd.agents.symbolic.numbers import DIGITS, PERCENT, find_quantities, read_digits
 from fdd.agents.symbolic.reading.arithmetic import Segment, find_equations, value_of
 from fdd.agents.symbolic.reading.known_numbers import Claim, KnownNumbers
 from fdd.agents.symbolic.reading.linking import Linker
@@ -71,7 +71,7 @@ def read_claims(solution: str, *, plain: bool) -> Iterator[Claim]:
         for mark in marks:
             place = min(max(mark.start() - removed, 0), len(text))
             removed += len(mark[0])
-            after = re.match(rf"{CURRENCY}?[\d.,]+\s?%", sentence[mark.end() :])
+            after = re.match(rf"{CURRENCY}?[\d.,]+\s?{PERCENT}", sentence[mark.end() :])
             content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")
             span = next(((start, end) for start, end in places if start <= place <= end), (place, place))
             yield from _claims(content, text, span)
@@ -80,7 +80,7 @@ def read_claims(solution: str, *, plain: bool) -> Iterator[Claim]:
 def _claims(source: str, text: str, span: tuple[int, int] | None) -> Iterator[Claim]:
     """Yield the operations of `source`, a part of `text`, at `span` or where they stand in the text."""
     kept = {}
-    if "%" in source or "percent" in source:
+    if re.search(PERCENT, source):
         kept = {equation.start: equation.segments for equation in find_equations(source, "keep")}
     for equation in find_equations(source):
         start, end = span or (equation.start, equation.end)

@@ -17,13 +17,13 @@ from fdd.agents.symbolic.derivation import (
     Operation,
     Result,
 )
-from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, read_digits, write_like, write_plain
+from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, PERCENT, read_digits, write_like, write_plain
 from fdd.agents.symbolic.reckoner import Number, Reckoner, normal
 from fdd.amounts import CURRENCY
 
 _ONES = "two|three|four|five|six|seven|eight|nine"
 _NUMBER = re.compile(
-    rf"(?i)(?P<fraction>(?<![\d/.,])\d+\s?/\s?(?!0+(?!\d))\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?%|\spercent\b)?"
+    rf"(?i)(?P<fraction>(?<![\d/.,])\d+\s?/\s?(?!0+(?!\d))\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?{PERCENT})?"
     rf"|\b(?P<word>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(?:one|{_ONES})"
     rf"|{'|'.join(word for word in CARDINALS if word not in ('zero', 'one'))})\b(?!-)"
 )
@@ -153,7 +153,7 @@ class Renewal:
         old = _read(match)
         if old not in nearby and _is_operand(match.string, match.start(), match.end()):
             return None
-        new = self._new_value(old, nearby, percent=match[0].endswith(("%", "percent")))
+        new = self._new_value(old, nearby, percent=re.search(f"{PERCENT}$", match[0]) is not None)
         if new is None or new == old:
             return None if new is None else (old, match[0])
         if re.match(r",\d", match.string[match.end() :]) or re.search(r"\d,$", match.string[: match.start()]):
@@ -207,7 +207,7 @@ def _is_operand(text: str, start: int, end: int) -> bool:
 
 
 def _read(match: re.Match[str]) -> Number:
-    text = re.sub(r"\s|%|percent", "", match[0].lower())
+    text = re.sub(rf"\s|{PERCENT}", "", match[0].lower())
     if text[-1].isdigit():
         top, _, bottom = text.partition("/")
         return normal(read_digits(top) / read_digits(bottom or "1"))
