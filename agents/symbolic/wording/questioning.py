@@ -76,7 +76,7 @@ _OBJECTS = word_set("him her them us me it himself herself themselves away up ou
 def question_of(step: Step, question: str) -> str | None:
     """Return the question that a step answers; None where its sentence does not say that clearly."""
     told = split_sentence(step)
-    if told is None:
+    if told is None or told.tail.startswith("and "):  # `24 pens and books` does not say how many pens
         found = None
     elif task := _TASK.fullmatch(without_filler(told.before)):
         found = _ask_task(task["what"])

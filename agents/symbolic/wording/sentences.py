@@ -73,7 +73,7 @@ _PARTICIPLE = re.compile(
 )
 _CUT = re.compile(
     r"[.;:!?](?:\s|$)|,(?!\d)|[=()\[\]]|\s(?:so|because|since|which|but|while|meaning)\s"
-    r"|\sand\s(?=he|she|it|they|so|then|there|\d|[A-Z])"
+    r"|\sand\s(?:(?=(?:he|she|it|they|so|then|there)\b|\d)|(?P<name>(?=[A-Z])))"
 )
 _FEW_WORDS = re.compile(r"(?:[A-Za-z][A-Za-z'’-]* ){0,4}(?!of$)[A-Za-z][A-Za-z'’-]*")
 _LIST = re.compile(r",(?: [\w'’-]+){1,4},? (?:and|or)\b")
@@ -123,12 +123,18 @@ def _cut(text: str, start: int, end: int, value: Fraction) -> SplitSentence:
     is_money = re.search(rf"{CURRENCY}\s*[\d.,]+$", text[:end]) or re.match(
         rf"\s?[{CURRENCY_SIGNS}]", text[end:]
     )
-    stop = _CUT.search(rest)
+    # `and Ben` begins a clause in `and Ben has 3`, but not in `for Ann and Ben`.
+    stops = (each for each in _CUT.finditer(rest) if each["name"] is None or _has_verb(rest[each.end() :]))
+    stop = next(stops, None)
     after = re.sub(r"/(?=[a-z])", " per ", rest[: stop.start()] if stop else rest).strip()
     noun, tail = _split_noun(after.removeprefix("total "), value)
     is_list = stop and _LIST.match(rest, stop.start())
     is_total = _ALL_IN_ALL.search(before) is not None
     return SplitSentence(before, noun, "" if is_list else tail, is_money is not None, is_total)
+
+
+def _has_verb(text: str) -> bool:
+    return read_predicate(re.split(r"[.;:!?,](?:\s|$)", text, maxsplit=1)[0]) is not None
 
 
 def _split_noun(after: str, value: Fraction) -> tuple[str, str]:
