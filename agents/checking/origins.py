@@ -9,8 +9,7 @@ from functools import cached_property
 
 from fdd.agents.symbolic.derivation import Form, Quantity
 from fdd.agents.symbolic.implied import IMPLIED, is_implied
-from fdd.agents.symbolic.numbers import find_quantities, write_like
-from fdd.agents.symbolic.reading.ledger import scale_of
+from fdd.agents.symbolic.numbers import find_quantities, scale_of, write_like
 from fdd.agents.symbolic.reading.linking import CALENDAR, FAMILIAR, UNITS
 
 _EVERYWHERE = FAMILIAR.difference(IMPLIED) | CALENDAR | {Fraction(100), Fraction(1000)}

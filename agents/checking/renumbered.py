@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from fdd.agents.symbolic.derivation import Constant, Derivation, Form, Given, Quantity, Result, leaves
-from fdd.agents.symbolic.numbers import write_plain
-from fdd.agents.symbolic.reading.ledger import scale_of
+from fdd.agents.symbolic.derivation import Derivation, Form, Given, Quantity
+from fdd.agents.symbolic.numbers import scale_of, write_plain
 from fdd.agents.symbolic.reading.parse import derive
-from fdd.agents.symbolic.reckoner import Number, Reckoner
-from fdd.agents.symbolic.varying.renumbering import find_relations, renumber
+from fdd.agents.symbolic.reckoner import Number
+from fdd.agents.symbolic.varying.renumbering import Renumbering
 from fdd.agents.symbolic.varying.slots import slots
 from fdd.domain import Problem, Refusal
 
@@ -39,7 +38,7 @@ class Renumbered:
         number that it does not write may be part of a constant, unless the derivation has that constant too.
         """
         found: dict[Fraction, Fraction] = {}
-        fixed = _constants(self.derivation) | {each.value for each, new in self._pairs() if each.value == new}
+        fixed = self.derivation.constants() | {each.value for each, new in self._pairs() if each.value == new}
         fixed |= self._parts
         for quantity, new in self._pairs():
             if quantity.value == new:
@@ -60,18 +59,19 @@ class Renumbered:
         read = derive(question, text, self.derivation.answer)
         if isinstance(read, Refusal) or read.quantities != quantities:
             return None
-        reckoner = Reckoner(read)
+        renumbering = Renumbering(read)
+        reckoner = renumbering.reckoner
         table = reckoner.table(self.table)
-        if table is None or not find_relations(read, reckoner).distinct(reckoner.old, table):
+        if table is None or not renumbering.is_distinct(table):
             return None
         changed = {old for old, new in zip(reckoner.old, table, strict=True) if old != new}
-        brought = _constants(read)
+        brought = read.constants()
         # A changed number that is also a constant of the text could be meant as either.
         if changed & (brought | self._parts):
             return None
         # A number that the text does not use may be hidden in a constant of its own.
         missed = self._changed(self.derivation) - self._changed(read)
-        if missed and not brought <= _constants(self.derivation):
+        if missed and not brought <= self.derivation.constants():
             return None
         return Fraction(table[reckoner.steps[-1]])
 
@@ -89,7 +89,7 @@ class Renumbered:
         """The indices of the question's numbers that change and that this derivation uses."""
         return {
             leaf.index
-            for leaf in _leaves(derivation)
+            for leaf in derivation.leaves()
             if isinstance(leaf, Given)
             and self.derivation.quantities[leaf.index].value != self.table[leaf.index]
         }
@@ -99,7 +99,7 @@ class Renumbered:
 
     def _is_accounted_for(self, numbers: Collection[Fraction]) -> bool:
         givens = {quantity.value for quantity in self.derivation.quantities}
-        return givens.union(_constants(self.derivation)).issuperset(numbers)
+        return givens.union(self.derivation.constants()).issuperset(numbers)
 
     def _views(self, quantity: Quantity, new: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
         old = quantity.value
@@ -112,14 +112,6 @@ class Renumbered:
             yield 100 + old, 100 + new
         if (scale := scale_of(self.derivation.question, quantity)) is not None:
             yield old * scale, new * scale
-
-
-def _leaves(derivation: Derivation) -> Iterator[Given | Result | Constant]:
-    return (leaf for step in derivation.steps for leaf in leaves(step.expression))
-
-
-def _constants(derivation: Derivation) -> set[Fraction]:
-    return {leaf.value for leaf in _leaves(derivation) if isinstance(leaf, Constant)}
 
 
 def _is_whole(quantity: Quantity) -> bool:
@@ -156,12 +148,12 @@ def renumberings(problem: Problem) -> Iterator[Renumbered]:
     free = () if isinstance(derivation, Refusal) else slots(derivation)
     if isinstance(derivation, Refusal) or not free:
         return
-    reckoner = Reckoner(derivation)
-    relations = find_relations(derivation, reckoner)
+    renumbering = Renumbering(derivation)
+    reckoner = renumbering.reckoner
     # Seeded with the problem, so that every check of a rationale uses the same numbers.
     rng = random.Random(problem.id)
     for chosen in (*[free] * CHECKS, *([slot] for slot in free)):
-        table = renumber(chosen, reckoner, relations, rng)
+        table = renumbering.choose(chosen, rng)
         if table is not None and _fits(reckoner.old[: reckoner.givens], table):
             yield Renumbered(
                 derivation=derivation,

@@ -25,7 +25,6 @@ OPERATORS: Mapping[Sign, Callable[[Fraction, Fraction], Fraction]] = {
     "/": operator.truediv,
 }
 
-
 MAX_BITS = 1000
 """Maximum size of a numerator or denominator in bits, about 300 digits; word problems need far less."""
 
@@ -33,14 +32,10 @@ MAX_BITS = 1000
 class Form(StrEnum):
     """How a number is written in a question."""
 
-    DIGITS = "digits"
-    """`48`, `1,200`, `2.50`"""
-    WORD = "word"
-    """`three`, `twenty-one`, `a dozen`, `half`, `twice`"""
-    PERCENT = "percent"
-    """`25%`, `25 percent`; the value is 25."""
-    FRACTION = "fraction"
-    """`3/4`"""
+    DIGITS = "digits"  # `48`, `1,200`, `2.50`
+    WORD = "word"  # `three`, `twenty-one`, `a dozen`, `half`, `twice`
+    PERCENT = "percent"  # `25%`, `25 percent`; the value is 25
+    FRACTION = "fraction"  # `3/4`
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +71,13 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A binary operation on two expressions."""
-
     sign: Sign
     left: Expression
     right: Expression
 
 
-Expression = Given | Result | Constant | Operation
+Leaf = Given | Result | Constant
+Expression = Leaf | Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +86,8 @@ class Step:
 
     expression: Expression
     value: Fraction
-    name: str
-    """A Python identifier for the value, taken from the text where possible (`clips_in_may`)."""
-    text: str
-    """The sentence of the solution that contains the step, without calculator marks (`<<48/2=24>>`)."""
+    name: str  # a Python identifier for the value, taken from the text where possible (`clips_in_may`)
+    text: str  # the sentence of the solution that contains the step, without calculator marks (`<<48/2=24>>`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +101,15 @@ class Derivation:
     @property
     def answer(self) -> Fraction:
         return self.steps[-1].value
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Yield the operands of all steps, in order."""
+        for step in self.steps:
+            yield from leaves(step.expression)
+
+    def constants(self) -> set[Fraction]:
+        """Return the numbers that the steps bring in."""
+        return {leaf.value for leaf in self.leaves() if isinstance(leaf, Constant)}
 
 
 def evaluate(expression: Expression, givens: Sequence[Fraction], results: Sequence[Fraction]) -> Fraction:
@@ -131,7 +132,7 @@ def evaluate(expression: Expression, givens: Sequence[Fraction], results: Sequen
             return value
 
 
-def leaves(expression: Expression) -> Iterator[Given | Result | Constant]:
+def leaves(expression: Expression) -> Iterator[Leaf]:
     """Yield the operands of an expression, from left to right."""
     if isinstance(expression, Operation):
         yield from leaves(expression.left)

@@ -1,8 +1,4 @@
-"""Finds the numbers in a text, and writes a number the way another one is written.
-
-`a dozen eggs, 1,200 cups, 25% and 3/4 of half` has the numbers 12 (WORD), 1200 (DIGITS), 25 (PERCENT), 3/4
-(FRACTION) and 1/2 (WORD). Written like `1,200`, the number 2400 is `2,400`.
-"""
+"""Finds the numbers in a text, and writes a number the way another one is written."""
 
 from __future__ import annotations
 
@@ -12,6 +8,8 @@ from fractions import Fraction
 from fdd.agents.symbolic.derivation import Form, Quantity
 
 DIGITS = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+"
+PERCENT = r"(?:%|(?i:per ?cent)(?![\w'’]))"
+"""Pattern of the sign or the word after a percentage."""
 
 _UNITS = """
 zero one two three four five six seven eight nine ten
@@ -30,8 +28,9 @@ CARDINALS: dict[str, int] = {word: value for value, word in enumerate(_UNITS)} |
 _cardinal = "|".join(sorted(CARDINALS, key=len, reverse=True))
 _tens = "|".join(_TENS)
 _ones = "|".join(_UNITS[1:10])
+# `third` to `tenth` are parts only after a word (`a third`, `two-thirds`), and `no one` is no number.
 _PATTERN = re.compile(
-    rf"(?P<mixed>\d+(?:\s+|-)\d+/\d+(?![\d/]))"
+    rf"(?i)(?P<mixed>\d+(?:\s+|-)\d+/\d+(?![\d/]))"
     rf"|(?P<fraction>(?<![\d/.])\d+\s?/\s?\d+(?![\d/]))"
     rf"|(?P<digits>{DIGITS})(?P<percent>\s?%|\s(?:percent|per cent)\b)?"
     rf"|\b(?:(?:(?P<top>{_ones}|an?)[\s-])?(?P<part>half|halves|quarters?|(?<=[\s-])(?:thirds?|fourths?|"
@@ -39,10 +38,8 @@ _PATTERN = re.compile(
     rf"|\b(?P<scaled>(?:{_cardinal}|an?)[\s-](?:hundred|thousand|million))\b"
     rf"|\b(?<!\bno\s)(?P<compound>(?:{_tens})[\s-](?:{_ones})|{_cardinal})\b"
     rf"(?P<word_percent>\s(?:percent|per cent)\b)?"
-    rf"|\b(?P<multiple>{'|'.join(_MULTIPLES)})s?\b",
-    re.IGNORECASE,
+    rf"|\b(?P<multiple>{'|'.join(_MULTIPLES)})s?\b"
 )
-_TEMPLATE_NUMBER = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?$")
 
 
 def read_digits(text: str) -> Fraction:
@@ -52,57 +49,45 @@ def read_digits(text: str) -> Fraction:
 
 def find_quantities(text: str) -> tuple[Quantity, ...]:
     """Return every number in the text, in order; ordinals (`the third day`) and `no one` are not numbers."""
-    found = (_quantity(match) for match in _PATTERN.finditer(text))
-    return tuple(quantity for quantity in found if quantity is not None)
+    found = ((match, _read(match)) for match in _PATTERN.finditer(text))
+    return tuple(Quantity(read[0], *match.span(), read[1]) for match, read in found if read is not None)
 
 
-def _quantity(match: re.Match[str]) -> Quantity | None:
-    start, end = match.span()
-    if match["mixed"]:
-        whole, fraction = re.split(r"[\s-]+", match["mixed"])
-        value = _divide(fraction)
-        if value is None or value >= 1:
+def _read(match: re.Match[str]) -> tuple[Fraction, Form] | None:
+    if written := match["mixed"] or match["fraction"]:
+        *whole, top, bottom = map(int, re.findall(r"\d+", written))
+        # `2 3/2` is no mixed number, and `3/0` no number.
+        if bottom == 0 or (whole and top >= bottom):
             return None
-        return Quantity(int(whole) + value, start, end, Form.FRACTION)
-    if match["fraction"]:
-        value = _divide(match["fraction"])
-        return None if value is None else Quantity(value, start, end, Form.FRACTION)
+        return sum(whole) + Fraction(top, bottom), Form.FRACTION
     if match["digits"]:
-        form = Form.PERCENT if match["percent"] else Form.DIGITS
-        return Quantity(read_digits(match["digits"]), start, end, form)
+        return read_digits(match["digits"]), Form.PERCENT if match["percent"] else Form.DIGITS
     if match["part"]:
-        return _part(match)
+        word, count = match["part"].lower(), (match["top"] or "").lower()
+        if word not in {"half", "halves", "quarter"} and not count:
+            return None
+        bottom = 2 if word == "halves" else _PARTS[word.removesuffix("s")]
+        return Fraction(CARDINALS.get(count, 1), bottom), Form.WORD
     if match["scaled"]:
         count, scale = re.split(r"[\s-]", match["scaled"].lower())
-        return Quantity(Fraction(CARDINALS.get(count, 1) * _SCALES[scale]), start, end, Form.WORD)
+        return Fraction(CARDINALS.get(count, 1) * _SCALES[scale]), Form.WORD
     if match["compound"]:
         parts = re.split(r"[\s-]", match["compound"].lower())
         form = Form.PERCENT if match["word_percent"] else Form.WORD
-        return Quantity(Fraction(sum(CARDINALS[part] for part in parts)), start, end, form)
-    return Quantity(Fraction(_MULTIPLES[match["multiple"].lower()]), start, end, Form.WORD)
+        return Fraction(sum(CARDINALS[part] for part in parts)), form
+    return Fraction(_MULTIPLES[match["multiple"].lower()]), Form.WORD
 
 
-def _divide(text: str) -> Fraction | None:
-    top, bottom = text.split("/")
-    return Fraction(int(top), int(bottom)) if int(bottom) else None
-
-
-def _part(match: re.Match[str]) -> Quantity | None:
-    word, top = match["part"].lower(), (match["top"] or "").lower()
-    if word not in {"half", "halves", "quarter"} and not top:
-        return None
-    bottom = 2 if word == "halves" else _PARTS[word.removesuffix("s")]
-    return Quantity(Fraction(CARDINALS.get(top, 1), bottom), match.start(), match.end(), Form.WORD)
+def scale_of(question: str, quantity: Quantity) -> Fraction | None:
+    """Return 1/100 for `60 cents`, which a solution may count in dollars, 10**6 for `3 million`, or None."""
+    match = re.match(r"\s?(cents?|¢|hundred|thousand|million)(?!\w)", question[quantity.end :])
+    return Fraction(_SCALES.get(match[1], Fraction(1, 100))) if match else None
 
 
 def write_plain(value: Fraction) -> str:
     """Write a number without thousands separators: `1200`, `2.5`, `-3`; `7/3` if no decimal is exact."""
-    if value.denominator == 1:
-        return str(value.numerator)
     places = decimal_places(value)
-    if places is None:
-        return f"{value.numerator}/{value.denominator}"
-    return _fixed(value, places)
+    return f"{value.numerator}/{value.denominator}" if places is None else _fixed(value, places)
 
 
 def decimal_places(value: Fraction) -> int | None:
@@ -116,8 +101,7 @@ def decimal_places(value: Fraction) -> int | None:
 
 
 def _fixed(value: Fraction, places: int) -> str:
-    scaled = abs(value) * 10**places
-    digits = str(int(scaled)).rjust(places + 1, "0")
+    digits = str(int(abs(value) * 10**places)).rjust(places + 1, "0")
     sign = "-" if value < 0 else ""
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
 
@@ -129,12 +113,16 @@ def write_like(value: Fraction, original: str, form: Form) -> str | None:
     and number words up to ninety-nine with their capital letter.
     """
     if form is Form.WORD:
-        return _word_like(value, original)
+        word = number_word(value)
+        plain = re.fullmatch(rf"(?:{_cardinal})(?:[\s-](?:{_ones}))?", original, re.IGNORECASE)
+        if word is None or plain is None:
+            return None
+        return word.capitalize() if original[0].isupper() else word
     if form is Form.FRACTION:
         proper = value.denominator > 1 and re.fullmatch(r"\d+/\d+", original)
         return f"{value.numerator}/{value.denominator}" if proper else None
     digits = re.match(DIGITS, original)
-    shape = _TEMPLATE_NUMBER.match(digits[0]) if digits else None
+    shape = re.fullmatch(r"([\d,]+)(?:\.(\d+))?", digits[0]) if digits else None
     needed = decimal_places(value)
     if digits is None or shape is None or needed is None or value < 0:
         return None
@@ -144,14 +132,6 @@ def write_like(value: Fraction, original: str, form: Form) -> str | None:
     if "," in shape[1] or (len(shape[1]) < 4 < len(whole)):
         whole = f"{int(whole):,}"
     return whole + ("." + decimals if decimals else "") + original[digits.end() :]
-
-
-def _word_like(value: Fraction, original: str) -> str | None:
-    word = number_word(value)
-    plain = re.fullmatch(rf"(?:{_cardinal})(?:[\s-](?:{_ones}))?", original, re.IGNORECASE)
-    if word is None or plain is None:
-        return None
-    return word.capitalize() if original[0].isupper() else word
 
 
 def number_word(value: Fraction) -> str | None:

@@ -8,10 +8,9 @@ which is sensible. With 49 it is not, because 49 / 2 is not whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
-from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Given, Result, Sign, leaves
+from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Given, Result, Sign
 from fdd.agents.symbolic.numbers import decimal_places
 
 Number = int | Fraction
@@ -23,82 +22,60 @@ def normal(value: Number) -> Number:
     return value.numerator if value.denominator == 1 else value
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One operation. Its operands are indices of the table."""
-
-    sign: Sign
-    left: int
-    right: int
-
-
 class Reckoner:
     """A derivation as a flat table: the question's numbers, the constants, the value of each operation."""
 
     def __init__(self, derivation: Derivation) -> None:
-        self._expressions: list[Expression] = [step.expression for step in derivation.steps]
-        givens = [normal(quantity.value) for quantity in derivation.quantities]
-        self.givens = len(givens)
-        found = (leaf for expression in self._expressions for leaf in leaves(expression))
-        self._constants = list(dict.fromkeys(normal(c.value) for c in found if isinstance(c, Constant)))
-        self.nodes: list[Node] = []
-        self.steps: list[int] = []
-        """Index in the table of the value of each step."""
-        self.places: list[list[int]] = []
-        """For each step, the indices of everything that it uses or computes."""
-        for expression in self._expressions:
+        self.givens = len(derivation.quantities)
+        found = (leaf.value for leaf in derivation.leaves() if isinstance(leaf, Constant))
+        self._constants = list(dict.fromkeys(map(normal, found)))
+        self._operations: list[tuple[Sign, int, int]] = []
+        """Each with the indices of its operands in the table."""
+        self.steps: list[int] = []  # index in the table of the value of each step
+        self.places: list[list[int]] = []  # for each step, the indices of everything that it uses or computes
+        for step in derivation.steps:
             self.places.append([])
-            self.steps.append(self._place(expression))
-        self.old = self.table(givens) or []
+            self.steps.append(self._place(step.expression))
+        self.old = self.table([normal(quantity.value) for quantity in derivation.quantities]) or []
         """The table with the question's own numbers."""
 
     def _place(self, expression: Expression) -> int:
-        if isinstance(expression, Given):
-            place = expression.index
-        elif isinstance(expression, Result):
-            place = self.steps[expression.index]
-        elif isinstance(expression, Constant):
-            place = self.givens + self._constants.index(normal(expression.value))
-        else:
-            self.nodes.append(
-                Node(expression.sign, self._place(expression.left), self._place(expression.right))
-            )
-            place = self.first_node + len(self.nodes) - 1
+        match expression:
+            case Given(place):
+                pass
+            case Result(index):
+                place = self.steps[index]
+            case Constant(value):
+                place = self.givens + self._constants.index(normal(value))
+            case _:
+                operands = self._place(expression.left), self._place(expression.right)
+                place = self.givens + len(self._constants) + len(self._operations)
+                self._operations.append((expression.sign, *operands))
         self.places[-1].append(place)
         return place
-
-    @property
-    def first_node(self) -> int:
-        """Index in the table of the first operation."""
-        return self.givens + len(self._constants)
 
     def table(self, givens: Sequence[Number]) -> list[Number] | None:
         """Return the table for these numbers of the question; None where a step divides by zero."""
         values = [*givens, *self._constants]
-        for node in self.nodes:
-            left, right = values[node.left], values[node.right]
-            if node.sign == "+":
+        for sign, one, other in self._operations:
+            left, right = values[one], values[other]
+            if sign == "+":
                 values.append(left + right)
-            elif node.sign == "-":
+            elif sign == "-":
                 values.append(left - right)
-            elif node.sign == "*":
+            elif sign == "*":
                 values.append(left * right)
             elif right == 0:
                 return None
             else:
-                values.append(_divide(left, right))
+                quotient, rest = divmod(left, right)
+                values.append(Fraction(left) / right if rest else quotient)
         return values
 
     def is_sensible(self, table: Sequence[Number]) -> bool:
         """Whether every operation's value is of the same kind as with the question's own numbers."""
-        first = self.first_node
+        first = self.givens + len(self._constants)
         return all(map(_same_kind, self.old[first:], table[first:]))
-
-
-def _divide(left: Number, right: Number) -> Number:
-    if isinstance(left, int) and isinstance(right, int) and left % right == 0:
-        return left // right
-    return normal(Fraction(left) / right)
 
 
 def _same_kind(old: Number, new: Number) -> bool:

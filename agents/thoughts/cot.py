@@ -15,7 +15,7 @@ from fdd.agents.checking.renumbered import Renumbered
 from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Step, leaves
 from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.symbolic.reading.arithmetic import find_equations, value_of
-from fdd.agents.symbolic.reading.ledger import Claim
+from fdd.agents.symbolic.reading.known_numbers import Claim
 from fdd.agents.symbolic.reading.parse import read_claims
 from fdd.agents.symbolic.wording.infix import with_values
 from fdd.agents.thoughts.base import Outcome, Sandbox

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fdd.agents.symbolic.wording.names import people
+from fdd.agents.symbolic.wording.first_names import people
 from fdd.matching import exact_form
 
 Plant = Callable[[str, random.Random], str]

@@ -1,78 +1,46 @@
-"""Finds arithmetic in prose and parses it with exact numbers.
-
-`6 bags x $1,200 = $7200` gives one `Equation` of two segments, `6 * 1200` and `7200`.
-`20% of 50 = 10` gives `20 / 100 * 50` and `10`: units and currency signs are skipped, and `of` multiplies.
-"""
+"""Finds arithmetic in prose and parses it with exact numbers, skipping units and currency signs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from fdd.agents.symbolic.derivation import Constant, Expression, Operation, Sign, evaluate
-from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, read_digits
+from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, PERCENT, read_digits
 from fdd.amounts import CURRENCY
 
 MAX_UNIT_WORDS = 6
 """Maximum number of words between an operand and the next operator (`3 boxes of red pens x 4` has four)."""
-
 MAX_OPERANDS = 100
-"""Maximum number of operands in one side of an equation."""
-MAX_DEPTH = 20
-"""Maximum depth of nested parentheses."""
+"""Maximum number of operands in one side of an equation; keeps the time for hostile text linear."""
+MAX_DEPTH = 20  # maximum depth of nested parentheses; well below Python's recursion limit
 
 _WORD_VALUES = {word: Fraction(value) for word, value in CARDINALS.items()} | {
     "half": Fraction(1, 2),
     "twice": Fraction(2),
 }
-_SIGNS: dict[str, Sign] = {
-    "+": "+",
-    "-": "-",
-    "–": "-",
-    "−": "-",
-    "*": "*",
-    "×": "*",
-    "x": "*",
-    "X": "*",
-    "/": "/",
-    "÷": "/",
-}
+_SIGNS: dict[str, Sign] = {"+": "+", "-": "-", "*": "*", "/": "/"}
+_SIGNS |= {"–": "-", "−": "-", "×": "*", "x": "*", "X": "*", "÷": "/"}
 # Currency signs and remarks in parentheses without numbers, such as `(in dollars)`. These are ignored.
 _BLANK = re.compile(rf"{CURRENCY}|\((?=[^()]*[A-Za-z])[^()=\d]*\)")
 _TOKEN = re.compile(
-    rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<word>[^\W\d_](?:[^\W\d_]|['’])*)|(?P<percent>%)"
-    r"|(?P<equals>=)|(?P<open>[(\[])|(?P<close>[)\]])|(?P<sign>[-+*×/÷–−])|(?P<stop>\S)"
+    rf"(?P<mixed>\d+\s\d+/\d+(?![\d/]))|(?P<number>{DIGITS})|(?P<percent>-?{PERCENT})"
+    r"|(?P<word>[^\W\d_](?:[^\W\d_]|['’])*)|(?P<equals>=)|(?P<open>[(\[])|(?P<close>[)\]])|(?P<sign>[-+*×/÷–−])|(?P<stop>\S)"
 )
 _BULLET = re.compile(r"^[^\S\n]*(?:[-•*](?=\s)|\d+[.)](?=\s))\s*", re.MULTILINE)
 
 
-class Kind(StrEnum):
-    """What a token is. Most of the values are the names of groups in `_TOKEN`."""
-
-    MIXED = "mixed"
-    NUMBER = "number"
-    NUMERAL = "numeral"
-    WORD = "word"
-    PERCENT = "percent"
-    EQUALS = "equals"
-    OPEN = "open"
-    CLOSE = "close"
-    SIGN = "sign"
-    STOP = "stop"
-
-
-_JOINED = {"/": {Kind.WORD}, "-": {Kind.WORD, Kind.NUMERAL}}
+_JOINED = {"/": {"word"}, "-": {"word", "numeral"}}
 """Kinds of the next token that make a slash or a hyphen part of a word: `km/hour`, `3-page`."""
-_OPERANDS = frozenset({Kind.NUMBER, Kind.NUMERAL, Kind.OPEN})
+_OPERANDS = frozenset({"number", "numeral", "open"})
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    kind: Kind
+    kind: str  # the name of a group of `_TOKEN`, or "numeral" for a number word
     start: int
     end: int
     text: str
@@ -86,18 +54,13 @@ class Segment:
     expression: Expression
     start: int
     end: int
-    percent: bool
-    """Whether it ends in a percent sign, so that its value is in percent."""
-    is_operation: bool
-    """Whether it computes something; `25%` alone does not, although it is read as 25 / 100."""
+    percent: bool  # whether it ends in a percent sign, so that its value is in percent
+    is_operation: bool  # whether it computes something; `25%` alone does not, although it is read as 25 / 100
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """Sides that the text joins with equals signs, from left to right.
-
-    An equation with a single side is an operation without a written result.
-    """
+    """Sides that the text joins with equals signs. A single side is an operation without a written result."""
 
     segments: tuple[Segment, ...]
 
@@ -130,55 +93,40 @@ def value_of(expression: Expression) -> Fraction:
 
 def _tokens(text: str) -> list[Token]:
     # Blanks of the same length keep the positions of all tokens valid in the original text.
-    def blank(match: re.Match[str]) -> str:
-        return " " * len(match[0])
-
-    text = _BLANK.sub(blank, _BULLET.sub(blank, text))
+    for ignored in (_BULLET, _BLANK):
+        text = ignored.sub(lambda match: " " * len(match[0]), text)
     tokens: list[Token] = []
     for line in re.finditer(r"[^\n]+", text):
-        tokens += _line_tokens(line[0], line.start())
-        tokens.append(Token(Kind.STOP, line.end(), line.end(), "\n"))
+        found = [_token(match, line.start()) for match in _TOKEN.finditer(line[0])]
+        blank = Token("stop", 0, 0, "")
+        around = zip([blank, *found], found, [*found[1:], blank], strict=False)
+        tokens += [_settle(before, token, after) for before, token, after in around]
+        tokens.append(Token("stop", line.end(), line.end(), "\n"))
     return tokens
 
 
-def _line_tokens(line: str, offset: int) -> list[Token]:
-    tokens = [_token(match, offset) for match in _TOKEN.finditer(line)]
-    blank = Token(Kind.STOP, 0, 0, "")
-    around = zip([blank, *tokens], tokens, [*tokens[1:], blank], strict=False)
-    return [_settle(before, token, after) for before, token, after in around]
-
-
 def _token(match: re.Match[str], offset: int) -> Token:
-    kind, text, value = Kind(str(match.lastgroup)), match[0], Fraction(0)
-    if kind is Kind.MIXED:
+    kind, text, value = str(match.lastgroup), match[0], Fraction(0)
+    if kind == "mixed":
         whole, top, bottom = (int(part) for part in re.split(r"[\s/]+", text))
-        kind = Kind.NUMBER if top < bottom else Kind.STOP
+        kind = "number" if top < bottom else "stop"
         value = whole + Fraction(top, bottom or 1)
-    elif kind is Kind.NUMBER:
+    elif kind == "number":
         value = read_digits(text)
-    elif text.lower() is Kind.PERCENT:
-        kind = Kind.PERCENT
     elif text.lower() in _WORD_VALUES:
-        kind, value = Kind.NUMERAL, _WORD_VALUES[text.lower()]
+        kind, value = "numeral", _WORD_VALUES[text.lower()]
     return Token(kind, offset + match.start(), offset + match.end(), text, value)
 
 
 def _settle(before: Token, token: Token, after: Token) -> Token:
     """Decide from the neighbours whether an `x` multiplies, a slash divides, or a letter is a variable."""
-    kind = token.kind
-    if kind is Kind.WORD and token.text in {"x", "X"} and after.kind in _OPERANDS:
-        kind = Kind.SIGN
-    elif kind is Kind.WORD and _is_variable(before, token):
-        kind = Kind.STOP
-    elif after.kind in _JOINED.get(token.text, ()):
-        kind = Kind.WORD
-    return Token(kind, token.start, token.end, token.text, token.value)
-
-
-def _is_variable(before: Token, token: Token) -> bool:
-    """Whether a letter directly after a number is an unknown: it is in `2x` and `4S`, not in `5m`."""
-    glued = before.kind is Kind.NUMBER and before.end == token.start
-    return glued and len(token.text) == 1 and token.text not in "mgklLh"
+    # A letter directly after a number is an unknown in `2x` and `4S`, but a unit in `5m`.
+    glued = before.kind == "number" and before.end == token.start and len(token.text) == 1
+    if token.kind == "word" and token.text in {"x", "X"} and after.kind in _OPERANDS:
+        return replace(token, kind="sign")
+    if token.kind == "word" and glued and token.text not in "mgklLh":
+        return replace(token, kind="stop")
+    return replace(token, kind="word") if after.kind in _JOINED.get(token.text, ()) else token
 
 
 class _Scanner:
@@ -194,6 +142,10 @@ class _Scanner:
         self.operands = 0
         self.depth = 0
 
+    @property
+    def here(self) -> Token:
+        return self.tokens[self.at]
+
     def equations(self) -> Iterator[Equation]:
         while self.at < len(self.tokens):
             start = self.at
@@ -208,15 +160,12 @@ class _Scanner:
             if len(equation.segments) > 1 or equation.segments[0].is_operation:
                 yield equation
 
-    def _here(self) -> Token:
-        return self.tokens[self.at]
-
     def _equation(self) -> Equation:
         segments = [self._segment()]
         while True:
             mark = self.at
             self._skip_units()
-            if self._here().kind is not Kind.EQUALS:
+            if self.here.kind != "equals":
                 break
             self.at += 1
             try:
@@ -229,15 +178,15 @@ class _Scanner:
     def _segment(self) -> Segment:
         first, self.operands, self.depth = self.at, 0, 0
         expression = self._sum()
-        value_of(expression)
+        value_of(expression)  # raises for a division by zero
         last = self.tokens[self.at - 1]
-        percent = last.kind is Kind.PERCENT
+        percent = last.kind == "percent"
         computes = isinstance(expression, Operation) and not (percent and self.at - first == 2)
         return Segment(expression, self.tokens[first].start, last.end, percent, computes)
 
     def _skip_units(self) -> None:
         limit = self.at + MAX_UNIT_WORDS
-        while self._here().kind is Kind.WORD and self.at < limit:
+        while self.here.kind == "word" and self.at < limit:
             self.at += 1
 
     def _sign(self, allowed: str) -> Sign | None:
@@ -247,23 +196,22 @@ class _Scanner:
             self.at += 1
             return "*"
         self._skip_units()
-        if self._here().kind is Kind.SIGN and (sign := _SIGNS[self._here().text]) in allowed:
+        if self.here.kind == "sign" and (sign := _SIGNS[self.here.text]) in allowed:
             self.at += 1
-            if self._operand_follows():
+            if self.tokens[self.at + self._is_minus()].kind in _OPERANDS:
                 return sign
         self.at = mark
         return None
 
     def _is_share(self) -> bool:
         """Whether `of` multiplies here, as in `20% of 50`, `1/2 of 50` and `half of 50`."""
-        if self._here().text != "of" or self.tokens[self.at + 1].kind is not Kind.NUMBER:
+        if self.here.text != "of" or self.tokens[self.at + 1].kind != "number":
             return False
         part = self.tokens[max(self.at - 3, 0) : self.at]
-        return part[-1].kind in {Kind.PERCENT, Kind.NUMERAL} or (len(part) == 3 and part[1].text == "/")
+        return part[-1].kind in {"percent", "numeral"} or (len(part) == 3 and part[1].text == "/")
 
-    def _operand_follows(self) -> bool:
-        negative = self._here().kind is Kind.SIGN and _SIGNS[self._here().text] == "-"
-        return self.tokens[self.at + negative].kind in _OPERANDS
+    def _is_minus(self) -> bool:
+        return self.here.kind == "sign" and _SIGNS[self.here.text] == "-"
 
     def _sum(self) -> Expression:
         left = self._product()
@@ -281,31 +229,31 @@ class _Scanner:
 
     def _juxtaposed(self) -> Sign | None:
         """Return `*` where a parenthesis directly follows an operand: `2(16)` is a product."""
-        before, here = self.tokens[self.at - 1], self._here()
-        touching = here.start == before.end and before.kind in {Kind.NUMBER, Kind.CLOSE}
-        return "*" if touching and here.kind is Kind.OPEN else None
+        before = self.tokens[self.at - 1]
+        touching = self.here.start == before.end and before.kind in {"number", "close"}
+        return "*" if touching and self.here.kind == "open" else None
 
     def _fraction(self) -> Expression:
         """Read a factor, or a proper fraction without blanks as one operand: `240 * 1/2`, `14 ÷ 1/2`."""
         match self.tokens[self.at : self.at + 3]:
             case [
-                Token(Kind.NUMBER, _, end, _, top),
-                Token(Kind.SIGN, start, _, "/"),
-                Token(Kind.NUMBER, after, _, _, bottom),
+                Token("number", _, end, _, top),
+                Token("sign", start, _, "/"),
+                Token("number", after, _, _, bottom),
             ] if end == start == after - 1 and 0 < top < bottom:
                 self.at += 3
                 return Operation("/", Constant(top), Constant(bottom))
         return self._factor()
 
     def _factor(self) -> Expression:
-        here = self._here()
-        if here.kind is Kind.SIGN and _SIGNS[here.text] == "-":
-            self.at += 1
-            inner = self._group() if self._here().kind is Kind.OPEN else self._number()
-            if isinstance(inner, Constant):
-                return Constant(-inner.value)
-            return Operation("-", Constant(Fraction(0)), inner)
-        return self._group() if here.kind is Kind.OPEN else self._number()
+        negative = self._is_minus()
+        self.at += negative
+        inner = self._group() if self.here.kind == "open" else self._number()
+        if not negative:
+            return inner
+        if isinstance(inner, Constant):
+            return Constant(-inner.value)
+        return Operation("-", Constant(Fraction(0)), inner)
 
     def _group(self) -> Expression:
         self.at += 1
@@ -314,19 +262,19 @@ class _Scanner:
             raise UnreadableError
         inner = self._sum()
         self._skip_units()
-        if self._here().kind is not Kind.CLOSE:
+        if self.here.kind != "close":
             raise UnreadableError
         self.at += 1
         self.depth -= 1
         return inner
 
     def _number(self) -> Expression:
-        here = self._here()
+        here = self.here
         self.operands += 1
-        if here.kind not in {Kind.NUMBER, Kind.NUMERAL} or self.operands > MAX_OPERANDS:
+        if here.kind not in {"number", "numeral"} or self.operands > MAX_OPERANDS:
             raise UnreadableError
         self.at += 1
-        if here.kind is Kind.NUMBER and self._here().kind is Kind.PERCENT:
+        if self.here.kind == "percent":
             self.at += 1
             if self.divide_percent:
                 return Operation("/", Constant(here.value), Constant(Fraction(100)))

@@ -1,10 +1,4 @@
-"""Reads a worked solution into a derivation: checks every step exactly and links it to what it uses.
-
-`Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. ...` with the
-solution `She sold 48 / 2 = 24 clips in May. Together that is 48 + 24 = 72 clips.` and the answer 72 gives two
-steps: the 48 of the question divided by 2, and the 48 of the question plus the result of the first step.
-`2 / 3 = 0.67` is refused (`NO_DERIVATION`), because the written result is not exact.
-"""
+"""Reads a worked solution into a derivation: checks every step exactly and links it to what it uses."""
 
 from __future__ import annotations
 
@@ -22,11 +16,11 @@ from fdd.agents.symbolic.derivation import (
     Step,
     leaves,
 )
-from fdd.agents.symbolic.numbers import DIGITS, find_quantities, read_digits
-from fdd.agents.symbolic.reading.arithmetic import Equation, Segment, find_equations, value_of
-from fdd.agents.symbolic.reading.ledger import Claim
+from fdd.agents.symbolic.numbers import DIGITS, PERCENT, find_quantities, read_digits
+from fdd.agents.symbolic.reading.arithmetic import Segment, find_equations, value_of
+from fdd.agents.symbolic.reading.known_numbers import Claim, KnownNumbers
 from fdd.agents.symbolic.reading.linking import Linker
-from fdd.agents.symbolic.reading.naming import Namer
+from fdd.agents.symbolic.reading.step_names import StepNamer
 from fdd.amounts import CURRENCY, CURRENCY_SIGNS, DOTTED
 from fdd.domain import MAX_TEXT, Reason, Refusal
 from fdd.errors import brief
@@ -37,6 +31,7 @@ MAX_NUMBERS = 200
 _MARK = re.compile(r"<<([^<>]*)>>")
 # A number after an equals sign that no operator follows: a result that the solution states.
 _ASSERTED = re.compile(rf"=\s*{CURRENCY}?\s?({DIGITS})(?![\d.,]*\s*[-+*/x×÷(])")
+_WRITTEN = re.compile(rf"=\s*{CURRENCY}?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)")
 _FINAL_LINE = re.compile(r"^[^\S\n]*####.*$", re.MULTILINE)
 _LONG_NUMBER = re.compile(r"\d[\d,]{300}")
 _SENTENCE_END = re.compile(
@@ -63,65 +58,44 @@ def derive(question: str, solution: str, answer: Fraction, *, repair: bool = Fal
     return found
 
 
-def _ends_in(answer: Fraction, solution: str) -> bool:
-    """Whether the last result that a solution writes is the answer, or the answer / 100 (0.25 for 25%).
-
-    If not, an earlier step had the value of the answer by chance.
-    """
-    results = re.findall(rf"=\s*{CURRENCY}?\s*(\d[\d,]*(?:\.\d+)?|\.\d+)", solution)
-    return not results or read_digits(results[-1].rstrip(",")) in (answer, answer / 100)
-
-
 def read_claims(solution: str, *, plain: bool) -> Iterator[Claim]:
-    """Yield the operations that a solution writes, in order; with `plain`, calculator marks are ignored.
-
-    A calculator mark is `<<48/2=24>>`. Without `plain`, a sentence that has marks is read from these alone.
-    """
+    """Yield the operations that a solution writes; with `plain`, marks (`<<48/2=24>>`) are ignored."""
     for sentence in _SENTENCE_END.split(_FINAL_LINE.sub("", solution)):
         marks = list(_MARK.finditer(sentence))
         text = _MARK.sub("", sentence).strip()
-        if marks and not plain:
-            yield from _marked(sentence, marks, text)
-        else:
+        if plain or not marks:
             yield from _claims(text, text, None)
-
-
-def _marked(sentence: str, marks: Sequence[re.Match[str]], text: str) -> Iterator[Claim]:
-    places = [(equation.start, equation.end) for equation in find_equations(text)]
-    removed = len(sentence) - len(sentence.lstrip())
-    for mark in marks:
-        place = min(max(mark.start() - removed, 0), len(text))
-        removed += len(mark[0])
-        after = re.match(rf"{CURRENCY}?[\d.,]+\s?%", sentence[mark.end() :])
-        content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")
-        span = next(((start, end) for start, end in places if start <= place <= end), (place, place))
-        yield from _claims(content, text, span)
+            continue
+        places = [(equation.start, equation.end) for equation in find_equations(text)]
+        removed = len(sentence) - len(sentence.lstrip())
+        for mark in marks:
+            place = min(max(mark.start() - removed, 0), len(text))
+            removed += len(mark[0])
+            after = re.match(rf"{CURRENCY}?[\d.,]+\s?{PERCENT}", sentence[mark.end() :])
+            content = mark[1] + ("%" if after and not mark[1].endswith("%") else "")
+            span = next(((start, end) for start, end in places if start <= place <= end), (place, place))
+            yield from _claims(content, text, span)
 
 
 def _claims(source: str, text: str, span: tuple[int, int] | None) -> Iterator[Claim]:
-    divided = find_equations(source)
+    """Yield the operations of `source`, a part of `text`, at `span` or where they stand in the text."""
     kept = {}
-    if "%" in source or "percent" in source:
-        kept = {equation.start: equation for equation in find_equations(source, "keep")}
-    for equation in divided:
-        in_percent = kept.get(equation.start, equation)
+    if re.search(PERCENT, source):
+        kept = {equation.start: equation.segments for equation in find_equations(source, "keep")}
+    for equation in find_equations(source):
         start, end = span or (equation.start, equation.end)
-        for expression, written, percent in _read_chain(equation, in_percent):
-            yield Claim(expression, written, percent, text, start, end)
-
-
-def _read_chain(divided: Equation, kept: Equation) -> Iterator[tuple[Expression, Fraction | None, bool]]:
-    last = divided.segments[-1]
-    if (last.percent and not last.is_operation) or len(divided.segments) == 1:
-        values = {value_of(segment.expression) for segment in kept.segments}
-        if len(values) == 1:
-            yield from ((e, w, last.percent) for e, w in _chain(kept.segments))
-            return
-        hundred = Constant(Fraction(100))
-        for expression, written in _chain(divided.segments):
-            yield Operation("*", expression, hundred), None if written is None else written * 100, True
-        return
-    yield from ((e, w, False) for e, w in _chain(divided.segments))
+        last = equation.segments[-1]
+        in_percent = kept.get(equation.start, equation.segments)
+        if len(equation.segments) > 1 and (not last.percent or last.is_operation):
+            for expression, written in _chain(equation.segments):
+                yield Claim(expression, written, False, text, start, end)
+        elif len({value_of(segment.expression) for segment in in_percent}) == 1:
+            for expression, written in _chain(in_percent):
+                yield Claim(expression, written, last.percent, text, start, end)
+        else:
+            for expression, written in _chain(equation.segments):
+                times_100 = Operation("*", expression, Constant(Fraction(100)))
+                yield Claim(times_100, None if written is None else written * 100, True, text, start, end)
 
 
 def _chain(segments: Sequence[Segment]) -> Iterator[tuple[Expression, Fraction | None]]:
@@ -160,31 +134,30 @@ def _assemble(
         return Refusal(reason=Reason.NO_DERIVATION, detail=detail)
     asserted = {read_digits(match[1]) for match in _ASSERTED.finditer(solution)}
     asserted -= {claim.written for claim in claims}
-    linker = Linker(question, quantities, claims, asserted=frozenset(asserted), repair=repair)
+    linker = Linker(KnownNumbers(question, quantities), claims, asserted, repair=repair)
     root = linker.root(answer)
     if root is None and linker.ambiguous:
         return Refusal(reason=Reason.AMBIGUOUS, detail=f"several readings of {brief(linker.ambiguous)}")
     if root is None:
         return Refusal(reason=Reason.NO_DERIVATION, detail=linker.fault or f"no step reaches {answer}")
     # A repaired last step may have the answer as its value although the solution writes another number.
-    corrected = repair and root == len(linker.ledger.nodes) - 1
-    if not corrected and not _ends_in(answer, _FINAL_LINE.sub("", solution)):
+    corrected = repair and root == len(linker.known.nodes) - 1
+    # If the last written result is neither the answer nor the answer / 100 (0.25 for 25%), an earlier step
+    # had the value of the answer by chance.
+    last = _WRITTEN.findall(_FINAL_LINE.sub("", solution))[-1:]
+    if not corrected and any(read_digits(each.rstrip(",")) not in (answer, answer / 100) for each in last):
         return Refusal(reason=Reason.NO_DERIVATION, detail="the solution goes on after its answer")
-    return _prune(question, linker, root)
 
-
-def _prune(question: str, linker: Linker, root: int) -> Derivation:
-    """Keep the steps that the root depends on; number them from 0 and name them."""
+    # Keep the steps that the root depends on; number them from 0 and name them.
     kept = linker.closure(root)
     position = {node: step for step, node in enumerate(kept)}
-    namer = Namer()
+    namer = StepNamer()
     steps = []
-    for index in kept:
-        node = linker.ledger.nodes[index]
+    for node in (linker.known.nodes[index] for index in kept):
         claim = node.claim
         name = namer.name(claim.text[: claim.start], claim.text[claim.end :])
         steps.append(Step(_renumber(node.expression, position), node.value, name, claim.text))
-    return Derivation(question, tuple(linker.ledger.quantities), tuple(steps))
+    return Derivation(question, quantities, tuple(steps))
 
 
 def _renumber(expression: Expression, position: dict[int, int]) -> Expression:

@@ -1,9 +1,4 @@
-"""Writes harder problems: with one further step on the answer, or with a second problem chained to the first.
-
-`A tank holds 240 liters. ... How many minutes does it take both pumps to fill the tank?` can become `A tank
-holds 230 liters. ... How many seconds does it take both pumps to fill the tank?`, or `... Let x be the number
-of minutes it takes both pumps to fill the tank. Samantha strung x red beads on Monday ...`.
-"""
+"""Writes harder problems: with a further step on the answer, or a second problem chained to the first."""
 
 from __future__ import annotations
 
@@ -13,27 +8,23 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.derivation import Derivation, Form
 from fdd.agents.symbolic.reading.parse import derive
-from fdd.agents.symbolic.reckoner import Reckoner
-from fdd.agents.symbolic.varying.chaining import chain
-from fdd.agents.symbolic.varying.conversions import convert
-from fdd.agents.symbolic.varying.extension import Extension, Setting
-from fdd.agents.symbolic.varying.extensions import extend
-from fdd.agents.symbolic.varying.renumbering import find_relations, renumber
-from fdd.agents.symbolic.varying.slots import slots
+from fdd.agents.symbolic.reckoner import Reckoner, normal
+from fdd.agents.symbolic.varying.further_steps import Setting, convert, extend
+from fdd.agents.symbolic.varying.renumbering import Renumbering
+from fdd.agents.symbolic.varying.slots import Slot, slots
 from fdd.agents.symbolic.wording.asking import Asked, parse_asking
-from fdd.agents.symbolic.wording.names import rename
-from fdd.agents.symbolic.wording.retelling import Renewal
+from fdd.agents.symbolic.wording.first_names import rename
+from fdd.agents.symbolic.wording.rewriting import Renewal
 from fdd.amounts import CURRENCY
 from fdd.domain import Draft, Problem, Reason, Refusal
 
-CHAINED = 0.25
-"""Share of the parents for which chaining is tried first."""
+CHAINED = 0.25  # share of the parents for which chaining is tried first
 ROUND_TRIPS = 3
 """Number of attempts with other numbers. With some numbers the new solution can be read in several ways."""
-PARTNERS = 6
-"""Number of other problems that are tried as the second one of a chain."""
+PARTNERS = 6  # number of other problems that are tried as the second one of a chain
+_LETTERS = "xnkyzw"
 
 
 def harder(
@@ -45,8 +36,13 @@ def harder(
     a Refusal with `Reason.NO_VARIATION` where no further step fits or the new numbers cannot be written.
     """
     partners = [other for other in others if other.id != problem.id]
+    free = slots(derivation)
+    renumbering = Renumbering(derivation) if free else None
+    reckoner = renumbering.reckoner if renumbering else Reckoner(derivation)
     for _ in range(ROUND_TRIPS):
-        renewal = _renew(derivation, rng)
+        # Other numbers where possible; otherwise the parent keeps its own.
+        table = renumbering.choose(free, rng) if renumbering else None
+        renewal = Renewal(derivation, reckoner, table or reckoner.old)
         question = renewal.question()
         if question is None:
             return Refusal(reason=Reason.NO_VARIATION, detail="the new numbers cannot be written")
@@ -58,37 +54,23 @@ def harder(
     return Refusal(reason=Reason.NO_VARIATION, detail="no further step fits")
 
 
-def _renew(derivation: Derivation, rng: random.Random) -> Renewal:
-    """Give the parent other numbers where possible; otherwise keep its own."""
-    reckoner = Reckoner(derivation)
-    free = slots(derivation)
-    table = renumber(free, reckoner, find_relations(derivation, reckoner), rng) if free else None
-    return Renewal(derivation, reckoner, reckoner.old if table is None else table)
-
-
 def _drafts(
     question: str, renewal: Renewal, partners: Sequence[Problem], rng: random.Random
 ) -> Iterator[Draft]:
-    asked = parse_asking(question, is_money=_is_money(renewal.derivation))
+    # The answer is money where the solution writes it with a currency sign.
+    last = renewal.derivation.steps[-1].text
+    is_money = re.search(rf"=\s*{CURRENCY}|{CURRENCY}\s?[\d.,]+\W*$", last) is not None
+    asked = parse_asking(question, is_money=is_money)
     chained = asked is not None and rng.random() < CHAINED
     if asked is not None and chained:
         yield from _chained(asked, renewal, partners, rng)
-    yield from _converted(question, renewal, rng)
+    for asking, line, answer in convert(" ".join(question.split()), renewal.answer, rng):
+        text, solution = rename(asking, f"{renewal.solution()}\n{line}", rng)
+        yield Draft(question=text, solution=solution, answer=answer)
     if asked is not None:
         yield from _extended(asked, question, renewal, rng)
         if not chained:
             yield from _chained(asked, renewal, partners, rng)
-
-
-def _is_money(derivation: Derivation) -> bool:
-    """Whether the solution writes the answer with a currency sign."""
-    return re.search(rf"=\s*{CURRENCY}|{CURRENCY}\s?[\d.,]+\W*$", derivation.steps[-1].text) is not None
-
-
-def _converted(question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
-    for conversion in convert(" ".join(question.split()), renewal.answer, rng):
-        text, solution = rename(conversion.question, f"{renewal.solution()}\n{conversion.line}", rng)
-        yield Draft(question=text, solution=solution, answer=conversion.answer)
 
 
 def _extended(asked: Asked, question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
@@ -102,18 +84,15 @@ def _extended(asked: Asked, question: str, renewal: Renewal, rng: random.Random)
         rng=rng,
     )
     for extension in extend(setting):
+        opening = asked.opening
+        conditional = re.match(r"(?:if|assuming|given|suppos\w+) ", opening, re.IGNORECASE)
+        if conditional and extension.asking.startswith("if "):
+            opening = opening.rstrip(",") + " and"
+        last = f"{opening} {extension.asking}?".strip()
+        parts = filter(None, (asked.story, extension.fact, last[0].upper() + last[1:]))
         solution = "\n".join((renewal.solution(), *extension.lines))
-        text, solution = rename(_ask(asked, extension), solution, rng)
+        text, solution = rename(" ".join(parts), solution, rng)
         yield Draft(question=text, solution=solution, answer=extension.answer)
-
-
-def _ask(asked: Asked, extension: Extension) -> str:
-    opening, asking = asked.opening, extension.asking
-    if asking.startswith("if ") and re.match(r"(?:if|assuming|given|suppos\w+) ", opening, re.IGNORECASE):
-        opening = opening.rstrip(",") + " and"
-    last = f"{opening} {asking}?".strip()
-    parts = (asked.story, extension.fact, last[0].upper() + last[1:])
-    return " ".join(part for part in parts if part)
 
 
 @lru_cache(maxsize=1024)
@@ -122,11 +101,51 @@ def _derive_partner(problem: Problem) -> Derivation | Refusal:
 
 
 def _chained(
-    asked: Asked, renewal: Renewal, partners: Sequence[Problem], rng: random.Random
+    asked: Asked, first: Renewal, partners: Sequence[Problem], rng: random.Random
 ) -> Iterator[Draft]:
+    """Put the answer of the first problem, whose question is `asked`, in place of one number of another."""
     for partner in rng.sample(partners, min(PARTNERS, len(partners))):
         second = _derive_partner(partner)
-        if not isinstance(second, Refusal) and partner.question.count("?") == 1:
-            draft = chain(asked, renewal, second, rng)
-            if draft is not None:
-                yield draft
+        if isinstance(second, Refusal) or partner.question.count("?") != 1:
+            continue
+        renumbering, free = Renumbering(second), slots(second)
+        tried = (
+            (slot.members[0], _with_value(first.answer, slot, free, second, renumbering, rng))
+            for slot in rng.sample(free, len(free))
+        )
+        place, renewal = next((each for each in tried if each[1] is not None), (0, None))
+        letter = next(letter for letter in _LETTERS if not re.search(rf"\b{letter}\b", asked.story))
+        question = renewal.question(hidden={place: letter}) if renewal else None
+        if renewal is None or question is None:
+            continue
+        setting = f"{asked.opening} let {letter} be {asked.named.phrase}.".strip()
+        opening = f"{asked.story} {setting[0].upper()}{setting[1:]}".strip()
+        told = first.solution()
+        question, solution = rename(question, renewal.solution(), rng, avoid=f"{opening} {told}")
+        yield Draft(
+            question=f"{opening} {question}",
+            solution="\n".join((told, f"So {letter} = {first.answer}.", solution)),
+            answer=renewal.answer,
+        )
+
+
+def _with_value(
+    value: Fraction,
+    slot: Slot,
+    free: Sequence[Slot],
+    second: Derivation,
+    renumbering: Renumbering,
+    rng: random.Random,
+) -> Renewal | None:
+    """Return the second problem with this value in the slot; None where it cannot sensibly stand there."""
+    quantity = second.quantities[slot.members[0]]
+    old = quantity.value
+    if len(slot.members) > 1 or quantity.form is not Form.DIGITS or not old / 3 <= value <= old * 3:
+        return None
+    if value.denominator > 1 or old.denominator > 1 or value < 3:
+        return None
+    # The other numbers of the second problem change as well, so that its steps stay sensible.
+    fixed = Slot(slot.members, (normal(value),))
+    others = [other for other in free if other is not slot]
+    table = renumbering.choose([fixed, *others], rng, always=fixed)
+    return None if table is None else Renewal(second, renumbering.reckoner, table)

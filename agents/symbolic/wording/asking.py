@@ -1,8 +1,4 @@
-"""Parses what a question asks for and names the wanted number with a noun phrase.
-
-`... How many clips did Natalia sell altogether in April and May?` gives the noun `clips` and the phrase
-`the number of clips Natalia sold altogether in April and May`, which can stand in another question.
-"""
+"""Parses what a question asks for and names the wanted number with a noun phrase."""
 
 from __future__ import annotations
 
@@ -10,20 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fdd.agents.symbolic.wording.nouns import Kind, kind_of
-from fdd.agents.symbolic.wording.verbs import VERBS, Clause, is_past, past, split_clause, third_person
+from fdd.agents.symbolic.vocabulary import word_set
+from fdd.agents.symbolic.wording.grammar import SplitClause, split_clause
+from fdd.agents.symbolic.wording.words import VERBS, Kind, is_past, kind_of, past, third_person
 
 
 class Named(NamedTuple):
     """The number that a question asks for."""
 
     kind: Kind
-    noun: str
-    """What is counted, in the plural: `red marbles`; empty for an amount."""
+    noun: str  # what is counted, in the plural: `red marbles`; empty for an amount
     relative: str
     """Says which ones are meant: `Natalia sold altogether in April and May`, `in the jar`; may be empty."""
-    phrase: str
-    """The number as a noun phrase: `the number of clips Natalia sold altogether in April and May`."""
+    phrase: str  # the number as a noun phrase: `the number of clips Natalia sold altogether in April and May`
     verb: str = ""
     """Verb of the asking clause in base form, such as `sell`; empty for a form of `be` or if unknown."""
 
@@ -42,27 +37,22 @@ class Named(NamedTuple):
 class Asked:
     """A parsed question. Its text is the story, then the opening, then the asking clause."""
 
-    story: str
-    """Every sentence before the last."""
-    opening: str
-    """Start of the last sentence, before the asking clause: `If he sells them all,`; often empty."""
+    story: str  # every sentence before the last
+    opening: str  # start of the last sentence, before the asking clause: `If he sells them all,`; often empty
     named: Named
 
 
 _ABBREVIATED = "".join(rf"(?<!\b{word}\.)" for word in ("Mr", "Mrs", "Ms", "Dr", "St", "vs", "a.m", "p.m"))
 _SENTENCE_BREAK = re.compile(rf"(?<=[.!?])['\"”)]?{_ABBREVIATED}\s+(?=[A-Z\"“(])")
 _ASKING = re.compile(
-    r"(?:\b(?:calculate|find|find out|determine) )?\bhow (?:many|much|long)\b"
+    r"(?i)(?:\b(?:calculate|find|find out|determine) )?\bhow (?:many|much|long)\b"
     r"|\bwhat(?:'s|’s| is| was| are| were| will be| would be)\b"
-    r"|\b(?:calculate|find|determine|compute)\b(?: out)?(?= (?:the|his|her|their|its)\b)",
-    re.IGNORECASE,
+    r"|\b(?:calculate|find|determine|compute)\b(?: out)?(?= (?:the|his|her|their|its)\b)"
 )
-_EMPTY_OPENING = re.compile(
-    r"(?:in total|altogether|in all|overall|then|in dollars|so|on average),?$", re.IGNORECASE
-)
+_EMPTY_OPENING = re.compile(r"(?i)(?:in total|altogether|in all|overall|then|in dollars|so|on average),?$")
 # Last words of an opening from which the asking clause cannot be separated: `By`, `At least`.
 _OPEN_END = re.compile(
-    r"\b(?:by|in|at|least|most|than|about|approximately|exactly|for|of|and|to|out)$", re.IGNORECASE
+    r"(?i)\b(?:by|in|at|least|most|than|about|approximately|exactly|for|of|and|to|out)$|[.;:]$"
 )
 _NOUN = re.compile(r"(?!.*(?:n't|\b(?:s?he|they|it|like|deep|tall|wide|high|far)\b))[A-Za-z][A-Za-z' -]*")
 # Words of the asking clause that can be dropped without changing what is asked for.
@@ -70,9 +60,8 @@ _BESIDE = re.compile(
     r",? in dollars\b,?|,? (?:in total|in all|altogether|combined|total)(?=$|,)|,? in total\b"
 )
 _SUBORDINATE = re.compile(
-    r"(?:if|after|when|in|on|at|for|assuming|given|suppos\w+|considering|knowing|since|because|by|during|from|with"
-    r"|while|out of|before|once|between|per|over|as|based|using|to|among)\b",
-    re.IGNORECASE,
+    r"(?i)(?:if|after|when|in|on|at|for|assuming|given|suppos\w+|considering|knowing|since|because|by|during|from|with"
+    r"|while|out of|before|once|between|per|over|as|based|using|to|among)\b"
 )
 _NOUN_PHRASE = re.compile(r"(?:the|an?|his|her|their|its|this|that|s?he|it|they|[A-Z][a-z]+)\b")
 _DETERMINED = re.compile(r"(?:the|his|her|their|its|[A-Z]\w+['’]s?) ")
@@ -82,18 +71,16 @@ _NUMBER_OF = re.compile(
 )
 # Rates, comparisons, extremes and the like, about which further steps often make no sense.
 _UNFIT = re.compile(
-    r"\b(?:than|per|apiece|percent\w*|ratio|fraction|probability|more|fewer|less|difference|rate|likely|chance"
+    r"(?i)\b(?:than|per|apiece|percent\w*|ratio|fraction|probability|more|fewer|less|difference|rate|likely|chance"
     r"|odds|latest|earliest|least|most|maximum|minimum|and how|respectively|or|rather|instead|old|else"
-    r"|compared|ages?|speed|cents?)\b|%",
-    re.IGNORECASE,
+    r"|compared|ages?|speed|cents?)\b|%"
 )
 MAX_WORDS = 14
 """Maximum length of `Named.phrase` in words; a longer one is hard to follow inside another question."""
-_AUXILIARIES_WORDS = "do does did is are was were will would can could should must has have had"
-_AUXILIARIES = frozenset(_AUXILIARIES_WORDS.split())
-_TOLD_PLAIN = frozenset(("remain", "like", "live", "work", "attend", "play", "own", "want", "survive"))
-_MODAL_WORDS = "will would can could should must"
-_MODAL = frozenset(_MODAL_WORDS.split())
+_MODALS = word_set("will would can could should must")
+_AUXILIARIES = _MODALS | word_set("do does did is are was were has have had")
+# Plain forms that follow a plural: `How many guests like soup?`
+_TOLD_PLAIN = word_set("remain like live work attend play own want survive")
 
 
 def parse_asking(question: str, *, is_money: bool) -> Asked | None:
@@ -107,31 +94,23 @@ def parse_asking(question: str, *, is_money: bool) -> Asked | None:
     asking = _ASKING.search(last)
     if "?" in text[:-1] or not last.endswith((".", "?")) or asking is None:
         return None
-    opening = _opening(last[: asking.start()].strip())
+    opening = last[: asking.start()].strip()
+    if _EMPTY_OPENING.match(opening):
+        opening = ""
+    opening = re.sub(r",? (?:then|so)$", ",", opening).rstrip(",")
     body, _, condition = last[asking.start() : -1].partition(" if ")
-    if condition and opening == "":
-        opening = f"If {condition},"
-    elif condition:
+    if _OPEN_END.search(opening) or (opening and condition):
         return None
-    named = None if opening is None else _name(body, is_money)
-    if opening is None or named is None or "," in named.relative or len(named.phrase.split()) > MAX_WORDS:
+    opening = f"If {condition}" if condition else opening
+    named = _name(body, is_money)
+    if named is None or "," in named.relative or len(named.phrase.split()) > MAX_WORDS:
         return None
     if _UNFIT.search(f"{named.noun} {named.relative or named.phrase}"):
         return None
     story = text[: len(text) - len(last)].rstrip()
     if opening and not _SUBORDINATE.match(opening):
-        return Asked(f"{story} {opening[:-1]}.".strip(), "", named)
-    return Asked(story, opening, named)
-
-
-def _opening(text: str) -> str | None:
-    """Return the text before the asking clause, ending in a comma; None where it cannot be separated."""
-    if not text or _EMPTY_OPENING.match(text):
-        return ""
-    text = re.sub(r",? (?:then|so)$", ",", text).rstrip(",")
-    if _OPEN_END.search(text) or text[-1] in ".;:":
-        return None
-    return text + ","
+        return Asked(f"{story} {opening}.".strip(), "", named)
+    return Asked(story, f"{opening}," if opening else "", named)
 
 
 def _name(asking: str, is_money: bool) -> Named | None:
@@ -146,9 +125,13 @@ def _name(asking: str, is_money: bool) -> Named | None:
         return _name_count(rest)
     if start.endswith("how much"):
         return _name_amount(rest, is_money)
-    if start.endswith("how long"):
-        return _name_duration(rest)
-    return _name_phrase(rest, is_money)
+    if not start.endswith("how long"):
+        return _name_phrase(rest, is_money)
+    match = re.match(r"(does|did|will|would) it take ((?!to\b).+)$", rest)
+    if match is None:
+        return None
+    takes = {"does": "takes", "did": "took"}.get(match[1], f"{match[1]} take")
+    return Named(Kind.OTHER, "", f"it {takes} {match[2]}", f"the time it {takes} {match[2]}", "take")
 
 
 def _auxiliary(words: list[str]) -> int | None:
@@ -218,14 +201,6 @@ def _name_amount(rest: str, is_money: bool) -> Named | None:
     return Named(Kind.OTHER, "", told[0], f"the amount of {mass} {told[0]}", told[1])
 
 
-def _name_duration(rest: str) -> Named | None:
-    match = re.match(r"(does|did|will|would) it take ((?!to\b).+)$", rest)
-    if match is None:
-        return None
-    takes = {"does": "takes", "did": "took"}.get(match[1], f"{match[1]} take")
-    return Named(Kind.OTHER, "", f"it {takes} {match[2]}", f"the time it {takes} {match[2]}", "take")
-
-
 def _name_phrase(rest: str, is_money: bool) -> Named | None:
     if not _DETERMINED.match(rest):
         return None
@@ -237,49 +212,36 @@ def _name_phrase(rest: str, is_money: bool) -> Named | None:
 
 
 def _tell(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | None:
-    """Turn the words after `how many clips` into a relative clause and the base form of its verb.
-
-    The auxiliary `did` and the clause `Natalia sell in May` give `Natalia sold in May` and `sell`.
-    """
+    """Turn `did` and `Natalia sell in May` into `Natalia sold in May` and the base form `sell`."""
+    as_it_stands = f"{_relative_pronoun(noun)} {auxiliary} {clause}"
+    split = split_clause(clause)
     if clause.startswith("not "):
-        return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
+        return as_it_stands, ""
     if auxiliary in {"do", "does", "did"}:
-        split = split_clause(clause)
-        return None if split is None else (_join(split, _inflect(auxiliary, split)), split.verb)
+        if split is None:
+            return None
+        forms = {"do": split.verb, "does": third_person(split.verb), "did": past(split.verb)}
+        verb = f"{auxiliary} not" if split.verb == "not" else forms[auxiliary]
+        return _join(split, verb), split.verb
     if auxiliary in {"is", "are", "was", "were"}:
-        return _tell_being(auxiliary, clause, noun)
-    if auxiliary in _MODAL:
+        if match := re.match(r"there(?: that are)?\b ?", clause):
+            return clause[match.end() :], ""
+        if split and split.verb not in VERBS and re.match(r"\w+ing$|going$|able$", split.verb):
+            return _join(split, f"{auxiliary} {split.verb}"), ""
+        return None if split or not clause or _NOUN_PHRASE.match(clause) else (as_it_stands, "")
+    if auxiliary in _MODALS:
         if match := re.match(r"there be\b ?", clause):
             return clause[match.end() :], ""
         if re.match(r"(?:be|have|remain|need|fit|go|get|attend|receive) ", clause + " "):
-            return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
-        split = split_clause(clause)
-        return None if split is None else (_join(split, f"{auxiliary} {split.verb}"), split.verb)
-    if re.match(r"been ", clause):
-        return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
-    split = split_clause(clause)
-    return None if split is None else (_join(split, f"{auxiliary} {split.verb}"), "")
-
-
-def _tell_being(auxiliary: str, clause: str, noun: str) -> tuple[str, str] | None:
-    if match := re.match(r"there(?: that are)?\b ?", clause):
-        return clause[match.end() :], ""
-    split = split_clause(clause)
-    if split is not None and split.verb not in VERBS and re.match(r"\w+ing$|going$|able$", split.verb):
-        return _join(split, f"{auxiliary} {split.verb}"), ""
-    if split is not None or not clause or _NOUN_PHRASE.match(clause):
+            return as_it_stands, ""
+    elif clause.startswith("been "):
+        return as_it_stands, ""
+    if split is None:
         return None
-    return f"{_relative_pronoun(noun)} {auxiliary} {clause}", ""
+    return _join(split, f"{auxiliary} {split.verb}"), split.verb if auxiliary in _MODALS else ""
 
 
-def _inflect(auxiliary: str, clause: Clause) -> str:
-    if clause.verb == "not":
-        return f"{auxiliary} not"
-    forms = {"do": clause.verb, "does": third_person(clause.verb), "did": past(clause.verb)}
-    return forms[auxiliary]
-
-
-def _join(clause: Clause, verb: str) -> str:
+def _join(clause: SplitClause, verb: str) -> str:
     return " ".join(part for part in (clause.subject, clause.adverbs, verb, clause.tail) if part)
 
 

@@ -1,25 +1,22 @@
-"""Turns the sentence of a step into the question that the step answers.
-
-`She sold 48 / 2 = 24 clips in May.` gives `How many clips did she sell in May?`
-`The total cost of the pens is 4*6 = $24.` gives `What is the total cost of the pens?`
-"""
+"""Turns the sentence of a step into the question that the step answers."""
 
 from __future__ import annotations
 
 import re
 
 from fdd.agents.symbolic.derivation import Step
-from fdd.agents.symbolic.wording.nouns import Kind, kind_of
-from fdd.agents.symbolic.wording.predicates import THIRD_PERSONS, Predicate, read_predicate, word_set
-from fdd.agents.symbolic.wording.telling import (
-    Clause,
-    Told,
-    clauses,
-    is_setting,
-    locate,
+from fdd.agents.symbolic.vocabulary import LISTS, word_set
+from fdd.agents.symbolic.wording.grammar import THIRD_PERSONS, Predicate, read_predicate
+from fdd.agents.symbolic.wording.sentences import (
+    SETTING,
+    Beginning,
+    SplitSentence,
+    beginnings,
     plain,
+    split_sentence,
     without_filler,
 )
+from fdd.agents.symbolic.wording.words import Kind, kind_of
 from fdd.amounts import CURRENCY
 
 _MEASURE = (
@@ -29,15 +26,14 @@ _MEASURE = (
     r"|capacity|charge|payment|bonus|budget|size|quantity|count|increase|decrease|loss|wage|mileage)"
 )
 _MEASURED = re.compile(
-    rf"(?P<name>(?:(?:the|his|her|their|its|my|our|each|one"
-    rf"|[A-Z][\w-]*['’]s?) )(?:[\w'’-]+ ){{0,3}}?{_MEASURE}\b.*?"
+    r"(?P<name>(?:(?:the|his|her|their|its|my|our|each|one|[A-Z][\w-]*['’]s?) )"
+    rf"(?:[\w'’-]+ ){{0,3}}?{_MEASURE}\b.*?"
     r"|(?:twice|thrice|double|(?:half|a third|a quarter|[\d/]+%?(?:th|rd|nd)?|[a-z]+ percent) of) .+?)"
     r" (?P<be>is|was|are|were|will be|would be|comes out to|comes to|equals|becomes)(?: now| then| also)?"
 )
 _TASK = re.compile(
-    r"(?:.* )?(?:find|figure out|calculate|determine|compute|get|know)(?: out)? "
-    r"(?P<what>(?:the|his|her|their|how|[\w-]+['’]s?) [^:,]+?)(?:(?:[:,]| by\b| we\b).*)?",
-    re.IGNORECASE,
+    r"(?i)(?:.* )?(?:find|figure out|calculate|determine|compute|get|know)(?: out)? "
+    r"(?P<what>(?:the|his|her|their|how|[\w-]+['’]s?) [^:,]+?)(?:(?:[:,]| by\b| we\b).*)?"
 )
 _HOW = re.compile(
     r"how (?P<what>(?:much|many|long|far|fast)\b.*?) "
@@ -68,24 +64,30 @@ _OF_MONEY = re.compile(
     r"|((?:more|less)(?: money)?)\b(.*)"
 )
 _OWNER = re.compile(r"(?:the|an?|his|her|its|their|my|your|our|.*['’]s)$")
+# Verbs after which `how much` asks for money by itself.
 _SPENT = word_set("cost pay charge spend save earn owe")
-_PAID = word_set(
-    "have make earn get receive give need take lose raise collect donate use leave bring put deposit win "
-    "find add contribute keep want budget invest borrow lend withdraw remain cover start end come amount "
-    "leave set"
-)
+_PAID = frozenset(LISTS["paid"])
+# Prepositions that move to the front (`By how much ...`) and that stay at the end; words that end a clause.
 _FRONTED = word_set("by for in within")
 _STRANDED = word_set("worth with at to from on of into over up out off down away")
 _OBJECTS = word_set("him her them us me it himself herself themselves away up out back off down aside")
 
 
 def question_of(step: Step, question: str) -> str | None:
-    """Return the question that a step answers; None where its sentence does not say that clearly.
-
-    `question` is that of the problem; it helps to tell names from other words.
-    """
-    told = locate(step)
-    found = (told and _ask_told(told, question)) or _ask_by_name(step)
+    """Return the question that a step answers; None where its sentence does not say that clearly."""
+    told = split_sentence(step)
+    if told is None or told.tail.startswith("and "):  # `24 pens and books` does not say how many pens
+        found = None
+    elif task := _TASK.fullmatch(without_filler(told.before)):
+        found = _ask_task(task["what"])
+    elif match := _TOTAL_OF.fullmatch(told.before):
+        found = f"What is the {match[1]}"
+    elif match := _HEADING.fullmatch(told.before):
+        found = _ask_headed(plain(match["heading"], question), told)
+    else:
+        asked = (_ask_clause(beginning, told) for beginning in beginnings(told, question))
+        found = next(filter(None, asked), None)
+    found = found or _ask_by_name(step)
     if not found:
         return None
     if told and told.is_total and found.startswith("How m") and not _TOGETHER.search(found):
@@ -109,21 +111,8 @@ def _ask_by_name(step: Step) -> str | None:
     return f"How many {match[0]} are there"
 
 
-def _ask_told(told: Told, question: str) -> str | None:
-    if task := _TASK.fullmatch(without_filler(told.before)):
-        return _ask_task(task["what"])
-    if match := _TOTAL_OF.fullmatch(told.before):
-        return f"What is the {match[1]}"
-    if match := _HEADING.fullmatch(told.before):
-        return _ask_headed(plain(match["heading"], question), told)
-    return next(filter(None, (_ask_clause(clause, told) for clause in clauses(told, question))), None)
-
-
 def _ask_task(what: str) -> str | None:
-    """Ask for the goal of a task: `find the total cost`, `figure out how much silage each turkey needs`.
-
-    `what` is the text after `find` or `figure out`.
-    """
+    """Ask for the goal of a task, the text after `find` or `figure out`: `the total cost`, `how much ...`."""
     if not what.lower().startswith("how "):
         head = re.split(r" (?:of|in|on|for|that|who|per|after|before|when) ", what)[0]
         return f"What {'are' if re.search('[^s]s$', head) else 'is'} {what}"
@@ -136,7 +125,7 @@ def _ask_task(what: str) -> str | None:
     return f"How {match['what']} {read.auxiliary} {read.subject} {read.verb} {' '.join(read.rest)}"
 
 
-def _ask_headed(heading: str, told: Told) -> str | None:
+def _ask_headed(heading: str, told: SplitSentence) -> str | None:
     """Ask after a heading: `Total cost: ` or `5 kilometers in cold water: `."""
     words = heading.split()
     if not 1 <= len(words) <= 8 or words[-1] in {"of", "by", "to"} or _BROKEN.search(heading):
@@ -150,10 +139,10 @@ def _ask_headed(heading: str, told: Told) -> str | None:
     return None if told.noun or not re.search("[^s]s$", heading) else f"How many {heading} are there"
 
 
-def _ask_clause(clause: Clause, told: Told) -> str | None:
+def _ask_clause(clause: Beginning, told: SplitSentence) -> str | None:
     text, setting = clause
     read = read_predicate(text) if text else None
-    if not text or (read is None and is_setting(text)):
+    if not text or (read is None and SETTING.fullmatch(text)):
         return _ask_counted(told, text or setting)
     match = _MEASURED.fullmatch(text)
     if (
@@ -161,7 +150,10 @@ def _ask_clause(clause: Clause, told: Told) -> str | None:
         and not _BEING.search(match["name"])
         and ("," not in text or ", and " in text or THIRD_PERSONS.isdisjoint(text.split()))
     ):
-        return _ask_measured(match["name"], match["be"], setting)
+        name, be = match["name"], match["be"]
+        if be.endswith(" be"):
+            return f"What {be.removesuffix(' be')} {name} be {setting}"
+        return f"What {be if be in {'was', 'are', 'were'} else 'is'} {name} {setting}"
     if read is None or _BROKEN.search(" ".join(read.rest)) or not THIRD_PERSONS.isdisjoint(read.rest):
         return None
     if read.subject == "there":
@@ -171,31 +163,19 @@ def _ask_clause(clause: Clause, told: Told) -> str | None:
     return _ask_doing(read, told, setting)
 
 
-def _ask_counted(told: Told, setting: str) -> str | None:
-    """Ask where nothing, or only a setting such as `for the red balls`, precedes the number.
-
-    `12 ripe oranges were eaten` gives `How many ripe oranges were eaten`.
-    """
+def _ask_counted(told: SplitSentence, setting: str) -> str | None:
+    """Ask where nothing or a setting precedes the number: `12 oranges were eaten`, `For the cat, 3 cans`."""
     read = read_predicate(told.after)
     if told.noun and not told.is_money and read and read.auxiliary not in {"is", "was", "does", "has"}:
         return f"How many {told.after} {setting}"
     if not setting.startswith("for ") or told.tail:
         return None
-    return (
-        f"How much {setting}"
-        if told.is_money
-        else f"How many {told.noun} {setting}" * told.is_counted or None
-    )
+    if told.is_money:
+        return f"How much {setting}"
+    return f"How many {told.noun} {setting}" if told.is_counted else None
 
 
-def _ask_measured(name: str, be: str, setting: str) -> str:
-    """Ask after a measure: `the total cost is`."""
-    if be.endswith(" be"):
-        return f"What {be.removesuffix(' be')} {name} be {setting}"
-    return f"What {be if be in {'was', 'are', 'were'} else 'is'} {name} {setting}"
-
-
-def _ask_existing(read: Predicate, told: Told, setting: str) -> str | None:
+def _ask_existing(read: Predicate, told: SplitSentence, setting: str) -> str | None:
     """Ask after `there are`."""
     if not told.is_counted or read.rest:
         return None
@@ -210,7 +190,7 @@ def _ask_existing(read: Predicate, told: Told, setting: str) -> str | None:
     return f"How many {told.noun} {be} there {read.verb} {told.tail} {setting}"
 
 
-def _ask_being(read: Predicate, told: Told, setting: str) -> str | None:
+def _ask_being(read: Predicate, told: SplitSentence, setting: str) -> str | None:
     """Ask after a form of `be`: `Patricia is`, before `41 years old`."""
     being = f"{read.auxiliary} {read.subject} {read.verb}"
     if match := _OLD.fullmatch(told.after):
@@ -223,27 +203,20 @@ def _ask_being(read: Predicate, told: Told, setting: str) -> str | None:
     if told.is_money:
         more = _MORE.match(told.after)
         return f"How much {more[1]} {being} {more[2]}" if more else f"How much {being} {setting}"
-    return _ask_extent(read, told, setting)
-
-
-def _ask_extent(read: Predicate, told: Told, setting: str) -> str | None:
-    """Ask for a distance or count: `the shop is` before `20 miles away`, `the men are` before `252`."""
-    if re.match(r"(?:the|those|these) .*[a-z]s$", read.subject) and (
-        not told.noun or told.noun in read.subject
-    ):
+    # A distance or a count: `the shop is` before `20 miles away`, `the men are` before `252`.
+    if told.noun in read.subject and re.match(r"(?:the|those|these) .*[a-z]s$", read.subject):
         things = read.subject.split(" ", 1)[1]
         return f"How many {things} {read.auxiliary} there {read.verb} {told.tail} {setting}"
     if not told.is_counted:
         return None
     if _NUMBERED.match(read.subject):
         return f"How many {told.noun} are there in {read.subject}"
-    being = f"{read.auxiliary} {read.subject} {read.verb}"
     if told.tail.startswith("away"):
         return f"How many {told.noun} {told.tail} {being} {setting}"
     return f"How many {told.noun} {being} {told.tail} {setting}"
 
 
-def _ask_doing(read: Predicate, told: Told, setting: str) -> str | None:
+def _ask_doing(read: Predicate, told: SplitSentence, setting: str) -> str | None:
     """Ask after a clause with another verb: `she sold`."""
     verb = read.verb.split()[-1] if read.verb else ""
     what, tail = _what(told, verb)
@@ -262,10 +235,7 @@ def _ask_doing(read: Predicate, told: Told, setting: str) -> str | None:
 
 
 def _without_comparison(rest: tuple[str, ...]) -> list[str] | None:
-    """Drop a comparison or number and what follows: `away 2 dozen cupcakes` becomes `away`.
-
-    Returns None where the dropped words matter.
-    """
+    """Drop a comparison or number and what follows (`away 2 dozen cupcakes`); None where that matters."""
     place = next((place for place, word in enumerate(rest) if _COMPARED.match(word)), len(rest))
     kept = list(rest[:place])
     if place == len(rest):
@@ -274,11 +244,8 @@ def _without_comparison(rest: tuple[str, ...]) -> list[str] | None:
     return kept if len(rest) > place + 1 and not cut and place <= 2 else None
 
 
-def _what(told: Told, verb: str) -> tuple[str, str]:
-    """Return the beginning of the question (`How many clips`) and the rest of the text after the number.
-
-    Both are empty where it is not clear what is asked for.
-    """
+def _what(told: SplitSentence, verb: str) -> tuple[str, str]:
+    """Return the beginning of the question (`How many clips`) and the text after it; empty if unclear."""
     if told.is_counted and not told.is_money:
         return f"How many {told.noun}", told.tail
     if not told.is_money and (told.noun or verb not in _SPENT):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fdd.agents.symbolic.wording.asking import parse_asking
-from fdd.agents.symbolic.wording.nouns import Kind, kind_of
-from fdd.agents.symbolic.wording.verbs import past, split_clause, third_person
+from fdd.agents.symbolic.wording.grammar import split_clause
+from fdd.agents.symbolic.wording.words import Kind, kind_of, past, third_person
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def test_calculator_marks_are_not_needed() -> None:
         ),
         ("3 of 12 are red. What percentage?", "3 / 12 * 100% = 25%", "25", ["(([3] / [12]) * 100)"]),
         ("3 of 12 are red. What percentage?", "3 / 12 = 25%", "25", ["(([3] / [12]) * 100)"]),
+        ("3 of 12 are red. What percentage?", "3 / 12 = 25 Percent", "25", ["(([3] / [12]) * 100)"]),
         ("3/4 of 80 flew.", "3/4*80 = 60", "60", ["([3/4] * [80])"]),
         ("half of 80 flew.", "80 * 0.5 = 40", "40", ["([80] * [half])"]),
         ("A third of 60 flew. How many stayed?", "60 * 2/3 = 40", "40", ["([60] * (1 - [A third]))"]),

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from fdd.agents.symbolic.derivation import Constant, Step
-from fdd.agents.symbolic.wording.predicates import read_predicate
+from fdd.agents.symbolic.wording.grammar import read_predicate
 from fdd.agents.symbolic.wording.questioning import question_of
 from tests.growth import is_linear
 
@@ -28,6 +28,14 @@ def ask(text: str, value: str, name: str = "value") -> str | None:
             "How many clips does the shop sell every day?",
         ),
         ("Nina and Ben buy 4*6 = 24 pens.", "24", "How many pens do Nina and Ben buy?"),
+        ("She buys 4*6 = 24 pens for Nina and Ben.", "24", "How many pens does she buy for Nina and Ben?"),
+        ("She sold 4*6 = 24 pens in May and June.", "24", "How many pens did she sell in May and June?"),
+        ("She sold 4*6 = 24 pens and Ben sold 5.", "24", "How many pens did she sell?"),
+        (
+            "She has 4*6 = 24 pens in blue and heavy boxes.",
+            "24",
+            "How many pens does she have in blue and heavy boxes?",
+        ),
         (
             "Ben will need to buy 4*6 = 24 bags of clips.",
             "24",

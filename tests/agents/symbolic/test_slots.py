@@ -8,10 +8,8 @@ import pytest
 
 from fdd.agents.symbolic.derivation import Form
 from fdd.agents.symbolic.numbers import find_quantities
-from fdd.agents.symbolic.varying.candidates import common_candidates
-from fdd.agents.symbolic.varying.fixed import is_fixed, units_of
 from fdd.agents.symbolic.varying.similar import similar
-from fdd.agents.symbolic.varying.slots import slots
+from fdd.agents.symbolic.varying.slots import common_candidates, is_fixed, slots, units_of
 from fdd.domain import Draft
 from tests.agents.symbolic.parents import BEADS, BREAD, CHEAPER, problem, read
 

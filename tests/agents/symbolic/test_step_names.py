@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdd.agents.symbolic.reading.naming import MAX_LENGTH, Namer
+from fdd.agents.symbolic.reading.step_names import MAX_LENGTH, StepNamer
 
 
 @pytest.mark.parametrize(
@@ -30,23 +30,23 @@ from fdd.agents.symbolic.reading.naming import MAX_LENGTH, Namer
     ],
 )
 def test_a_name_says_what_the_value_is(before: str, after: str, name: str) -> None:
-    assert Namer().name(before, after) == name
+    assert StepNamer().name(before, after) == name
 
 
 def test_a_taken_name_is_told_apart_by_whom_it_is_about() -> None:
-    namer = Namer()
+    namer = StepNamer()
     names = [namer.name(f"{who} ate ", "3 apples.") for who in ("Ann", "Bob", "Cem")]
     assert names == ["apples", "bob_apples", "cem_apples"]
 
 
 def test_a_number_is_the_last_resort() -> None:
-    namer = Namer()
+    namer = StepNamer()
     assert [namer.name("", "3 apples") for _ in range(3)] == ["apples", "apples_2", "apples_3"]
 
 
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30)), max_size=5))
 def test_names_are_always_usable_in_a_program(texts: list[tuple[str, str]]) -> None:
-    namer = Namer()
+    namer = StepNamer()
     names = [namer.name(before, after) for before, after in texts]
     assert len(set(names)) == len(names)
     for name in names:

@@ -8,8 +8,7 @@ from fractions import Fraction
 
 import pytest
 
-from fdd.agents.symbolic.varying.extension import Extension, Setting
-from fdd.agents.symbolic.varying.extensions import extend
+from fdd.agents.symbolic.varying.further_steps import Extension, Setting, extend
 from fdd.agents.symbolic.wording.asking import parse_asking
 
 

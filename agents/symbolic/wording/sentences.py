@@ -1,9 +1,4 @@
-"""Splits a sentence of a worked solution at the number that a step finds.
-
-`On Friday, he sold 6 * 2 = 12 clips in May.` gives `On Friday, he sold ` before the number, the noun `clips`
-and the tail `in May`. The text before the number yields the clauses `on Friday, he sold` and `he sold` (with
-the setting `on Friday`), from which `questioning` makes a question.
-"""
+"""Splits a sentence of a worked solution at the number that a step finds."""
 
 from __future__ import annotations
 
@@ -15,23 +10,20 @@ from typing import NamedTuple
 from fdd.agents.symbolic.derivation import Step
 from fdd.agents.symbolic.numbers import find_quantities
 from fdd.agents.symbolic.reading.parse import read_claims
-from fdd.agents.symbolic.wording.names import gender, people
-from fdd.agents.symbolic.wording.predicates import read_predicate, word_set
+from fdd.agents.symbolic.vocabulary import LISTS
+from fdd.agents.symbolic.wording.first_names import gender, people
+from fdd.agents.symbolic.wording.grammar import read_predicate
 from fdd.amounts import CURRENCY, CURRENCY_SIGNS
 
 
-class Told(NamedTuple):
-    """A split sentence: `She sold`, `clips`, `in May`."""
+class SplitSentence(NamedTuple):
+    """A sentence that is split at a number: `She sold`, `clips`, `in May`."""
 
     before: str
-    """The text before the operation or number."""
-    noun: str
-    """What is counted; empty where nothing is, as after an amount of money."""
+    noun: str  # what is counted; empty where nothing is, as after an amount of money
     tail: str
-    """The rest of the clause after the noun."""
     is_money: bool
-    is_total: bool
-    """Whether the sentence speaks of a total, as in `altogether` or `a total of`."""
+    is_total: bool  # whether the sentence speaks of a total, as in `altogether` or `a total of`
 
     @property
     def after(self) -> str:
@@ -47,12 +39,11 @@ class Told(NamedTuple):
         return head in _MASS or (head.endswith("s") and not head.endswith("ss") and not is_ratio)
 
 
-class Clause(NamedTuple):
+class Beginning(NamedTuple):
     """A possible beginning of the clause that contains the number, such as `she sold`."""
 
     text: str
-    setting: str
-    """When or where, according to the words before the clause: `on Friday`; often empty."""
+    setting: str  # when or where, according to the words before the clause: `on Friday`; often empty
 
 
 MAX_LENGTH = 600
@@ -61,16 +52,13 @@ MAX_LENGTH = 600
 _TOTAL = r"(?:a|the) (?:grand |combined |final )?(?:total|sum)(?: amount| number)? of"
 _SO = r"which means|that means|which makes|which is|that is|that[’']s|so|or"
 _ALL_IN_ALL = re.compile(
-    rf"^\W*(?:(?:so|thus|then|therefore|and),? )?(?:altogether|in total|in all|overall)\b|\b{_TOTAL}\W*$",
-    re.IGNORECASE,
+    rf"(?i)^\W*(?:(?:so|thus|then|therefore|and),? )?(?:altogether|in total|in all|overall)\b|\b{_TOTAL}\W*$"
 )
 # Text directly before a number that belongs neither to the verb nor to the number: `a total of`, `about`.
 _FILLER = re.compile(
-    rf",? (?:meaning|totaling|giving)$|(?:^|,? )(?:(?:for |in |with |to |of |{_SO} )??{_TOTAL}|{_SO}|only"
-    rf"|just"
-    r"|about|exactly|another|an additional|an extra|an?|additional|up to|a full|around|approximately|roughly"
-    r"|also|still|now|equal to|at least|at most)$",
-    re.IGNORECASE,
+    rf"(?i),? (?:meaning|totaling|giving)$|(?:^|,? )(?:(?:for |in |with |to |of |{_SO} )??{_TOTAL}|{_SO}|only"
+    r"|just|about|exactly|another|an additional|an extra|an?|additional|up to|a full|around|approximately"
+    r"|roughly|also|still|now|equal to|at least|at most)$"
 )
 # The first word after the counted noun: `in` in `clips in May`.
 _TAIL = re.compile(
@@ -85,17 +73,16 @@ _PARTICIPLE = re.compile(
 )
 _CUT = re.compile(
     r"[.;:!?](?:\s|$)|,(?!\d)|[=()\[\]]|\s(?:so|because|since|which|but|while|meaning)\s"
-    r"|\sand\s(?=he|she|it|they|so|then|there|\d|[A-Z])"
+    r"|\sand\s(?:(?=(?:he|she|it|they|so|then|there)\b|\d)|(?P<name>(?=[A-Z])))"
 )
 _FEW_WORDS = re.compile(r"(?:[A-Za-z][A-Za-z'’-]* ){0,4}(?!of$)[A-Za-z][A-Za-z'’-]*")
 _LIST = re.compile(r",(?: [\w'’-]+){1,4},? (?:and|or)\b")
 _OPENING = re.compile(
-    r"(?:so far|so|thus far|thus|therefore|then|hence|now|next|firstly|first|secondly|second|third|finally"
-    r"|lastly|also|and|but|or|however|overall|altogether|in total|in all|all together|together|since|because"
-    r"|if so|if|(?:this|that|which|it) means(?: that)?|meaning(?: that)?|we know(?: that)?|after that"
+    r"(?i)(?:so far|so|thus far|thus|therefore|then|hence|now|next|firstly|first|secondly|second|third"
+    r"|finally|lastly|also|and|but|or|however|overall|altogether|in total|in all|all together|together|since"
+    r"|because|if so|if|(?:this|that|which|it) means(?: that)?|meaning(?: that)?|we know(?: that)?|after that"
     r"|afterwards|initially|additionally|similarly|likewise|furthermore|in conclusion|as a result"
-    r"|in addition|consequently|currently|meanwhile|while|combined)\b,? ?",
-    re.IGNORECASE,
+    r"|in addition|consequently|currently|meanwhile|while|combined)\b,? ?"
 )
 # Where a clause may begin within a sentence.
 _BOUNDARY = re.compile(
@@ -106,34 +93,24 @@ _DAY = (
     r"(?:each|every|(?:that|this|the|one)(?: next| last| past| same| first| second| third)?|next|last) "
     r"(?:day|night|week|month|year|weekend|morning|afternoon|evening|hour|time|summer|winter|[A-Z][a-z]+day)"
 )
-_LEADING = re.compile(rf"({_DAY}),? (?!of|and|or|for|in)(.+)", re.IGNORECASE)
-_SETTING = re.compile(
-    r"(?:on|in|at|for|during|from|over|by|after|before|with) (?!total|all|order|case|addition)"
-    rf"[\w'’-]+(?: [\w'’-]+){{0,7}}|{_DAY}",
-    re.IGNORECASE,
+_LEADING = re.compile(rf"(?i)({_DAY}),? (?!of|and|or|for|in)(.+)")
+SETTING = re.compile(
+    r"(?i)(?:on|in|at|for|during|from|over|by|after|before|with) (?!total|all|order|case|addition)"
+    rf"[\w'’-]+(?: [\w'’-]+){{0,7}}|{_DAY}"
 )
 _SECOND_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|would|so|he|she|they|there)\b")
 _SIGNS = re.compile(rf"(?:{CURRENCY}|[ (=:])+$")
-_PRONOUN = re.compile(r"(he|she|it|they) (.+)")
-_MASS = word_set(
-    "people children men women feet mph kg km ml cm lbs mg kilos dozen fish sheep mice geese teeth oz dice"
-)
-_COMMON = word_set(
-    "the a an his her its their my our your each every all both one two three four five six seven eight nine "
-    "ten he she it they we you this that these those there half most some no other another on in at for "
-    "during from over by to find subtract calculate after before with twice thrice double"
-)
+_MASS = frozenset(LISTS["mass"])
+_COMMON = frozenset(LISTS["lower_case"])
 
 
-def locate(step: Step) -> Told | None:
-    """Split the sentence of a step at its value; None where it lacks the value or exceeds `MAX_LENGTH`.
-
-    In `It costs $10 because 5 * 2 = 10` the value before `because` is used, not the operation after it.
-    """
+def split_sentence(step: Step) -> SplitSentence | None:
+    """Split the sentence of a step at its value; None where it lacks the value or exceeds `MAX_LENGTH`."""
     if len(step.text) > MAX_LENGTH:
         return None
     text = re.sub(r"(?<=\w)['’]ll\b", " will", re.sub(r"(?<=\w)['’]ve\b", " have", step.text))
     claim = next((each for each in read_claims(text, plain=True) if each.written == step.value), None)
+    # In `It costs $10 because 5 * 2 = 10` the value before `because` counts.
     if claim and not re.search(r"\b(?:because|since)\W*$", text[: claim.start]):
         return _cut(text, claim.start, claim.end, step.value)
     text = re.split(r"\s(?:because|since)\s", text[: claim.start] if claim else text)[0]
@@ -141,17 +118,23 @@ def locate(step: Step) -> Told | None:
     return _cut(text, numbers[-1].start, numbers[-1].end, step.value) if numbers else None
 
 
-def _cut(text: str, start: int, end: int, value: Fraction) -> Told:
-    is_money = bool(
-        re.search(rf"{CURRENCY}\s*[\d.,]+$", text[:end]) or re.match(rf"\s?[{CURRENCY_SIGNS}]", text[end:])
+def _cut(text: str, start: int, end: int, value: Fraction) -> SplitSentence:
+    before, rest = text[:start], text[end:].lstrip(f". {CURRENCY_SIGNS}")
+    is_money = re.search(rf"{CURRENCY}\s*[\d.,]+$", text[:end]) or re.match(
+        rf"\s?[{CURRENCY_SIGNS}]", text[end:]
     )
-    rest = text[end:].lstrip(f". {CURRENCY_SIGNS}")
-    stop = _CUT.search(rest)
+    # `and Ben` begins a clause in `and Ben has 3`, but not in `for Ann and Ben`.
+    stops = (each for each in _CUT.finditer(rest) if each["name"] is None or _has_verb(rest[each.end() :]))
+    stop = next(stops, None)
     after = re.sub(r"/(?=[a-z])", " per ", rest[: stop.start()] if stop else rest).strip()
     noun, tail = _split_noun(after.removeprefix("total "), value)
     is_list = stop and _LIST.match(rest, stop.start())
-    is_total = _ALL_IN_ALL.search(text[:start]) is not None
-    return Told(text[:start], noun, "" if is_list else tail, is_money, is_total)
+    is_total = _ALL_IN_ALL.search(before) is not None
+    return SplitSentence(before, noun, "" if is_list else tail, is_money is not None, is_total)
+
+
+def _has_verb(text: str) -> bool:
+    return read_predicate(re.split(r"[.;:!?,](?:\s|$)", text, maxsplit=1)[0]) is not None
 
 
 def _split_noun(after: str, value: Fraction) -> tuple[str, str]:
@@ -168,31 +151,26 @@ def _split_noun(after: str, value: Fraction) -> tuple[str, str]:
     return noun, tail
 
 
-def clauses(told: Told, question: str) -> Iterator[Clause]:
-    """Yield the possible beginnings of the clause with the number, the longest first and an empty one last.
-
-    `question` is that of the problem; it helps to tell names from other words.
-    """
+def beginnings(told: SplitSentence, question: str) -> Iterator[Beginning]:
+    """Yield the possible beginnings of the number's clause, the longest first and an empty one last."""
     text = without_filler(told.before)
     starts = [0, *(match.end() for match in _BOUNDARY.finditer(text))]
     subject = _first_subject(plain(text, question))
     for place, start in enumerate(starts):
         setting = _opened(text[starts[place - 1] : start].strip(" ,")) if place else ""
-        fits = is_setting(setting) and not _SECOND_VERB.search(setting) and told.noun not in setting.split()
+        fits = SETTING.fullmatch(setting) and told.noun not in setting.split()
         clause = plain(text[start:], question)
         if place and "," in clause:
             continue
         if match := _LEADING.fullmatch(clause):
-            yield Clause(_uncapitalised(match[2], question), match[1][0].lower() + match[1][1:])
-        if place and (match := _PRONOUN.fullmatch(clause)) and match[1] in subject:
-            clause = f"{subject[match[1]]} {match[2]}"
-        yield Clause(clause, _uncapitalised(setting, question) if fits else "")
-    yield Clause("", "")
-
-
-def is_setting(text: str) -> bool:
-    """Whether a text only says when or where something is: `on Friday`."""
-    return _SETTING.fullmatch(text) is not None
+            yield Beginning(_uncapitalised(match[2], question), match[1][0].lower() + match[1][1:])
+        pronoun, _, rest = clause.partition(" ")
+        if place and rest and pronoun in subject:
+            clause = f"{subject[pronoun]} {rest}"
+        yield Beginning(
+            clause, _uncapitalised(setting, question) if fits and not _SECOND_VERB.search(setting) else ""
+        )
+    yield Beginning("", "")
 
 
 def without_filler(text: str) -> str:

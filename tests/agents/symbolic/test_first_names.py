@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from fdd.agents.symbolic.wording.names import gender, other_name, people, rename
+from fdd.agents.symbolic.wording.first_names import gender, other_name, people, rename
 
 
 def test_names_change_in_both_texts_and_keep_their_gender() -> None:

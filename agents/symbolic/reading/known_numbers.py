@@ -1,8 +1,4 @@
-"""Keeps what is known while a worked solution is read: the numbers of the question and the results so far.
-
-With the question `The price of $80 falls by 25%. ...` the 0.25 of a solution may be 25 / 100, its 0.75 may be
-1 - 25 / 100, and its 20 may be the product 80 * 25 / 100, a step that the solution left out.
-"""
+"""Knows the numbers of the question and the results so far, while a worked solution is read."""
 
 from __future__ import annotations
 
@@ -24,58 +20,42 @@ from fdd.agents.symbolic.derivation import (
     leaves,
 )
 from fdd.agents.symbolic.implied import is_factor
-from fdd.agents.symbolic.numbers import write_plain
+from fdd.agents.symbolic.numbers import scale_of, write_plain
+from fdd.agents.symbolic.vocabulary import LISTS
 from fdd.amounts import DOTTED
 
-_COMMON = frozenset(
-    """
-    the and for has have had was were are will can this that these those then than there they them their his
-    her she its with from each per many much how what which who when because since also more less total
-    altogether number amount all one two three four five six seven eight nine ten first second third after
-    before into out get got means mean now only left costs cost need needs pays paid pay buys buy bought
-    spends spent spend makes made make
-    """.split()  # noqa: SIM905
-)
-"""Words that say nothing about which number is meant."""
-
+_COMMON = frozenset(LISTS["common"])
 _CLAUSE_END = re.compile("".join(rf"(?<!{word})" for word in DOTTED) + r"[.,;:?!](?!\d)|\band\b")
 
 HUNDRED = Constant(Fraction(100))
 ONE = Constant(Fraction(1))
 
+Known = Given | Result
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An operation as the solution writes it, with the result that it claims."""
+    """An operation as the solution writes it, at `text[start:end]`, with the result that it claims."""
 
     expression: Expression
-    written: Fraction | None
-    """None for an operation written without a result (`the rest is 130 - 75 pages`)."""
-    percent: bool
-    """Whether the result is in percent."""
-    text: str
-    """The sentence of the solution, without calculator marks."""
+    written: Fraction | None  # none for an operation written without a result (`the rest is 130 - 75 pages`)
+    percent: bool  # whether the result is in percent
+    text: str  # the sentence of the solution, without calculator marks
     start: int
-    """The operation is `text[start:end]`."""
     end: int
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A claim after linking. Its `Result` leaves are indices of `Ledger.nodes`."""
+    """A claim after linking. Its `Result` leaves are indices of `KnownNumbers.nodes`."""
 
     claim: Claim
     expression: Expression
     value: Fraction
-    sound: bool
-    """Whether all its operands are explained and its written result is exact (or was corrected)."""
-
-    @property
-    def written(self) -> Fraction | None:
-        return self.claim.written
+    sound: bool  # whether all its operands are explained and its written result is exact (or was corrected)
 
 
-class Ledger:
+class KnownNumbers:
     """The quantities and nodes known so far, with queries for what a number in the solution may be."""
 
     def __init__(self, question: str, quantities: Sequence[Quantity]) -> None:
@@ -83,13 +63,10 @@ class Ledger:
         self.quantities = quantities
         self.givens = [quantity.value for quantity in quantities]
         self.nodes: list[Node] = []
-        self.used: set[Given | Result] = set()
+        self.used: set[Known] = set()
 
     def value(self, expression: Expression) -> Fraction:
         return evaluate(expression, self.givens, [node.value for node in self.nodes])
-
-    def use(self, expression: Expression) -> None:
-        self.used.update(leaf for leaf in leaves(expression) if not isinstance(leaf, Constant))
 
     def append(self, node: Node) -> Result:
         self.nodes.append(node)
@@ -98,27 +75,27 @@ class Ledger:
     def results(self, value: Fraction) -> list[Result]:
         """Return the earlier steps whose written result is the value, the latest first."""
         nodes = reversed(list(enumerate(self.nodes)))
-        return [Result(index) for index, node in nodes if node.written == value]
+        return [Result(index) for index, node in nodes if node.claim.written == value]
 
     def givens_of(self, value: Fraction) -> list[Given]:
         return [Given(index) for index, given in enumerate(self.givens) if given == value]
 
-    def is_percent(self, leaf: Given | Result) -> bool:
+    def is_percent(self, leaf: Known) -> bool:
         if isinstance(leaf, Result):
             return self.nodes[leaf.index].claim.percent
         return self.quantities[leaf.index].form is Form.PERCENT
 
-    def is_part(self, leaf: Given | Result) -> bool:
+    def is_part(self, leaf: Known) -> bool:
         """Whether it is a number of the question that is not whole, written as `3/4` or `half`."""
         if isinstance(leaf, Result) or self.givens[leaf.index].denominator == 1:
             return False
         return self.quantities[leaf.index].form in {Form.FRACTION, Form.WORD}
 
-    def is_factor(self, leaf: Given | Result) -> bool:
+    def is_factor(self, leaf: Known) -> bool:
         """Whether it is a number of the question that says how many times: `twice`, `3 times as many`."""
         return isinstance(leaf, Given) and is_factor(self.question, self.quantities[leaf.index])
 
-    def origin(self, leaf: Given | Result) -> Given | Result:
+    def origin(self, leaf: Known) -> Known:
         """Return the number that a result only repeats (`35 * (1 / 1) = 35`), otherwise the leaf itself."""
         if isinstance(leaf, Given):
             return leaf
@@ -128,24 +105,21 @@ class Ledger:
                 return self.origin(only)
         return leaf
 
-    def overlap(self, leaf: Given | Result, text: str) -> int:
-        """Count the words that a sentence shares with the context of a number; a shared unit counts 3 more.
-
-        The context of a result is its sentence. That of a quantity is its clause, up to 40 characters on
-        either side.
-        """
+    def overlap(self, leaf: Known, text: str) -> int:
+        """Count the words that a sentence shares with the context of a number; its unit counts 3 more."""
         if isinstance(leaf, Result):
             around = self.nodes[leaf.index].claim.text
             unit = _unit(around, self.value(leaf))
         else:
+            # The clause of the number, up to 40 characters (about seven words) on either side.
             quantity = self.quantities[leaf.index]
             before = _CLAUSE_END.split(self.question[max(0, quantity.start - 40) : quantity.start])[-1]
             around = before + _CLAUSE_END.split(self.question[quantity.end : quantity.end + 40])[0]
-            unit = _stem(self.question[quantity.end : quantity.end + 20])
+            unit = _first_word(self.question[quantity.end : quantity.end + 20])
         same_unit = unit != "" and unit == _unit(text, self.value(leaf))
         return len(_stems(around) & _stems(text)) + 3 * same_unit
 
-    def is_named(self, leaf: Given | Result, text: str) -> bool:
+    def is_named(self, leaf: Known, text: str) -> bool:
         """Whether a sentence has the word by which the question writes the number: `double`, `three`."""
         if isinstance(leaf, Result) or self.quantities[leaf.index].form is not Form.WORD:
             return False
@@ -153,10 +127,7 @@ class Ledger:
         return re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) is not None
 
     def views(self, value: Fraction) -> Iterator[Expression]:
-        """Yield expressions for the value from a number in another form.
-
-        25% may be used as 0.25, 0.75 or 1.25, 60 cents as 0.6, and 3 million as 3000000.
-        """
+        """Yield expressions for the value from another form: 25% as 0.25, 0.75 or 1.25, 60 cents as 0.6."""
         for index, quantity in enumerate(self.quantities):
             given = Given(index)
             scale = scale_of(self.question, quantity)
@@ -173,7 +144,8 @@ class Ledger:
     def unwritten(self, value: Fraction) -> Result | None:
         """Return the latest operation with this value whose result the solution did not write down."""
         nodes = reversed(list(enumerate(self.nodes)))
-        return next((Result(i) for i, node in nodes if node.written is None and node.value == value), None)
+        found = (Result(i) for i, node in nodes if node.claim.written is None and node.value == value)
+        return next(found, None)
 
     def product(self, value: Fraction, *, fresh_share: bool) -> Expression | None:
         """Return the product of two known numbers that gives the value: a step that the solution left out.
@@ -181,23 +153,26 @@ class Ledger:
         None if there is no such product, or more than one. With `fresh_share` one of the two numbers must be
         a percentage or a fraction (half of 200) that was not used so far.
         """
-        known: list[Given | Result] = [Given(index) for index in range(len(self.givens))]
+        known: list[Known] = [Given(index) for index in range(len(self.givens))]
         known += [Result(index) for index, node in enumerate(self.nodes) if node.sound]
+        shares = {leaf for leaf in known if self.is_percent(leaf) or self.is_part(leaf)} - self.used
         found = {}
-        for pair in self._pairs(known, value):
-            if not fresh_share or any(map(self._is_fresh_share, pair)):
-                product = self._product(*pair)
-                if self._comes_to(product, value):
-                    found[tuple(sorted(map(self.value, pair)))] = product
+        for left, right in self._pairs(known, value):
+            if fresh_share and shares.isdisjoint({left, right}):
+                continue
+            if self.is_percent(left) and not self.is_percent(right):
+                left, right = right, left
+            product = Operation("*", left, right)
+            product = Operation("/", product, HUNDRED) if self.is_percent(right) else product
+            try:
+                if self.value(product) == value:
+                    found[tuple(sorted((self.value(left), self.value(right))))] = product
+            except OverflowError:
+                continue
         return next(iter(found.values())) if len(found) == 1 else None
 
-    def _pairs(
-        self, known: Sequence[Given | Result], value: Fraction
-    ) -> Iterator[tuple[Given | Result, Given | Result]]:
-        """Yield the pairs whose product, or a hundredth of it, may be the value.
-
-        Looks up the second number of each pair; to try all pairs would take quadratic time.
-        """
+    def _pairs(self, known: Sequence[Known], value: Fraction) -> Iterator[tuple[Known, Known]]:
+        """Yield the pairs whose product, or a hundredth of it, may be the value, in linear time."""
         places: defaultdict[Fraction, list[int]] = defaultdict(list)
         for place, leaf in enumerate(known):
             places[self.value(leaf)].append(place)
@@ -207,35 +182,8 @@ class Ledger:
             others = sorted(other for each in wanted for other in places.get(each, ()) if other > place)
             yield from ((leaf, known[other]) for other in others)
 
-    def _comes_to(self, expression: Expression, value: Fraction) -> bool:
-        try:
-            return self.value(expression) == value
-        except OverflowError:
-            return False
 
-    def _product(self, left: Given | Result, right: Given | Result) -> Expression:
-        if self.is_percent(left) and not self.is_percent(right):
-            left, right = right, left
-        product = Operation("*", left, right)
-        return Operation("/", product, HUNDRED) if self.is_percent(right) else product
-
-    def _is_fresh_share(self, leaf: Given | Result) -> bool:
-        return leaf not in self.used and (self.is_percent(leaf) or self.is_part(leaf))
-
-
-def scale_of(question: str, quantity: Quantity) -> Fraction | None:
-    """Return the factor that the word after a number stands for; None without such a word.
-
-    1/100 in `60 cents` (if the solution counts in dollars), 10**6 in `3 million`.
-    """
-    match = re.match(r"\s?(cents?|¢|hundred|thousand|million)(?!\w)", question[quantity.end :])
-    if match is None:
-        return None
-    scales = {"hundred": Fraction(100), "thousand": Fraction(1000), "million": Fraction(10**6)}
-    return scales.get(match[1], Fraction(1, 100))
-
-
-def _percent_views(leaf: Given | Result, percent: Fraction, value: Fraction) -> Iterator[Expression]:
+def _percent_views(leaf: Known, percent: Fraction, value: Fraction) -> Iterator[Expression]:
     share = Operation("/", leaf, HUNDRED)
     if value == percent / 100:
         yield share
@@ -257,10 +205,10 @@ def _stems(text: str) -> frozenset[str]:
 def _unit(text: str, value: Fraction) -> str:
     """Return the word after a number in a text, without plural s: `notebook` for 6 in `6 notebooks * $1`."""
     match = re.search(rf"(?<![\d.,]){re.escape(write_plain(value))}(?=\s[a-z])", text)
-    return _stem(text[match.end() :]) if match else ""
+    return _first_word(text[match.end() :]) if match else ""
 
 
-def _stem(text: str) -> str:
+def _first_word(text: str) -> str:
     """Return the first word without plural s, if only a blank or a hyphen stands before it."""
     match = re.match(r"[\s-]([a-z]{3,})", text)
     return match[1].rstrip("s") if match else ""

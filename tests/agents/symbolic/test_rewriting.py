@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from fdd.agents.symbolic.reckoner import Number, Reckoner
-from fdd.agents.symbolic.wording.retelling import Renewal, with_article
+from fdd.agents.symbolic.wording.rewriting import Renewal, with_article
 from fdd.domain import Problem
 from tests.agents.symbolic.parents import BREAD, TANK, problem, read
 

@@ -1,48 +1,42 @@
-"""Rewrites a question and its worked solution with other numbers, keeping their sentences.
-
-With 62 in place of 48, `Natalia sold 48/2 = 24 clips in May.` becomes `Natalia sold 62/2 = <<62/2=31>>31
-clips in May.`, with a calculator mark. A sentence with a number above 12 that the derivation does not explain
-is replaced by its calculation: `Clips in may: 62 / 2 = <<62/2=31>>31`.
-"""
+"""Rewrites a question and its worked solution with other numbers, keeping their sentences."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from types import MappingProxyType
 
-from fdd.agents.symbolic.derivation import Derivation, Expression, Form, Given, Operation, Result
-from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, read_digits, write_like, write_plain
+from fdd.agents.symbolic.derivation import (
+    Constant,
+    Derivation,
+    Expression,
+    Form,
+    Given,
+    Operation,
+    Result,
+)
+from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, PERCENT, read_digits, write_like, write_plain
 from fdd.agents.symbolic.reckoner import Number, Reckoner, normal
 from fdd.amounts import CURRENCY
 
 _ONES = "two|three|four|five|six|seven|eight|nine"
 _NUMBER = re.compile(
-    rf"(?P<fraction>(?<![\d/.,])\d+\s?/\s?(?!0+(?!\d))\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?%|\spercent\b)?"
+    rf"(?i)(?P<fraction>(?<![\d/.,])\d+\s?/\s?(?!0+(?!\d))\d+(?![\d/.,]))|(?P<digits>{DIGITS})(?P<percent>\s?{PERCENT})?"
     rf"|\b(?P<word>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(?:one|{_ONES})"
-    rf"|{'|'.join(word for word in CARDINALS if word not in ('zero', 'one'))})\b(?!-)",
-    re.IGNORECASE,
+    rf"|{'|'.join(word for word in CARDINALS if word not in ('zero', 'one'))})\b(?!-)"
 )
 _DIGITS = re.compile(DIGITS)
 _EQUALS = re.compile(rf"=\s*{CURRENCY}?\s*$")
 _IS = re.compile(rf"(?:\bis|\bare|\bequals?)\s*{CURRENCY}?\s*$")
 _OPERATOR_NEXT = re.compile(rf"\s*(?:[-+*/×÷–−]|x\b)\s*{CURRENCY}?\s?[\d(.]")
 _OPERATOR_BEFORE = re.compile(rf"\d\s*(?:[+*/×÷–−]|-(?=\s)|x\s)\s*{CURRENCY}?\s?$")
-_STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2}
 _UNEXPLAINED = 12
 """A larger number that the derivation does not explain may have to change: its sentence is not reused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A number in a rewritten sentence, at `start` to `end`."""
-
-    start: int
-    end: int
-    value: Number
+Spot = tuple[int, int, Number]  # start, end and value of a number in a rewritten sentence
 
 
 class Renewal:
@@ -65,16 +59,13 @@ class Renewal:
 
     @property
     def answer(self) -> Fraction:
-        return Fraction(self.table[self.reckoner.steps[-1]])
+        return self._value(len(self.reckoner.steps) - 1)
 
-    def value(self, step: int) -> Number:
-        return self.table[self.reckoner.steps[step]]
+    def _value(self, step: int) -> Fraction:
+        return Fraction(self.table[self.reckoner.steps[step]])
 
     def question(self, hidden: Mapping[int, str] = MappingProxyType({})) -> str | None:
-        """Return the question with the new numbers; None where one cannot be written like the old one.
-
-        `hidden` maps indices of quantities to letters that are written in place of the numbers.
-        """
+        """Return the question with new numbers, or letters (`hidden`); None if one cannot be written."""
         text, end = "", 0
         old = self.derivation.question
         for index, quantity in enumerate(self.derivation.quantities):
@@ -93,55 +84,46 @@ class Renewal:
 
     def solution(self) -> str:
         """Return the worked solution, one sentence per line, with a calculator mark for every step."""
-        numbered = enumerate(self.derivation.steps)
-        sentences = (
-            self._sentence([index for index, _ in group])
-            for _, group in groupby(numbered, key=lambda item: item[1].text)
-        )
-        return "\n".join(sentences)
-
-    def _sentence(self, steps: Sequence[int]) -> str:
-        told = self._retell(steps)
-        return told if told is not None else "\n".join(self._plain(index) for index in steps)
+        lines: list[str] = []
+        for text, group in groupby(enumerate(self.derivation.steps), key=lambda numbered: numbered[1].text):
+            steps = [index for index, _ in group]
+            told = self._retell(text, steps)
+            lines += map(self._plain, steps) if told is None else [told]
+        return "\n".join(lines)
 
     def _plain(self, index: int) -> str:
         """Write only the calculation of a step whose sentence cannot be reused."""
-        step = self.derivation.steps[index]
-        reckoning, value = self._write(step.expression), write_plain(Fraction(self.value(index)))
-        label = step.name.replace("_", " ").capitalize()
-        return f"{label}: {reckoning} = {self.mark(index)}{value}"
+        label = self.derivation.steps[index].name.replace("_", " ").capitalize()
+        result = f"{self._mark(index)}{write_plain(self._value(index))}"
+        return f"{label}: {self._write(index, ' ')} = {result}"
 
-    def mark(self, index: int) -> str:
-        step = self.derivation.steps[index]
-        return f"<<{self._write(step.expression, '')}={write_plain(Fraction(self.value(index)))}>>"
+    def _mark(self, index: int) -> str:
+        return f"<<{self._write(index, '')}={write_plain(self._value(index))}>>"
 
-    def _write(self, expression: Expression, blank: str = " ") -> str:
-        if not isinstance(expression, Operation):
-            value = self._leaf(expression)
-            return write_plain(value)
-        left, right = self._write(expression.left, blank), self._write(expression.right, blank)
-        strength = _STRENGTH[expression.sign]
-        if self._strength(expression.left) < strength:
-            left = f"({left})"
-        if self._strength(expression.right) <= strength:
-            right = f"({right})"
-        return f"{left}{blank}{expression.sign}{blank}{right}"
+    def _write(self, step: int, blank: str) -> str:
+        return self._strong(self.derivation.steps[step].expression, blank)[0]
 
-    def _strength(self, expression: Expression) -> int:
-        if isinstance(expression, Operation):
-            return _STRENGTH[expression.sign]
-        return 2 if "/" in write_plain(self._leaf(expression)) else 3
+    def _strong(self, expression: Expression, blank: str) -> tuple[str, int]:
+        """Return the text of an expression and its binding strength."""
+        match expression:
+            case Operation(sign, left, right):
+                needed = 1 if sign in "+-" else 2
+                one, strength = self._strong(left, blank)
+                other, other_strength = self._strong(right, blank)
+                one = one if strength >= needed else f"({one})"
+                other = other if other_strength > needed else f"({other})"
+                return f"{one}{blank}{sign}{blank}{other}", needed
+            case Given(index):
+                value = Fraction(self.table[index])
+            case Result(index):
+                value = self._value(index)
+            case Constant(value):
+                pass
+        text = write_plain(value)
+        return text, 2 if "/" in text else 3
 
-    def _leaf(self, leaf: Expression) -> Fraction:
-        if isinstance(leaf, Given):
-            return Fraction(self.table[leaf.index])
-        if isinstance(leaf, Result):
-            return Fraction(self.value(leaf.index))
-        assert not isinstance(leaf, Operation)
-        return leaf.value
-
-    def _retell(self, steps: Sequence[int]) -> str | None:
-        old = self.derivation.steps[steps[0]].text
+    def _retell(self, old: str, steps: Sequence[int]) -> str | None:
+        """Return the sentence of these steps with the new numbers and marks; None if it cannot be reused."""
         nearby = self._changes(place for step in steps for place in self.reckoner.places[step])
         text, end = "", 0
         spots: list[Spot] = []
@@ -151,7 +133,7 @@ class Renewal:
                 return None
             value, written = renewed
             text += with_article(old[end : match.start()], written)
-            spots.append(Spot(len(text), len(text) + len(written), value))
+            spots.append((len(text), len(text) + len(written), value))
             text += written
             end = match.end()
         return self._marked(text + old[end:], spots, steps)
@@ -160,7 +142,7 @@ class Renewal:
         """Yield the numbers of a sentence; `36/2` is one number only if the question has that fraction."""
         at = 0
         while match := _NUMBER.search(text, at):
-            if match["fraction"] and _value(match) not in self._fractions:
+            if match["fraction"] and _read(match) not in self._fractions:
                 match = _DIGITS.match(text, match.start())
                 assert match is not None
             yield match
@@ -168,15 +150,19 @@ class Renewal:
 
     def _renew(self, match: re.Match[str], nearby: dict[Number, set[Number]]) -> tuple[Number, str] | None:
         """Return the new value of a number and its spelling; None where it is ambiguous or unexplained."""
-        old = _value(match)
+        old = _read(match)
         if old not in nearby and _is_operand(match.string, match.start(), match.end()):
             return None
-        new = self._new_value(old, nearby, percent=match[0].endswith(("%", "percent")))
+        new = self._new_value(old, nearby, percent=re.search(f"{PERCENT}$", match[0]) is not None)
         if new is None or new == old:
             return None if new is None else (old, match[0])
         if re.match(r",\d", match.string[match.end() :]) or re.search(r"\d,$", match.string[: match.start()]):
             return None  # a list such as `days 4,5,6 and 7`
-        written = _write_like(Fraction(new), match[0])
+        if "/" in match[0]:
+            slash = match[0].strip("0123456789")
+            return new, f"{new.numerator}{slash}{new.denominator}"
+        form = Form.WORD if match[0][0].isalpha() else Form.DIGITS
+        written = write_like(Fraction(new), match[0] if match[0][0] != "." else "0" + match[0], form)
         return None if written is None else (new, written)
 
     def _new_value(self, old: Number, nearby: dict[Number, set[Number]], *, percent: bool) -> Number | None:
@@ -187,6 +173,7 @@ class Renewal:
             share = normal(Fraction(old) / 100)
             if percent and share in changes:
                 return normal(next(iter(changes[share])) * 100) if len(changes[share]) == 1 else None
+        # Usual constants of time and money, and small numbers, mean what they say.
         return old if old <= _UNEXPLAINED or old in (24, 52, 60, 100, 365) else None
 
     def _marked(self, text: str, spots: Sequence[Spot], steps: Sequence[int]) -> str | None:
@@ -197,19 +184,19 @@ class Renewal:
         """
         at, marks, unwritten = 0, [], []
         for step in steps:
-            value = self.value(step)
-            after = [spot for spot in spots[at:] if spot.value == value]
-            told = [spot for spot in after if not _is_operand(text, spot.start, spot.end)]
-            stated = [spot for spot in told if _EQUALS.search(text[: spot.start])]
-            stated += [spot for spot in told if _IS.search(text[: spot.start]) and text[spot.start].isdigit()]
+            value = self._value(step)
+            after = [spot for spot in spots[at:] if spot[2] == value]
+            told = [(start, end) for start, end, _ in after if not _is_operand(text, start, end)]
+            stated = [start for start, _ in told if _EQUALS.search(text[:start])]
+            stated += [start for start, _ in told if _IS.search(text[:start]) and text[start].isdigit()]
             if not after:
                 return None
             if not told:
                 unwritten.append(self._plain(step))
                 continue
-            chosen = (stated or told)[0]
-            at = spots.index(chosen) + 1
-            marks.append((chosen.start, self.mark(step)))
+            chosen = stated[0] if stated else told[0][0]
+            at = [start for start, _, _ in spots].index(chosen) + 1
+            marks.append((chosen, self._mark(step)))
         for start, mark in reversed(marks):
             text = text[:start] + mark + text[start:]
         return "\n".join((*unwritten, text))
@@ -219,20 +206,12 @@ def _is_operand(text: str, start: int, end: int) -> bool:
     return bool(_OPERATOR_NEXT.match(text, end) or _OPERATOR_BEFORE.search(text[:start]))
 
 
-def _value(match: re.Match[str]) -> Number:
-    text = re.sub(r"\s|%|percent", "", match[0].lower())
+def _read(match: re.Match[str]) -> Number:
+    text = re.sub(rf"\s|{PERCENT}", "", match[0].lower())
     if text[-1].isdigit():
         top, _, bottom = text.partition("/")
         return normal(read_digits(top) / read_digits(bottom or "1"))
     return sum(CARDINALS[part] for part in text.split("-"))
-
-
-def _write_like(value: Fraction, original: str) -> str | None:
-    if "/" in original:
-        slash = original.strip("0123456789")
-        return f"{value.numerator}{slash}{value.denominator}"
-    form = Form.WORD if original[0].isalpha() else Form.DIGITS
-    return write_like(value, "0" + original if original[0] == "." else original, form)
 
 
 def with_article(before: str, number: str) -> str:
