@@ -134,8 +134,6 @@ class Settings:
     """None spreads the seeds over all rounds, with one seed per template in round 0 if possible (see
     `graph.plan.initial_seeds`).
     """
-    taught: PositiveInt | None = None
-    """Number of problems to teach in round 0; None teaches every problem that has an accepted rationale."""
     recipe: Annotated[
         str, Flag("NAME", "a file of recipes/ whose settings come before all others", group="feedback")
     ] = "default"

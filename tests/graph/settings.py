@@ -5,7 +5,7 @@ from __future__ import annotations
 from fdd.settings import Settings, load_settings
 
 
-def tiny_settings() -> Settings:
+def tiny_settings(allocation: str = "weak") -> Settings:
     """Returns settings for a run that takes seconds and still passes through every phase."""
     given = {
         "rounds": "1",
@@ -18,6 +18,8 @@ def tiny_settings() -> Settings:
         "problems.test_size": "6",
         "problems.held_out_size": "3",
         "problems.dev_size": "3",
+        "problems.harder_size": "3",
+        "allocation": allocation,
         "fine_tune.epochs": "1",
         "generate.max_new_tokens": "12",
         "generate.batch_size": "4",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import replace
 from itertools import count, islice, permutations
 from pathlib import Path
@@ -11,82 +10,44 @@ from pathlib import Path
 import pytest
 
 from fdd.agents.statistics import wilson
-from fdd.domain import Band, Operator
+from fdd.domain import Operator
 from fdd.errors import ProblemSetError, StoppedError, UsageError
-from fdd.graph.nodes.synthesize import place_orders
 from fdd.graph.run import create, resume, start
-from fdd.graph.state import RunState
 from fdd.rundir.control import budget_of, control_of
 from fdd.settings import load_settings
 from fdd.storage.folder import open_store
-from fdd.storage.records import TAUGHT_SPLITS, DecisionRecord, EvaluationRecord
+from fdd.storage.records import DecisionRecord, EvaluationRecord
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder, rows
 from tests.reporting.runs import new_run
 from tests.storage.samples import ROUND, problem
 
 
-@pytest.fixture(scope="module")
-def control(finished: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The control with seeds in place of children, of a finished run."""
-    folder, recorder = tmp_path_factory.mktemp("controls") / "seeds", Recorder()
-    state = start(control_of(finished, "seeds"), folder, recorder, cache=cache)
-    assert recorder.phases == ["seed", "teach", "baseline", "fine_tune", "evaluate", "test", "report"]
-    assert (state.round, state.added) == (0, 0)
-    return folder
+def test_a_run_of_the_paper_is_controlled_with_the_mean_number_of_its_children(
+    tmp_path: Path, cache: Path
+) -> None:
+    settings = tiny_settings("each")
+    create(settings, tmp_path / "run", cache=cache)
+    with pytest.raises(UsageError, match="has written no problem, so there is no budget for a control"):
+        control_of(tmp_path / "run", "seeds")
+    assert control_of(tmp_path / "run", "shuffled") == replace(settings, operators="shuffled")
+    store = open_store(tmp_path / "run")
+    children = [
+        problem(f"{n} and 1?", split="generated", parent="p", operator=Operator.HARDER) for n in range(7)
+    ]
+    store.add(children)
+    made = control_of(tmp_path / "run", "seeds")
+    assert (made.allocation, made.budget, made.adds) == ("uniform", 7, "seeds")
 
 
-def taught(folder: Path) -> set[str]:
-    store = open_store(folder)
-    last = max(record.round for record in store.rounds())
-    return {lesson.problem.id for lesson in store.training_set(round=last)}
-
-
-def evaluated(folder: Path) -> set[tuple[str, str]]:
-    """The evaluation sets, with the ids of their problems."""
-    problems = open_store(folder).problems()
-    return {(problem.split, problem.id) for problem in problems if problem.split not in TAUGHT_SPLITS}
-
-
-def test_seeds_take_the_place_of_children(finished: Path, control: Path) -> None:
-    store, other = open_store(control), open_store(finished)
-    assert budget_of(store, 0) == budget_of(other, 1)
-    assert len(taught(control)) == len(taught(finished))
-    assert {problem.parent for problem in store.problems()} == {None}
-    assert evaluated(control) == evaluated(finished)
-    assert store.verify() == []
-    assert store.is_finished()
-
-
-def test_an_interruption_does_not_change_what_is_taught(finished: Path, control: Path, cache: Path) -> None:
-    folder = control.with_name("interrupted")
+def test_an_interruption_does_not_change_which_seeds_are_taught(tmp_path: Path, cache: Path) -> None:
+    settings = replace(tiny_settings(), adds="seeds", budget=8)
+    start(settings, tmp_path / "whole", Recorder(), cache=cache)
     looks = count()
     with pytest.raises(StoppedError):
-        start(
-            control_of(finished, "seeds"),
-            folder,
-            Recorder(),
-            cache=cache,
-            should_stop=lambda: next(looks) >= 5,
-        )
-    assert 0 < len(open_store(folder).rationales()) < len(open_store(control).rationales())
-    resume(folder, Recorder(), cache=cache)
-    assert rows(folder) == rows(control)
-
-
-def test_shuffled_operators_are_as_many_and_go_to_others(finished: Path) -> None:
-    settings = control_of(finished, "shuffled")
-    assert settings == replace(tiny_settings(), operators="shuffled")
-    bands = [Band.EASY] * 10 + [Band.HARD] * 20
-    parents = [(problem(f"{n} and 1?"), band) for n, band in enumerate(bands)]
-    state = RunState(run="run", rounds=1)
-    by_band, by_chance, again = (
-        [order.operator for order in place_orders(parents, state, each)]
-        for each in (tiny_settings(), settings, settings)
-    )
-    assert by_band == [Operator.HARDER] * 10 + [Operator.SIMILAR] * 20
-    assert Counter(by_chance) == Counter(by_band)
-    assert by_chance == again != by_band
+        start(settings, tmp_path / "run", Recorder(), cache=cache, should_stop=lambda: next(looks) >= 40)
+    resume(tmp_path / "run", Recorder(), cache=cache)
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(("decay", "steps_made"), [(0, [5, 12, 16]), (0.25, [5, 11, 15])])
@@ -109,18 +70,7 @@ def test_a_continued_student_has_the_steps_of_all_kept_rounds(
     assert [budget_of(store, round).steps for round in (0, 1, 2)] == steps_made
 
 
-def test_a_run_that_has_not_ended_has_no_control(cache: Path, tmp_path: Path) -> None:
-    create(tiny_settings(), tmp_path / "run", cache=cache)
-    with pytest.raises(UsageError, match=r"has not ended: go on with it first, `python main.py resume"):
-        control_of(tmp_path / "run", "seeds")
-
-
-def test_a_control_has_no_control(control: Path) -> None:
-    with pytest.raises(UsageError, match="no student that feedback has taught"):
-        control_of(control, "shuffled")
-
-
-def test_a_set_that_ends_too_soon_is_named_before_anybody_is_asked(cache: Path, tmp_path: Path) -> None:
+def test_a_file_with_too_few_problems_for_the_control_with_seeds_says_so(cache: Path, tmp_path: Path) -> None:
     file = tmp_path / "few.jsonl"
     words = ("".join(letters) for letters in permutations("abcdef", 4))
     questions = [" ".join(islice(words, 8)) + "?" for _ in range(40)]  # no two are alike
@@ -128,9 +78,6 @@ def test_a_set_that_ends_too_soon_is_named_before_anybody_is_asked(cache: Path, 
         {"question": each, "answer": f"{n} + 1 = {n + 1}\n#### {n + 1}"} for n, each in enumerate(questions)
     ]
     file.write_text("\n".join(map(json.dumps, lines)))
-    settings = load_settings(
-        {"rounds": 0, "student": "tiny", "problems.name": str(file), "device": "cpu"}, environment={}
-    )
-    with pytest.raises(ProblemSetError, match=r"few\.jsonl' has too few problems: 100 are to be taught"):
-        start(replace(settings, taught=100), tmp_path / "run", Recorder(), cache=cache)
-    assert not (tmp_path / "run").exists()
+    given = {"rounds": 1, "student": "tiny", "problems.name": str(file), "adds": "seeds", "device": "cpu"}
+    with pytest.raises(ProblemSetError, match=r"few\.jsonl' has too few problems: "):
+        start(load_settings(given, environment={}), tmp_path / "run", Recorder(), cache=cache)

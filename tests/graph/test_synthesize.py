@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from langgraph.runtime import Runtime
 from fdd.agents.models.request import Answer, Call, CallStatus, Finish, Message, ModelReply, ModelRequest
 from fdd.domain import Band, Draft, Operator, Problem, Reason, Refusal
 from fdd.errors import StoppedError
-from fdd.graph.nodes.synthesize import Shelf, synthesize
+from fdd.graph.nodes.synthesize import Writer, synthesize, write_one_each
 from fdd.graph.state import RunContext, RunState
 from fdd.settings import load_settings
 from fdd.storage.records import RejectionRecord
@@ -74,7 +75,7 @@ def moody() -> Moody:
 def context(tmp_path: Path, moody: Moody) -> Iterator[RunContext]:
     store = Store.create(tmp_path / "fdd.duckdb", RUN)
     store.add([*PARENTS, *(probe(parent, band=Band.HARD) for parent in PARENTS)])
-    settings = load_settings({"rounds": "1", "student": "tiny"}, environment={})
+    settings = load_settings({"rounds": "1", "student": "tiny", "recipe": "fdd"}, environment={})
     with opened(tmp_path, store, settings, base=tmp_path / "nowhere", synthesizer=moody) as context:
         yield context
 
@@ -102,4 +103,16 @@ def test_after_a_crash_behind_the_last_row_it_may_answer(context: RunContext, mo
 
 def test_what_a_person_rejected_is_chained_to_nothing(context: RunContext) -> None:
     context.store.add([RejectionRecord(problem_id=PARENTS[0].id, round=1, detail="ambiguous")])
-    assert {problem.id for problem in Shelf(STATE, context).others} == {each.id for each in PARENTS[1:]}
+    assert {problem.id for problem in Writer(STATE, context).others} == {each.id for each in PARENTS[1:]}
+
+
+def test_shuffled_operators_are_as_many_and_go_to_others(context: RunContext, moody: Moody) -> None:
+    more = [problem(f"Cid has {n} figs and eats 1. How many are left?", round=1) for n in range(10, 30)]
+    context.store.add([*more, *(probe(parent, band=Band.EASY) for parent in more)])
+    moody.answers = True
+    shuffled = replace(context, settings=replace(context.settings, operators="shuffled"))
+    writer = Writer(STATE, shuffled)
+    shuffled.agents.run(write_one_each, writer, STATE, shuffled)
+    assert Counter(each.operator for each in writer.written) == {Operator.HARDER: 20, Operator.SIMILAR: 3}
+    similar = {each.parent for each in writer.written if each.operator is Operator.SIMILAR}
+    assert similar != {each.id for each in PARENTS}
