@@ -15,7 +15,7 @@ from errno import ENAMETOOLONG, EPIPE
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
-from fdd.errors import INTERRUPTED, UNREAD, FddError, OutputError, StoppedError, UsageError, one_line
+from fdd.errors import INTERRUPTED, PROGRAM, UNREAD, FddError, OutputError, StoppedError, UsageError, one_line
 from fdd.streams import standard_streams
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ COMMANDS = (
     "doctor",
 )
 
+NAME = PROGRAM.split()[-1]
 PLATFORMS = ("linux", "darwin")
 """Locks, the sandbox and child processes need a POSIX system; no other one was tried."""
 
@@ -48,7 +49,7 @@ class Parser(ArgumentParser):
         sys.stdout.flush()
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see `python {self.prog} --help`")
+        raise UsageError(f"{message}; see `{PROGRAM.removesuffix(NAME)}{self.prog} --help`")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,18 +96,22 @@ def build_parser(arguments: Sequence[str]) -> ArgumentParser:
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
         parser = Parser(
-            prog="main.py",
+            prog=NAME,
             description="Teach a small language model to reason about mathematics, round by round.",
             epilog=f"Further commands, each with its own --help: {', '.join(COMMANDS)}.",
         )
         import_module("fdd.commands.run").add(parser)
         return parser
     add = import_module(f"fdd.commands.{name}").add
-    parser = Parser(prog="main.py")
+    parser = Parser(prog=NAME)
     add(parser.add_subparsers().add_parser(name, help=add.__doc__, description=add.__doc__))
     return parser
 
 
-if __name__ == "__main__":
+def run() -> NoReturn:
     with standard_streams():
         sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()
