@@ -23,6 +23,7 @@ from fdd.graph.lesson import Task
 from fdd.graph.state import RunContext
 from fdd.problems.split import ProblemSets
 from fdd.settings import Settings
+from fdd.storage.usage import usage_by_agent
 
 SECOND_OPINIONS = ("pot", "cot")
 """Formats added for checking a proposed answer, if the student is taught too few formats."""
@@ -229,7 +230,7 @@ def _estimate(sent: Sequence[Conversation]) -> Tokens:
 def _measured(context: RunContext) -> dict[str, Tokens]:
     """Returns the average tokens per call of each agent in this run so far."""
     rows = defaultdict(list)
-    for row in context.store.usage():
+    for row in context.store.read(usage_by_agent):
         rows[row["agent"]].append(row)
     return {
         agent: Tokens(

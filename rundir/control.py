@@ -11,6 +11,7 @@ from fdd.graph.nodes.report import delivered
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
 from fdd.storage.store import Store
+from fdd.storage.tracing import is_finished
 from fdd.training.schedule import own_steps
 
 Kind = Literal["seeds", "repeat", "shuffled"]
@@ -37,7 +38,7 @@ def control_of(folder: Path, kind: Kind) -> Settings:
     """
     store = open_store(folder)
     settings = Settings.from_json(store.run().settings)
-    if not store.is_finished():
+    if not store.read(is_finished):
         raise UsageError(
             f"the run in {str(folder)!r} has not ended: go on with it first, "
             f"`{command_line('resume', folder)}`"

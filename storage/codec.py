@@ -12,6 +12,8 @@ from fractions import Fraction
 from types import UnionType
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
+import duckdb
+
 from fdd.domain import content_hash
 from fdd.errors import StoreError, brief
 from fdd.storage.records import HASHED_RECORDS, EventRecord, Record
@@ -49,13 +51,19 @@ def decode(record: type[R], row: Sequence[object]) -> R:
     return record(**values)
 
 
+def select(
+    connection: duckdb.DuckDBPyConnection, record: type[R], where: str = "", *values: object
+) -> list[R]:
+    """Returns the rows that match `where`, the query's `WHERE ... ORDER BY ...`, as records."""
+    names = ", ".join(columns(record))
+    rows = connection.execute(f"SELECT {names} FROM {record.table} {where}", list(values)).fetchall()
+    return [decode(record, row) for row in rows]
+
+
 def row_hash(record: type[Record], row: Sequence[object]) -> str:
     """Content hash of a row; the same for values from `encode` and for values from the database."""
-    hashed = {
-        name: record.hashed_as.get(name, value)
-        for name, value in zip(columns(record), row, strict=True)
-        if name not in record.unhashed and not (value is None and name in record.hashed_if_given)
-    }
+    values = zip(columns(record), row, strict=True)
+    hashed = {name: value for name, value in values if name not in record.unhashed}
     return hash_values(record.table, hashed)
 
 

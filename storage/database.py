@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
+from fdd.domain import content_hash
 from fdd.errors import StoreBusyError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,6 +26,11 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {"enable_external_acc
 _SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration", "Unique file handle conflict")
 """Parts of DuckDB's messages; another process, or another thread, has the file open."""
 _DAMAGED = ("Corrupt", "not a valid DuckDB", "not read enough bytes", "deserialize", "INTERNAL Error")
+_RECORDS = """
+    CREATE TABLE IF NOT EXISTS migrations (
+        number INTEGER PRIMARY KEY, name VARCHAR NOT NULL, applied TIMESTAMP NOT NULL, hash VARCHAR NOT NULL
+    )
+"""
 _ADVICE = (
     "; the file is damaged: put a copy of it back, or begin the run anew: replies of models that were paid "
     "for are kept and cost nothing again"
@@ -83,6 +89,12 @@ class Database:
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
+    def create(self) -> None:
+        """Creates the file with all tables."""
+        with self.writing():
+            pass  # DuckDB makes the file when it connects
+        self.migrate()
+
     def settle(self) -> None:
         """Moves the contents of the write-ahead log into the file, which can then be renamed."""
         with self._turn:
@@ -96,66 +108,46 @@ class Database:
         advice = _ADVICE if any(sign in str(error) for sign in _DAMAGED) else ""
         return StoreError(f"cannot {action} the database {self.path}: {_one_line(error)}{advice}")
 
-    def applied(self) -> set[int]:
-        """Returns the numbers of the migrations applied to this file; empty if it is not a run's database."""
+    def applied(self) -> dict[int, str]:
+        """Returns the hashes of the migrations applied to this file, by number; empty if it holds no run."""
         with self.reading() as connection:
-            return _applied(connection)
+            tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            if ("migrations",) not in tables:
+                return {}
+            return dict(connection.execute("SELECT number, hash FROM migrations").fetchall())
 
-    def migrate(self, applied: Set[int] = frozenset()) -> None:
+    def migrate(self, applied: Mapping[int, str] = MappingProxyType({})) -> None:
         """Applies the migrations that are not in `applied`, each in one transaction with its record.
 
-        Raises StoreError if a newer version of this program wrote the file.
+        Raises `StoreError` if another version of this program, with other migrations, wrote the file.
         """
-        known = migrations()
-        unknown = applied - known.keys()
-        if unknown:
+        known = {int(path.name[:4]): path for path in MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")}
+        texts = {number: path.read_text(encoding="utf-8") for number, path in known.items()}
+        hashes = {number: content_hash(sql) for number, sql in texts.items()}
+        for number, found in applied.items():
+            if found != hashes.get(number, found):
+                raise StoreError(
+                    f"the database {self.path} has the tables of another version of this program (the hash "
+                    f"of migration {number} differs): use that version, or start a new run"
+                )
+        if unknown := applied.keys() - known:
             raise StoreError(
                 f"the database {self.path} was written by a newer version (migration {max(unknown)}); "
                 f"this one knows up to {max(known)}: update the program"
             )
         for number in sorted(known.keys() - applied):
             with self.writing() as connection:
-                _apply(connection, number, known[number])
+                connection.execute(_RECORDS)
+                connection.execute(texts[number])
+                connection.execute(
+                    "INSERT INTO migrations VALUES (?, ?, ?, ?)",
+                    [number, known[number].stem, datetime.now(UTC).replace(tzinfo=None), hashes[number]],
+                )
 
 
 def log_of(path: Path) -> Path:
     """Path of the write-ahead log, which has what is committed but not yet in the file."""
     return path.with_name(f"{path.name}.wal")
-
-
-def migrations() -> dict[int, Path]:
-    return {int(path.name[:4]): path for path in sorted(MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
-
-
-def _applied(connection: duckdb.DuckDBPyConnection) -> set[int]:
-    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    if ("migrations",) not in tables:
-        return set()
-    return {number for (number,) in connection.execute("SELECT number FROM migrations").fetchall()}
-
-
-def _apply(connection: duckdb.DuckDBPyConnection, number: int, path: Path) -> None:
-    sql = path.read_text(encoding="utf-8")
-    connection.execute(
-        """
-        CREATE TABLE IF NOT EXISTS migrations (
-            number INTEGER PRIMARY KEY,
-            name VARCHAR NOT NULL,
-            applied TIMESTAMP NOT NULL,
-            hash VARCHAR NOT NULL
-        )
-        """
-    )
-    connection.execute(sql)
-    connection.execute(
-        "INSERT INTO migrations VALUES (?, ?, ?, ?)",
-        [
-            number,
-            path.stem,
-            datetime.now(UTC).replace(tzinfo=None),
-            f"sha256:{hashlib.sha256(sql.encode()).hexdigest()}",
-        ],
-    )
 
 
 def _one_line(error: Exception) -> str:

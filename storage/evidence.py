@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
-from fdd.domain import Band, Operator, Reason
-from fdd.storage.growth import Growth, grow
+from fdd.domain import Band, Reason
+from fdd.storage.codec import select
+from fdd.storage.growth import SetSize, set_sizes
 from fdd.storage.life import select_ancestors
 from fdd.storage.records import ProblemRecord, RationaleRecord
-from fdd.storage.rows import select
 from fdd.storage.summary import Summary, summarize
 
 SPECIMENS = 2
@@ -42,12 +43,8 @@ class KeptOut:
     """Number of questions, drafts included, that copy an evaluation problem."""
 
     round: int
-    seed: bool
-    """True for seeds, False for questions that were written from a parent."""
-    operator: Operator | None
-    """How they were written; None for seeds, and in rows from before operators were recorded."""
-    band: Band | None
-    """Band of their parents when they were written; None for seeds."""
+    operator: str | None
+    """How they were written; None for seeds."""
     questions: int
 
 
@@ -115,41 +112,38 @@ class Evidence:
     summary: Summary
     yields: tuple[Yield, ...]
     kept_out: tuple[KeptOut, ...]
-    growth: Growth
+    sizes: tuple[SetSize, ...]
     rates: tuple[Rate, ...]
     flows: tuple[Flow, ...]
     verdicts: tuple[Verdicts, ...]
     pairs: tuple[Pair, ...]
 
 
-def gather(connection: duckdb.DuckDBPyConnection) -> Evidence:
+def gather_evidence(connection: duckdb.DuckDBPyConnection) -> Evidence:
+    def rows(query: str) -> list[tuple[Any, ...]]:
+        return connection.execute(query).fetchall()
+
     return Evidence(
         summary=summarize(connection),
-        yields=tuple(Yield(*row) for row in connection.execute(_YIELDS).fetchall()),
-        kept_out=tuple(
-            KeptOut(
-                round, seed, Operator(operator) if operator else None, Band(band) if band else None, questions
-            )
-            for round, seed, operator, band, questions in connection.execute(_KEPT_OUT).fetchall()
-        ),
-        growth=grow(connection),
-        rates=tuple(Rate(*row) for row in connection.execute(_RATES).fetchall()),
+        yields=tuple(Yield(*row) for row in rows(_YIELDS)),
+        kept_out=tuple(KeptOut(*row) for row in rows(_KEPT_OUT)),
+        sizes=set_sizes(connection),
+        rates=tuple(Rate(*row) for row in rows(_RATES)),
         flows=tuple(
-            Flow(round, operator, Band(before), Band(after), problems, same)
-            for query in (_CHILDREN, _AGAIN)
-            for round, operator, before, after, problems, same in connection.execute(query).fetchall()
+            Flow(round, operator, Band(before), Band(after), *numbers)
+            for round, operator, before, after, *numbers in rows(_CHILDREN) + rows(_AGAIN)
         ),
         verdicts=_verdicts(connection),
-        pairs=tuple(Pair(*row) for row in connection.execute(_PAIRS, [PAIRS]).fetchall()),
+        pairs=tuple(Pair(*row) for row in rows(_PAIRS)),
     )
 
 
 _YIELDS = """
 WITH became AS (
-    SELECT problem_id, round, bool_or(taught.id IS NOT NULL) AS accepted,
-           bool_and(rationales.reason = 'call_failed') AS failed
-    FROM rationales LEFT JOIN taught USING (id, problem_id, round)
-    GROUP BY problem_id, round
+    SELECT problem_id, round,
+           bool_or(id IN (SELECT rationale_id FROM taught WHERE NOT vote)) AS accepted,
+           bool_and(reason = 'call_failed') AS failed
+    FROM rationales GROUP BY problem_id, round
 )
 SELECT problems.round, operator, count(*), count(*) FILTER (accepted),
        count(*) FILTER (NOT accepted AND NOT failed), count(*) FILTER (NOT accepted AND failed)
@@ -158,25 +152,13 @@ WHERE split IN ('seed', 'generated')
 GROUP BY problems.round, operator ORDER BY problems.round, operator NULLS FIRST
 """
 
-_KEPT_OUT = """
-WITH latest AS (
-    SELECT contamination.id, arg_max(band, probes.round) AS band
-    FROM contamination
-    JOIN probes ON probes.problem_id = contamination.parent AND probes.round < contamination.round
-    GROUP BY contamination.id
-)
-SELECT round, parent IS NULL AS seed, operator, band, count(*)
-FROM contamination LEFT JOIN latest USING (id)
-GROUP BY ALL ORDER BY ALL
-"""
+_KEPT_OUT = "SELECT round, operator, count(*) FROM contamination GROUP BY ALL ORDER BY ALL"
 
 _ANSWERED = """
-WITH undone AS (
-    SELECT coalesce(list(round), []) AS rounds FROM decisions WHERE NOT kept
-), answered AS (
+WITH answered AS (
     SELECT probes.*,
            coalesce(list_max([each FOR each IN range(round + 1) IF each NOT IN rounds]), -1) AS student
-    FROM probes, undone
+    FROM probes, (SELECT coalesce(list(round), []) AS rounds FROM undone)
 )
 """
 """Probes with their student's round: that of the probe, or the last one before it that was not undone."""
@@ -211,9 +193,9 @@ WHERE before IS NOT NULL
 GROUP BY student, before, band ORDER BY student, before, band
 """
 
-_PAIRS = """
+_PAIRS = f"""
 SELECT round, kind, overlap, removed, evaluated, evaluation FROM kept_out
-QUALIFY row_number() OVER (PARTITION BY kind ORDER BY round, removed, problem_id) <= $1
+QUALIFY row_number() OVER (PARTITION BY kind ORDER BY round, removed, problem_id) <= {PAIRS}
 ORDER BY kind, round, removed, problem_id
 """
 

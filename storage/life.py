@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from fdd.storage.codec import select
 from fdd.storage.records import (
     AttemptRecord,
     CallRecord,
@@ -15,8 +16,12 @@ from fdd.storage.records import (
     RejectionRecord,
     TranscriptRecord,
 )
-from fdd.storage.rows import select
 from fdd.storage.summary import BASELINE_ROUND
+
+_TAUGHT = """
+SELECT DISTINCT round FROM rounds JOIN taught ON round BETWEEN first_round AND last_round AND NOT vote
+WHERE problem_id = ? ORDER BY round
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,11 +86,8 @@ def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life 
         attempts=select(
             connection, AttemptRecord, f"{by_problem} round, purpose, thought, sample, id", problem_id
         ),
-        taught=_taught(connection, problem_id),
-        undone=[
-            int(round)
-            for (round,) in connection.execute("SELECT round FROM decisions WHERE NOT kept").fetchall()
-        ],
+        taught=_rounds(connection, _TAUGHT, problem_id),
+        undone=_rounds(connection, "SELECT round FROM undone"),
         rejections=select(connection, RejectionRecord, "WHERE problem_id = ?", problem_id),
     )
 
@@ -111,21 +113,5 @@ def select_ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemReco
     return chain
 
 
-def _taught(connection: duckdb.DuckDBPyConnection, problem_id: str) -> list[int]:
-    """Returns the rounds that trained on the problem: from its first accepted rationale until its rejection.
-
-    A rationale that an undone round added was used in that round only.
-    """
-    rows = connection.execute(
-        """
-        SELECT DISTINCT rounds.round FROM rounds, taught LEFT JOIN rejections USING (problem_id)
-        WHERE problem_id = ? AND coalesce(rounds.round < rejections.round, true) AND (
-            taught.round = rounds.round
-            OR taught.round < rounds.round
-            AND taught.round NOT IN (SELECT round FROM decisions WHERE NOT kept)
-        )
-        ORDER BY rounds.round
-        """,
-        [problem_id],
-    ).fetchall()
-    return [int(round) for (round,) in rows]
+def _rounds(connection: duckdb.DuckDBPyConnection, query: str, *values: str) -> list[int]:
+    return [int(round) for (round,) in connection.execute(query, values).fetchall()]

@@ -43,10 +43,6 @@ class Record:
     table: ClassVar[str]
     key: ClassVar[tuple[str, ...]] = ("id",)
     unhashed: ClassVar[frozenset[str]] = frozenset()
-    hashed_as: ClassVar[Mapping[str, float]] = {}
-    """Columns for which the content hash uses this value instead, so that older rows keep their hashes."""
-    hashed_if_given: ClassVar[frozenset[str]] = frozenset()
-    """Columns that the content hash omits if they are None, as in rows from before the column existed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +56,7 @@ class RunRecord(Record):
     settings: Mapping[str, Json]
     versions: Mapping[str, str]
     seed: int
-    speed: Mapping[str, float] | None = None
+    speed: Mapping[str, float]
     """The student's tokens per second when the run was created: for training, reading and writing."""
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -110,7 +106,6 @@ class AttemptRecord(Record):
     """One answer of the student to one problem."""
 
     table: ClassVar[str] = "attempts"
-    hashed_if_given: ClassVar[frozenset[str]] = frozenset({"form"})
 
     id: str
     problem_id: str
@@ -123,8 +118,8 @@ class AttemptRecord(Record):
     text: str
     reason: Reason
     value: Fraction | None = None
-    form: bool | None = None
-    """Whether the text has the form that is taught; None in rows from before this was recorded."""
+    form: bool
+    """Whether the text has the form that is taught."""
     new_tokens: int
     finished: bool
     """Whether the student ended the text itself. False at the token limit and for repetitions."""
@@ -234,10 +229,9 @@ class CallRecord(Record):
 
     table: ClassVar[str] = "calls"
     unhashed: ClassVar[frozenset[str]] = frozenset(
-        {"seconds", "started", "problem_id", "tries", "paid", "detail"}
+        {"seconds", "started", "cost_usd", "tries", "paid", "detail"}
     )
-    hashed_as: ClassVar[Mapping[str, float]] = {"cost_usd": 0.0}
-    """The first schema hashed the cost, then 0 for every agent. Now it depends on what other runs paid."""
+    """They depend on what other runs paid for, and on when."""
 
     id: str
     round: int
@@ -316,7 +310,6 @@ class ContaminationRecord(Record):
     """A question that was kept out of the training set, and the evaluation problem that it copies."""
 
     table: ClassVar[str] = "contamination"
-    hashed_if_given: ClassVar[frozenset[str]] = frozenset({"operator"})
 
     id: str
     round: int
@@ -331,7 +324,7 @@ class ContaminationRecord(Record):
     overlap: float
     """Share of the evaluation problem's runs of words that it contains."""
     operator: Operator | None = None
-    """How the question was written; None for a seed, and in older rows."""
+    """How the question was written; None for a seed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -360,7 +353,7 @@ class EventRecord(Record):
     round: int
     phase: str
     kind: str
-    """`started`, `finished`, `interrupted`, `warning`, ..."""
+    """`started`, `finished`, `interrupted` or `failed`."""
     detail: Mapping[str, Json]
 
 

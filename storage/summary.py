@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any, NotRequired, TypedDict
 
 import duckdb
 
 from fdd.domain import shares_templates
 from fdd.errors import StoreError, brief
-from fdd.storage.growth import Growth, grow
+from fdd.storage.growth import SetSize, set_sizes
 from fdd.storage.records import TAUGHT_SPLITS, Json, evaluation_name
 from fdd.storage.tracing import is_finished
 from fdd.storage.usage import CostSummary, summarize_cost
@@ -95,7 +96,7 @@ class RoundSummary(TypedDict):
     hard: int
     evaluations: list[ReadSummary]
     decision: DecisionSummary | None
-    """None until the round is evaluated, and in runs from before decisions were recorded."""
+    """None until the round is evaluated."""
 
 
 class Summary(TypedDict):
@@ -117,26 +118,21 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
     if len(runs) != 1:
         raise StoreError(f"the database has {len(runs)} runs instead of one; is it that of a run?")
     [(run, settings)] = runs
-    # A round is shown as soon as it has a rationale, a student or an evaluation.
-    rounds = connection.execute(
-        """
-        SELECT round FROM rationales UNION SELECT round FROM rounds
-        UNION SELECT round FROM evaluations WHERE round >= 0 ORDER BY round
-        """
-    ).fetchall()
-    growth = grow(connection)
+    sizes: defaultdict[int, list[SetSize]] = defaultdict(list)
+    for size in set_sizes(connection):
+        sizes[size.round].append(size)
     return {
         "run": run,
         "finished": is_finished(connection),
         "settings": _read(settings),
         "exact_only": _exact_only(connection),
         "baseline": {"evaluations": _evaluations(connection, BASELINE_ROUND)},
-        "rounds": [_round(connection, number, growth) for (number,) in rounds],
+        "rounds": [_round(connection, number, found) for number, found in sizes.items()],
         "cost": summarize_cost(connection),
     }
 
 
-def _round(connection: duckdb.DuckDBPyConnection, number: int, growth: Growth) -> RoundSummary:
+def _round(connection: duckdb.DuckDBPyConnection, number: int, sizes: Iterable[SetSize]) -> RoundSummary:
     outcomes = _counts(
         connection,
         "SELECT reason, count(*) FROM outcomes WHERE round = ? GROUP BY reason ORDER BY reason",
@@ -144,13 +140,12 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int, growth: Growth) -
     )
     accepted, failed = outcomes.pop("accepted", 0), outcomes.pop("call_failed", 0)
     bands = _counts(connection, "SELECT band, count(*) FROM probes WHERE round = ? GROUP BY band", number)
-    added = growth.added(number).total()
     kept_out = "SELECT kind, count(*) FROM contamination WHERE round = ? GROUP BY kind ORDER BY kind"
     removed = connection.execute("SELECT removed FROM rounds WHERE round = ?", [number]).fetchone()
     return {
         "round": number,
-        "problems": growth.before(number).total() + added,
-        "added": added,
+        "problems": sum(size.problems for size in sizes),
+        "added": sum(size.new for size in sizes),
         "accepted": accepted,
         "quarantined": sum(outcomes.values()),
         "failed": failed,

@@ -20,6 +20,7 @@ from fdd.rundir.control import budget_of, control_of
 from fdd.settings import load_settings
 from fdd.storage.folder import open_store
 from fdd.storage.records import TAUGHT_SPLITS, DecisionRecord, EvaluationRecord
+from fdd.storage.tracing import is_finished
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder, rows
 from tests.reporting.runs import new_run
@@ -55,7 +56,7 @@ def test_seeds_take_the_place_of_children(finished: Path, control: Path) -> None
     assert {problem.parent for problem in store.problems()} == {None}
     assert evaluated(control) == evaluated(finished)
     assert store.verify() == []
-    assert store.is_finished()
+    assert store.read(is_finished)
 
 
 def test_an_interruption_does_not_change_what_is_taught(finished: Path, control: Path, cache: Path) -> None:
