@@ -23,7 +23,7 @@ from fdd.graph.lesson import Task
 from fdd.graph.state import RunContext
 from fdd.problems.split import ProblemSets
 from fdd.settings import Settings
-from fdd.storage.usage import usage_by_agent
+from fdd.storage.summary import usage_by_agent
 
 SECOND_OPINIONS = ("pot", "cot")
 """Formats added for checking a proposed answer, if the student is taught too few formats."""

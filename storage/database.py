@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ import duckdb
 from fdd.domain import content_hash
 from fdd.errors import StoreBusyError, StoreError
 
+Connection = duckdb.DuckDBPyConnection
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_PATIENCE = 10.0
 """Seconds that a transaction waits for another process to close the file."""
@@ -45,19 +46,15 @@ class Database:
         self._patience = patience
         self._turn = threading.Lock()
 
-    @contextmanager
-    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._transaction(read_only=True) as connection:
-            yield connection
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._transaction(read_only=True)
 
-    @contextmanager
-    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed at the end of the block, and rolled back if the block raises."""
-        with self._transaction(read_only=False) as connection:
-            yield connection
+        return self._transaction(read_only=False)
 
     @contextmanager
-    def _transaction(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _transaction(self, *, read_only: bool) -> Iterator[Connection]:
         with self._turn:
             try:
                 connection = self._connect(read_only)
@@ -71,7 +68,7 @@ class Database:
             except (duckdb.Error, OSError) as error:
                 raise self._explain(error, "read" if read_only else "write to") from error
 
-    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _connect(self, read_only: bool) -> Connection:
         deadline = time.monotonic() + self._patience
         wait = _FIRST_WAIT
         while True:

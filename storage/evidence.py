@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
-
-import duckdb
 
 from fdd.domain import Band, Reason
 from fdd.storage.codec import select
-from fdd.storage.growth import SetSize, set_sizes
+from fdd.storage.database import Connection
 from fdd.storage.life import select_ancestors
 from fdd.storage.records import ProblemRecord, RationaleRecord
-from fdd.storage.summary import Summary, summarize
+from fdd.storage.summary import SetSize, Summary, set_sizes, summarize
 
 SPECIMENS = 2
 """Rationales shown for each verdict."""
@@ -23,13 +22,14 @@ PAIRS = 5
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What became of one operator's new problems in one round."""
+    """What became of the new problems of one operator (None for seeds) in one round.
+
+    Problems without a rationale are in none of the last three numbers.
+    """
 
     round: int
     operator: str | None
-    """None for seeds."""
     problems: int
-    """All of them. Those not counted in the next three fields have no rationale yet."""
     accepted: int
     """Problems with a rationale that is taught."""
     quarantined: int
@@ -40,11 +40,10 @@ class Yield:
 
 @dataclass(frozen=True, slots=True)
 class KeptOut:
-    """Number of questions, drafts included, that copy an evaluation problem."""
+    """Number of questions of one operator, drafts included, that copy an evaluation problem."""
 
     round: int
     operator: str | None
-    """How they were written; None for seeds."""
     questions: int
 
 
@@ -77,11 +76,10 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """One rationale, with its problem and that problem's ancestors."""
+    """A rationale with its problem: the last of `lineage`, after its ancestors, the oldest first."""
 
     rationale: RationaleRecord
     lineage: tuple[ProblemRecord, ...]
-    """The oldest ancestor first, the problem itself last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ class Evidence:
     pairs: tuple[Pair, ...]
 
 
-def gather_evidence(connection: duckdb.DuckDBPyConnection) -> Evidence:
+def gather_evidence(connection: Connection) -> Evidence:
     def rows(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
@@ -133,7 +131,7 @@ def gather_evidence(connection: duckdb.DuckDBPyConnection) -> Evidence:
             Flow(round, operator, Band(before), Band(after), *numbers)
             for round, operator, before, after, *numbers in rows(_CHILDREN) + rows(_AGAIN)
         ),
-        verdicts=_verdicts(connection),
+        verdicts=tuple(_verdicts(connection)),
         pairs=tuple(Pair(*row) for row in rows(_PAIRS)),
     )
 
@@ -213,18 +211,12 @@ ORDER BY reason = 'accepted' DESC, total DESC, reason, place
 """Prefers written problems to seeds and late rounds to early ones, because their lineage is longer."""
 
 
-def _verdicts(connection: duckdb.DuckDBPyConnection) -> tuple[Verdicts, ...]:
+def _verdicts(connection: Connection) -> Iterator[Verdicts]:
     chosen = connection.execute(_CHOSEN, [SPECIMENS]).fetchall()
-    specimens: defaultdict[str, list[Specimen]] = defaultdict(list)
-    for reason, _, key in chosen:
-        specimens[reason].append(_specimen(connection, key))
-    totals = {reason: total for reason, total, _ in chosen}
-    return tuple(
-        Verdicts(Reason(reason), total, tuple(specimens[reason])) for reason, total in totals.items()
-    )
-
-
-def _specimen(connection: duckdb.DuckDBPyConnection, key: str) -> Specimen:
-    [rationale] = select(connection, RationaleRecord, "WHERE id = ?", key)
-    [problem] = select(connection, ProblemRecord, "WHERE id = ?", rationale.problem_id)
-    return Specimen(rationale, (*select_ancestors(connection, problem), problem))
+    for (reason, total), rows in groupby(chosen, key=lambda row: row[:2]):
+        specimens = []
+        for _, _, key in rows:
+            [rationale] = select(connection, RationaleRecord, "WHERE id = ?", key)
+            [problem] = select(connection, ProblemRecord, "WHERE id = ?", rationale.problem_id)
+            specimens.append(Specimen(rationale, (*select_ancestors(connection, problem), problem)))
+        yield Verdicts(Reason(reason), total, tuple(specimens))

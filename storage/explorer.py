@@ -8,9 +8,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
-import duckdb
-
 from fdd.storage.codec import exact_number, select
+from fdd.storage.database import Connection
 from fdd.storage.records import EventRecord, ProblemRecord, RationaleRecord, RunRecord, evaluation_split
 from fdd.storage.summary import BASELINE_ROUND, Summary, summarize
 from fdd.storage.tracing import Exchange, select_exchanges
@@ -19,8 +18,6 @@ Facets = Mapping[str, Sequence[str | int]]
 """The values that rows can be filtered by, sorted, by the plural of the column's name."""
 Sort = Literal["id", "round", "rate", "template", "length"]
 
-ID_PREFIX = "p-"
-"""A search for a single word with this prefix looks for an id."""
 MAX_WORDS = 8
 """Words of a search that are used; further words are ignored."""
 _SORTS: Mapping[Sort, str] = MappingProxyType(
@@ -42,7 +39,6 @@ class ProblemSearch:
     round: int | None = None
     operator: str | None = None
     band: str | None = None
-    """Band by the latest probe."""
     reason: str | None = None
     """Verdict on its rationale in at least one format."""
     template: str | None = None
@@ -54,7 +50,11 @@ class ProblemSearch:
 
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
-    """A problem in a list, with the first 400 characters of its question."""
+    """A problem in a list, with the first 400 characters of its question.
+
+    `band` and `rate`, the posterior mean of the solve rate, are those of the latest probe; None without one.
+    `reasons` has the verdict in each format.
+    """
 
     id: str
     question: str
@@ -65,9 +65,7 @@ class ProblemRow:
     template: str
     band: str | None
     rate: float | None
-    """Posterior mean of the solve rate by the latest probe; None if it was never probed."""
     reasons: tuple[str, ...]
-    """The verdict in each format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +115,14 @@ class EvaluationItems:
     answers: Sequence[ItemAnswer]
 
 
-def select_overview(
-    connection: duckdb.DuckDBPyConnection,
-) -> tuple[RunRecord, Summary, list[EventRecord]]:
+def select_overview(connection: Connection) -> tuple[RunRecord, Summary, list[EventRecord]]:
     """Returns the run, its summary and its events."""
     summary = summarize(connection)
     [run] = select(connection, RunRecord)
     return run, summary, select(connection, EventRecord, "ORDER BY seq")
 
 
-def search_problems(connection: duckdb.DuckDBPyConnection, search: ProblemSearch) -> ProblemPage:
+def search_problems(connection: Connection, search: ProblemSearch) -> ProblemPage:
     conditions = list(_conditions(search))
     where = " AND ".join(condition for condition, _ in conditions) or "true"
     values = [value for _, value in conditions]
@@ -151,7 +147,7 @@ def search_problems(connection: duckdb.DuckDBPyConnection, search: ProblemSearch
 
 
 def _by_problem(
-    connection: duckdb.DuckDBPyConnection, values: str, table: str, ids: Sequence[str]
+    connection: Connection, values: str, table: str, ids: Sequence[str]
 ) -> dict[str, tuple[object, ...]]:
     """Returns aggregates over the rows of each of these problems."""
     # DuckDB finds a few rows faster by single parameters than by one list.
@@ -160,7 +156,7 @@ def _by_problem(
     return {name: tuple(found) for name, *found in connection.execute(query, list(ids)).fetchall()}
 
 
-def problem_facets(connection: duckdb.DuckDBPyConnection) -> Facets:
+def problem_facets(connection: Connection) -> Facets:
     columns = {
         **dict.fromkeys(("split", "round", "operator", "template"), "problems"),
         "band": "probes",
@@ -169,20 +165,20 @@ def problem_facets(connection: duckdb.DuckDBPyConnection) -> Facets:
     return {f"{column}s": _distinct(connection, column, table) for column, table in columns.items()}
 
 
-def span_facets(connection: duckdb.DuckDBPyConnection) -> Facets:
+def span_facets(connection: Connection) -> Facets:
     columns = {"round": "rounds", "phase": "phases", "agent": "agents", "status": "statuses"}
     steps = f"(SELECT {', '.join(columns)} FROM spans UNION ALL SELECT {', '.join(columns)} FROM stages)"
     facets = {plural: _distinct(connection, column, steps) for column, plural in columns.items()}
     return facets | {"rounds": [round for round in facets["rounds"] if round != BASELINE_ROUND]}
 
 
-def _distinct(connection: duckdb.DuckDBPyConnection, column: str, table: str) -> list[str | int]:
+def _distinct(connection: Connection, column: str, table: str) -> list[str | int]:
     """Returns the values of the column, sorted, without NULL and empty text."""
     query = f"SELECT DISTINCT {column} FROM {table} WHERE {column}::VARCHAR <> '' ORDER BY 1"
     return [value for (value,) in connection.execute(query).fetchall()]
 
 
-def evaluation_items(connection: duckdb.DuckDBPyConnection, name: str) -> EvaluationItems:
+def evaluation_items(connection: Connection, name: str) -> EvaluationItems:
     items = connection.execute(
         "SELECT id, left(question, 400), answer FROM problems WHERE split = ? ORDER BY id",
         [evaluation_split(name)],
@@ -203,7 +199,7 @@ def evaluation_items(connection: duckdb.DuckDBPyConnection, name: str) -> Evalua
 
 def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
     """Yields SQL conditions, each with the value of its one parameter."""
-    if search.text.startswith(ID_PREFIX) and len(search.text.split()) == 1:
+    if search.text.startswith("p-") and len(search.text.split()) == 1:
         yield "starts_with(id, ?)", search.text.strip()
     else:
         for word in search.text.split()[:MAX_WORDS]:
@@ -216,7 +212,7 @@ def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
         yield "id IN (SELECT problem_id FROM outcomes WHERE reason = ?)", search.reason
 
 
-def select_call(connection: duckdb.DuckDBPyConnection, call_id: str) -> CallDetails | None:
+def select_call(connection: Connection, call_id: str) -> CallDetails | None:
     """Returns a call with its input and its results; None if there is no such call."""
     exchange = select_exchanges(connection, [call_id]).get(call_id)
     if exchange is None:

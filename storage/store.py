@@ -10,13 +10,11 @@ from math import fsum
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-import duckdb
-
 from fdd.domain import Usage
 from fdd.errors import StoreError
 from fdd.storage.checks import Finding, check
-from fdd.storage.codec import R, Value, columns, encode, row_hash, select
-from fdd.storage.database import LOCK_PATIENCE, Database, log_of
+from fdd.storage.codec import R, columns, encode, row_hash, select
+from fdd.storage.database import LOCK_PATIENCE, Connection, Database, log_of
 from fdd.storage.records import (
     TAUGHT_SPLITS,
     AttemptRecord,
@@ -70,8 +68,8 @@ class Store:
         if path.exists():
             raise StoreError(f"the database {path} exists already; resume that run or choose another folder")
         draft = path.with_name(f"{path.name}.new")
-        for path_left in (draft, log_of(draft)):  # by a process that was killed before the last line
-            path_left.unlink(missing_ok=True)
+        for file in (draft, log_of(draft)):  # left by a process that was killed before the last line
+            file.unlink(missing_ok=True)
         database = Database(draft, patience=patience)
         database.create()
         cls(database).add([run])
@@ -131,11 +129,11 @@ class Store:
                 [now, round, phase, kind, text],
             )
 
-    # Reading. Every list has a fixed order
+    # Reading. Every list has a fixed order: the key's, if nothing else is said. None does not restrict
 
     def read(
         self,
-        query: Callable[Concatenate[duckdb.DuckDBPyConnection, P], T],
+        query: Callable[Concatenate[Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
@@ -147,14 +145,14 @@ class Store:
             return query(connection, *args, **kwargs)
 
     def run(self) -> RunRecord:
-        for run in self._select(RunRecord):
+        for run in self._equal(RunRecord):
             return run
         raise StoreError(f"the database {self.path} holds no run: its row was removed")
 
     def problems(
         self, *, splits: Collection[str] | None = None, round: int | None = None
     ) -> list[ProblemRecord]:
-        """Returns the problems of these splits and of this round, by id; None does not restrict."""
+        """Returns the problems of these splits and of this round."""
         return self._select(
             ProblemRecord,
             "WHERE ($1 IS NULL OR list_contains($1, split)) AND ($2 IS NULL OR round = $2) ORDER BY id",
@@ -175,12 +173,7 @@ class Store:
         )
 
     def rationales(self, *, problem_id: str | None = None, round: int | None = None) -> list[RationaleRecord]:
-        return self._select(
-            RationaleRecord,
-            "WHERE ($1 IS NULL OR problem_id = $1) AND ($2 IS NULL OR round = $2) ORDER BY id",
-            problem_id,
-            round,
-        )
+        return self._equal(RationaleRecord, problem_id=problem_id, round=round)
 
     def training_set(self, *, round: int, thoughts: Collection[str] | None = None) -> list[Lesson]:
         """Returns what the view `taught` has for this round, with the problems, by id of the rationale.
@@ -188,20 +181,15 @@ class Store:
         Leaves out formats that are not in `thoughts`, if that is given. Several samples in one format are
         several lessons.
         """
-        with self._database.reading() as connection:
-            rationales = select(
-                connection,
-                RationaleRecord,
-                "WHERE id IN (SELECT rationale_id FROM taught WHERE $1 BETWEEN first_round AND last_round) "
-                "AND ($2 IS NULL OR list_contains($2, thought)) ORDER BY id",
-                round,
-                None if thoughts is None else list(thoughts),
-            )
-            problems = select(
-                connection, ProblemRecord, "WHERE list_contains($1, split)", list(TAUGHT_SPLITS)
-            )
-        by_id = {problem.id: problem for problem in problems}
-        return [Lesson(by_id[rationale.problem_id], rationale) for rationale in rationales]
+        rationales = self._select(
+            RationaleRecord,
+            "WHERE id IN (SELECT rationale_id FROM taught WHERE $1 BETWEEN first_round AND last_round) "
+            "AND ($2 IS NULL OR list_contains($2, thought)) ORDER BY id",
+            round,
+            None if thoughts is None else list(thoughts),
+        )
+        problems = {problem.id: problem for problem in self.problems(splits=TAUGHT_SPLITS)}
+        return [Lesson(problems[rationale.problem_id], rationale) for rationale in rationales]
 
     def teachable(self, *, round: int) -> list[ProblemRecord]:
         """Returns the problems of this round and of earlier kept ones that nobody rejected, by id."""
@@ -219,28 +207,14 @@ class Store:
         self, *, round: int, purpose: Purpose | None = None, evaluation: str | None = None
     ) -> list[AttemptRecord]:
         """Returns the answers recorded for this round, by problem, format and sample."""
-        return self._select(
-            AttemptRecord,
-            """
-            WHERE round = $1 AND ($2 IS NULL OR purpose = $2) AND ($3 IS NULL OR evaluation = $3)
-            ORDER BY problem_id, thought, sample, id
-            """,
-            round,
-            purpose,
-            evaluation,
-        )
+        order = ("problem_id", "thought", "sample", "id")
+        return self._equal(AttemptRecord, order, round=round, purpose=purpose, evaluation=evaluation)
 
     def probes(self, *, round: int | None = None, problem_id: str | None = None) -> list[ProbeRecord]:
-        """Returns the probes of this round and of this problem; None does not restrict."""
-        return self._select(
-            ProbeRecord,
-            "WHERE ($1 IS NULL OR round = $1) AND ($2 IS NULL OR problem_id = $2) ORDER BY problem_id, round",
-            round,
-            problem_id,
-        )
+        return self._equal(ProbeRecord, round=round, problem_id=problem_id)
 
     def rounds(self) -> list[RoundRecord]:
-        return self._select(RoundRecord, "ORDER BY round")
+        return self._equal(RoundRecord)
 
     def kept(self) -> list[RoundRecord]:
         """Returns the rounds whose student was evaluated and that were not undone."""
@@ -251,17 +225,20 @@ class Store:
         )
 
     def decisions(self) -> list[DecisionRecord]:
-        return self._select(DecisionRecord, "ORDER BY round")
+        return self._equal(DecisionRecord)
 
     def rejections(self) -> list[RejectionRecord]:
-        """Returns the problems that a person does not want taught, by id."""
-        return self._select(RejectionRecord, "ORDER BY problem_id")
+        """Returns the problems that a person does not want taught."""
+        return self._equal(RejectionRecord)
 
     def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:
-        return self._select(EvaluationRecord, "WHERE $1 IS NULL OR round = $1 ORDER BY round, name", round)
+        return self._equal(EvaluationRecord, round=round)
 
     def calls(self) -> list[CallRecord]:
-        return self._select(CallRecord, "ORDER BY id")
+        return self._equal(CallRecord)
+
+    def events(self) -> list[EventRecord]:
+        return self._equal(EventRecord)
 
     def paid(self) -> Usage:
         """Returns what this run paid for replies; a reply that was used several times counts once."""
@@ -277,9 +254,6 @@ class Store:
             cost_usd=fsum(call.cost_usd for call in replies.values()),
         )
 
-    def events(self) -> list[EventRecord]:
-        return self._select(EventRecord, "ORDER BY seq")
-
     def summary(self) -> Summary:
         """Returns the run's summary, to which `report --json` adds `by_template` and `visible_loss`."""
         return self.read(summarize)
@@ -288,52 +262,37 @@ class Store:
         """Returns the faults found in the database; empty if there are none."""
         return self.read(check)
 
-    def _select(self, record: type[R], where: str = "", *values: object) -> list[R]:
+    def _select(self, record: type[R], where: str, *values: object) -> list[R]:
         return self.read(select, record, where, *values)
 
+    def _equal(self, record: type[R], order: Sequence[str] = (), **equal: object) -> list[R]:
+        """Returns the rows with these values in these columns, by key or `order`; None does not restrict."""
+        given = {name: value for name, value in equal.items() if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in given) or "true"
+        return self._select(
+            record, f"WHERE {where} ORDER BY {', '.join(order or record.key)}", *given.values()
+        )
 
-def _insert(connection: duckdb.DuckDBPyConnection, kind: type[Record], records: Sequence[Record]) -> int:
-    rows = _distinct(kind, records)
-    _refuse_changes(connection, kind, rows)
+
+def _insert(connection: Connection, kind: type[Record], records: Sequence[Record]) -> int:
+    """Adds the rows with new keys and returns their number; raises if another row has other content."""
     names = (*columns(kind), "content_hash")
-    unnested = ", ".join("unnest(?)" for _ in names)
+    rows = [(*values, row_hash(kind, values)) for values in map(encode, records)]
+    lists = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     cursor = connection.execute(
-        f"INSERT INTO {kind.table} ({', '.join(names)}) SELECT {unnested} ON CONFLICT DO NOTHING",
-        [list(column) for column in zip(*rows.values(), strict=True)],
+        f"INSERT INTO {kind.table} ({', '.join(names)}) SELECT {', '.join('unnest(?)' for _ in names)} "
+        "ON CONFLICT DO NOTHING",
+        list(lists.values()),
     )
     (count,) = cursor.fetchone() or (0,)
-    return int(count)
-
-
-def _distinct(kind: type[Record], records: Sequence[Record]) -> dict[tuple[Value, ...], tuple[Value, ...]]:
-    """Returns rows by key, each with its content hash at the end; raises if two with one key differ."""
-    positions = [columns(kind).index(name) for name in kind.key]
-    rows: dict[tuple[Value, ...], tuple[Value, ...]] = {}
-    for record in records:
-        values = encode(record)
-        row = (*values, row_hash(kind, values))
-        key = tuple(values[position] for position in positions)
-        if rows.setdefault(key, row)[-1] != row[-1]:
-            raise _changed(kind, key)
-    return rows
-
-
-def _refuse_changes(
-    connection: duckdb.DuckDBPyConnection,
-    kind: type[Record],
-    rows: Mapping[tuple[Value, ...], tuple[Value, ...]],
-) -> None:
     keys = ", ".join(kind.key)
     unnested = ", ".join(f"unnest(?) AS {name}" for name in (*kind.key, "new_hash"))
-    found = connection.execute(
+    changed = connection.execute(
         f"SELECT {keys} FROM {kind.table} JOIN (SELECT {unnested}) USING ({keys}) "
         "WHERE content_hash <> new_hash ORDER BY ALL LIMIT 1",
-        [*(list(column) for column in zip(*rows, strict=True)), [row[-1] for row in rows.values()]],
+        [lists[name] for name in (*kind.key, "content_hash")],
     ).fetchone()
-    if found:
-        raise _changed(kind, found)
-
-
-def _changed(kind: type[Record], key: tuple[object, ...]) -> StoreError:
-    name = ", ".join(str(part) for part in key)
-    return StoreError(f"{kind.table} {name} was stored before with other content; rows are never changed")
+    if changed:
+        name = ", ".join(map(str, changed))
+        raise StoreError(f"{kind.table} {name} was stored before with other content; rows are never changed")
+    return int(count)

@@ -3,7 +3,6 @@
 -- Every time is in UTC. Rounds count from 0; round -1 is that of the untaught student.
 
 -- The run; the table has one row.
-
 CREATE TABLE runs (
     id VARCHAR PRIMARY KEY,
     created TIMESTAMP NOT NULL,
@@ -52,7 +51,7 @@ CREATE TABLE rationales (
 CREATE TABLE attempts (
     id VARCHAR PRIMARY KEY,
     problem_id VARCHAR NOT NULL,
-    round INTEGER NOT NULL,         -- the last one trained before it
+    round INTEGER NOT NULL,         -- the last one trained before it; if that was undone, `model` is older
     purpose VARCHAR NOT NULL,       -- baseline | evaluation | probe | practice | plan
     evaluation VARCHAR NOT NULL,    -- name of the problem set, or empty
     thought VARCHAR NOT NULL,
@@ -61,7 +60,7 @@ CREATE TABLE attempts (
     reason VARCHAR NOT NULL,
     value VARCHAR,
     new_tokens INTEGER NOT NULL,
-    finished BOOLEAN NOT NULL,      -- the student ended the text itself
+    finished BOOLEAN NOT NULL,      -- by the student itself: false at the token limit and for repetitions
     model VARCHAR NOT NULL,
     seed BIGINT NOT NULL,
     form BOOLEAN NOT NULL,          -- the text has the form that is taught; the value counts in any form
@@ -71,14 +70,14 @@ CREATE TABLE attempts (
 -- How well a student solves a problem, from its attempts with the purpose `probe`.
 CREATE TABLE probes (
     problem_id VARCHAR NOT NULL,
-    round INTEGER NOT NULL,         -- the last one trained before it
+    round INTEGER NOT NULL,         -- the last one trained before it, even if that was undone
     n INTEGER NOT NULL,
     correct INTEGER NOT NULL,
     mean DOUBLE NOT NULL,           -- posterior mean of the solve rate
     low DOUBLE NOT NULL,
     high DOUBLE NOT NULL,
     band VARCHAR NOT NULL,
-    change DOUBLE,                  -- mean less the parent's
+    change DOUBLE,                  -- mean less the parent's mean
     parent_round INTEGER,           -- of the student whose probe of the parent `change` compares with
     content_hash VARCHAR NOT NULL,
     PRIMARY KEY (problem_id, round)
@@ -88,11 +87,11 @@ CREATE TABLE probes (
 CREATE TABLE rounds (
     round INTEGER PRIMARY KEY,
     student VARCHAR NOT NULL,       -- path relative to the run folder
-    problems INTEGER NOT NULL,      -- with an accepted rationale, this round's and earlier ones'
+    problems INTEGER NOT NULL,      -- in the training set
     steps INTEGER NOT NULL,
     examples INTEGER NOT NULL,
     tokens BIGINT NOT NULL,
-    loss DOUBLE,
+    loss DOUBLE,                    -- mean over the last steps; empty if nothing was trained
     seconds DOUBLE NOT NULL,
     removed JSON NOT NULL,          -- reason -> problems that were proposed for this round and not taken
     content_hash VARCHAR NOT NULL
@@ -138,8 +137,8 @@ CREATE TABLE contamination (
     question VARCHAR NOT NULL,
     parent VARCHAR,                 -- problems.id; empty for a seed
     problem_id VARCHAR NOT NULL,    -- problems.id of the evaluation problem
-    kind VARCHAR NOT NULL,          -- exact | masked | overlap
-    overlap DOUBLE NOT NULL,        -- share of the evaluation problem that it repeats
+    kind VARCHAR NOT NULL,          -- exact | masked (other numbers) | overlap (other names or wording)
+    overlap DOUBLE NOT NULL,        -- share of the evaluation problem's runs of words that it contains
     operator VARCHAR,               -- harder | similar; empty for a seed
     content_hash VARCHAR NOT NULL
 );
@@ -154,23 +153,23 @@ CREATE TABLE calls (
     settings_hash VARCHAR NOT NULL,
     seed BIGINT NOT NULL,
     sample INTEGER NOT NULL,
-    status VARCHAR NOT NULL,
+    status VARCHAR NOT NULL,        -- answered | malformed | truncated | filtered | failed | refused
     prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
-    cost_usd DOUBLE NOT NULL,
+    cost_usd DOUBLE NOT NULL,       -- that this run paid
     seconds DOUBLE NOT NULL,
     started TIMESTAMP NOT NULL,
-    problem_id VARCHAR,             -- problems.id
-    tries INTEGER NOT NULL,         -- requests sent; 0 if no model is asked
-    paid BOOLEAN NOT NULL,          -- by this run, rather than by another one
-    detail VARCHAR NOT NULL,
+    problem_id VARCHAR,             -- problems.id; of the parent if a new problem was to be written
+    tries INTEGER NOT NULL,         -- requests that the run that paid sent, with retries; 0 if no model is asked
+    paid BOOLEAN NOT NULL,          -- by this run; false if another run had paid, and if it costs nothing
+    detail VARCHAR NOT NULL,        -- what went wrong, in one line
     content_hash VARCHAR NOT NULL
 );
 
 -- The exact texts of a request to a model and of its reply.
 CREATE TABLE transcripts (
     call_id VARCHAR PRIMARY KEY,    -- calls.id
-    request JSON NOT NULL,          -- messages, temperature, max_tokens
+    request JSON NOT NULL,          -- messages (role and content), temperature, max_tokens
     reply VARCHAR,                  -- empty if there was none
     finish VARCHAR NOT NULL,        -- why the model stopped writing; '' if there was no reply
     content_hash VARCHAR NOT NULL
@@ -187,8 +186,8 @@ CREATE TABLE spans (
     problem_id VARCHAR,             -- problems.id
     agent VARCHAR NOT NULL,
     status VARCHAR NOT NULL,        -- verdict, status of the call, or another result
-    subject VARCHAR NOT NULL,       -- id of the row that came of it: a call, rationale, attempt or problem
-    cost_usd DOUBLE NOT NULL,
+    subject VARCHAR NOT NULL,       -- id of the row it produced: a call, rationale, attempt, or a draft's problem
+    cost_usd DOUBLE NOT NULL,       -- that this run paid
     started TIMESTAMP NOT NULL,
     seconds DOUBLE NOT NULL,
     content_hash VARCHAR NOT NULL

@@ -6,9 +6,9 @@ import pytest
 
 from fdd.domain import Band, Operator, Reason
 from fdd.storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, KeptOut, Rate, Yield, gather_evidence
-from fdd.storage.growth import SetSize
 from fdd.storage.records import DecisionRecord
 from fdd.storage.store import Store
+from fdd.storage.summary import SetSize
 from tests.reporting.runs import child, explained, probed
 from tests.storage.samples import RUN, contamination, problem
 

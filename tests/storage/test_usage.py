@@ -8,7 +8,7 @@ import pytest
 
 from fdd.storage.records import CallRecord
 from fdd.storage.store import Store
-from fdd.storage.usage import usage_by_agent
+from fdd.storage.summary import usage_by_agent
 from tests.storage.samples import RUN, call
 
 
