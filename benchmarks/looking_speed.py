@@ -88,7 +88,7 @@ SELECT 'r-' || substr(id, 3), id, 'pot', 'price = 4\nanswer = 5000 - price', rou
 FROM problems WHERE split IN ('seed', 'generated');
 INSERT INTO calls
 SELECT call_id, round, 'teacher', 'openai:some', '', '', 0, 0, 'answered', 900, 80, 0.002, 1.5,
-       TIMESTAMP '2026-01-01' + INTERVAL (hash(id) % 100000) SECOND, content_hash, problem_id, 1, true, ''
+       TIMESTAMP '2026-01-01' + INTERVAL (hash(id) % 100000) SECOND, problem_id, 1, true, '', content_hash
 FROM rationales;
 INSERT INTO transcripts
 SELECT id, '{"messages": [{"role": "user", "content": "Explain the problem."}], "temperature": 0.7}',
@@ -106,7 +106,7 @@ SELECT 'a-' || {round} || substr(id, 3), id, {round},
        CASE WHEN {round} < 0 THEN 'baseline' ELSE 'evaluation' END,
        'in-domain', 'pot', 0, 'price = 4\nanswer = 5000 - price',
        CASE WHEN hash(id) % 10 <= {round} THEN 'accepted' ELSE 'wrong_answer' END,
-       CASE WHEN hash(id) % 10 <= {round} THEN answer ELSE '-1' END, 40, true, 'tiny', 0, content_hash
+       CASE WHEN hash(id) % 10 <= {round} THEN answer ELSE '-1' END, 40, true, 'tiny', 0, true, content_hash
 FROM problems WHERE split = 'test:in-domain';
 INSERT INTO evaluations BY NAME
 SELECT {round} AS round, 'in-domain' AS name, count(*) AS n, count(*) FILTER (reason = 'accepted') AS correct,
@@ -174,6 +174,7 @@ def make_run(folder: Path) -> Store:
         settings=settings.to_json(),
         versions={},
         seed=0,
+        speed={},
         created=datetime(2026, 1, 1, tzinfo=UTC),
     )
     return Store.create(folder / DATABASE, record)

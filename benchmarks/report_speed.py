@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fdd.settings import load_settings
 from fdd.storage.database import Database
+from fdd.storage.evidence import gather_evidence
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import RunRecord
 from fdd.storage.store import Store
@@ -43,7 +44,10 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         run = Path(folder)
         make_up(run, size)
-        for name, work in (("counting", open_store(run).evidence), ("report", lambda: write_report(run))):
+        for name, work in (
+            ("counting", lambda: open_store(run).read(gather_evidence)),
+            ("report", lambda: write_report(run)),
+        ):
             began = time.perf_counter()
             work()
             print(f"{name}: {time.perf_counter() - began:.2f} s")
@@ -53,7 +57,7 @@ def main() -> None:
 def make_up(folder: Path, size: int) -> None:
     settings = load_settings({"rounds": ROUNDS - 1, "samples": 5, "thoughts": "pot,cot"}, environment={})
     path = folder / DATABASE
-    Store.create(path, RunRecord(id="run-big", settings=settings.to_json(), versions={}, seed=0))
+    Store.create(path, RunRecord(id="run-big", settings=settings.to_json(), versions={}, seed=0, speed={}))
     with Database(path).writing() as connection:
         for statement in statements(size):
             connection.execute(statement)
@@ -77,9 +81,9 @@ def statements(size: int) -> list[str]:
         0, round - 2, ''
         FROM problems WHERE round > 0""",
         f"""INSERT INTO attempts SELECT 'a-' || s || problem_id, problem_id, round, 'probe', '', 'pot', s,
-        {program}, 'wrong_answer', '12', 9, true, '', 0, '' FROM probes, range(5) q(s)""",
+        {program}, 'wrong_answer', '12', 9, true, '', 0, true, '' FROM probes, range(5) q(s)""",
         """INSERT INTO calls SELECT 'c-' || a || id, round, a, 'some model', '', '', 0, 0, 'answered',
-        300, 120, 0.001, 2, now()::TIMESTAMP, '', id, 1, true, ''
+        300, 120, 0.001, 2, now()::TIMESTAMP, id, 1, true, '', ''
         FROM problems, (VALUES ('teacher'), ('synthesizer'), ('verifier')) v(a)""",
         f"""INSERT INTO rounds SELECT r, 'students/round-' || r, 1, 1, 1, 1, 0.1, 1, '{{"duplicate": 9}}', ''
         FROM range({ROUNDS}) q(r)""",
@@ -95,7 +99,7 @@ def exam(name: str, n: int) -> tuple[str, str]:
     '{SPLITS[name]}', '', NULL, '' FROM range({n}) r(i)"""
     answered = f"""INSERT INTO attempts SELECT 'e-' || r || id, id, r,
     CASE WHEN r < 0 THEN 'baseline' ELSE 'evaluation' END, '{name}', 'pot', 0, 'answer = 42', 'accepted',
-    CASE WHEN hash(id || r) % 12 <= r THEN '42' END, 9, true, '', 0, ''
+    CASE WHEN hash(id || r) % 12 <= r THEN '42' END, 9, true, '', 0, true, ''
     FROM problems, range(-1, {ROUNDS}) q(r) WHERE split = '{SPLITS[name]}'"""
     return asked, answered
 

@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from fdd.errors import PROGRAM, UsageError
+from fdd.storage.life import find_problems
 from fdd.storage.store import Store
 
 
@@ -27,7 +28,7 @@ def find_problem(store: Store, beginning: str) -> str:
 
     Raises `UsageError` if there is none or more than one.
     """
-    found = store.find_problems(beginning)
+    found = store.read(find_problems, beginning)
     if len(found) == 1:
         return found[0]
     if found:

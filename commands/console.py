@@ -26,8 +26,14 @@ from fdd.reporting.terminal import shown
 from fdd.rundir.delivery import DATASET, STUDENT
 from fdd.settings import OPTIONS, POLICY, Settings
 from fdd.storage.folder import DATABASE, open_store
-from fdd.storage.summary import DecisionSummary, EvaluationSummary, ReadSummary, RoundSummary, Summary
-from fdd.storage.usage import TotalUsage
+from fdd.storage.summary import (
+    DecisionSummary,
+    EvaluationSummary,
+    ReadSummary,
+    RoundSummary,
+    Summary,
+    TotalUsage,
+)
 from fdd.streams import Lossy
 
 LINE_EVERY_SECONDS = 30.0

@@ -12,7 +12,7 @@ from fdd.commands.arguments import add_folder, add_json, find_problem, print_jso
 from fdd.errors import UsageError, command_line, printable
 from fdd.storage.records import SpanKind, SpanRecord
 from fdd.storage.store import Store
-from fdd.storage.tracing import SpanFilter
+from fdd.storage.tracing import SpanFilter, is_finished, select_enclosing, select_spans
 
 
 def add(parser: ArgumentParser) -> None:
@@ -58,12 +58,12 @@ def trace(given: Namespace) -> int:
         return send(given, store, wanted)
     if given.follow:
         return follow(given, store, wanted)
-    page = store.spans(wanted, limit=given.limit)
+    page = store.read(select_spans, wanted, limit=given.limit)
     if given.json:
         print_json({"total": page.total, "spans": [as_json(span) for span in page.spans]})
         return 0
     console = terminal()
-    console.print(as_tree(page.spans, store.enclosing(page.spans)))
+    console.print(as_tree(page.spans, store.read(select_enclosing, page.spans)))
     if len(page.spans) < page.total:
         console.print(shown(f"the first {len(page.spans)} of {page.total} steps; choose, or give --limit"))
     return 0
@@ -82,7 +82,7 @@ def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
             console.print(news_line(news))
         else:
             console.print(progress_line(news))
-    if not store.is_finished():
+    if not store.read(is_finished):
         where = terminal(stderr=True)
         where.print(shown(f"nobody is at work on it; go on with: {command_line('resume', given.run_dir)}"))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from fdd.commands.arguments import add_folder, add_json, find_problem, print_json
+from fdd.storage.life import select_life
 
 
 def add(parser: ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def why(given: Namespace) -> int:
     from fdd.storage.folder import open_store
 
     store = open_store(given.run_dir)
-    life = store.life(find_problem(store, given.problem))
+    life = store.read(select_life, find_problem(store, given.problem))
     assert life is not None
     if given.json:
         print_json(as_json(life))

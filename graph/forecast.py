@@ -157,7 +157,7 @@ def clock_of(store: Store, settings: Settings) -> Clock:
 
     def foreseen() -> Seconds:
         seeds = Counter(problem.round for problem in store.problems(splits=["seed"]))
-        return foresee(settings, Speed(**speed), seeds) if speed else {}
+        return foresee(settings, Speed(**speed), seeds)
 
     return Clock(foreseen)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Protocol, cast
 
@@ -10,7 +11,7 @@ from langgraph.runtime import Runtime
 
 from fdd.agents.models.request import Call, CallStatus
 from fdd.domain import Operator, Timing, short_id
-from fdd.errors import StoppedError
+from fdd.errors import StoppedError, StoreError
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.problems.contamination import Leak
 from fdd.storage.records import (
@@ -32,9 +33,9 @@ class Node(Protocol):
 
 
 def logged(node: Node) -> Node:
-    """Wraps a node so that it stores an event when it starts and when it finishes or is interrupted.
+    """Wraps a node so that it stores an event when it starts and when it ends.
 
-    Interrupted means `StoppedError`; any other error leaves only the event of the start.
+    It is `interrupted` by `StoppedError`, and has `failed` with any other error.
     """
 
     @wraps(node)
@@ -43,8 +44,10 @@ def logged(node: Node) -> Node:
         store.log(round=state.round, phase=name, kind="started")
         try:
             update = node(state, runtime)
-        except StoppedError:
-            store.log(round=state.round, phase=name, kind="interrupted")
+        except Exception as error:
+            with suppress(StoreError):  # must not replace the error of the phase
+                kind = "interrupted" if isinstance(error, StoppedError) else "failed"
+                store.log(round=state.round, phase=name, kind=kind)
             raise
         store.log(round=state.round, phase=name, kind="finished", detail=cast("Mapping[str, Json]", update))
         return update

@@ -25,6 +25,7 @@ from fdd.graph.state import RunContext
 from fdd.problems.config import ProblemSettings
 from fdd.problems.split import ProblemSets
 from fdd.settings import Settings
+from fdd.storage.summary import usage_by_agent
 
 SPARE = 1.5
 """Seeds drawn for each one to be taught, because the teacher cannot explain every seed."""
@@ -252,7 +253,7 @@ def _estimate(sent: Sequence[Conversation]) -> Tokens:
 def _measured(context: RunContext) -> dict[str, Tokens]:
     """Returns the average tokens per call of each agent in this run so far."""
     rows = defaultdict(list)
-    for row in context.store.usage():
+    for row in context.store.read(usage_by_agent):
         rows[row["agent"]].append(row)
     return {
         agent: Tokens(

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from fdd.agents.synthesizer import operator_for
 from fdd.domain import Band
 from fdd.reporting import charts
 from fdd.reporting.pictures import Picture
 from fdd.reporting.tables import Table, interval, is_undone, over_templates, percent
-from fdd.storage.evidence import Evidence, KeptOut, Rate, Yield
+from fdd.storage.evidence import Evidence, Rate, Yield
 from fdd.storage.summary import EvaluationSummary, Summary
 
 SEED = "seed"
@@ -74,11 +73,8 @@ def _accuracy_table(
 
 
 def growth(evidence: Evidence) -> Picture | None:
-    rounds = sorted({round for round, _ in evidence.growth.new})
-    counts = Counter[tuple[int, str]]()
-    for round in rounds:
-        for operator, problems in (evidence.growth.before(round) + evidence.growth.added(round)).items():
-            counts[round, operator or SEED] = problems
+    counts = Counter({(size.round, size.operator or SEED): size.problems for size in evidence.sizes})
+    rounds = sorted({size.round for size in evidence.sizes if size.new})
     if not rounds:
         return None
     used = [origin for origin in ORIGINS if any(counts[round, origin] for round in rounds)]
@@ -108,7 +104,7 @@ def outcomes(evidence: Evidence) -> Picture | None:
     yields = {(row.round, row.operator or SEED): row for row in evidence.yields}
     kept_out = Counter[tuple[int, str]]()
     for row in evidence.kept_out:
-        kept_out[row.round, _origin(row)] += row.questions
+        kept_out[row.round, row.operator or SEED] += row.questions
     keys = sorted(yields.keys() | kept_out.keys(), key=lambda key: (key[0], ORIGINS.index(key[1])))
     if not keys:
         return None
@@ -143,14 +139,6 @@ def outcomes(evidence: Evidence) -> Picture | None:
             ),
         ),
     )
-
-
-def _origin(row: KeptOut) -> str:
-    """Returns the origin of a problem that was kept out.
-
-    If the operator was not recorded, it is the one that the parent's band leads to.
-    """
-    return SEED if row.seed else str(row.operator or operator_for(row.band or Band.MIXED))
 
 
 def solve_rates(evidence: Evidence) -> Picture | None:

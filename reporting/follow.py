@@ -11,7 +11,7 @@ from fdd.rundir.lock import is_held
 from fdd.rundir.progress import latest
 from fdd.storage.records import SpanRecord
 from fdd.storage.store import Store
-from fdd.storage.tracing import SpanFilter
+from fdd.storage.tracing import SpanFilter, is_finished, newest_place, select_news
 
 EVERY_SECONDS = 0.5
 
@@ -21,7 +21,7 @@ def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecor
 
     Ends when the run has finished or when no process is working on it, after all stored steps were yielded.
     """
-    place, version = store.newest(), ""
+    place, version = store.read(newest_place), ""
     known: Progress | None = None
     spans: list[SpanRecord] = []
     while True:
@@ -30,8 +30,8 @@ def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecor
         found = store.version()
         # Opening the database takes processor time from the run, so it stays closed while nothing is new.
         if ended or spans or found != version:
-            ended = ended or store.is_finished()
-            spans, place = store.news(wanted, place)
+            ended = ended or store.read(is_finished)
+            spans, place = store.read(select_news, wanted, place)
             version = found
         yield from spans
         progress = latest(folder)

@@ -17,7 +17,7 @@ from fdd.reporting.tables import Table
 from fdd.reporting.templating import environment
 from fdd.rundir.delivery import delivered, write_whole
 from fdd.settings import Settings, flat
-from fdd.storage.evidence import Evidence
+from fdd.storage.evidence import Evidence, gather_evidence
 from fdd.storage.folder import open_store
 from fdd.storage.records import RunRecord
 from fdd.storage.store import Store
@@ -99,7 +99,7 @@ def write_report(folder: Path, figures: Path | None = None) -> Path:
 
 
 def read_report(store: Store) -> Report:
-    run, evidence = store.run(), store.evidence()
+    run, evidence = store.run(), store.read(gather_evidence)
     evidence = replace(evidence, summary=precise(store, evidence.summary))
     settings = Settings.from_json(run.settings)
     best = delivered(store)
@@ -175,5 +175,3 @@ def _limits(report: Report) -> Iterator[str]:
             "A model wrote the new problems. Their answers are what independent solutions agreed on, which "
             "can be wrong together."
         )
-    if any(row["evaluations"] and row["decision"] is None for row in summary["rounds"]):
-        yield "Some rounds were evaluated before decisions were recorded; they count as kept."

@@ -28,7 +28,7 @@ from fdd.domain import Reason, content_hash
 from fdd.errors import TelemetryError
 from fdd.settings import Telemetry
 from fdd.storage.records import CallRecord, Json, SpanRecord, TranscriptRecord
-from fdd.storage.telemetry import Exchange
+from fdd.storage.tracing import Exchange
 
 SERVICE = "feedback-driven-distillation"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -18,8 +18,15 @@ from fdd.errors import StoreError, TelemetryError, UsageError, command_line
 from fdd.settings import Telemetry, find_telemetry
 from fdd.storage.records import SpanRecord
 from fdd.storage.store import Store
-from fdd.storage.telemetry import Exchange
-from fdd.storage.tracing import Place, SpanFilter
+from fdd.storage.tracing import (
+    Exchange,
+    Place,
+    SpanFilter,
+    is_finished,
+    select_exchanges,
+    select_news,
+    select_stages,
+)
 
 if TYPE_CHECKING:
     from fdd.rundir.listener import Listener
@@ -64,13 +71,13 @@ def send_run(store: Store, target: Telemetry) -> int:
     exporter = open_exporter(target, store.run().id)
     place, sent = Place(), 0
     while True:
-        spans, place = store.news(EVERYTHING, place, limit=PAGE)
+        spans, place = store.read(select_news, EVERYTHING, place, limit=PAGE)
         steps = [span for span in spans if span.kind != "phase"]
         if not steps:
             break
         exporter.send(steps, exchanges(store, steps))
         sent += len(steps)
-    stages = store.stages()
+    stages = store.read(select_stages)
     exporter.send(stages)
     return sent + len(stages)
 
@@ -78,7 +85,7 @@ def send_run(store: Store, target: Telemetry) -> int:
 def exchanges(store: Store, spans: Sequence[SpanRecord]) -> dict[str, Exchange]:
     """Reads the prompts and replies of those spans that are calls, by call id."""
     calls = [span.subject for span in spans if span.kind == "call"]
-    return store.exchanges(calls) if calls else {}
+    return store.read(select_exchanges, calls) if calls else {}
 
 
 def open_exporter(target: Telemetry, run: str) -> Exporter:
@@ -150,8 +157,10 @@ class Sender(threading.Thread):
         try:
             while self._send_news():
                 pass
-            if last and self._store.is_finished():
-                self._exporter.send([stage for stage in self._store.stages() if stage.kind != "phase"])
+            if last and self._store.read(is_finished):
+                self._exporter.send(
+                    [stage for stage in self._store.read(select_stages) if stage.kind != "phase"]
+                )
         except (TelemetryError, StoreError) as error:
             self._complain(str(error))
             return False
@@ -162,7 +171,7 @@ class Sender(threading.Thread):
 
         State changes only after a successful send, so that a retry sends the same spans.
         """
-        news, place = self._store.news(EVERYTHING, self._place, limit=self._exporter.longest)
+        news, place = self._store.read(select_news, EVERYTHING, self._place, limit=self._exporter.longest)
         if place == self._place:
             return False
         ended = {span.id for span in news if span.kind == "phase" and span.status == "finished"}
@@ -173,7 +182,7 @@ class Sender(threading.Thread):
         waiting = [span for span in spans if span.kind == "call" and span.subject not in said]
         ready = [span for span in spans if span.kind != "call" or span.subject in said]
         if ended:
-            ready += [stage for stage in self._store.stages() if stage.id in ended]
+            ready += [stage for stage in self._store.read(select_stages) if stage.id in ended]
         self._exporter.send(ready, said)
         self._place = place
         self._waiting = waiting if ended else self._waiting + waiting

@@ -14,7 +14,6 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from fdd.domain import StoredReply, Usage
@@ -25,22 +24,11 @@ from fdd.storage.database import LOCK_PATIENCE
 _SCHEMA = (
     """
     CREATE TABLE IF NOT EXISTS replies (
-        key TEXT PRIMARY KEY,
-        run TEXT NOT NULL,
-        agent TEXT NOT NULL,
-        model TEXT NOT NULL,
-        status TEXT NOT NULL,
-        finish TEXT NOT NULL,
-        prompt_tokens INTEGER NOT NULL,
-        completion_tokens INTEGER NOT NULL,
-        cost_usd REAL NOT NULL,
-        tries INTEGER NOT NULL,
-        seconds REAL NOT NULL,
-        started TEXT NOT NULL,
-        text TEXT NOT NULL,
-        prompt TEXT NOT NULL,
-        settings TEXT NOT NULL,
-        content_hash TEXT NOT NULL
+        key TEXT PRIMARY KEY, run TEXT NOT NULL, agent TEXT NOT NULL, model TEXT NOT NULL,
+        status TEXT NOT NULL, finish TEXT NOT NULL,
+        prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost_usd REAL NOT NULL,
+        tries INTEGER NOT NULL, seconds REAL NOT NULL, started TEXT NOT NULL,
+        text TEXT NOT NULL, prompt TEXT NOT NULL, settings TEXT NOT NULL, content_hash TEXT NOT NULL
     ) STRICT
     """,
     "CREATE INDEX IF NOT EXISTS replies_by_run ON replies (run)",
@@ -74,9 +62,7 @@ class CallCache:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def get(self, key: str) -> StoredReply | None:
@@ -151,12 +137,11 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
+            return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(_WAIT)
-        else:
-            return
+        time.sleep(_WAIT)
 
 
 def _find(connection: sqlite3.Connection, key: str) -> StoredReply | None:

@@ -5,18 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import duckdb
-
 from fdd.domain import problem_id
 from fdd.matching import exact_form
 from fdd.storage.codec import columns, exact_number, row_hash
+from fdd.storage.database import Connection
 from fdd.storage.records import HASHED_RECORDS, TAUGHT_SPLITS, Record
 
+_REFERENCES = (
+    ("problems", "id", "its parent {}", "parent", "problems"),
+    ("rationales", "id", "its problem {}", "problem_id", "problems"),
+    ("attempts", "id", "its problem {}", "problem_id", "problems"),
+    ("probes", "problem_id || ' ' || round", "its problem", "problem_id", "problems"),
+    ("contamination", "id", "its problem {}", "problem_id", "problems"),
+    ("rejections", "problem_id", "its problem", "problem_id", "problems"),
+    ("problems", "id", "its call {}", "call_id", "calls"),
+    ("rationales", "id", "its call {}", "call_id", "calls"),
+)
+"""Table, id of the row, what it refers to, by which column, and the table that must have that id."""
 _RULES = (
-    (
-        "problems",
-        "its parent {} is not in the database",
-        "SELECT id, parent FROM problems WHERE parent NOT IN (SELECT id FROM problems)",
+    *(
+        (
+            table,
+            f"{what} is not in the database",
+            f"SELECT {name}, {column} FROM {table} "
+            f"ANTI JOIN {other} AS target ON {table}.{column} = target.id WHERE {column} IS NOT NULL",
+        )
+        for table, name, what, column, other in _REFERENCES
+    ),
+    *(
+        (
+            table,
+            "is accepted with another value than the answer of its problem {}",
+            f"SELECT {table}.id, problem_id FROM {table} JOIN problems ON problem_id = problems.id "
+            "WHERE reason = 'accepted' AND value IS DISTINCT FROM answer",
+        )
+        for table in ("rationales", "attempts")
     ),
     (
         "problems",
@@ -31,46 +54,9 @@ _RULES = (
     ),
     (
         "rationales",
-        "its problem {} is not in the database",
-        "SELECT id, problem_id FROM rationales WHERE problem_id NOT IN (SELECT id FROM problems)",
-    ),
-    (
-        "rationales",
         "teaches problem {}, which is kept for evaluation",
         "SELECT rationales.id, problem_id FROM rationales JOIN problems ON problem_id = problems.id "
         "WHERE split NOT IN ('seed', 'generated')",
-    ),
-    (
-        "rationales",
-        "is accepted with another value than the answer of its problem {}",
-        "SELECT rationales.id, problem_id FROM rationales JOIN problems ON problem_id = problems.id "
-        "WHERE reason = 'accepted' AND value IS DISTINCT FROM answer",
-    ),
-    (
-        "attempts",
-        "its problem {} is not in the database",
-        "SELECT id, problem_id FROM attempts WHERE problem_id NOT IN (SELECT id FROM problems)",
-    ),
-    (
-        "attempts",
-        "is accepted with another value than the answer of its problem {}",
-        "SELECT attempts.id, problem_id FROM attempts JOIN problems ON problem_id = problems.id "
-        "WHERE reason = 'accepted' AND value IS DISTINCT FROM answer",
-    ),
-    (
-        "probes",
-        "its problem is not in the database",
-        "SELECT problem_id || ' ' || round, '' FROM probes WHERE problem_id NOT IN (SELECT id FROM problems)",
-    ),
-    (
-        "contamination",
-        "its problem {} is not in the database",
-        "SELECT id, problem_id FROM contamination WHERE problem_id NOT IN (SELECT id FROM problems)",
-    ),
-    (
-        "rejections",
-        "its problem is not in the database",
-        "SELECT problem_id, '' FROM rejections WHERE problem_id NOT IN (SELECT id FROM problems)",
     ),
     (
         "spans",
@@ -83,16 +69,6 @@ _RULES = (
         "its call {} is not in the database",
         "SELECT spans.id, subject FROM spans ANTI JOIN calls ON subject = calls.id WHERE kind = 'call' "
         "AND phase <> 'synthesize'",
-    ),
-    (
-        "problems",
-        "its call {} is not in the database",
-        "SELECT id, call_id FROM problems ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",
-    ),
-    (
-        "rationales",
-        "its call {} is not in the database",
-        "SELECT id, call_id FROM rationales ANTI JOIN calls ON call_id = calls.id WHERE call_id IS NOT NULL",
     ),
 )
 """Table, message, and a query for the faulty rows; it selects the row's id and the value for the `{}`."""
@@ -109,10 +85,10 @@ class Finding:
     what: str
 
 
-def check(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
+def check(connection: Connection) -> list[Finding]:
+    """Returns the faults found in the database; empty if there are none."""
     findings = [finding for record in HASHED_RECORDS for finding in _changed_rows(connection, record)]
-    findings += _wrong_problem_ids(connection)
-    findings += _taught_copies(connection)
+    findings += _wrong_problems(connection)
     for table in UNHASHED_TABLES:
         connection.execute(f"SELECT * FROM {table}").fetchall()  # DuckDB reports damage when it reads
     for table, what, query in _RULES:
@@ -121,7 +97,7 @@ def check(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     return findings
 
 
-def _changed_rows(connection: duckdb.DuckDBPyConnection, record: type[Record]) -> Iterator[Finding]:
+def _changed_rows(connection: Connection, record: type[Record]) -> Iterator[Finding]:
     names = columns(record)
     rows = connection.execute(f"SELECT {', '.join(names)}, content_hash FROM {record.table} ORDER BY ALL")
     while batch := rows.fetchmany(10_000):
@@ -131,23 +107,15 @@ def _changed_rows(connection: duckdb.DuckDBPyConnection, record: type[Record]) -
                 yield Finding(record.table, name, "its content hash does not match its content")
 
 
-def _wrong_problem_ids(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    rows = connection.execute("SELECT id, question, answer FROM problems ORDER BY id").fetchall()
-    for name, question, answer in rows:
+def _wrong_problems(connection: Connection) -> Iterator[Finding]:
+    rows = connection.execute("SELECT id, question, answer, split FROM problems ORDER BY id").fetchall()
+    kept = {exact_form(question): name for name, question, _, split in rows if split not in TAUGHT_SPLITS}
+    for name, question, answer, split in rows:
         try:
-            exact = exact_number(answer)
+            if name != problem_id(question, exact_number(answer)):
+                yield Finding("problems", name, "its id does not follow from its question and answer")
         except (ValueError, ZeroDivisionError):
             yield Finding("problems", name, "its answer is no number")
-            continue
-        if name != problem_id(question, exact):
-            yield Finding("problems", name, "its id does not follow from its question and answer")
-
-
-def _taught_copies(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    rows = connection.execute("SELECT id, question, split FROM problems ORDER BY id").fetchall()
-    kept = {exact_form(question): name for name, question, split in rows if split not in TAUGHT_SPLITS}
-    for name, question, split in rows:
-        other = kept.get(exact_form(question)) if split in TAUGHT_SPLITS else None
-        if other:
+        if split in TAUGHT_SPLITS and (other := kept.get(exact_form(question))):
             what = f"is taught, and a copy of problem {other}, which is kept for evaluation"
             yield Finding("problems", name, what)

@@ -9,11 +9,13 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
-from types import UnionType
+from itertools import chain
+from types import NoneType, UnionType
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fdd.domain import content_hash
 from fdd.errors import StoreError, brief
+from fdd.storage.database import Connection
 from fdd.storage.records import HASHED_RECORDS, EventRecord, Record
 
 Value = str | int | float | bool | datetime | None
@@ -49,20 +51,27 @@ def decode(record: type[R], row: Sequence[object]) -> R:
     return record(**values)
 
 
+def select(connection: Connection, record: type[R], where: str = "", *values: object) -> list[R]:
+    """Returns the rows that match `where`, the query's `WHERE ... ORDER BY ...`, as records."""
+    names = ", ".join(columns(record))
+    rows = connection.execute(f"SELECT {names} FROM {record.table} {where}", list(values)).fetchall()
+    return [decode(record, row) for row in rows]
+
+
 def row_hash(record: type[Record], row: Sequence[object]) -> str:
     """Content hash of a row; the same for values from `encode` and for values from the database."""
-    hashed = {
-        name: record.hashed_as.get(name, value)
-        for name, value in zip(columns(record), row, strict=True)
-        if name not in record.unhashed and not (value is None and name in record.hashed_if_given)
-    }
+    values = zip(columns(record), row, strict=True)
+    hashed = {name: value for name, value in values if name not in record.unhashed}
     return hash_values(record.table, hashed)
 
 
 def hash_values(table: str, values: Mapping[str, object]) -> str:
     """Content hash of named values, in the mapping's order."""
-    parts = [part for name, value in values.items() for part in (name, _tagged(value))]
-    return content_hash(table, *parts)
+    # The type is hashed too, so that None, "", 1, 1.0 and True differ.
+    tagged = (
+        (name, "" if value is None else f"{type(value).__name__}:{value}") for name, value in values.items()
+    )
+    return content_hash(table, *chain.from_iterable(tagged))
 
 
 def _plain(kind: object, value: object) -> Value:
@@ -99,15 +108,9 @@ def exact_number(text: str) -> Fraction:
     return Fraction(text)
 
 
-def _tagged(value: object) -> str:
-    """Returns text that is different for None, `""`, 1, 1.0 and True."""
-    return "" if value is None else f"{type(value).__name__}:{value}"
-
-
 def _without_none(kind: object) -> object:
-    if get_origin(kind) in (Union, UnionType):
-        return next(part for part in get_args(kind) if part is not type(None))
-    return kind
+    parts = [part for part in get_args(kind) if part is not NoneType]
+    return parts[0] if get_origin(kind) in (Union, UnionType) else kind
 
 
 def _kinds(record: type[Record]) -> dict[str, object]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
-from collections.abc import Iterator, Set
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
+from fdd.domain import content_hash
 from fdd.errors import StoreBusyError, StoreError
 
+Connection = duckdb.DuckDBPyConnection
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_PATIENCE = 10.0
 """Seconds that a transaction waits for another process to close the file."""
@@ -25,6 +27,11 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {"enable_external_acc
 _SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration", "Unique file handle conflict")
 """Parts of DuckDB's messages; another process, or another thread, has the file open."""
 _DAMAGED = ("Corrupt", "not a valid DuckDB", "not read enough bytes", "deserialize", "INTERNAL Error")
+_RECORDS = """
+    CREATE TABLE IF NOT EXISTS migrations (
+        number INTEGER PRIMARY KEY, name VARCHAR NOT NULL, applied TIMESTAMP NOT NULL, hash VARCHAR NOT NULL
+    )
+"""
 _ADVICE = (
     "; the file is damaged: put a copy of it back, or begin the run anew: replies of models that were paid "
     "for are kept and cost nothing again"
@@ -39,19 +46,15 @@ class Database:
         self._patience = patience
         self._turn = threading.Lock()
 
-    @contextmanager
-    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._transaction(read_only=True) as connection:
-            yield connection
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._transaction(read_only=True)
 
-    @contextmanager
-    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed at the end of the block, and rolled back if the block raises."""
-        with self._transaction(read_only=False) as connection:
-            yield connection
+        return self._transaction(read_only=False)
 
     @contextmanager
-    def _transaction(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _transaction(self, *, read_only: bool) -> Iterator[Connection]:
         with self._turn:
             try:
                 connection = self._connect(read_only)
@@ -65,7 +68,7 @@ class Database:
             except (duckdb.Error, OSError) as error:
                 raise self._explain(error, "read" if read_only else "write to") from error
 
-    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _connect(self, read_only: bool) -> Connection:
         deadline = time.monotonic() + self._patience
         wait = _FIRST_WAIT
         while True:
@@ -83,6 +86,12 @@ class Database:
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
+    def create(self) -> None:
+        """Creates the file with all tables."""
+        with self.writing():
+            pass  # DuckDB makes the file when it connects
+        self.migrate()
+
     def settle(self) -> None:
         """Moves the contents of the write-ahead log into the file, which can then be renamed."""
         with self._turn:
@@ -96,66 +105,46 @@ class Database:
         advice = _ADVICE if any(sign in str(error) for sign in _DAMAGED) else ""
         return StoreError(f"cannot {action} the database {self.path}: {_one_line(error)}{advice}")
 
-    def applied(self) -> set[int]:
-        """Returns the numbers of the migrations applied to this file; empty if it is not a run's database."""
+    def applied(self) -> dict[int, str]:
+        """Returns the hashes of the migrations applied to this file, by number; empty if it holds no run."""
         with self.reading() as connection:
-            return _applied(connection)
+            tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            if ("migrations",) not in tables:
+                return {}
+            return dict(connection.execute("SELECT number, hash FROM migrations").fetchall())
 
-    def migrate(self, applied: Set[int] = frozenset()) -> None:
+    def migrate(self, applied: Mapping[int, str] = MappingProxyType({})) -> None:
         """Applies the migrations that are not in `applied`, each in one transaction with its record.
 
-        Raises StoreError if a newer version of this program wrote the file.
+        Raises `StoreError` if another version of this program, with other migrations, wrote the file.
         """
-        known = migrations()
-        unknown = applied - known.keys()
-        if unknown:
+        known = {int(path.name[:4]): path for path in MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")}
+        texts = {number: path.read_text(encoding="utf-8") for number, path in known.items()}
+        hashes = {number: content_hash(sql) for number, sql in texts.items()}
+        for number, found in applied.items():
+            if found != hashes.get(number, found):
+                raise StoreError(
+                    f"the database {self.path} has the tables of another version of this program (the hash "
+                    f"of migration {number} differs): use that version, or start a new run"
+                )
+        if unknown := applied.keys() - known:
             raise StoreError(
                 f"the database {self.path} was written by a newer version (migration {max(unknown)}); "
                 f"this one knows up to {max(known)}: update the program"
             )
         for number in sorted(known.keys() - applied):
             with self.writing() as connection:
-                _apply(connection, number, known[number])
+                connection.execute(_RECORDS)
+                connection.execute(texts[number])
+                connection.execute(
+                    "INSERT INTO migrations VALUES (?, ?, ?, ?)",
+                    [number, known[number].stem, datetime.now(UTC).replace(tzinfo=None), hashes[number]],
+                )
 
 
 def log_of(path: Path) -> Path:
     """Path of the write-ahead log, which has what is committed but not yet in the file."""
     return path.with_name(f"{path.name}.wal")
-
-
-def migrations() -> dict[int, Path]:
-    return {int(path.name[:4]): path for path in sorted(MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
-
-
-def _applied(connection: duckdb.DuckDBPyConnection) -> set[int]:
-    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    if ("migrations",) not in tables:
-        return set()
-    return {number for (number,) in connection.execute("SELECT number FROM migrations").fetchall()}
-
-
-def _apply(connection: duckdb.DuckDBPyConnection, number: int, path: Path) -> None:
-    sql = path.read_text(encoding="utf-8")
-    connection.execute(
-        """
-        CREATE TABLE IF NOT EXISTS migrations (
-            number INTEGER PRIMARY KEY,
-            name VARCHAR NOT NULL,
-            applied TIMESTAMP NOT NULL,
-            hash VARCHAR NOT NULL
-        )
-        """
-    )
-    connection.execute(sql)
-    connection.execute(
-        "INSERT INTO migrations VALUES (?, ?, ?, ?)",
-        [
-            number,
-            path.stem,
-            datetime.now(UTC).replace(tzinfo=None),
-            f"sha256:{hashlib.sha256(sql.encode()).hexdigest()}",
-        ],
-    )
 
 
 def _one_line(error: Exception) -> str:

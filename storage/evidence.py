@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
-import duckdb
-
-from fdd.domain import Band, Operator, Reason
-from fdd.storage.growth import Growth, grow
+from fdd.domain import Band, Reason
+from fdd.storage.codec import select
+from fdd.storage.database import Connection
 from fdd.storage.life import select_ancestors
 from fdd.storage.records import ProblemRecord, RationaleRecord
-from fdd.storage.rows import select
-from fdd.storage.summary import Summary, summarize
+from fdd.storage.summary import SetSize, Summary, set_sizes, summarize
 
 SPECIMENS = 2
 """Rationales shown for each verdict."""
@@ -22,13 +22,14 @@ PAIRS = 5
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What became of one operator's new problems in one round."""
+    """What became of the new problems of one operator (None for seeds) in one round.
+
+    Problems without a rationale are in none of the last three numbers.
+    """
 
     round: int
     operator: str | None
-    """None for seeds."""
     problems: int
-    """All of them. Those not counted in the next three fields have no rationale yet."""
     accepted: int
     """Problems with a rationale that is taught."""
     quarantined: int
@@ -39,15 +40,10 @@ class Yield:
 
 @dataclass(frozen=True, slots=True)
 class KeptOut:
-    """Number of questions, drafts included, that copy an evaluation problem."""
+    """Number of questions of one operator, drafts included, that copy an evaluation problem."""
 
     round: int
-    seed: bool
-    """True for seeds, False for questions that were written from a parent."""
-    operator: Operator | None
-    """How they were written; None for seeds, and in rows from before operators were recorded."""
-    band: Band | None
-    """Band of their parents when they were written; None for seeds."""
+    operator: str | None
     questions: int
 
 
@@ -80,11 +76,10 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """One rationale, with its problem and that problem's ancestors."""
+    """A rationale with its problem: the last of `lineage`, after its ancestors, the oldest first."""
 
     rationale: RationaleRecord
     lineage: tuple[ProblemRecord, ...]
-    """The oldest ancestor first, the problem itself last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,41 +110,38 @@ class Evidence:
     summary: Summary
     yields: tuple[Yield, ...]
     kept_out: tuple[KeptOut, ...]
-    growth: Growth
+    sizes: tuple[SetSize, ...]
     rates: tuple[Rate, ...]
     flows: tuple[Flow, ...]
     verdicts: tuple[Verdicts, ...]
     pairs: tuple[Pair, ...]
 
 
-def gather(connection: duckdb.DuckDBPyConnection) -> Evidence:
+def gather_evidence(connection: Connection) -> Evidence:
+    def rows(query: str) -> list[tuple[Any, ...]]:
+        return connection.execute(query).fetchall()
+
     return Evidence(
         summary=summarize(connection),
-        yields=tuple(Yield(*row) for row in connection.execute(_YIELDS).fetchall()),
-        kept_out=tuple(
-            KeptOut(
-                round, seed, Operator(operator) if operator else None, Band(band) if band else None, questions
-            )
-            for round, seed, operator, band, questions in connection.execute(_KEPT_OUT).fetchall()
-        ),
-        growth=grow(connection),
-        rates=tuple(Rate(*row) for row in connection.execute(_RATES).fetchall()),
+        yields=tuple(Yield(*row) for row in rows(_YIELDS)),
+        kept_out=tuple(KeptOut(*row) for row in rows(_KEPT_OUT)),
+        sizes=set_sizes(connection),
+        rates=tuple(Rate(*row) for row in rows(_RATES)),
         flows=tuple(
-            Flow(round, operator, Band(before), Band(after), problems, same)
-            for query in (_CHILDREN, _AGAIN)
-            for round, operator, before, after, problems, same in connection.execute(query).fetchall()
+            Flow(round, operator, Band(before), Band(after), *numbers)
+            for round, operator, before, after, *numbers in rows(_CHILDREN) + rows(_AGAIN)
         ),
-        verdicts=_verdicts(connection),
-        pairs=tuple(Pair(*row) for row in connection.execute(_PAIRS, [PAIRS]).fetchall()),
+        verdicts=tuple(_verdicts(connection)),
+        pairs=tuple(Pair(*row) for row in rows(_PAIRS)),
     )
 
 
 _YIELDS = """
 WITH became AS (
-    SELECT problem_id, round, bool_or(taught.id IS NOT NULL) AS accepted,
-           bool_and(rationales.reason = 'call_failed') AS failed
-    FROM rationales LEFT JOIN taught USING (id, problem_id, round)
-    GROUP BY problem_id, round
+    SELECT problem_id, round,
+           bool_or(id IN (SELECT rationale_id FROM taught WHERE NOT vote)) AS accepted,
+           bool_and(reason = 'call_failed') AS failed
+    FROM rationales GROUP BY problem_id, round
 )
 SELECT problems.round, operator, count(*), count(*) FILTER (accepted),
        count(*) FILTER (NOT accepted AND NOT failed), count(*) FILTER (NOT accepted AND failed)
@@ -158,25 +150,13 @@ WHERE split IN ('seed', 'generated')
 GROUP BY problems.round, operator ORDER BY problems.round, operator NULLS FIRST
 """
 
-_KEPT_OUT = """
-WITH latest AS (
-    SELECT contamination.id, arg_max(band, probes.round) AS band
-    FROM contamination
-    JOIN probes ON probes.problem_id = contamination.parent AND probes.round < contamination.round
-    GROUP BY contamination.id
-)
-SELECT round, parent IS NULL AS seed, operator, band, count(*)
-FROM contamination LEFT JOIN latest USING (id)
-GROUP BY ALL ORDER BY ALL
-"""
+_KEPT_OUT = "SELECT round, operator, count(*) FROM contamination GROUP BY ALL ORDER BY ALL"
 
 _ANSWERED = """
-WITH undone AS (
-    SELECT coalesce(list(round), []) AS rounds FROM decisions WHERE NOT kept
-), answered AS (
+WITH answered AS (
     SELECT probes.*,
            coalesce(list_max([each FOR each IN range(round + 1) IF each NOT IN rounds]), -1) AS student
-    FROM probes, undone
+    FROM probes, (SELECT coalesce(list(round), []) AS rounds FROM undone)
 )
 """
 """Probes with their student's round: that of the probe, or the last one before it that was not undone."""
@@ -211,9 +191,9 @@ WHERE before IS NOT NULL
 GROUP BY student, before, band ORDER BY student, before, band
 """
 
-_PAIRS = """
+_PAIRS = f"""
 SELECT round, kind, overlap, removed, evaluated, evaluation FROM kept_out
-QUALIFY row_number() OVER (PARTITION BY kind ORDER BY round, removed, problem_id) <= $1
+QUALIFY row_number() OVER (PARTITION BY kind ORDER BY round, removed, problem_id) <= {PAIRS}
 ORDER BY kind, round, removed, problem_id
 """
 
@@ -231,18 +211,12 @@ ORDER BY reason = 'accepted' DESC, total DESC, reason, place
 """Prefers written problems to seeds and late rounds to early ones, because their lineage is longer."""
 
 
-def _verdicts(connection: duckdb.DuckDBPyConnection) -> tuple[Verdicts, ...]:
+def _verdicts(connection: Connection) -> Iterator[Verdicts]:
     chosen = connection.execute(_CHOSEN, [SPECIMENS]).fetchall()
-    specimens: defaultdict[str, list[Specimen]] = defaultdict(list)
-    for reason, _, key in chosen:
-        specimens[reason].append(_specimen(connection, key))
-    totals = {reason: total for reason, total, _ in chosen}
-    return tuple(
-        Verdicts(Reason(reason), total, tuple(specimens[reason])) for reason, total in totals.items()
-    )
-
-
-def _specimen(connection: duckdb.DuckDBPyConnection, key: str) -> Specimen:
-    [rationale] = select(connection, RationaleRecord, "WHERE id = ?", key)
-    [problem] = select(connection, ProblemRecord, "WHERE id = ?", rationale.problem_id)
-    return Specimen(rationale, (*select_ancestors(connection, problem), problem))
+    for (reason, total), rows in groupby(chosen, key=lambda row: row[:2]):
+        specimens = []
+        for _, _, key in rows:
+            [rationale] = select(connection, RationaleRecord, "WHERE id = ?", key)
+            [problem] = select(connection, ProblemRecord, "WHERE id = ?", rationale.problem_id)
+            specimens.append(Specimen(rationale, (*select_ancestors(connection, problem), problem)))
+        yield Verdicts(Reason(reason), total, tuple(specimens))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import duckdb
-
+from fdd.storage.codec import R, select
+from fdd.storage.database import Connection
 from fdd.storage.records import (
     AttemptRecord,
     CallRecord,
@@ -15,8 +15,12 @@ from fdd.storage.records import (
     RejectionRecord,
     TranscriptRecord,
 )
-from fdd.storage.rows import select
 from fdd.storage.summary import BASELINE_ROUND
+
+_TAUGHT = """
+SELECT DISTINCT round FROM rounds JOIN taught ON round BETWEEN first_round AND last_round AND NOT vote
+WHERE problem_id = ? ORDER BY round
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +45,7 @@ class Life:
     undone: list[int]
     """Undone rounds of the run; after each, the student from before it went on."""
     rejections: list[RejectionRecord]
-    """At most one: a person does not want the problem taught."""
+    """At most one."""
 
     def latest(self, round: int) -> int:
         """Returns the round of the student that went on after this round; -1 for the untaught student."""
@@ -52,45 +56,38 @@ class Life:
         return attempt.round if attempt.evaluation else self.latest(attempt.round)
 
 
-def select_life(connection: duckdb.DuckDBPyConnection, problem_id: str) -> Life | None:
-    found = select(connection, ProblemRecord, "WHERE id = ?", problem_id)
-    if not found:
+def select_life(connection: Connection, problem_id: str) -> Life | None:
+    """Returns everything about one problem; None if there is no such problem."""
+
+    def rows(record: type[R], order: str, column: str = "problem_id") -> list[R]:
+        return select(connection, record, f"WHERE {column} = ? ORDER BY {order}", problem_id)
+
+    def rounds(query: str, *values: str) -> list[int]:
+        return [int(round) for (round,) in connection.execute(query, values).fetchall()]
+
+    problem = next(iter(rows(ProblemRecord, "id", "id")), None)
+    if problem is None:
         return None
-    problem = found[0]
-    calls = select(
-        connection,
-        CallRecord,
-        "WHERE problem_id = ? OR id = ? ORDER BY started, id",
-        problem_id,
-        problem.call_id,
-    )
-    transcripts = select(
-        connection, TranscriptRecord, "WHERE list_contains(?, call_id)", [call.id for call in calls]
-    )
-    by_problem = "WHERE problem_id = ? ORDER BY"
+    wanted = "WHERE problem_id = ? OR id = ? ORDER BY started, id"
+    calls = select(connection, CallRecord, wanted, problem_id, problem.call_id)
+    called = [call.id for call in calls]
+    transcripts = select(connection, TranscriptRecord, "WHERE list_contains(?, call_id)", called)
     return Life(
         problem=problem,
         ancestors=select_ancestors(connection, problem),
-        children=select(connection, ProblemRecord, "WHERE parent = ? ORDER BY round, id", problem_id),
-        rationales=select(
-            connection, RationaleRecord, f"{by_problem} round, thought, repaired, id", problem_id
-        ),
+        children=rows(ProblemRecord, "round, id", "parent"),
+        rationales=rows(RationaleRecord, "round, thought, repaired, id"),
         calls=calls,
         transcripts={transcript.call_id: transcript for transcript in transcripts},
-        probes=select(connection, ProbeRecord, f"{by_problem} round", problem_id),
-        attempts=select(
-            connection, AttemptRecord, f"{by_problem} round, purpose, thought, sample, id", problem_id
-        ),
-        taught=_taught(connection, problem_id),
-        undone=[
-            int(round)
-            for (round,) in connection.execute("SELECT round FROM decisions WHERE NOT kept").fetchall()
-        ],
-        rejections=select(connection, RejectionRecord, "WHERE problem_id = ?", problem_id),
+        probes=rows(ProbeRecord, "round"),
+        attempts=rows(AttemptRecord, "round, purpose, thought, sample, id"),
+        taught=rounds(_TAUGHT, problem_id),
+        undone=rounds("SELECT round FROM undone"),
+        rejections=rows(RejectionRecord, "round"),
     )
 
 
-def find_problems(connection: duckdb.DuckDBPyConnection, beginning: str) -> list[str]:
+def find_problems(connection: Connection, beginning: str) -> list[str]:
     """Returns the ids with this beginning, at most ten; only the id itself if `beginning` is complete."""
     rows = connection.execute(
         "SELECT id FROM problems WHERE starts_with(id, ?) ORDER BY id LIMIT 10", [beginning]
@@ -99,7 +96,7 @@ def find_problems(connection: duckdb.DuckDBPyConnection, beginning: str) -> list
     return [beginning] if beginning in ids else ids
 
 
-def select_ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemRecord) -> list[ProblemRecord]:
+def select_ancestors(connection: Connection, problem: ProblemRecord) -> list[ProblemRecord]:
     """Returns the problem's ancestors: the seed first, the parent last."""
     chain: list[ProblemRecord] = []
     parent = problem.parent
@@ -109,23 +106,3 @@ def select_ancestors(connection: duckdb.DuckDBPyConnection, problem: ProblemReco
         chain = [*above, *chain]
         parent = above[0].parent if above else None
     return chain
-
-
-def _taught(connection: duckdb.DuckDBPyConnection, problem_id: str) -> list[int]:
-    """Returns the rounds that trained on the problem: from its first accepted rationale until its rejection.
-
-    A rationale that an undone round added was used in that round only.
-    """
-    rows = connection.execute(
-        """
-        SELECT DISTINCT rounds.round FROM rounds, taught LEFT JOIN rejections USING (problem_id)
-        WHERE problem_id = ? AND coalesce(rounds.round < rejections.round, true) AND (
-            taught.round = rounds.round
-            OR taught.round < rounds.round
-            AND taught.round NOT IN (SELECT round FROM decisions WHERE NOT kept)
-        )
-        ORDER BY rounds.round
-        """,
-        [problem_id],
-    ).fetchall()
-    return [int(round) for (round,) in rows]

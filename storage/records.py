@@ -1,9 +1,12 @@
-"""One frozen record per table; its fields are the columns. Ids come from content, never from a clock."""
+"""One frozen record per table; its fields are the columns. Ids come from content, never from a clock.
+
+The comments in migrations/0001_tables.sql say what each column means.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import ClassVar, Literal, Self
@@ -23,9 +26,7 @@ _UNASKED = "unasked:"
 
 def evaluation_split(name: str, *, asked: bool = True) -> str:
     """Returns the split of an evaluation set: `dev` or `test:NAME`; `unasked:NAME` for its unasked part."""
-    if not asked:
-        return _UNASKED + name
-    return name if name == "dev" else f"test:{name}"
+    return _UNASKED + name if not asked else name if name == "dev" else f"test:{name}"
 
 
 def evaluation_name(split: str) -> str:
@@ -45,15 +46,11 @@ class Record:
     table: ClassVar[str]
     key: ClassVar[tuple[str, ...]] = ("id",)
     unhashed: ClassVar[frozenset[str]] = frozenset()
-    hashed_as: ClassVar[Mapping[str, float]] = {}
-    """Columns for which the content hash uses this value instead, so that older rows keep their hashes."""
-    hashed_if_given: ClassVar[frozenset[str]] = frozenset()
-    """Columns that the content hash omits if they are None, as in rows from before the column existed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord(Record):
-    """The run; the table has one row."""
+    """The run; the table has one row. `speed` has the student's tokens per second at its start."""
 
     table: ClassVar[str] = "runs"
     unhashed: ClassVar[frozenset[str]] = frozenset({"speed"})
@@ -62,21 +59,22 @@ class RunRecord(Record):
     settings: Mapping[str, Json]
     versions: Mapping[str, str]
     seed: int
-    speed: Mapping[str, float] | None = None
-    """The student's tokens per second when the run was created: for training, reading and writing."""
+    speed: Mapping[str, float]
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProblemRecord(Problem, Record):
-    """A problem with its role in the run, and the agent and call that wrote it."""
+    """A problem with its role in the run, and the agent and call that wrote it.
+
+    `split` is `seed`, `generated`, `dev`, `test:NAME` or `unasked:NAME`. `agent` is empty if the problem came
+    from a problem set.
+    """
 
     table: ClassVar[str] = "problems"
 
     split: str
-    """`seed`, `generated`, `sibling`, `dev`, `test:NAME` or `unasked:NAME`."""
     agent: str = ""
-    """The agent that wrote it; empty if it came from a problem set."""
     call_id: str | None = None
 
     @classmethod
@@ -87,7 +85,11 @@ class ProblemRecord(Problem, Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RationaleRecord(Record):
-    """One rationale in one format for one problem, and the verdict on it."""
+    """One rationale in one format for one problem, and the verdict on it.
+
+    `text` is empty if the teacher declined; `detail` says why. `repaired` is set for a second try, made
+    because the first was not accepted.
+    """
 
     table: ClassVar[str] = "rationales"
 
@@ -95,14 +97,12 @@ class RationaleRecord(Record):
     problem_id: str
     thought: str
     text: str
-    """Empty if the teacher declined; `detail` says why."""
     round: int
     agent: str
     reason: Reason
     value: Fraction | None = None
     detail: str = ""
     repaired: bool = False
-    """Whether it is a second try, made because the first was not accepted."""
     prompt_hash: str = ""
     call_id: str | None = None
 
@@ -112,12 +112,10 @@ class AttemptRecord(Record):
     """One answer of the student to one problem."""
 
     table: ClassVar[str] = "attempts"
-    hashed_if_given: ClassVar[frozenset[str]] = frozenset({"form"})
 
     id: str
     problem_id: str
     round: int
-    """The last round of training before it, -1 before any. If that round was undone, `model` is older."""
     purpose: Purpose
     evaluation: str = ""
     thought: str
@@ -125,13 +123,10 @@ class AttemptRecord(Record):
     text: str
     reason: Reason
     value: Fraction | None = None
-    form: bool | None = None
-    """Whether the text has the form that is taught; None in rows from before this was recorded."""
+    form: bool
     new_tokens: int
     finished: bool
-    """Whether the student ended the text itself. False at the token limit and for repetitions."""
     model: str
-    """Name of the checkpoint."""
     seed: int
 
 
@@ -144,22 +139,19 @@ class ProbeRecord(Record):
 
     problem_id: str
     round: int
-    """The last round of training before it. If that round was undone, the student is from an earlier one."""
     n: int
     correct: int
     mean: float
-    """Posterior mean of the solve rate, between `low` and `high`."""
     low: float
     high: float
     band: Band
     change: float | None = None
-    """`mean` minus the parent's `mean` in the probe of `parent_round`."""
     parent_round: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoundRecord(Record):
-    """The student that a round made. Other facts about the round are counted from the other tables."""
+    """The student that a round made, and how. Other facts about a round are counted from the other tables."""
 
     table: ClassVar[str] = "rounds"
     key: ClassVar[tuple[str, ...]] = ("round",)
@@ -167,47 +159,28 @@ class RoundRecord(Record):
 
     round: int
     student: str
-    """Path relative to the run folder."""
     problems: int
-    """Problems with an accepted rationale, of this round and of earlier kept ones."""
     steps: int
     examples: int
     tokens: int
     loss: float | None
-    """Mean over the last steps; None if nothing was trained."""
     seconds: float
     removed: Mapping[str, int]
-    """Number of problems proposed for this round but not taken, by reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EvaluationRecord(Record):
-    """One student's accuracy on one problem set, with its 95 % interval."""
+class EvaluationRecord(Interval, Record):
+    """One student's accuracy on one problem set, with its 95 % interval (Wilson)."""
 
     table: ClassVar[str] = "evaluations"
     key: ClassVar[tuple[str, ...]] = ("round", "name")
 
     round: int
     name: str
-    n: int
-    correct: int
-    low: float
-    high: float
 
     @classmethod
     def of(cls, interval: Interval, *, round: int, name: str) -> Self:
-        return cls(
-            round=round,
-            name=name,
-            n=interval.n,
-            correct=interval.correct,
-            low=interval.low,
-            high=interval.high,
-        )
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.n
+        return cls(round=round, name=name, **asdict(interval))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,14 +192,10 @@ class DecisionRecord(Record):
 
     round: int
     against: int
-    """The round that it is compared with, the last one kept before it; -1 for the untaught student."""
     n: int
     gained: int
-    """Problems answered correctly now but not before."""
     lost: int
-    """Problems answered correctly before but not now."""
     p: float
-    """p-value of McNemar's exact test, two-sided."""
     kept: bool
 
 
@@ -236,10 +205,9 @@ class CallRecord(Record):
 
     table: ClassVar[str] = "calls"
     unhashed: ClassVar[frozenset[str]] = frozenset(
-        {"seconds", "started", "problem_id", "tries", "paid", "detail"}
+        {"seconds", "started", "cost_usd", "tries", "paid", "detail"}
     )
-    hashed_as: ClassVar[Mapping[str, float]] = {"cost_usd": 0.0}
-    """The first schema hashed the cost, then 0 for every agent. Now it depends on what other runs paid."""
+    """They depend on what other runs paid for, and on when."""
 
     id: str
     round: int
@@ -250,20 +218,15 @@ class CallRecord(Record):
     seed: int
     sample: int
     status: str
-    """`answered`, `malformed`, `truncated`, `filtered`, `failed` or `refused`."""
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float
-    """What this run paid."""
     seconds: float
     started: datetime
     problem_id: str | None = None
     tries: int = 0
-    """Requests that the run that paid for it sent, retries included; 0 if no model is asked."""
     paid: bool = False
-    """Whether this run paid for it. False if another run had paid, or if it costs nothing."""
     detail: str = ""
-    """What went wrong, in one line."""
 
 
 SpanKind = Literal["run", "round", "phase", "problem", "agent", "call", "program"]
@@ -279,75 +242,61 @@ class SpanRecord(Record):
 
     id: str
     parent: str
-    """Id of the span that contains it; empty for the run."""
     kind: SpanKind
     name: str
     round: int
-    """The round in which it happened; -1 for the run."""
     phase: str
     problem_id: str | None = None
     agent: str = ""
     status: str
-    """Verdict, status of the call, or another result; `running` if it has not ended."""
     subject: str = ""
-    """Id of the row that it produced: a call, rationale or attempt; for a draft, its id as a problem."""
     cost_usd: float = 0.0
-    """What this run paid."""
     started: datetime
     seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranscriptRecord(Record):
-    """The complete text of a request to a model and of its reply."""
+    """The complete text of a request to a model and of its reply, which is None if there was none."""
 
     table: ClassVar[str] = "transcripts"
     key: ClassVar[tuple[str, ...]] = ("call_id",)
 
     call_id: str
     request: Mapping[str, Json]
-    """`messages`, each with `role` and `content`; `temperature` and `max_tokens`."""
     reply: str | None
-    """None if there was no reply."""
     finish: str
-    """Why the model stopped writing; empty if there was no reply."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContaminationRecord(Record):
-    """A question that was kept out of the training set, and the evaluation problem that it copies."""
+    """A question that was kept out of a round's training set, and the evaluation problem that it copies.
+
+    `parent` and `operator` say how it was written; both are None for a seed.
+    """
 
     table: ClassVar[str] = "contamination"
-    hashed_if_given: ClassVar[frozenset[str]] = frozenset({"operator"})
 
     id: str
     round: int
-    """The round in whose training set it would have been."""
     question: str
     parent: str | None = None
-    """Id of the problem it was made from; None for a seed."""
     problem_id: str
-    """Id of the evaluation problem."""
     kind: str
-    """`exact`, `masked` (other numbers) or `overlap` (other names or another wording)."""
     overlap: float
-    """Share of the evaluation problem's runs of words that it contains."""
     operator: Operator | None = None
-    """How the question was written; None for a seed, and in older rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RejectionRecord(Record):
-    """A problem that a person does not want taught."""
+    """A problem that a person does not want taught, and why, in the person's words."""
 
     table: ClassVar[str] = "rejections"
     key: ClassVar[tuple[str, ...]] = ("problem_id",)
 
     problem_id: str
     round: int
-    """The first round whose training set is without it."""
     detail: str
-    """Why, in the person's words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -362,7 +311,6 @@ class EventRecord(Record):
     round: int
     phase: str
     kind: str
-    """`started`, `finished`, `interrupted`, `warning`, ..."""
     detail: Mapping[str, Json]
 
 
@@ -385,26 +333,14 @@ HASHED_RECORDS: tuple[type[Record], ...] = (
 
 
 def rationale_id(
-    *,
-    problem_id: str,
-    thought: str,
-    round: int,
-    agent: str,
-    prompt_hash: str = "",
-    sample: int = 0,
+    *, problem_id: str, thought: str, round: int, agent: str, prompt_hash: str = "", sample: int = 0
 ) -> str:
     """Returns the id of a rationale; the repair of sample 0 is sample 1."""
     return short_id("r", problem_id, thought, str(round), agent, prompt_hash, str(sample))
 
 
 def attempt_id(
-    *,
-    problem_id: str,
-    round: int,
-    purpose: Purpose,
-    evaluation: str = "",
-    thought: str,
-    sample: int = 0,
+    *, problem_id: str, round: int, purpose: Purpose, evaluation: str = "", thought: str, sample: int = 0
 ) -> str:
     return short_id("a", problem_id, str(round), purpose, evaluation, thought, str(sample))
 

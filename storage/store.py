@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import fsum
 from pathlib import Path
-from typing import Self
-
-import duckdb
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from fdd.domain import Usage
 from fdd.errors import StoreError
 from fdd.storage.checks import Finding, check
-from fdd.storage.codec import R, Value, columns, encode, row_hash
-from fdd.storage.database import LOCK_PATIENCE, Database, log_of
-from fdd.storage.evidence import Evidence, gather
-from fdd.storage.explorer import (
-    CallDetails,
-    EvaluationItems,
-    ProblemFacets,
-    ProblemPage,
-    ProblemSearch,
-    SpanFacets,
-    evaluation_items,
-    problem_facets,
-    search_problems,
-    select_exchange,
-    span_facets,
-)
-from fdd.storage.life import Life, find_problems, select_life
+from fdd.storage.codec import R, columns, encode, row_hash, select
+from fdd.storage.database import LOCK_PATIENCE, Connection, Database, log_of
 from fdd.storage.records import (
     TAUGHT_SPLITS,
     AttemptRecord,
@@ -48,23 +31,11 @@ from fdd.storage.records import (
     RejectionRecord,
     RoundRecord,
     RunRecord,
-    SpanRecord,
-    TranscriptRecord,
 )
-from fdd.storage.rows import select
 from fdd.storage.summary import Summary, summarize
-from fdd.storage.telemetry import Exchange, select_exchanges, select_stages
-from fdd.storage.tracing import (
-    Place,
-    SpanFilter,
-    SpanPage,
-    is_finished,
-    newest,
-    select_enclosing,
-    select_news,
-    select_spans,
-)
-from fdd.storage.usage import AgentUsage, usage_by_agent
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _BATCH = 5_000
 """Rows in one INSERT."""
@@ -108,12 +79,10 @@ class Store:
         if path.exists():
             raise StoreError(f"the database {path} exists already; resume that run or choose another folder")
         draft = path.with_name(f"{path.name}.new")
-        for ruin in (draft, log_of(draft)):  # of a process that was killed before the last line
-            ruin.unlink(missing_ok=True)
+        for file in (draft, log_of(draft)):  # left by a process that was killed before the last line
+            file.unlink(missing_ok=True)
         database = Database(draft, patience=patience)
-        with database.writing():
-            pass  # makes the file
-        database.migrate()
+        database.create()
         cls(database).add([run])
         database.settle()
         draft.rename(path)
@@ -171,30 +140,36 @@ class Store:
                 [now, round, phase, kind, text],
             )
 
-    # Reading. Every list has a fixed order
+    # Reading. Every list has a fixed order: the key's, if nothing else is said. None does not restrict
+
+    def read(
+        self,
+        query: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Returns the result of a query function of this package, in one transaction.
+
+        life = store.read(select_life, problem_id)
+        """
+        with self._database.reading() as connection:
+            return query(connection, *args, **kwargs)
 
     def run(self) -> RunRecord:
-        for run in self._select(RunRecord):
+        for run in self._equal(RunRecord):
             return run
         raise StoreError(f"the database {self.path} holds no run: its row was removed")
 
     def problems(
-        self,
-        *,
-        splits: Collection[str] | None = None,
-        round: int | None = None,
+        self, *, splits: Collection[str] | None = None, round: int | None = None
     ) -> list[ProblemRecord]:
-        """Returns the problems of these splits and of this round, by id; None does not restrict."""
+        """Returns the problems of these splits and of this round."""
         return self._select(
             ProblemRecord,
             "WHERE ($1 IS NULL OR list_contains($1, split)) AND ($2 IS NULL OR round = $2) ORDER BY id",
             None if splits is None else sorted(splits),
             round,
         )
-
-    def problem(self, problem_id: str) -> ProblemRecord | None:
-        found = self._select(ProblemRecord, "WHERE id = $1", problem_id)
-        return found[0] if found else None
 
     def pending(self, *, round: int) -> list[ProblemRecord]:
         """Returns the problems to be taught in this round that have no rationale yet in any format."""
@@ -208,69 +183,46 @@ class Store:
             list(TAUGHT_SPLITS),
         )
 
-    def rationales(
-        self,
-        *,
-        problem_id: str | None = None,
-        round: int | None = None,
-    ) -> list[RationaleRecord]:
-        return self._select(
-            RationaleRecord,
-            "WHERE ($1 IS NULL OR problem_id = $1) AND ($2 IS NULL OR round = $2) ORDER BY id",
-            problem_id,
-            round,
-        )
+    def rationales(self, *, problem_id: str | None = None, round: int | None = None) -> list[RationaleRecord]:
+        return self._equal(RationaleRecord, problem_id=problem_id, round=round)
 
     def training_set(self, *, round: int, thoughts: Collection[str] | None = None) -> list[Lesson]:
-        """Returns the accepted rationales of this round and of earlier kept ones, with their problems, by id.
+        """Returns what the view `taught` has for this round, with the problems, by id of the rationale.
 
-        Leaves out problems that a person rejected for this round or earlier, and formats that are not in
-        `thoughts`, if that is given. Several samples in one format are several lessons.
+        Leaves out formats that are not in `thoughts`, if that is given. Several samples in one format are
+        several lessons.
         """
-        with self._database.reading() as connection:
-            rationales = select(
-                connection,
-                RationaleRecord,
-                "WHERE reason = 'accepted' AND (round = $1 OR round < $1 AND round NOT IN "
-                "(SELECT round FROM decisions WHERE NOT kept)) "
-                "AND problem_id NOT IN (SELECT problem_id FROM rejections WHERE round <= $1) "
-                "AND ($2 IS NULL OR list_contains($2, thought)) ORDER BY id",
-                round,
-                None if thoughts is None else list(thoughts),
-            )
-            problems = select(
-                connection, ProblemRecord, "WHERE list_contains($1, split)", list(TAUGHT_SPLITS)
-            )
-        by_id = {problem.id: problem for problem in problems}
-        return [Lesson(by_id[rationale.problem_id], rationale) for rationale in rationales]
+        rationales = self._select(
+            RationaleRecord,
+            "WHERE id IN (SELECT rationale_id FROM taught WHERE $1 BETWEEN first_round AND last_round) "
+            "AND ($2 IS NULL OR list_contains($2, thought)) ORDER BY id",
+            round,
+            None if thoughts is None else list(thoughts),
+        )
+        problems = {problem.id: problem for problem in self.problems(splits=TAUGHT_SPLITS)}
+        return [Lesson(problems[rationale.problem_id], rationale) for rationale in rationales]
 
-    def attempts(
-        self,
-        *,
-        round: int,
-        purpose: Purpose | None = None,
-        evaluation: str | None = None,
-    ) -> list[AttemptRecord]:
-        """Returns the answers recorded for this round, by problem, format and sample."""
+    def teachable(self, *, round: int) -> list[ProblemRecord]:
+        """Returns the problems of this round and of earlier kept ones that nobody rejected, by id."""
         return self._select(
-            AttemptRecord,
+            ProblemRecord,
             """
-            WHERE round = $1 AND ($2 IS NULL OR purpose = $2) AND ($3 IS NULL OR evaluation = $3)
-            ORDER BY problem_id, thought, sample, id
+            WHERE list_contains($2, split) AND round <= $1 AND round NOT IN (SELECT round FROM undone)
+            AND id NOT IN (SELECT problem_id FROM rejections WHERE round <= $1) ORDER BY id
             """,
             round,
-            purpose,
-            evaluation,
+            list(TAUGHT_SPLITS),
         )
 
+    def attempts(
+        self, *, round: int, purpose: Purpose | None = None, evaluation: str | None = None
+    ) -> list[AttemptRecord]:
+        """Returns the answers recorded for this round, by problem, format and sample."""
+        order = ("problem_id", "thought", "sample", "id")
+        return self._equal(AttemptRecord, order, round=round, purpose=purpose, evaluation=evaluation)
+
     def probes(self, *, round: int | None = None, problem_id: str | None = None) -> list[ProbeRecord]:
-        """Returns the probes of this round and of this problem; None does not restrict."""
-        return self._select(
-            ProbeRecord,
-            "WHERE ($1 IS NULL OR round = $1) AND ($2 IS NULL OR problem_id = $2) ORDER BY problem_id, round",
-            round,
-            problem_id,
-        )
+        return self._equal(ProbeRecord, round=round, problem_id=problem_id)
 
     def probed_skills(self) -> list[ProbedSkill]:
         """Returns how each round's student answered the probes of each skill."""
@@ -279,38 +231,36 @@ class Store:
         return [ProbedSkill(*row) for row in rows]
 
     def rounds(self) -> list[RoundRecord]:
-        return self._select(RoundRecord, "ORDER BY round")
+        return self._equal(RoundRecord)
 
     def kept(self) -> list[RoundRecord]:
         """Returns the rounds whose student was evaluated and that were not undone."""
         return self._select(
             RoundRecord,
             "WHERE round IN (SELECT round FROM evaluations) "
-            "AND round NOT IN (SELECT round FROM decisions WHERE NOT kept) ORDER BY round",
+            "AND round NOT IN (SELECT round FROM undone) ORDER BY round",
         )
 
     def decisions(self) -> list[DecisionRecord]:
-        return self._select(DecisionRecord, "ORDER BY round")
+        return self._equal(DecisionRecord)
 
     def rejections(self) -> list[RejectionRecord]:
-        """Returns the problems that a person does not want taught, by id."""
-        return self._select(RejectionRecord, "ORDER BY problem_id")
+        """Returns the problems that a person does not want taught."""
+        return self._equal(RejectionRecord)
 
     def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:
-        return self._select(EvaluationRecord, "WHERE $1 IS NULL OR round = $1 ORDER BY round, name", round)
+        return self._equal(EvaluationRecord, round=round)
 
     def calls(self) -> list[CallRecord]:
-        return self._select(CallRecord, "ORDER BY id")
+        return self._equal(CallRecord)
 
-    def usage(self) -> list[AgentUsage]:
-        """Returns what the calls used and cost, by round and agent."""
-        with self._database.reading() as connection:
-            return usage_by_agent(connection)
+    def events(self) -> list[EventRecord]:
+        return self._equal(EventRecord)
 
     def paid(self) -> Usage:
         """Returns what this run paid for replies; a reply that was used several times counts once."""
         replies = {
-            (call.model, call.prompt_hash, call.settings_hash, call.problem_id, call.sample): call
+            (call.model, call.prompt_hash, call.settings_hash, call.problem_id, call.seed, call.sample): call
             for call in self.calls()
             if call.paid and call.status != "failed"
         }
@@ -321,148 +271,45 @@ class Store:
             cost_usd=fsum(call.cost_usd for call in replies.values()),
         )
 
-    def events(self) -> list[EventRecord]:
-        return self._select(EventRecord, "ORDER BY seq")
-
-    def spans(self, wanted: SpanFilter, *, limit: int = 1_000, offset: int = 0) -> SpanPage:
-        """Returns at most `limit` spans, in the order in which they began."""
-        with self._database.reading() as connection:
-            return select_spans(connection, wanted, limit=limit, offset=offset)
-
-    def enclosing(self, spans: Sequence[SpanRecord]) -> dict[str, SpanRecord]:
-        """Returns every span that contains one of these, directly or indirectly, by id."""
-        with self._database.reading() as connection:
-            return select_enclosing(connection, spans)
-
-    def newest(self) -> Place:
-        """Returns the place from which `news` gives the state of every phase, but only steps yet to come."""
-        with self._database.reading() as connection:
-            return newest(connection)
-
-    def is_finished(self) -> bool:
-        """Whether the run is complete."""
-        with self._database.reading() as connection:
-            return is_finished(connection)
-
-    def news(self, wanted: SpanFilter, since: Place, *, limit: int = 1_000) -> tuple[list[SpanRecord], Place]:
-        """Returns phases that changed and steps stored after `since`, and the place to go on from."""
-        with self._database.reading() as connection:
-            return select_news(connection, wanted, since, limit=limit)
-
-    def stages(self) -> list[SpanRecord]:
-        """Returns the run, its rounds and phases; `seconds` lasts to the last event or step, with pauses."""
-        with self._database.reading() as connection:
-            return select_stages(connection)
-
-    def exchanges(self, call_ids: Sequence[str]) -> dict[str, Exchange]:
-        """Returns the calls with these ids and their transcripts, by id; leaves out calls not stored."""
-        with self._database.reading() as connection:
-            return select_exchanges(connection, call_ids)
-
-    def life(self, problem_id: str) -> Life | None:
-        """Returns everything about one problem; None if there is no such problem."""
-        with self._database.reading() as connection:
-            return select_life(connection, problem_id)
-
-    def find_problems(self, beginning: str) -> list[str]:
-        """Returns the ids with this beginning, at most ten; only the id itself if `beginning` is complete."""
-        with self._database.reading() as connection:
-            return find_problems(connection, beginning)
-
-    def transcript(self, call_id: str) -> TranscriptRecord | None:
-        """Returns a call's transcript; None for a call without a model, or of an older schema."""
-        found = self._select(TranscriptRecord, "WHERE call_id = $1", call_id)
-        return found[0] if found else None
-
     def summary(self) -> Summary:
         """Returns the run's summary, to which `report --json` adds `by_template` and `visible_loss`."""
-        with self._database.reading() as connection:
-            return summarize(connection)
-
-    def evidence(self) -> Evidence:
-        """Returns the data of a report."""
-        with self._database.reading() as connection:
-            return gather(connection)
-
-    def search(self, search: ProblemSearch) -> tuple[ProblemPage, ProblemFacets]:
-        """Returns the problems found, and the values by which all problems can be filtered."""
-        with self._database.reading() as connection:
-            return search_problems(connection, search), problem_facets(connection)
-
-    def items(self, name: str) -> EvaluationItems:
-        """Returns the problems of an evaluation set, and every student's answers."""
-        with self._database.reading() as connection:
-            return evaluation_items(connection, name)
-
-    def overview(self) -> tuple[RunRecord, Summary, list[EventRecord]]:
-        """Returns the run, its summary and its events, read in one transaction."""
-        with self._database.reading() as connection:
-            summary = summarize(connection)
-            [run] = select(connection, RunRecord)
-            return run, summary, select(connection, EventRecord, "ORDER BY seq")
-
-    def trace(self, wanted: SpanFilter, *, limit: int, offset: int = 0) -> tuple[SpanPage, SpanFacets]:
-        """Returns the same as `spans`, and the values by which all spans can be filtered."""
-        with self._database.reading() as connection:
-            return select_spans(connection, wanted, limit=limit, offset=offset), span_facets(connection)
-
-    def exchange(self, call_id: str) -> CallDetails | None:
-        """Returns a call with its input and its results; None if there is no such call."""
-        with self._database.reading() as connection:
-            return select_exchange(connection, call_id)
+        return self.read(summarize)
 
     def verify(self) -> list[Finding]:
         """Returns the faults found in the database; empty if there are none."""
-        with self._database.reading() as connection:
-            return check(connection)
+        return self.read(check)
 
-    def _select(self, record: type[R], where: str = "", *values: object) -> list[R]:
-        with self._database.reading() as connection:
-            return select(connection, record, where, *values)
+    def _select(self, record: type[R], where: str, *values: object) -> list[R]:
+        return self.read(select, record, where, *values)
+
+    def _equal(self, record: type[R], order: Sequence[str] = (), **equal: object) -> list[R]:
+        """Returns the rows with these values in these columns, by key or `order`; None does not restrict."""
+        given = {name: value for name, value in equal.items() if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in given) or "true"
+        return self._select(
+            record, f"WHERE {where} ORDER BY {', '.join(order or record.key)}", *given.values()
+        )
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, kind: type[Record], records: Sequence[Record]) -> int:
-    rows = _distinct(kind, records)
-    _refuse_changes(connection, kind, rows)
+def _insert(connection: Connection, kind: type[Record], records: Sequence[Record]) -> int:
+    """Adds the rows with new keys and returns their number; raises if another row has other content."""
     names = (*columns(kind), "content_hash")
-    unnested = ", ".join("unnest(?)" for _ in names)
+    rows = [(*values, row_hash(kind, values)) for values in map(encode, records)]
+    lists = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     cursor = connection.execute(
-        f"INSERT INTO {kind.table} ({', '.join(names)}) SELECT {unnested} ON CONFLICT DO NOTHING",
-        [list(column) for column in zip(*rows.values(), strict=True)],
+        f"INSERT INTO {kind.table} ({', '.join(names)}) SELECT {', '.join('unnest(?)' for _ in names)} "
+        "ON CONFLICT DO NOTHING",
+        list(lists.values()),
     )
     (count,) = cursor.fetchone() or (0,)
-    return int(count)
-
-
-def _distinct(kind: type[Record], records: Sequence[Record]) -> dict[tuple[Value, ...], tuple[Value, ...]]:
-    """Returns rows by key, each with its content hash at the end; raises if two with one key differ."""
-    positions = [columns(kind).index(name) for name in kind.key]
-    rows: dict[tuple[Value, ...], tuple[Value, ...]] = {}
-    for record in records:
-        values = encode(record)
-        row = (*values, row_hash(kind, values))
-        key = tuple(values[position] for position in positions)
-        if rows.setdefault(key, row)[-1] != row[-1]:
-            raise _changed(kind, key)
-    return rows
-
-
-def _refuse_changes(
-    connection: duckdb.DuckDBPyConnection,
-    kind: type[Record],
-    rows: Mapping[tuple[Value, ...], tuple[Value, ...]],
-) -> None:
     keys = ", ".join(kind.key)
     unnested = ", ".join(f"unnest(?) AS {name}" for name in (*kind.key, "new_hash"))
-    found = connection.execute(
+    changed = connection.execute(
         f"SELECT {keys} FROM {kind.table} JOIN (SELECT {unnested}) USING ({keys}) "
         "WHERE content_hash <> new_hash ORDER BY ALL LIMIT 1",
-        [*(list(column) for column in zip(*rows, strict=True)), [row[-1] for row in rows.values()]],
+        [lists[name] for name in (*kind.key, "content_hash")],
     ).fetchone()
-    if found:
-        raise _changed(kind, found)
-
-
-def _changed(kind: type[Record], key: tuple[object, ...]) -> StoreError:
-    name = ", ".join(str(part) for part in key)
-    return StoreError(f"{kind.table} {name} was stored before with other content; rows are never changed")
+    if changed:
+        name = ", ".join(map(str, changed))
+        raise StoreError(f"{kind.table} {name} was stored before with other content; rows are never changed")
+    return int(count)

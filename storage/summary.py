@@ -1,42 +1,72 @@
-"""A run's results, round by round, in the form that `report --json` prints."""
+"""A run's results and costs, round by round, in the form that `report --json` prints."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import fsum
 from typing import Any, NotRequired, TypedDict
-
-import duckdb
 
 from fdd.domain import shares_templates
 from fdd.errors import StoreError, brief
-from fdd.storage.growth import Growth, grow
+from fdd.storage.database import Connection
 from fdd.storage.records import TAUGHT_SPLITS, Json, evaluation_name
 from fdd.storage.tracing import is_finished
-from fdd.storage.usage import CostSummary, summarize_cost
 
 BASELINE_ROUND = -1
 """Round of the untaught student."""
+_ASKED_A_MODEL = "prompt_tokens + completion_tokens > 0 OR status NOT IN ('answered', 'refused')"
+"""Agents without a model only answer or refuse, and use no tokens."""
+_STATUSES = ("answered", "malformed", "truncated", "filtered", "failed", "refused")
+_USAGE = f"""
+SELECT round, agent, count(*) AS calls, count(*) FILTER (paid) AS paid,
+       {", ".join(f"count(*) FILTER (status = '{status}') AS {status}" for status in _STATUSES)},
+       sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens,
+       fsum(cost_usd) AS cost_usd
+FROM calls WHERE ? OR {_ASKED_A_MODEL} GROUP BY round, agent ORDER BY round, agent
+"""
+_DECISION = "SELECT against, n, gained, lost, p, kept FROM decisions WHERE round = ?"
+_EVALUATIONS = """
+SELECT name, n, correct, accuracy, low, high, form
+FROM evaluations LEFT JOIN (
+    SELECT round, evaluation, avg(form::INTEGER) AS form FROM attempts
+    WHERE purpose IN ('baseline', 'evaluation') GROUP BY ALL
+) AS answers ON answers.round = evaluations.round AND evaluation = name
+WHERE evaluations.round = ? ORDER BY name
+"""
+_SIZES = """
+WITH shown AS (
+    SELECT round FROM rationales UNION SELECT round FROM rounds
+    UNION SELECT round FROM evaluations WHERE round >= 0
+), sets AS (
+    SELECT round, problem_id, min(first_round) = round AS new
+    FROM shown JOIN taught ON round BETWEEN first_round AND last_round AND NOT vote
+    GROUP BY round, problem_id
+)
+SELECT shown.round, operator, count(problem_id), count(problem_id) FILTER (new)
+FROM shown LEFT JOIN sets USING (round) LEFT JOIN problems ON id = problem_id
+GROUP BY ALL ORDER BY ALL
+"""
 
 
 class TemplateInterval(TypedDict):
     """The 95 % interval of an accuracy if templates are the sample: what might other templates have given?"""
 
     templates: int
-    """Number of templates; the problems are instances of them."""
     low: float
     high: float
 
 
 class EvaluationSummary(TypedDict):
-    """A student's result on one problem set."""
+    """A student's result on one problem set, with its 95 % interval over problems (Wilson)."""
 
     name: str
     n: int
     correct: int
     accuracy: float
     low: float
-    """Lower end of the 95 % interval over problems (Wilson)."""
     high: float
     by_template: NotRequired[TemplateInterval]
     """Only in `report` and `compare`, and only if every problem of the set has a template."""
@@ -46,7 +76,7 @@ class ReadSummary(EvaluationSummary):
     """The same, with the form of the answers."""
 
     form: float | None
-    """Share of the answers that have the form that is taught; None if that was not recorded."""
+    """Share of the answers that have the form that is taught; None if no answer is stored."""
 
 
 class BaselineSummary(TypedDict):
@@ -71,20 +101,20 @@ class DecisionSummary(TypedDict):
 
 
 class RoundSummary(TypedDict):
-    """One round: its training set, what was probed after it, and its student's results."""
+    """One round: its training set, what was probed after it, and its student's results.
+
+    `accepted`, `quarantined` and `failed` (every call failed) count this round's problems, once for each
+    format; they add up to all that were asked.
+    """
 
     round: int
     problems: int
-    """In the training set: with an accepted rationale of this round or of a kept one before it."""
+    """In the training set."""
     added: int
-    """Problems in the training set that are new in this round."""
+    """Those that are new in this round."""
     accepted: int
-    """Problems of this round with an accepted rationale, counted once for each format."""
     quarantined: int
-    """Problems whose rationale was not accepted, counted in the same way."""
     failed: int
-    """Problems for which every call failed, counted in the same way. Accepted, quarantined and failed add up
-    to all that were asked."""
     quarantine_reasons: dict[str, int]
     removed: dict[str, int]
     """Number of problems proposed for this round but not taken, by reason."""
@@ -95,7 +125,44 @@ class RoundSummary(TypedDict):
     hard: int
     evaluations: list[ReadSummary]
     decision: DecisionSummary | None
-    """None until the round is evaluated, and in runs from before decisions were recorded."""
+    """None until the round is evaluated."""
+
+
+class AgentUsage(TypedDict):
+    """The calls of one agent in one round; tokens are of all calls, whichever run paid for them."""
+
+    round: int
+    agent: str
+    calls: int
+    paid: int
+    """Calls that this run paid for. Replies to the others came from the cache or cost nothing."""
+    answered: int
+    malformed: int
+    truncated: int
+    filtered: int
+    failed: int
+    refused: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    """What this run paid."""
+
+
+class TotalUsage(TypedDict):
+    """Sums over rounds and agents."""
+
+    calls: int
+    paid: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+
+
+class CostSummary(TypedDict):
+    """The calls to language models; agents without a model are left out."""
+
+    total: TotalUsage
+    by_agent: list[AgentUsage]
 
 
 class Summary(TypedDict):
@@ -112,31 +179,42 @@ class Summary(TypedDict):
     cost: CostSummary
 
 
-def summarize(connection: duckdb.DuckDBPyConnection) -> Summary:
+@dataclass(frozen=True, slots=True)
+class SetSize:
+    """Number of problems in a round's training set that come from one operator (None for seeds)."""
+
+    round: int
+    operator: str | None
+    problems: int
+    new: int
+    """Those that no training set of an earlier kept round had."""
+
+
+def set_sizes(connection: Connection) -> tuple[SetSize, ...]:
+    """Returns the sizes of every round that has a rationale, a student or an evaluation, by round."""
+    return tuple(SetSize(*row) for row in connection.execute(_SIZES).fetchall())
+
+
+def summarize(connection: Connection) -> Summary:
     runs = connection.execute("SELECT id, settings FROM runs").fetchall()
     if len(runs) != 1:
         raise StoreError(f"the database has {len(runs)} runs instead of one; is it that of a run?")
     [(run, settings)] = runs
-    # A round is shown as soon as it has a rationale, a student or an evaluation.
-    rounds = connection.execute(
-        """
-        SELECT round FROM rationales UNION SELECT round FROM rounds
-        UNION SELECT round FROM evaluations WHERE round >= 0 ORDER BY round
-        """
-    ).fetchall()
-    growth = grow(connection)
+    sizes: defaultdict[int, list[SetSize]] = defaultdict(list)
+    for size in set_sizes(connection):
+        sizes[size.round].append(size)
     return {
         "run": run,
         "finished": is_finished(connection),
         "settings": _read(settings),
         "exact_only": _exact_only(connection),
-        "baseline": {"evaluations": _evaluations(connection, BASELINE_ROUND)},
-        "rounds": [_round(connection, number, growth) for (number,) in rounds],
-        "cost": summarize_cost(connection),
+        "baseline": {"evaluations": _rows(connection, _EVALUATIONS, BASELINE_ROUND)},
+        "rounds": [_round(connection, number, found) for number, found in sizes.items()],
+        "cost": _cost(connection),
     }
 
 
-def _round(connection: duckdb.DuckDBPyConnection, number: int, growth: Growth) -> RoundSummary:
+def _round(connection: Connection, number: int, sizes: Iterable[SetSize]) -> RoundSummary:
     outcomes = _counts(
         connection,
         "SELECT reason, count(*) FROM outcomes WHERE round = ? GROUP BY reason ORDER BY reason",
@@ -144,13 +222,12 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int, growth: Growth) -
     )
     accepted, failed = outcomes.pop("accepted", 0), outcomes.pop("call_failed", 0)
     bands = _counts(connection, "SELECT band, count(*) FROM probes WHERE round = ? GROUP BY band", number)
-    added = growth.added(number).total()
     kept_out = "SELECT kind, count(*) FROM contamination WHERE round = ? GROUP BY kind ORDER BY kind"
     removed = connection.execute("SELECT removed FROM rounds WHERE round = ?", [number]).fetchone()
     return {
         "round": number,
-        "problems": growth.before(number).total() + added,
-        "added": added,
+        "problems": sum(size.problems for size in sizes),
+        "added": sum(size.new for size in sizes),
         "accepted": accepted,
         "quarantined": sum(outcomes.values()),
         "failed": failed,
@@ -160,51 +237,41 @@ def _round(connection: duckdb.DuckDBPyConnection, number: int, growth: Growth) -
         "easy": bands.get("easy", 0),
         "mixed": bands.get("mixed", 0),
         "hard": bands.get("hard", 0),
-        "evaluations": _evaluations(connection, number),
-        "decision": _decision(connection, number),
+        "evaluations": _rows(connection, _EVALUATIONS, number),
+        "decision": next(iter(_rows(connection, _DECISION, number)), None),
     }
 
 
-def _decision(connection: duckdb.DuckDBPyConnection, number: int) -> DecisionSummary | None:
-    found = connection.execute(
-        "SELECT against, n, gained, lost, p, kept FROM decisions WHERE round = ?", [number]
-    ).fetchone()
-    if found is None:
-        return None
-    against, n, gained, lost, p, kept = found
-    return {"against": against, "n": n, "gained": gained, "lost": lost, "p": p, "kept": kept}
-
-
-def _exact_only(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def _exact_only(connection: Connection) -> list[str]:
     rows = connection.execute("SELECT DISTINCT split, template FROM problems").fetchall()
     evaluated = [(evaluation_name(split), template) for split, template in rows if split not in TAUGHT_SPLITS]
     return sorted({name for name, template in evaluated if shares_templates(template, name)})
 
 
-def _evaluations(connection: duckdb.DuckDBPyConnection, number: int) -> list[ReadSummary]:
-    rows = connection.execute(
-        """
-        SELECT name, n, correct, accuracy, low, high, form
-        FROM evaluations LEFT JOIN (
-            SELECT round, evaluation, avg(form::INTEGER) AS form FROM attempts
-            WHERE purpose IN ('baseline', 'evaluation') GROUP BY ALL
-        ) AS answers ON answers.round = evaluations.round AND evaluation = name
-        WHERE evaluations.round = ? ORDER BY name
-        """,
-        [number],
-    ).fetchall()
-    return [
-        {
-            "name": name,
-            "n": n,
-            "correct": correct,
-            "accuracy": accuracy,
-            "low": low,
-            "high": high,
-            "form": form,
-        }
-        for name, n, correct, accuracy, low, high, form in rows
-    ]
+def usage_by_agent(connection: Connection, *, every: bool = True) -> list[AgentUsage]:
+    """Returns what the calls used and cost, by round and agent; without `every` only those to models."""
+    return _rows(connection, _USAGE, every)
+
+
+def _cost(connection: Connection) -> CostSummary:
+    agents = usage_by_agent(connection, every=False)
+    return {
+        "total": {
+            "calls": sum(row["calls"] for row in agents),
+            "paid": sum(row["paid"] for row in agents),
+            "prompt_tokens": sum(row["prompt_tokens"] for row in agents),
+            "completion_tokens": sum(row["completion_tokens"] for row in agents),
+            "cost_usd": fsum(row["cost_usd"] for row in agents),
+        },
+        "by_agent": agents,
+    }
+
+
+def _rows(connection: Connection, query: str, value: int) -> list[Any]:
+    """Returns the rows as dicts by column."""
+    found = connection.execute(query, [value])
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -217,5 +284,5 @@ def _read(text: str) -> dict[str, Any]:
     return found
 
 
-def _counts(connection: duckdb.DuckDBPyConnection, query: str, number: int) -> dict[str, int]:
+def _counts(connection: Connection, query: str, number: int) -> dict[str, int]:
     return dict(connection.execute(query, [number]).fetchall())

@@ -1,14 +1,14 @@
-"""Queries for the spans of a run: what agents did, step by step."""
+"""Queries for the spans of a run: what agents did, step by step, and the calls behind the steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 
-import duckdb
-
-from fdd.storage.codec import columns, decode
-from fdd.storage.records import SpanKind, SpanRecord
+from fdd.storage.codec import columns, decode, select
+from fdd.storage.database import Connection
+from fdd.storage.records import CallRecord, SpanKind, SpanRecord, TranscriptRecord
 
 _COLUMNS = ", ".join(columns(SpanRecord))
 _ALL = f"""
@@ -16,6 +16,19 @@ _ALL = f"""
      UNION ALL SELECT {_COLUMNS}, 0, seq FROM stages)
 """
 _ORDER = "ORDER BY started, depth, place"
+_LAST_SIGNS = f"""
+    WITH signs AS (
+        SELECT round, phase, time AS seen FROM events
+        UNION ALL
+        SELECT round, phase, max(started + to_microseconds(CAST(1e6 * seconds AS BIGINT)))
+        FROM spans GROUP BY round, phase
+    )
+    SELECT {", ".join(f"stages.{name}" for name in columns(SpanRecord))}, stages.seq, max(seen)
+    FROM stages JOIN signs
+    ON (kind = 'run' OR signs.round = stages.round) AND (kind <> 'phase' OR signs.phase = stages.phase)
+    GROUP BY ALL ORDER BY stages.seq, stages.kind DESC
+"""
+"""The stages with the time of their last event or end of a step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,40 +42,32 @@ class SpanFilter:
     statuses: Sequence[str] = ()
     """Verdicts, statuses of calls, `running`, ..."""
     problem: str | None = None
-    """Id of a problem."""
     min_seconds: float | None = None
     min_cost: float | None = None
     """In USD."""
 
     def where(self) -> tuple[str, list[object]]:
         """Returns the SQL condition and the values of its parameters."""
-        lists = {
-            "round": self.rounds,
-            "phase": self.phases,
-            "kind": self.kinds,
-            "agent": self.agents,
-            "status": self.statuses,
+        tests = {
+            "list_contains(?, round)": list(self.rounds) or None,
+            "list_contains(?, phase)": list(self.phases) or None,
+            "list_contains(?, kind)": list(self.kinds) or None,
+            "list_contains(?, agent)": list(self.agents) or None,
+            "list_contains(?, status)": list(self.statuses) or None,
+            "problem_id = ?": self.problem,
+            "seconds >= ?": self.min_seconds,
+            "cost_usd >= ?": self.min_cost,
         }
-        tests: list[tuple[str, object]] = [
-            (f"list_contains(?, {name})", list(wanted)) for name, wanted in lists.items() if wanted
-        ]
-        if self.problem is not None:
-            tests.append(("problem_id = ?", self.problem))
-        if self.min_seconds is not None:
-            tests.append(("seconds >= ?", self.min_seconds))
-        if self.min_cost is not None:
-            tests.append(("cost_usd >= ?", self.min_cost))
-        return " AND ".join(test for test, _ in tests) or "true", [value for _, value in tests]
+        given = {test: value for test, value in tests.items() if value is not None}
+        return " AND ".join(given) or "true", list(given.values())
 
 
 @dataclass(frozen=True, slots=True)
 class SpanPage:
-    """One page of the wanted spans."""
+    """Some of the wanted spans, in the order in which they began, and the number of all of them."""
 
     spans: list[SpanRecord]
-    """In the order in which they began."""
     total: int
-    """Number of wanted spans, on all pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +78,18 @@ class Place:
     span: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A call with its transcript, which is None if no model was asked."""
+
+    call: CallRecord
+    transcript: TranscriptRecord | None
+
+
 def select_spans(
-    connection: duckdb.DuckDBPyConnection, wanted: SpanFilter, *, limit: int, offset: int = 0
+    connection: Connection, wanted: SpanFilter, *, limit: int = 1_000, offset: int = 0
 ) -> SpanPage:
+    """Returns at most `limit` spans, in the order in which they began."""
     where, values = wanted.where()
     where += " AND started IS NOT NULL"  # the run itself, before its first phase has begun
     (total,) = connection.execute(f"SELECT count(*) FROM {_ALL} WHERE {where}", values).fetchone() or (0,)
@@ -92,9 +106,7 @@ def select_spans(
     return SpanPage([decode(SpanRecord, row) for row in rows], total)
 
 
-def select_enclosing(
-    connection: duckdb.DuckDBPyConnection, spans: Sequence[SpanRecord]
-) -> dict[str, SpanRecord]:
+def select_enclosing(connection: Connection, spans: Sequence[SpanRecord]) -> dict[str, SpanRecord]:
     """Returns every span that contains one of these, directly or indirectly, by id."""
     found: dict[str, SpanRecord] = {}
     missing = {span.parent for span in spans} - {""}
@@ -108,19 +120,19 @@ def select_enclosing(
     return found
 
 
-def newest(connection: duckdb.DuckDBPyConnection) -> Place:
+def newest_place(connection: Connection) -> Place:
     """Returns the place from which a client gets the state of every phase, but only steps still to come."""
     (span,) = connection.execute("SELECT coalesce(max(rowid), -1) FROM spans").fetchone() or (-1,)
     return Place(0, span)  # after event 0, every phase has changed
 
 
-def is_finished(connection: duckdb.DuckDBPyConnection) -> bool:
+def is_finished(connection: Connection) -> bool:
     found = connection.execute("SELECT 1 FROM stages WHERE phase = 'report' AND status = 'finished'")
     return found.fetchone() is not None
 
 
 def select_news(
-    connection: duckdb.DuckDBPyConnection, wanted: SpanFilter, since: Place, *, limit: int
+    connection: Connection, wanted: SpanFilter, since: Place, *, limit: int = 1_000
 ) -> tuple[list[SpanRecord], Place]:
     """Returns what was stored after `since`, and the place to go on from.
 
@@ -143,3 +155,19 @@ def select_news(
     found = [decode(SpanRecord, row[:-1]) for row in steps]
     found.sort(key=lambda span: (span.started, span.id))  # DuckDB stores the rows of one INSERT in any order
     return [*(decode(SpanRecord, row) for row in phases), *found], Place(event, last)
+
+
+def select_stages(connection: Connection) -> list[SpanRecord]:
+    """Returns the run, its rounds and phases; `seconds` lasts to the last event or step, with pauses."""
+    rows = connection.execute(_LAST_SIGNS).fetchall()
+    stages = [(decode(SpanRecord, row[:-2]), row[-1].replace(tzinfo=UTC)) for row in rows]
+    return [replace(stage, seconds=(seen - stage.started).total_seconds()) for stage, seen in stages]
+
+
+def select_exchanges(connection: Connection, call_ids: Sequence[str]) -> dict[str, Exchange]:
+    """Returns the calls with these ids and their transcripts, by id; leaves out ids that are not stored."""
+    wanted = list(call_ids)
+    calls = select(connection, CallRecord, "WHERE id IN (SELECT unnest(?))", wanted)
+    said = select(connection, TranscriptRecord, "WHERE call_id IN (SELECT unnest(?))", wanted)
+    transcripts = {transcript.call_id: transcript for transcript in said}
+    return {call.id: Exchange(call, transcripts.get(call.id)) for call in calls}

@@ -15,7 +15,7 @@ from fdd.domain import Progress
 from fdd.graph.exam import Exam, sit
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.rundir.answers import Question
-from fdd.storage.records import TAUGHT_SPLITS, AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
+from fdd.storage.records import AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
 
 TEMPERATURE = 0.7
 """Sampling temperature. Greedy answers to one problem would all be the same."""
@@ -52,23 +52,17 @@ def choose_problems(state: RunState, context: RunContext) -> list[ProblemRecord]
     """
     settings, store = context.settings, context.store
     students = {settings.student, *(record.student for record in store.rounds())}
-    undone = {decision.round for decision in store.decisions() if not decision.kept}
     taught = [
         lesson for lesson in store.training_set(round=state.round) if lesson.rationale.agent not in students
     ]
     # Only the reference answer decides which of the student's answers join the set, so it must be certain.
     certain = {lesson.problem.id for lesson in taught}
     explained = {lesson.problem.id for lesson in taught if lesson.rationale.thought == settings.thoughts[0]}
-    left_out = {rejection.problem_id for rejection in store.rejections()}
-    if settings.self_samples_where == "missing":
-        left_out |= explained
+    left_out = explained if settings.self_samples_where == "missing" else set()
     return [
         problem
-        for problem in store.problems(splits=TAUGHT_SPLITS)
-        if problem.round <= state.round
-        and problem.round not in undone
-        and (problem.id in certain or not context.is_doubtful(problem))
-        and problem.id not in left_out
+        for problem in store.teachable(round=state.round)
+        if (problem.id in certain or not context.is_doubtful(problem)) and problem.id not in left_out
     ]
 
 

@@ -22,11 +22,18 @@ from fdd.reporting.site.exams import mark_items, rounds_of, select, whole_rounds
 from fdd.reporting.site.site import Site
 from fdd.reporting.site.status import status_of
 from fdd.reporting.site.waterfall import bars_of
-from fdd.storage.explorer import ProblemSearch
-from fdd.storage.life import Life
+from fdd.storage.explorer import (
+    ProblemSearch,
+    evaluation_items,
+    problem_facets,
+    search_problems,
+    select_call,
+    span_facets,
+)
+from fdd.storage.life import Life, select_life
 from fdd.storage.records import AttemptRecord, SpanKind, TranscriptRecord
 from fdd.storage.summary import BASELINE_ROUND
-from fdd.storage.tracing import SpanFilter
+from fdd.storage.tracing import SpanFilter, select_spans
 
 PER_PAGE = 50
 LATEST_EVENTS = 12
@@ -96,7 +103,7 @@ def problems(site: Site, request: Request) -> Response:
         offset=PER_PAGE * (query.page - 1),
         limit=PER_PAGE,
     )
-    found, facets = site.store.search(search)
+    found, facets = site.store.read(search_problems, search), site.store.read(problem_facets)
     return _page(
         site, "problems.html", query=query, found=found, facets=facets, pages=Pages(found.total, query.page)
     )
@@ -105,7 +112,7 @@ def problems(site: Site, request: Request) -> Response:
 def problem(site: Site, request: Request) -> Response:
     query = asked.read(asked.AskedProblem, request.query_params)
     name = request.path_params["name"]
-    life = site.store.life(name)
+    life = site.store.read(select_life, name)
     if life is None:
         raise HTTPException(404, f"This run has no problem {name}.")
     rounds = sorted({life.student_of(attempt) for attempt in life.attempts})
@@ -123,7 +130,7 @@ def problem(site: Site, request: Request) -> Response:
 
 def call(site: Site, request: Request) -> Response:
     name = request.path_params["name"]
-    exchange = site.store.exchange(name)
+    exchange = site.store.read(select_call, name)
     if exchange is None:
         raise HTTPException(404, f"This run has no call {name}.")
     return _page(site, "call.html", exchange=exchange, messages=_messages(exchange.transcript))
@@ -140,7 +147,8 @@ def trace(site: Site, request: Request) -> Response:
         problem=query.problem,
         min_seconds=query.seconds,
     )
-    found, facets = site.store.trace(wanted, limit=PER_PAGE, offset=PER_PAGE * (query.page - 1))
+    found = site.store.read(select_spans, wanted, limit=PER_PAGE, offset=PER_PAGE * (query.page - 1))
+    facets = site.store.read(span_facets)
     bars, scale = bars_of(found.spans)
     return _page(
         site,
@@ -163,7 +171,7 @@ def evaluations(site: Site, request: Request) -> Response:
     name = query.name or (names[0] if names else "")
     if name not in names and names:
         raise HTTPException(404, f"This run has no evaluation set {name}.")
-    marked = mark_items(site.store.items(name), overview.settings)
+    marked = mark_items(site.store.read(evaluation_items, name), overview.settings)
     rounds = rounds_of(marked)
     before, after = _two(whole_rounds(marked) or rounds, query.before, query.after)
     chosen = select(marked, query.show, before, after)

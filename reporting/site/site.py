@@ -15,6 +15,7 @@ from fdd.reporting.site import text
 from fdd.rundir.delivery import delivered
 from fdd.rundir.progress import latest
 from fdd.settings import Settings
+from fdd.storage.explorer import select_overview
 from fdd.storage.records import EventRecord, RunRecord
 from fdd.storage.store import Store
 from fdd.storage.summary import BASELINE_ROUND, Summary
@@ -76,7 +77,7 @@ class Site:
         return self.templates.get_template(template).render(values)
 
     def _look(self, version: str) -> Overview:
-        run, summary, events = self.store.overview()
+        run, summary, events = self.store.read(select_overview)
         best = delivered(self.store)
         return Overview(
             version=version,

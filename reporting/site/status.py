@@ -25,7 +25,7 @@ class Sitting:
     round: int
     started: datetime
     seconds: float | None
-    """None if it has not finished: it is running, was interrupted or killed."""
+    """None if it has not finished: it is running, was interrupted, failed or was killed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +41,7 @@ class Status:
     began: datetime | None
     """When that phase began; None if no event says so."""
     worked: float
-    """Seconds of all phases that finished or were interrupted, without the pauses between them."""
+    """Seconds of all phases that ended, without the pauses between them."""
     sittings: dict[str, Sitting] = field(default_factory=dict)
     """By name of the phase."""
 
@@ -73,7 +73,7 @@ def _condition(folder: Path, last: EventRecord | None) -> RunCondition:
 
 
 def _worked(events: Sequence[EventRecord]) -> float:
-    borders = [event for event in events if event.kind in ("started", "finished", "interrupted")]
+    borders = [event for event in events if event.kind in ("started", "finished", "interrupted", "failed")]
     # Two starts in a row mean that the process was killed in between, at an unknown time: not counted.
     pairs = [(a, b) for a, b in pairwise(borders) if a.kind == "started" and b.kind != "started"]
     return fsum((ended.time - begun.time).total_seconds() for begun, ended in pairs)
@@ -84,7 +84,7 @@ def _sittings(events: Sequence[EventRecord]) -> dict[str, Sitting]:
     for event in events:
         if event.kind == "started":
             found[event.phase] = Sitting(round=event.round, started=event.time, seconds=None)
-        elif event.kind in ("finished", "interrupted") and (begun := found.get(event.phase)):
+        elif event.kind in ("finished", "interrupted", "failed") and (begun := found.get(event.phase)):
             seconds = (event.time - begun.started).total_seconds()
             ended = seconds if event.kind == "finished" else None
             found[event.phase] = Sitting(round=begun.round, started=begun.started, seconds=ended)

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 from fdd.errors import StoreError
 from fdd.rundir.lock import held
 from fdd.storage.folder import DATABASE, open_store
+from fdd.storage.life import select_life
 from fdd.storage.store import Store
 from tests.browser.serving import serving
 
@@ -68,8 +69,9 @@ def test_a_lineage_is_followed_to_the_seed_and_back(page: Page, run: Path) -> No
 def test_a_transcript_is_read_from_the_rationale_that_came_of_it(page: Page, run: Path) -> None:
     store = open_store(run)
     rationale = next(each for each in store.rationales() if each.reason.accepted and each.call_id)
-    transcript = store.transcript(rationale.call_id or "")
-    assert transcript is not None
+    life = store.read(select_life, rationale.problem_id)
+    assert life is not None
+    transcript = life.transcripts[rationale.call_id or ""]
     page.goto(f"/problems/{rationale.problem_id}")
     page.locator(f"#{rationale.id}").get_by_role("link", name="What was asked and answered").click()
     expect(page.locator(".message.answered pre")).to_have_text(transcript.reply or "")

@@ -8,6 +8,7 @@ from fdd.main import main
 from fdd.reporting.export import CARD, DATA, STUDENT
 from fdd.rundir.control import budget_of
 from fdd.storage.folder import open_store
+from fdd.storage.tracing import is_finished
 
 Captured = pytest.CaptureFixture[str]
 
@@ -26,7 +27,7 @@ def test_a_control_is_run_beside_its_run_and_both_are_compared(finished: Path, c
         assert f"{problems} problems in {steps} steps" in compared
     assert "rounds 0 -> 1" in compared
     assert "in-domain: 0.0 %" in compared
-    assert control.is_finished()
+    assert control.read(is_finished)
 
 
 def test_a_control_says_of_itself_that_feedback_was_left_out(

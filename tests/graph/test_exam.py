@@ -106,6 +106,7 @@ def attempt(question: Question, ask: Ask, value: int | None, reason: Reason | No
         text=f"answer = {value}",
         reason=reason or (Reason.ACCEPTED if right else Reason.WRONG_ANSWER),
         value=None if value is None else Fraction(value),
+        form=True,
         new_tokens=4,
         finished=True,
         model="tiny",

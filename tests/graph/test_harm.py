@@ -15,7 +15,9 @@ from fdd.domain import Problem, Reason, Refusal, Verdict
 from fdd.graph.agents import Agents
 from fdd.graph.run import resume, start
 from fdd.settings import load_settings
+from fdd.storage.evidence import gather_evidence
 from fdd.storage.folder import open_store
+from fdd.storage.life import select_life
 from fdd.storage.store import Store
 from tests.graph.test_run import Recorder, rows
 
@@ -101,9 +103,9 @@ def test_the_student_before_goes_on(store: Store) -> None:
 
 
 def test_what_it_answers_is_put_down_to_it(store: Store) -> None:
-    assert {rate.round for rate in store.evidence().rates} == {0}
+    assert {rate.round for rate in store.read(gather_evidence).rates} == {0}
     probed = store.attempts(round=POISONED, purpose="probe")[0]
-    life = store.life(probed.problem_id)
+    life = store.read(select_life, probed.problem_id)
     assert life is not None
     assert life.student_of(probed) == 0
 

@@ -85,6 +85,7 @@ def answer(of: Problem, sample: int, text: str, reason: Reason, student: int = 0
         text=text,
         reason=reason,
         value=of.answer if reason.accepted else None,
+        form=reason.accepted,
         new_tokens=9,
         finished=True,
         model=f"students/round-{student}",

@@ -26,7 +26,7 @@ from fdd.settings import Settings, Telemetry
 from fdd.storage.folder import open_store
 from fdd.storage.records import SpanRecord, TranscriptRecord
 from fdd.storage.store import Store
-from fdd.storage.tracing import SpanFilter
+from fdd.storage.tracing import SpanFilter, select_exchanges, select_spans, select_stages
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder
 from tests.servers.collecting import PATH, Arrived, Collector, collecting
@@ -61,8 +61,8 @@ class Traced:
     @cached_property
     def stored(self) -> dict[str, SpanRecord]:
         """Every span of the tables, by the id that it is sent under."""
-        steps = self.store.spans(SpanFilter(), limit=10**6).spans
-        spans = [span for span in steps if span.kind not in STAGES] + self.store.stages()
+        steps = self.store.read(select_spans, SpanFilter(), limit=10**6).spans
+        spans = [span for span in steps if span.kind not in STAGES] + self.store.read(select_stages)
         run = self.store.run().id
         return {content_hash(run, span.id)[7:23]: span for span in spans}
 
@@ -224,7 +224,7 @@ def test_no_key_and_no_prompt_is_sent_unasked(traced: Traced) -> None:
 def test_messages_are_sent_where_they_are_asked_for(traced: Traced, collector: Collector) -> None:
     send_run(traced.store, Telemetry(f"{collector.url}{PATH}", content=True))
     spans = {span.id: span for span in collector.spans()}
-    exchanges = traced.store.exchanges([record.subject for _, record in traced.of("call")])
+    exchanges = traced.store.read(select_exchanges, [record.subject for _, record in traced.of("call")])
     for sent, record in traced.of("call"):
         span, said = spans[sent.id], exchanges[record.subject].transcript
         assert said is not None

@@ -13,9 +13,7 @@ from fdd.errors import printable
 from fdd.reporting.report import LONGEST_TEXT, PAGE, write_report
 from fdd.storage.folder import DATABASE
 from fdd.storage.records import DecisionRecord
-from tests.crash.test_old_run import ROWS
 from tests.reporting.runs import HOSTILE, add_evaluation, explained, full_run, new_run
-from tests.storage.first import first_database
 from tests.storage.samples import RUN, problem
 
 VOID = {"meta", "link", "img", "br"}
@@ -182,22 +180,6 @@ def test_a_run_whose_every_round_did_harm_delivers_nobody(tmp_path: Path) -> Non
         store.add([DecisionRecord(round=round, against=-1, n=1, gained=0, lost=9, p=0.004, kept=False)])
     store.log(round=1, phase="report", kind="finished")
     assert "No student is delivered: on the dev set every round did harm" in written(tmp_path / "run").text
-
-
-def test_a_run_of_the_first_schema_is_reported_as_far_as_it_came(tmp_path: Path) -> None:
-    first_database(tmp_path / DATABASE, ROWS)
-    text = written(tmp_path).text
-    assert "not finished" in text
-    assert "No student is delivered yet." in text
-    assert "accepted" in text
-
-
-def test_rounds_from_before_decisions_count_as_kept(tmp_path: Path) -> None:
-    store = new_run(tmp_path / "run")
-    add_evaluation(store, 0, {"dev": [100]})
-    text = written(tmp_path / "run").text
-    assert "the untaught one was not asked" in text
-    assert "before decisions were recorded" in text
 
 
 def test_long_texts_are_cut_and_the_cut_is_counted(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from fdd.rundir.progress import Heartbeat
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import SpanRecord
 from fdd.storage.store import Store
-from fdd.storage.tracing import SpanFilter
+from fdd.storage.tracing import SpanFilter, select_exchanges, select_spans
 from tests.graph.test_run import Recorder
 from tests.storage.samples import RUN
 
@@ -31,7 +31,7 @@ EVERYTHING = 1_000_000
 
 
 def spans(folder: Path, **wanted: object) -> list[SpanRecord]:
-    return open_store(folder).spans(SpanFilter(**wanted), limit=EVERYTHING).spans  # type: ignore[arg-type]
+    return open_store(folder).read(select_spans, SpanFilter(**wanted), limit=EVERYTHING).spans  # type: ignore[arg-type]
 
 
 def trace(folder: Path, *options: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -92,13 +92,14 @@ def test_what_a_model_was_asked_and_answered_is_kept_word_by_word(taught_by_mode
     store = open_store(taught_by_model)
     asked = [call for call in store.calls() if call.tries]
     assert asked
+    exchanges = store.read(select_exchanges, [call.id for call in asked])
     for call in asked:
-        transcript = store.transcript(call.id)
+        transcript = exchanges[call.id].transcript
         assert transcript is not None
         assert transcript.request["messages"]
         assert transcript.reply
     rationale = next(each for each in store.rationales() if each.agent != "symbolic" and each.text)
-    transcript = store.transcript(rationale.call_id or "")
+    transcript = exchanges[rationale.call_id or ""].transcript
     assert transcript is not None
     assert rationale.text.strip() in (transcript.reply or "")
 

@@ -9,6 +9,7 @@ import pytest
 
 from fdd.main import main
 from fdd.storage.folder import open_store
+from fdd.storage.life import select_life
 from fdd.storage.records import ProblemRecord
 
 
@@ -28,8 +29,9 @@ def test_it_tells_where_a_problem_came_from_and_what_became_of_it(
 ) -> None:
     child = taught_child(finished)
     told = why(finished, child.id[:10], capsys=capsys)
-    parent = open_store(finished).problem(child.parent or "")
-    assert parent is not None
+    life = open_store(finished).read(select_life, child.id)
+    assert life is not None
+    parent = life.ancestors[-1]
     assert told.index(parent.question[:40]) < told.index(child.question[:40])
     assert f"{child.operator} by symbolic, round 1" in told
     assert f"pot by symbolic: accepted, its value is {child.answer}" in told
@@ -42,9 +44,9 @@ def test_it_shows_what_the_model_was_asked_that_wrote_the_problem_and_explained_
 ) -> None:
     child = taught_child(taught_by_model)
     told = why(taught_by_model, child.id, capsys=capsys)
-    store = open_store(taught_by_model)
-    transcript = store.transcript(child.call_id or "")
-    assert transcript is not None
+    life = open_store(taught_by_model).read(select_life, child.id)
+    assert life is not None
+    transcript = life.transcripts[child.call_id or ""]
     assert "How it was written" in told
     for text in (transcript.reply or "").splitlines():
         assert text.strip() in told

@@ -26,6 +26,7 @@ RUN = RunRecord(
     settings={"rounds": 2, "thoughts": ["pot"], "problems": {"limit": None}},
     versions={"duckdb": "2"},
     seed=7,
+    speed={"training": 100.0, "reading": 500.0, "writing": 50.0},
     created=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
 )
 
@@ -80,6 +81,7 @@ def attempt(of: Problem, *, sample: int = 0, reason: Reason = Reason.WRONG_ANSWE
         text="answer = 3",
         reason=reason,
         value=of.answer if reason is Reason.ACCEPTED else Fraction(3),
+        form=True,
         new_tokens=4,
         finished=True,
         model="round-0",

@@ -10,9 +10,8 @@ import pytest
 
 from fdd.domain import Band, Operator, Reason
 from fdd.storage.checks import Finding
-from fdd.storage.codec import columns, encode, hash_values
 from fdd.storage.database import Database
-from fdd.storage.records import ContaminationRecord, Record
+from fdd.storage.records import Record
 from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, attempt, contamination, probe, problem, rationale
 
@@ -42,15 +41,6 @@ def test_one_flipped_character_in_a_text_is_found(store: Store) -> None:
     assert store.verify() == [
         Finding("rationales", rationale(PARENT).id, "its content hash does not match its content")
     ]
-
-
-def test_rows_from_before_a_column_was_added_keep_their_hash(store: Store) -> None:
-    record = contamination(PARENT)
-    values = dict(zip(columns(ContaminationRecord), encode(record), strict=True))
-    assert values.pop("operator") is None
-    with Database(store.path).reading() as connection:
-        stored = connection.execute("SELECT content_hash FROM contamination").fetchall()
-    assert stored == [(hash_values("contamination", values),)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +17,9 @@ import duckdb
 import pytest
 
 from fdd.errors import StoreError
-from fdd.storage.database import Database, migrations
+from fdd.storage.database import MIGRATIONS, Database
 from fdd.storage.store import Store
-from tests.storage.first import first_database
-from tests.storage.samples import ROUND, RUN, attempt, problem
+from tests.storage.samples import RUN, problem
 
 PREAMBLE = """
 import sys
@@ -144,37 +144,31 @@ def test_a_migration_is_recorded_once(store: Store) -> None:
     Store.open(store.path)
     with Database(store.path).reading() as connection:
         rows = connection.execute("SELECT number, name, hash FROM migrations ORDER BY number").fetchall()
-    assert [number for number, _, _ in rows] == sorted(migrations())
-    assert rows[0][1] == "0001_tables"
+    assert [(number, name) for number, name, _ in rows] == [(1, "0001_tables")]
     assert rows[0][2].startswith("sha256:")
 
 
-@pytest.fixture
-def first_schema(tmp_path: Path) -> Path:
-    """A database as the first migration alone made it, with a row in every table."""
-    rows = Path(__file__).parent / "first_schema.sql"
-    return first_database(tmp_path / "old.duckdb", rows).path
+def test_a_migration_that_came_later_is_applied_to_a_run_of_before(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    (later / "0002_notes.sql").write_text("CREATE TABLE notes (n INTEGER); INSERT INTO notes VALUES (7);")
+    monkeypatch.setattr("fdd.storage.database.MIGRATIONS", later)
+    for _ in range(2):
+        Store.open(store.path)
+    with Database(store.path).reading() as connection:
+        assert connection.execute("SELECT n FROM notes").fetchall() == [(7,)]
+        numbers = connection.execute("SELECT number FROM migrations ORDER BY number").fetchall()
+    assert numbers == [(1,), (2,)]
 
 
-def test_a_database_of_the_first_schema_is_opened_without_findings(first_schema: Path) -> None:
-    assert Store.open(first_schema).verify() == []
-
-
-def test_a_change_to_a_row_of_the_first_schema_is_still_found(first_schema: Path) -> None:
-    store = Store.open(first_schema)
-    with Database(first_schema).writing() as connection:
-        connection.execute("UPDATE calls SET prompt_tokens = 1")
-    assert [finding.table for finding in store.verify()] == ["calls"]
-
-
-def test_rows_of_the_first_schema_are_known_when_they_are_added_again(first_schema: Path) -> None:
-    store = Store.open(first_schema)
-    assert store.add([*store.calls(), problem(), attempt(problem()), ROUND]) == 0
-
-
-def test_a_call_of_the_first_schema_was_paid_by_nobody(first_schema: Path) -> None:
-    (call,) = Store.open(first_schema).calls()
-    assert (call.problem_id, call.tries, call.paid, call.detail) == (None, 0, False, "")
+def test_a_database_with_the_tables_of_another_version_is_refused_in_one_line(store: Store) -> None:
+    with Database(store.path).writing() as connection:
+        connection.execute("UPDATE migrations SET hash = 'sha256:of-other-tables'")
+        connection.execute("INSERT INTO migrations VALUES (9, '0009_old', now()::TIMESTAMP, 'sha256:')")
+    with pytest.raises(StoreError, match="has the tables of another version") as caught:
+        Store.open(store.path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_failing_migration_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

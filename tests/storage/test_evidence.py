@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from fdd.domain import Band, Operator, Reason
-from fdd.storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, KeptOut, Rate, Yield
+from fdd.storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, KeptOut, Rate, Yield, gather_evidence
 from fdd.storage.records import DecisionRecord
 from fdd.storage.store import Store
+from fdd.storage.summary import SetSize
 from tests.reporting.runs import child, explained, probed
 from tests.storage.samples import RUN, contamination, problem
 
@@ -35,7 +36,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def evidence(store: Store) -> Evidence:
-    return store.evidence()
+    return store.read(gather_evidence)
 
 
 def test_each_operator_has_its_yield_by_round(evidence: Evidence) -> None:
@@ -48,14 +49,13 @@ def test_each_operator_has_its_yield_by_round(evidence: Evidence) -> None:
 
 
 def test_the_set_of_a_round_leaves_out_what_an_undone_round_before_it_brought(evidence: Evidence) -> None:
-    growth = evidence.growth
-    assert [growth.before(round) for round in (0, 1, 2, 3)] == [
-        {},
-        {None: 2},
-        {None: 2},
-        {None: 2, "similar": 1},
-    ]
-    assert [growth.added(round) for round in (0, 1, 2, 3)] == [{None: 2}, {"similar": 1}, {"similar": 1}, {}]
+    assert evidence.sizes == (
+        SetSize(round=0, operator=None, problems=2, new=2),
+        SetSize(round=1, operator="similar", problems=1, new=1),
+        SetSize(round=1, operator=None, problems=2, new=0),
+        SetSize(round=2, operator="similar", problems=1, new=1),
+        SetSize(round=2, operator=None, problems=2, new=0),
+    )
     assert [row["problems"] for row in evidence.summary["rounds"]] == [2, 3, 3]
 
 
@@ -63,7 +63,7 @@ def test_solve_rates_before_teaching_are_counted_by_student_and_origin(store: St
     """After the round that was undone it is the student before that answers."""
     held_back = problem("Held back?", round=1)
     store.add([held_back, probed(held_back, round=0, correct=3)])
-    assert set(store.evidence().rates) == {
+    assert set(store.read(gather_evidence).rates) == {
         Rate(round=0, operator=None, n=4, correct=3, problems=1),
         Rate(round=0, operator="similar", n=4, correct=0, problems=1),
         Rate(round=0, operator="similar", n=4, correct=4, problems=1),
@@ -88,28 +88,35 @@ def test_a_specimen_comes_with_all_its_ancestors(evidence: Evidence) -> None:
     assert [verdicts.reason for verdicts in evidence.verdicts] == reasons
 
 
-def test_what_was_kept_out_is_counted_by_the_band_of_its_parent_at_that_time(store: Store) -> None:
-    store.add([contamination(EXAM, parent=SEEDS[0].id, round=1, question=f"Copy {n}?") for n in range(2)])
+def test_what_was_kept_out_is_counted_by_round_and_operator(store: Store) -> None:
+    harder = {"parent": SEEDS[0].id, "operator": Operator.HARDER}
+    store.add([contamination(EXAM, round=1, question=f"Copy {n}?", **harder) for n in range(2)])
     store.add([contamination(EXAM, parent=SEEDS[0].id, round=2, question="Copy?", operator=Operator.SIMILAR)])
     store.add([contamination(EXAM, question="Copied seed?", kind="exact")])
-    evidence = store.evidence()
+    evidence = store.read(gather_evidence)
     assert set(evidence.kept_out) == {
-        KeptOut(round=0, seed=True, operator=None, band=None, questions=1),
-        KeptOut(round=1, seed=False, operator=None, band=Band.HARD, questions=2),
-        KeptOut(round=2, seed=False, operator=Operator.SIMILAR, band=Band.EASY, questions=1),
+        KeptOut(round=0, operator=None, questions=1),
+        KeptOut(round=1, operator="harder", questions=2),
+        KeptOut(round=2, operator="similar", questions=1),
     }
 
 
 def test_of_each_kind_of_copy_some_pairs_are_shown(store: Store) -> None:
     store.add([contamination(EXAM, question=f"Copy {n}?") for n in range(PAIRS + 2)])
     store.add([contamination(EXAM, question="Exact?", kind="exact", overlap=1)])
-    pairs = store.evidence().pairs
+    pairs = store.read(gather_evidence).pairs
     assert [pair.kind for pair in pairs] == ["exact", *["masked"] * PAIRS]
     assert {(pair.evaluated, pair.evaluation) for pair in pairs} == {("Exam?", "exam")}
 
 
 def test_a_run_that_has_just_begun_has_no_evidence(tmp_path: Path) -> None:
-    evidence = Store.create(tmp_path / "new.duckdb", RUN).evidence()
-    counted = (evidence.yields, evidence.rates, evidence.flows, evidence.verdicts, evidence.pairs)
+    evidence = Store.create(tmp_path / "new.duckdb", RUN).read(gather_evidence)
+    counted = (
+        evidence.yields,
+        evidence.rates,
+        evidence.flows,
+        evidence.verdicts,
+        evidence.pairs,
+        evidence.sizes,
+    )
     assert set(counted) == {()}
-    assert not evidence.growth.new

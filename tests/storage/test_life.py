@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fdd.domain import Band, Operator, Reason
+from fdd.storage.life import find_problems, select_life
 from fdd.storage.records import DecisionRecord, Record, TranscriptRecord
 from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, call, probe, problem, rationale
@@ -41,7 +42,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_problem_has_ancestors_children_and_the_call_that_wrote_it(store: Store) -> None:
-    life = store.life(CHILD.id)
+    life = store.read(select_life, CHILD.id)
     assert life is not None
     assert life.problem == CHILD
     assert life.ancestors == [SEED]
@@ -53,20 +54,20 @@ def test_a_problem_has_ancestors_children_and_the_call_that_wrote_it(store: Stor
 
 
 def test_ancestors_are_given_from_the_seed_down(store: Store) -> None:
-    life = store.life(GRANDCHILD.id)
+    life = store.read(select_life, GRANDCHILD.id)
     assert life is not None
     assert life.ancestors == [SEED, CHILD]
 
 
 def test_it_trained_every_round_since_its_rationale_was_accepted(store: Store) -> None:
-    life = store.life(CHILD.id)
+    life = store.read(select_life, CHILD.id)
     assert life is not None
     assert life.taught == [1, 2, 3]
 
 
 def test_what_an_undone_round_brought_trained_that_round_only(store: Store) -> None:
     store.add([DecisionRecord(round=1, against=0, n=8, gained=0, lost=8, p=0.01, kept=False)])
-    undone, seed = store.life(CHILD.id), store.life(SEED.id)
+    undone, seed = store.read(select_life, CHILD.id), store.read(select_life, SEED.id)
     assert undone is not None
     assert seed is not None
     assert undone.taught == [1]
@@ -74,11 +75,11 @@ def test_what_an_undone_round_brought_trained_that_round_only(store: Store) -> N
 
 
 def test_problems_are_found_by_the_beginning_of_their_ids(store: Store) -> None:
-    assert store.find_problems(CHILD.id) == [CHILD.id]
-    assert store.find_problems(CHILD.id[:12]) == [CHILD.id]
-    assert len(store.find_problems("p-")) == 3
-    assert store.find_problems("p-%") == []
-    assert store.life("p-0") is None
+    assert store.read(find_problems, CHILD.id) == [CHILD.id]
+    assert store.read(find_problems, CHILD.id[:12]) == [CHILD.id]
+    assert len(store.read(find_problems, "p-")) == 3
+    assert store.read(find_problems, "p-%") == []
+    assert store.read(select_life, "p-0") is None
 
 
 def test_a_ring_of_parents_ends(tmp_path: Path) -> None:
@@ -87,6 +88,6 @@ def test_a_ring_of_parents_ends(tmp_path: Path) -> None:
     one = problem("What is 5 + 5?", 10)
     two = problem("What is 6 + 6?", 12, parent=one.id, operator=Operator.HARDER)
     store.add([problem("What is 5 + 5?", 10, parent=two.id, operator=Operator.HARDER), two])
-    life = store.life(two.id)
+    life = store.read(select_life, two.id)
     assert life is not None
     assert [each.id for each in life.ancestors] == [two.id, one.id]

@@ -8,6 +8,7 @@ import pytest
 
 from fdd.errors import StoreError
 from fdd.storage.checks import Finding
+from fdd.storage.life import select_life
 from fdd.storage.records import RejectionRecord
 from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, problem, rationale
@@ -53,7 +54,7 @@ def test_what_was_taught_before_a_rejection_stays_as_it_was(store: Store) -> Non
 
 def test_the_life_of_a_rejected_problem_says_so(store: Store) -> None:
     store.add([REJECTION, ROUND])
-    life = store.life(BAD.id)
+    life = store.read(select_life, BAD.id)
     assert life is not None
     assert (life.taught, life.rejections) == ([], [REJECTION])
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from fdd.domain import Band, Interval, Operator, Reason
+from fdd.domain import Band, Interval, Operator, Reason, Usage
 from fdd.errors import StoreError
+from fdd.storage.life import select_life
 from fdd.storage.records import DecisionRecord, EvaluationRecord, evaluation_name, evaluation_split, is_asked
 from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, attempt, call, contamination, probe, problem, rationale
@@ -39,9 +40,8 @@ def test_every_record_comes_back_as_it_was_stored(store: Store) -> None:
         store.add([parent, child, rationale(parent), attempt(parent), probed, ROUND, evaluation, asked]) == 8
     )
     assert store.problems(splits=["seed"]) == [parent]
-    assert store.problem(child.id) == child
-    assert store.problem("p-none") is None
-    life = store.life(parent.id)
+    assert store.problems(round=1) == [child]
+    life = store.read(select_life, parent.id)
     assert life is not None
     assert life.children == [child]
     assert store.rationales(problem_id=parent.id) == store.rationales(round=0) == [rationale(parent)]
@@ -177,7 +177,7 @@ def test_events_are_kept_in_order(store: Store) -> None:
 
 def test_the_summary_has_the_share_of_answers_in_the_form_that_is_taught(store: Store) -> None:
     asked = problem()
-    forms = (True, False, None, True)
+    forms = (True, False, True)
     store.add([asked, ROUND])
     store.add(replace(attempt(asked, sample=sample), form=form) for sample, form in enumerate(forms))
     store.add(
@@ -186,13 +186,6 @@ def test_the_summary_has_the_share_of_answers_in_the_form_that_is_taught(store: 
     summary = store.summary()
     assert [entry["form"] for entry in summary["baseline"]["evaluations"]] == [None]
     assert [entry["form"] for entry in summary["rounds"][0]["evaluations"]] == [2 / 3]
-
-
-def test_answers_from_before_anybody_looked_at_forms_keep_their_hash(store: Store) -> None:
-    asked = problem()
-    store.add([asked, attempt(asked), replace(attempt(asked, sample=1), form=False)])
-    assert store.verify() == []
-    assert [each.form for each in store.attempts(round=0)] == [None, False]
 
 
 def test_the_summary_counts_a_round(store: Store) -> None:
@@ -278,6 +271,17 @@ def test_a_failed_call_is_no_reason_of_quarantine(store: Store) -> None:
     store.add([problem(), rationale(problem(), reason=Reason.CALL_FAILED)])
     store.add([rationale(problem(), thought="cot", reason=Reason.TIME_LIMIT)])
     assert store.summary()["rounds"][0]["quarantine_reasons"] == {"time_limit": 1}
+
+
+def test_a_reply_that_was_used_in_two_rounds_was_paid_once(store: Store) -> None:
+    again = replace(call(), id="c-again", round=1)
+    store.add([call(), again, call(1, status="failed"), call(2, paid=False)])
+    assert store.paid() == Usage(calls=1, prompt_tokens=300, completion_tokens=120, cost_usd=0.5)
+
+
+def test_calls_that_differ_in_their_seed_alone_were_paid_each(store: Store) -> None:
+    store.add([call(), replace(call(), id="c-other-seed", seed=2)])
+    assert store.paid() == Usage(calls=2, prompt_tokens=600, completion_tokens=240, cost_usd=1.0)
 
 
 def test_threads_may_share_a_store(store: Store) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fdd.storage.records import SpanRecord, TranscriptRecord
 from fdd.storage.store import Store
-from fdd.storage.telemetry import Exchange
+from fdd.storage.tracing import Exchange, select_exchanges, select_stages
 from tests.storage.samples import RUN, call
 
 
@@ -34,7 +34,7 @@ def test_a_phase_that_was_killed_lasts_until_its_last_step_ended(store: Store) -
         seconds=100.25,
     )
     store.add([step])
-    stages = {stage.id: stage for stage in store.stages()}
+    stages = {stage.id: stage for stage in store.read(select_stages)}
     assert list(stages) == ["run", "round-0", "round-0/seed", "round-0/teach"]
     assert stages["round-0/seed"].seconds < 100
     assert all(100 < stages[name].seconds < 200 for name in ("run", "round-0", "round-0/teach"))
@@ -44,5 +44,5 @@ def test_an_exchange_is_a_call_with_what_was_said_in_it(store: Store) -> None:
     first, second = call(0), call(1)
     said = TranscriptRecord(call_id=first.id, request={"messages": []}, reply="yes", finish="stop")
     store.add([first, second, said])
-    found = store.exchanges([first.id, second.id, "c-unknown"])
+    found = store.read(select_exchanges, [first.id, second.id, "c-unknown"])
     assert found == {first.id: Exchange(first, said), second.id: Exchange(second, None)}

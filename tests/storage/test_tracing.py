@@ -10,7 +10,15 @@ import pytest
 
 from fdd.storage.records import SpanKind, SpanRecord, phase_id, span_id
 from fdd.storage.store import Store
-from fdd.storage.tracing import Place, SpanFilter
+from fdd.storage.tracing import (
+    Place,
+    SpanFilter,
+    is_finished,
+    newest_place,
+    select_enclosing,
+    select_news,
+    select_spans,
+)
 from tests.storage.samples import RUN, problem
 
 BEGAN = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -75,36 +83,42 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def test_spans_are_found_by_every_filter_in_the_order_they_began(
     store: Store, wanted: SpanFilter, names: list[str]
 ) -> None:
-    page = store.spans(wanted)
+    page = store.read(select_spans, wanted)
     assert [each.name for each in page.spans] == names
     assert page.total == len(names)
 
 
 def test_a_page_says_how_many_there_are_in_all(store: Store) -> None:
-    page = store.spans(SpanFilter(kinds=["agent", "call"]), limit=2, offset=1)
+    page = store.read(select_spans, SpanFilter(kinds=["agent", "call"]), limit=2, offset=1)
     assert [each.name for each in page.spans] == ["openai:m", "answer pot"]
     assert page.total == 3
 
 
 def test_what_encloses_a_span_is_given_up_to_the_run(store: Store) -> None:
-    above = store.enclosing([CALL])
+    above = store.read(select_enclosing, [CALL])
     assert [each.kind for each in sorted(above.values(), key=lambda each: each.id)] == [
         *("round", "phase", "run"),
         *(each.kind for each in sorted([LESSON, WRITING], key=lambda each: each.id)),
     ]
 
 
-def test_phases_are_running_finished_or_interrupted(store: Store) -> None:
+def test_phases_are_running_finished_interrupted_or_failed(store: Store) -> None:
     def statuses() -> dict[str, str]:
-        return {each.name: each.status for each in store.spans(SpanFilter(kinds=["phase", "run"])).spans}
+        return {
+            each.name: each.status
+            for each in store.read(select_spans, SpanFilter(kinds=["phase", "run"])).spans
+        }
 
     assert statuses() == {"run-1": "running", "teach": "finished", "probe": "running"}
     store.log(round=1, phase="probe", kind="interrupted")
     assert statuses() == {"run-1": "interrupted", "teach": "finished", "probe": "interrupted"}
-    assert not store.is_finished()
+    store.log(round=1, phase="probe", kind="started")
+    store.log(round=1, phase="probe", kind="failed")
+    assert statuses() == {"run-1": "failed", "teach": "finished", "probe": "failed"}
+    assert not store.read(is_finished)
     store.log(round=1, phase="report", kind="started")
     store.log(round=1, phase="report", kind="finished")
-    assert store.is_finished()
+    assert store.read(is_finished)
 
 
 def test_a_phase_lasts_as_long_as_somebody_worked_on_it(tmp_path: Path) -> None:
@@ -112,28 +126,28 @@ def test_a_phase_lasts_as_long_as_somebody_worked_on_it(tmp_path: Path) -> None:
     for kind in ("started", "started", "finished"):
         store.log(round=0, phase="teach", kind=kind)
     first, second, end = (event.time for event in store.events())
-    [phase] = store.spans(SpanFilter(kinds=["phase"])).spans
+    [phase] = store.read(select_spans, SpanFilter(kinds=["phase"])).spans
     assert phase.started == first
     assert phase.seconds == pytest.approx((end - second).total_seconds(), abs=1e-5)
 
 
 def test_news_are_what_was_stored_since(store: Store) -> None:
-    news, place = store.news(SpanFilter(), Place())
+    news, place = store.read(select_news, SpanFilter(), Place())
     assert [each.name for each in news] == ["teach", "probe", *(each.name for each in SPANS)]
-    assert store.news(SpanFilter(), place) == ([], place)
+    assert store.read(select_news, SpanFilter(), place) == ([], place)
     more = span("explain cot", after=-5)
     store.add([more])
     store.log(round=1, phase="probe", kind="finished")
-    news, place = store.news(SpanFilter(), place)
+    news, place = store.read(select_news, SpanFilter(), place)
     assert [(each.name, each.status) for each in news] == [("probe", "finished"), ("explain cot", "answered")]
-    assert store.news(SpanFilter(), place)[0] == []
+    assert store.read(select_news, SpanFilter(), place)[0] == []
 
 
 def test_news_come_in_parts_and_none_is_left_out(store: Store) -> None:
-    place, seen = store.newest(), list[str]()
+    place, seen = store.read(newest_place), list[str]()
     store.add([span(f"step {number}", after=number) for number in range(7)])
     while True:
-        news, place = store.news(SpanFilter(kinds=["agent"]), place, limit=3)
+        news, place = store.read(select_news, SpanFilter(kinds=["agent"]), place, limit=3)
         if not news:
             break
         assert len(news) <= 3
@@ -153,5 +167,5 @@ def test_a_span_whose_parent_is_missing_is_a_finding(store: Store) -> None:
 def test_times_and_costs_may_differ_when_a_step_is_done_again(store: Store) -> None:
     again = span("explain pot", parent=LESSON.id, after=90, problem_id=problem().id, seconds=9.0)
     assert store.add([again]) == 0
-    [kept] = store.spans(SpanFilter(min_cost=0.01, kinds=["agent"])).spans
+    [kept] = store.read(select_spans, SpanFilter(min_cost=0.01, kinds=["agent"])).spans
     assert kept.seconds == 3.0

@@ -8,6 +8,7 @@ import pytest
 
 from fdd.storage.records import CallRecord
 from fdd.storage.store import Store
+from fdd.storage.summary import usage_by_agent
 from tests.storage.samples import RUN, call
 
 
@@ -24,7 +25,7 @@ def free(sample: int, **more: object) -> CallRecord:
 
 def test_usage_is_told_by_round_and_agent(store: Store) -> None:
     store.add([call(0, round=1), call(1), call(2, agent="synthesizer"), call(3)])
-    rows = [(row["round"], row["agent"], row["calls"]) for row in store.usage()]
+    rows = [(row["round"], row["agent"], row["calls"]) for row in store.read(usage_by_agent)]
     assert rows == [(0, "synthesizer", 1), (0, "teacher", 2), (1, "teacher", 1)]
 
 
@@ -32,7 +33,7 @@ def test_usage_counts_every_status_and_adds_up_tokens_and_money(store: Store) ->
     statuses = ("answered", "answered", "malformed", "truncated", "filtered", "failed")
     store.add(call(sample, status=status) for sample, status in enumerate(statuses))
     store.add([call(6, paid=False, cost_usd=0.0), free(7, status="refused")])
-    assert store.usage() == [
+    assert store.read(usage_by_agent) == [
         {
             "round": 0,
             "agent": "teacher",
@@ -52,7 +53,7 @@ def test_usage_counts_every_status_and_adds_up_tokens_and_money(store: Store) ->
 
 
 def test_a_run_without_calls_has_used_nothing(store: Store) -> None:
-    assert store.usage() == []
+    assert store.read(usage_by_agent) == []
     cost = store.summary()["cost"]
     assert cost["total"] == {
         "calls": 0,
@@ -67,7 +68,7 @@ def test_a_run_without_calls_has_used_nothing(store: Store) -> None:
 def test_the_summary_adds_up_the_rounds_and_agents(store: Store) -> None:
     store.add([call(0), call(1, round=1), call(2, agent="synthesizer", round=1, paid=False, cost_usd=0.0)])
     cost = store.summary()["cost"]
-    assert cost["by_agent"] == store.usage()
+    assert cost["by_agent"] == store.read(usage_by_agent)
     assert cost["total"] == {
         "calls": 3,
         "paid": 2,

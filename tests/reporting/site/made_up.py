@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -24,12 +25,12 @@ from fdd.storage.records import (
     RationaleRecord,
     Record,
     RoundRecord,
-    RunRecord,
     SpanRecord,
     TranscriptRecord,
     attempt_id,
 )
 from fdd.storage.store import Store
+from tests.storage.samples import RUN
 
 BEGUN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOSTILE = (
@@ -48,7 +49,7 @@ HOSTILE = (
 
 def make_run(folder: Path, *records: Record, rounds: int = 1, **more: str) -> Store:
     settings = load_settings({"rounds": rounds, "student": "tiny", **more}, environment={})
-    run = RunRecord(id="run-1", settings=settings.to_json(), versions={"duckdb": "2"}, seed=0, created=BEGUN)
+    run = replace(RUN, settings=settings.to_json(), seed=0, created=BEGUN)
     store = Store.create(folder / DATABASE, run)
     store.add(records)
     return store
@@ -78,6 +79,7 @@ def attempt(of: ProblemRecord, round: int, *, right: bool, text: str = "answer =
         text=text,
         reason=Reason.ACCEPTED if right else Reason.WRONG_ANSWER,
         value=of.answer if right else of.answer + 1,
+        form=True,
         new_tokens=5,
         finished=True,
         model="tiny",
