@@ -16,7 +16,7 @@ from fdd.problems.split import test_sets
 from fdd.settings import PolicyName
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
-from fdd.storage.summary import ReadSummary
+from fdd.storage.summary import ReadSummary, evaluation_summary
 from fdd.training.config import Device, GenerateConfig
 from fdd.training.weights import student_path
 
@@ -106,12 +106,4 @@ def _forget(rows: Sequence[Record]) -> None:
 
 def _summary(name: str, accuracy: Interval, attempts: Sequence[AttemptRecord]) -> ReadSummary:
     forms = [bool(attempt.form) for attempt in attempts if attempt.evaluation == name]
-    return {
-        "name": name,
-        "n": accuracy.n,
-        "correct": accuracy.correct,
-        "accuracy": accuracy.accuracy,
-        "low": accuracy.low,
-        "high": accuracy.high,
-        "form": sum(forms) / len(forms),
-    }
+    return evaluation_summary(name, accuracy, sum(forms) / len(forms))

@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 
 import duckdb
 
-from fdd.domain import shares_templates
+from fdd.domain import Interval, shares_templates
 from fdd.errors import StoreError, brief
 from fdd.storage.growth import Growth, grow
 from fdd.storage.records import TAUGHT_SPLITS, Json, evaluation_name
@@ -184,7 +184,7 @@ def _exact_only(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def _evaluations(connection: duckdb.DuckDBPyConnection, number: int) -> list[ReadSummary]:
     rows = connection.execute(
         """
-        SELECT name, n, correct, accuracy, low, high, form
+        SELECT name, n, correct, low, high, form
         FROM evaluations LEFT JOIN (
             SELECT round, evaluation, avg(form::INTEGER) AS form FROM attempts
             WHERE purpose IN ('baseline', 'evaluation') GROUP BY ALL
@@ -194,17 +194,21 @@ def _evaluations(connection: duckdb.DuckDBPyConnection, number: int) -> list[Rea
         [number],
     ).fetchall()
     return [
-        {
-            "name": name,
-            "n": n,
-            "correct": correct,
-            "accuracy": accuracy,
-            "low": low,
-            "high": high,
-            "form": form,
-        }
-        for name, n, correct, accuracy, low, high, form in rows
+        evaluation_summary(name, Interval(n=n, correct=correct, low=low, high=high), form)
+        for name, n, correct, low, high, form in rows
     ]
+
+
+def evaluation_summary(name: str, found: Interval, form: float | None) -> ReadSummary:
+    return {
+        "name": name,
+        "n": found.n,
+        "correct": found.correct,
+        "accuracy": found.accuracy,
+        "low": found.low,
+        "high": found.high,
+        "form": form,
+    }
 
 
 def _read(text: str) -> dict[str, Any]:
