@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fdd.domain import Band
+from fdd.errors import printable
 from fdd.reporting.pictures import (
     BLUE,
     GREEN,
@@ -25,8 +26,8 @@ from fdd.reporting.pictures import (
     SKY,
     VERMILLION,
     WIDTH,
-    label,
 )
+from fdd.reporting.results import Results
 
 Counts = Mapping[str, Sequence[int]]
 """For each series (one colour), a number for each bar."""
@@ -39,57 +40,53 @@ STEPS = (1, 2, 5, 10)
 """Distances between ticks, times powers of ten."""
 MOST_TICKS = 6
 """Most percentages that fit next to each other under an axis."""
+LONGEST_NAME = 24
+"""Most characters of an evaluation set's name in the legend."""
 WIDEST_BAR = 0.12
 """Greatest width of a bar, as a share of the axis from 0 to 100 %."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The accuracy of one student on one set."""
-
-    place: int
-    """Index on the axis of students."""
-    accuracy: float
-    low: float
-    high: float
-    undone: bool
+def student(round: int) -> str:
+    return "untaught" if round < 0 else str(round)
 
 
-def accuracy(series: Mapping[str, Sequence[Point]], students: Sequence[str], delivered: int | None) -> Figure:
+def accuracy(results: Results, rounds: Sequence[int], undone: set[int], delivered: int | None) -> Figure:
     """Draws one line per evaluation set, with intervals. Markers of undone rounds are hollow.
 
-    `students` has the labels of the axis; `delivered` is the index of the delivered student, shown shaded.
+    The axis has the students of all `rounds`; the delivered one is shown shaded.
     """
     figure = Figure(figsize=(WIDTH, 3.4))
     axes = figure.add_subplot()
-    for number, (name, points) in enumerate(series.items()):
-        _line(axes, name, points, number, len(series))
-    if delivered is not None:
-        axes.axvspan(delivered - 0.35, delivered + 0.35, color=PANEL, linewidth=0, zorder=0)
-    axes.set_xticks(range(len(students)), students)
-    axes.set_xlim(-0.4, len(students) - 0.6)
+    for number, (name, found) in enumerate(results.items()):
+        colour, marker, dashes = LINES[number % len(LINES)]
+        # Sets are shifted sideways so that their intervals do not cover each other.
+        places = [rounds.index(round) + 0.12 * (number - (len(results) - 1) / 2) for round in found]
+        shares = [entry["accuracy"] for entry in found.values()]
+        spread = [
+            [max(0.0, entry["accuracy"] - entry["low"]) for entry in found.values()],
+            [max(0.0, entry["high"] - entry["accuracy"]) for entry in found.values()],
+        ]
+        axes.errorbar(places, shares, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5)
+        draw = partial(axes.plot, color=colour, marker=marker, clip_on=False)
+        draw(places, shares, linestyle=dashes, label=_short(printable(name)))
+        for round, place, share in zip(found, places, shares, strict=True):
+            if round in undone:
+                draw([place], [share], markerfacecolor=PAPER)
+    if delivered in rounds:
+        place = rounds.index(delivered)
+        axes.axvspan(place - 0.35, place + 0.35, color=PANEL, linewidth=0, zorder=0)
+    axes.set_xticks(range(len(rounds)), list(map(student, rounds)))
+    axes.set_xlim(-0.4, len(rounds) - 0.6)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel("student after round")
     axes.set_title("accuracy")
-    _legend(figure, axes, min(3, len(series)))
+    _legend(figure, axes, min(3, len(results)))
     return figure
 
 
-def _line(axes: Axes, name: str, points: Sequence[Point], number: int, lines: int) -> None:
-    colour, marker, dashes = LINES[number % len(LINES)]
-    # Sets are shifted sideways so that their intervals do not cover each other.
-    places = [point.place + 0.12 * (number - (lines - 1) / 2) for point in points]
-    shares = [point.accuracy for point in points]
-    spread = [
-        [max(0.0, point.accuracy - point.low) for point in points],
-        [max(0.0, point.high - point.accuracy) for point in points],
-    ]
-    axes.errorbar(places, shares, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5)
-    axes.plot(places, shares, color=colour, marker=marker, linestyle=dashes, label=label(name), clip_on=False)
-    undone = [(place, point.accuracy) for place, point in zip(places, points, strict=True) if point.undone]
-    for place, share in undone:
-        axes.plot([place], [share], color=colour, marker=marker, markerfacecolor=PAPER, clip_on=False)
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def growth(rounds: Sequence[str], counts: Counts) -> Figure:
