@@ -40,7 +40,7 @@ def accuracies(summary: Summary, delivered: int | None) -> Picture | None:
             headings=("student after round", *results),
             rows=[
                 (
-                    charts.student(round) + (", undone" if round in undone else ""),
+                    charts.heading(round) + (", undone" if round in undone else ""),
                     *(_accuracy(by_round.get(round)) for by_round in results.values()),
                 )
                 for round in rounds
@@ -130,18 +130,18 @@ def solve_rates(evidence: Evidence) -> Picture | None:
         name="solve-rates",
         title="Solve rates by round",
         alt="Problems by the share of samples that the student answered rightly. "
-        + "; ".join(f"student {student(each)}: {_mean(rates)}" for each, rates in by_round.items()),
+        + "; ".join(f"student {whose(each)}: {_mean(rates)}" for each, rates in by_round.items()),
         draw=partial(
             charts.solve_rates,
             shares,
-            {f"student {student(each)}": _histogram(rates, shares) for each, rates in by_round.items()},
+            {f"student {whose(each)}": _histogram(rates, shares) for each, rates in by_round.items()},
         ),
         table=Table(
             caption="Problems by samples answered rightly, before they were taught",
             headings=("student: origin, right of samples", "problems"),
             rows=[
                 (
-                    f"{student(rate.round)}: {rate.operator or SEED}, {rate.correct} of {rate.n}",
+                    f"{whose(rate.round)}: {rate.operator or SEED}, {rate.correct} of {rate.n}",
                     str(rate.problems),
                 )
                 for rate in evidence.rates
@@ -150,7 +150,7 @@ def solve_rates(evidence: Evidence) -> Picture | None:
     )
 
 
-def student(round: int) -> str:
+def whose(round: int) -> str:
     """Names the student of a round for headings, as in "student of round 1"; -1 is the untaught one."""
     return "untaught" if round < 0 else f"of round {round}"
 
@@ -187,7 +187,7 @@ def band_flows(evidence: Evidence) -> Picture | None:
             headings=("student: what, from → to", "problems", "asked of one student"),
             rows=[
                 (
-                    f"{student(flow.round)}: {f'{flow.operator} child' if flow.operator else 'again'}, "
+                    f"{whose(flow.round)}: {f'{flow.operator} child' if flow.operator else 'again'}, "
                     f"{flow.before} → {flow.after}",
                     str(flow.problems),
                     str(flow.same_student),

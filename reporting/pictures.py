@@ -1,8 +1,4 @@
-"""Writes pictures as files for a paper, or as inline SVG that follows a page's light or dark colours.
-
-The data colours are those of Okabe and Ito, "Color Universal Design" (2008), which people with any kind of
-colour vision can tell apart.
-"""
+"""Writes pictures as files for a paper, or as inline SVG that follows a page's light or dark colours."""
 
 from __future__ import annotations
 
@@ -21,12 +17,6 @@ from matplotlib.typing import RcKeyType
 
 from fdd.errors import printable
 
-BLUE: Final = "#0072B2"
-VERMILLION: Final = "#D55E00"
-GREEN: Final = "#009E73"
-PURPLE: Final = "#CC79A7"
-ORANGE: Final = "#E69F00"
-SKY: Final = "#56B4E9"
 INK: Final = "#1A1A1B"
 """Colour of text and axes."""
 MUTED: Final = "#9A9B9C"
