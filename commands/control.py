@@ -28,9 +28,10 @@ def add(parser: ArgumentParser) -> None:
 
 
 def control(given: Namespace) -> int:
-    from fdd.commands import compare, run
+    from fdd.commands import run
     from fdd.graph.run import start
     from fdd.reporting import comparison
+    from fdd.reporting.terminal import terminal
 
     changes = {key: value for key, value in vars(given).items() if key in CHANGEABLE}
     settings = control_of(given.run_dir, given.kind).with_changes(changes)
@@ -39,5 +40,6 @@ def control(given: Namespace) -> int:
     beside = given.run_dir.resolve()  # a path such as `.` has no name
     folder = given.to or beside.with_name(f"{beside.name}-{given.kind}")
     code = watch(folder, partial(start, settings))
-    compare.show(comparison.compare(folder, given.run_dir), chosen=True)
+    found = comparison.compare(folder, given.run_dir)
+    terminal().print(comparison.as_text(found, chosen=True), markup=False, end="")
     return code

@@ -20,8 +20,8 @@ def add(parser: ArgumentParser) -> None:
 
 def report(given: Namespace) -> int:
     from fdd.commands.console import show_result
-    from fdd.reporting.precision import precise
     from fdd.reporting.report import write_report
+    from fdd.reporting.results import precise
     from fdd.reporting.terminal import shown, terminal
     from fdd.storage.folder import open_store
 

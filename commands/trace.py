@@ -70,9 +70,8 @@ def trace(given: Namespace) -> int:
 
 
 def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
-    from fdd.reporting.follow import follow
     from fdd.reporting.terminal import shown, terminal
-    from fdd.reporting.trace import as_json, news_line, progress_line
+    from fdd.reporting.trace import as_json, follow, news_line, progress_line
 
     console = terminal()
     for news in follow(store, given.run_dir, wanted):

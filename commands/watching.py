@@ -24,7 +24,7 @@ ASKED_TO_STOP = "Stopping at the next safe point; press Ctrl-C again to stop at 
 def watch(folder: Path, work: Callable[..., RunState]) -> int:
     """Runs `work` in a run folder, shows its progress and result, and stops it on Ctrl-C; returns 0."""
     from fdd.commands.console import RunView, show_result
-    from fdd.reporting.precision import precise
+    from fdd.reporting.results import precise
     from fdd.reporting.terminal import terminal
     from fdd.storage.folder import open_store
 

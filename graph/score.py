@@ -17,7 +17,7 @@ from fdd.rundir.answers import Question, grade
 from fdd.rundir.listener import Listener
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
-from fdd.storage.summary import ReadSummary
+from fdd.storage.summary import ReadSummary, evaluation_summary
 from fdd.training.config import Device, GenerateConfig
 from fdd.training.fetch import student_path
 
@@ -107,12 +107,4 @@ def _forget(rows: Sequence[Record]) -> None:
 
 def _summary(name: str, accuracy: Interval, attempts: Sequence[AttemptRecord]) -> ReadSummary:
     forms = [bool(attempt.form) for attempt in attempts if attempt.evaluation == name]
-    return {
-        "name": name,
-        "n": accuracy.n,
-        "correct": accuracy.correct,
-        "accuracy": accuracy.accuracy,
-        "low": accuracy.low,
-        "high": accuracy.high,
-        "form": sum(forms) / len(forms),
-    }
+    return evaluation_summary(name, accuracy, sum(forms) / len(forms))

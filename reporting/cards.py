@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
-from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
+from huggingface_hub import CardData, DatasetCardData, EvalResult, ModelCardData
 
 from fdd.agents.thoughts import thought
-from fdd.domain import PolicyName
 from fdd.errors import one_line
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.reporting.dataset import CHATS, FIELDS, PARQUET, SCHEMA
-from fdd.reporting.markdown import Markdown, literal, render
+from fdd.reporting.results import results_of
 from fdd.reporting.sources import Source, problems_from, weights_from
+from fdd.reporting.templating import Markdown, literal, render
 from fdd.settings import Settings
 from fdd.storage.records import RoundRecord
 from fdd.storage.store import Lesson
-from fdd.storage.summary import DecisionSummary, EvaluationSummary, RoundSummary, Summary
+from fdd.storage.summary import RoundSummary, Summary
 from fdd.training.tasks import Prompting, Turn
 
 PLACE = "\ue000"
 """Stands for the question in the example chat; a private-use character, so no real text should contain it."""
 
-_POLICIES: Mapping[PolicyName, str] = {
-    "single": "its greedy answer in the first format",
-    "fallback": "the first format that gives a value",
-    "vote": "the majority over all formats",
-    "samples": "the majority of several answers in the first format, drawn at a temperature",
-}
-_READING = {
-    "pot": "Run the program that it writes in a sandbox; the answer is the value of `answer`.",
-    "kp_pot": "Run the program after the key points in a sandbox; the answer is the value of `answer`.",
-    "eot": "Solve the equations that it writes for the unknown in the last line, `solve for NAME`.",
-}
-_SENTENCE = "The answer is the number in its last line, `The answer is N.`"
-_PAPERS = {
-    "cot": "chain of thought (Wei et al., arXiv 2201.11903)",
-    "pot": "program of thought (Chen et al., arXiv 2211.12588)",
-    "eot": "equation of thought (arXiv 2401.11864)",
-    "kp_cot": "key points, then a chain of thought (KPDD, arXiv 2407.10167)",
-    "kp_pot": "key points, then a program (KPDD, arXiv 2407.10167)",
-    "decompose": "subquestions (Divide-or-Conquer, arXiv 2402.15000)",
-}
-_ORIGINS = ("seed", "similar", "harder", "all")
+ORIGINS = ("seed", "similar", "harder")
 # The model hub's size categories.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -86,70 +66,57 @@ class Subject:
     def name(self) -> str:
         return one_line(f"{self.base.name} distilled, round {self.round}")
 
-    def common(self) -> dict[str, object]:
-        """Values that the templates of both cards use."""
-        return {
-            "name": self.name,
-            "settings": self.settings,
-            "roles": self.settings.roles(),
-            "summary": self.summary,
-            "source": self.source,
-            "lessons": len(self.lessons),
-            "problems": len({lesson.problem.id for lesson in self.lessons}),
-            "feedback": _feedback(self.settings),
-            "templated": self.prompting.templated,
-        }
-
-
-def _feedback(settings: Settings) -> str:
-    """Describes how later rounds used the student's results."""
-    if settings.rounds == 0:
-        return "feedback was left out: nothing was written in answer to what the student could do"
-    if settings.operators == "shuffled":
-        return "each round wrote harder problems and similar ones, by chance, whatever the student could do"
-    return (
-        "each round wrote harder problems where the student had succeeded and similar ones where it had "
-        "failed"
-    )
+    def render(self, template: str, front: CardData, **values: object) -> str:
+        """Renders a card: its front matter in YAML, and the values that both cards use."""
+        return render(
+            template,
+            front=Markdown(front.to_yaml()),
+            name=self.name,
+            settings=self.settings,
+            roles=self.settings.roles(),
+            summary=self.summary,
+            source=self.source,
+            base=self.base,
+            student=self.student,
+            round=self.round,
+            lessons=len(self.lessons),
+            problems=len({lesson.problem.id for lesson in self.lessons}),
+            templated=self.prompting.templated,
+            **values,
+        )
 
 
 def model_card(subject: Subject) -> str:
     """Returns the card of the exported student. Its accuracies equal those of `report --json`."""
-    assert subject.student is not None
-    settings, sets = subject.settings, _sets(subject.rounds)
-    return render(
+    settings, results = subject.settings, results_of(subject.summary)
+    return subject.render(
         "model_card.md",
-        **subject.common(),
-        front=Markdown(_model_front(subject)),
-        base=subject.base,
+        _model_front(subject),
         solver=weights_from(settings.solver).name if settings.solver else "",
-        student=subject.student,
-        loss=None if subject.student.loss is None else f"{subject.student.loss:.3f}",
         decision=subject.rounds[-1]["decision"],
         snippet=Markdown(snippet(subject.prompting)),
-        reading=Markdown(_READING.get(settings.thoughts[0], _SENTENCE)),
-        policy=_POLICIES[settings.policy],
         cues={name: thought(name).cue for name in settings.thoughts},
-        accuracies=_beside(subject.summary["baseline"]["evaluations"], subject.rounds[-1]["evaluations"]),
         symbolic=settings.problems.name == GSM_SYMBOLIC,
-        sets=sets,
-        rounds=[_round(row, sets) for row in subject.rounds],
-        lineage=_lineage(settings),
+        results=results,
+        sets=[name for name, found in results.items() if any(0 <= each <= subject.round for each in found)],
+        rounds=subject.rounds,
         versions=", ".join(f"{name} {version}" for name, version in subject.versions.items()),
     )
 
 
 def data_card(subject: Subject) -> str:
-    counts = _counts(subject.lessons)
-    return render(
+    counts = Counter(
+        (lesson.rationale.round, str(lesson.problem.operator or "seed")) for lesson in subject.lessons
+    )
+    rounds = sorted({lesson.rationale.round for lesson in subject.lessons})
+    by_origin = [[counts[round, origin] for origin in ORIGINS] for round in rounds]
+    return subject.render(
         "data_card.md",
-        **subject.common(),
-        front=Markdown(_data_front(subject)),
-        taught=_taught(subject),
-        counts=[{"round": round, **row} for round, row in counts.items()],
-        total={key: sum(row[key] for row in counts.values()) for key in _ORIGINS},
-        formats=_listed("Formats", (lesson.rationale.thought for lesson in subject.lessons)),
-        writers=_listed("Written by", (lesson.rationale.agent for lesson in subject.lessons)),
+        _data_front(subject),
+        counts=dict(zip(rounds, by_origin, strict=True)),
+        total=[sum(column) for column in zip(*by_origin, strict=True)],
+        formats=Counter(lesson.rationale.thought for lesson in subject.lessons),
+        writers=Counter(lesson.rationale.agent for lesson in subject.lessons),
         removed=list(_removed(subject.rounds)),
         fields=[
             {"name": Markdown(field.name), "type": Markdown(field.type), "text": Markdown(FIELDS[field.name])}
@@ -175,9 +142,8 @@ def _expression(turn: Turn) -> Markdown:
     return Markdown(" + ".join(part for part in parts if part))
 
 
-def _model_front(subject: Subject) -> str:
-    evaluations = subject.rounds[-1]["evaluations"]
-    data = ModelCardData(
+def _model_front(subject: Subject) -> CardData:
+    return ModelCardData(
         model_name=subject.name,
         base_model=subject.base.hub or None,
         language="en",
@@ -194,14 +160,13 @@ def _model_front(subject: Subject) -> str:
                 metric_type="accuracy",
                 metric_value=entry["accuracy"],
             )
-            for entry in evaluations
+            for entry in subject.rounds[-1]["evaluations"]
         ],
     )
-    return data.to_yaml()
 
 
-def _data_front(subject: Subject) -> str:
-    data = DatasetCardData(
+def _data_front(subject: Subject) -> CardData:
+    return DatasetCardData(
         pretty_name=f"{subject.name}: data",
         language="en",
         license=subject.source.licence,
@@ -221,7 +186,6 @@ def _data_front(subject: Subject) -> str:
             }
         ],
     )
-    return data.to_yaml()
 
 
 def _feature(kind: pa.DataType) -> dict[str, str]:
@@ -230,93 +194,7 @@ def _feature(kind: pa.DataType) -> dict[str, str]:
     return {"dtype": {"double": "float64"}.get(str(kind), str(kind))}
 
 
-def _taught(subject: Subject) -> str:
-    if subject.student is None:
-        return f"round {subject.round} of a run teaches with; the run has kept no student of it"
-    return f"taught the student of round {subject.round}"
-
-
-def _over_templates(entry: EvaluationSummary) -> str:
-    found = entry.get("by_template")
-    return f"{100 * found['low']:.1f}–{100 * found['high']:.1f} ({found['templates']})" if found else ""
-
-
-def _percent(entry: EvaluationSummary | None) -> str:
-    if entry is None:
-        return ""
-    share, low, high = (100 * entry[key] for key in ("accuracy", "low", "high"))
-    return f"{share:.1f} % ({low:.1f}–{high:.1f})"
-
-
-def _of_asked(entry: EvaluationSummary | None) -> str:
-    return f"{_percent(entry)} of {entry['n']}" if entry else ""
-
-
-def _beside(
-    before: Sequence[EvaluationSummary], after: Sequence[EvaluationSummary]
-) -> list[dict[str, object]]:
-    untaught = {entry["name"]: entry for entry in before}
-    return [
-        {
-            "name": entry["name"],
-            "n": entry["n"],
-            "correct": entry["correct"],
-            "before": _of_asked(untaught.get(entry["name"])),
-            "after": _percent(entry),
-            "over_templates": _over_templates(entry),
-        }
-        for entry in after
-    ]
-
-
-def _sets(rounds: Sequence[RoundSummary]) -> list[str]:
-    return sorted({entry["name"] for row in rounds for entry in row["evaluations"]})
-
-
-def _round(row: RoundSummary, sets: Sequence[str]) -> dict[str, object]:
-    found = {entry["name"]: entry for entry in row["evaluations"]}
-    return {
-        **row,
-        "bands": f"{row['easy']}, {row['mixed']}, {row['hard']}",
-        "decision": _decision(row["decision"]),
-        "accuracies": [_percent(found.get(name)) for name in sets],
-    }
-
-
-def _decision(decision: DecisionSummary | None) -> str:
-    if decision is None:
-        return ""
-    outcome = "kept" if decision["kept"] else "undone"
-    return f"{decision['gained']} and {decision['lost']} of {decision['n']}, p {decision['p']:.2g}, {outcome}"
-
-
-def _lineage(settings: Settings) -> list[str]:
-    """Lists the methods from other papers that this run used."""
-    formats = ", ".join(_PAPERS.get(name, f"{name}, a format of the user's") for name in settings.thoughts)
-    lines = [f"Rationales: {formats}."]
-    if settings.self_samples:
-        lines.append("The student's own right answers joined the set, as in SIKeD (arXiv 2410.18574).")
-    if settings.policy == "samples":
-        lines.append("Majority of samples: self-consistency (Wang et al., arXiv 2203.11171).")
-    return lines
-
-
-def _counts(lessons: Sequence[Lesson]) -> dict[int, dict[str, int]]:
-    """Counts rationales by round, then by origin of their problem: seed, an operator, or all."""
-    found: defaultdict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_ORIGINS, 0))
-    for lesson in lessons:
-        row = found[lesson.rationale.round]
-        row[str(lesson.problem.operator or "seed")] += 1
-        row["all"] += 1
-    return dict(sorted(found.items()))
-
-
-def _listed(title: str, names: Iterable[str]) -> str:
-    found = Counter(names)
-    return f"{title}: " + ", ".join(f"{name} ({count})" for name, count in sorted(found.items()))
-
-
-def _removed(rounds: Sequence[RoundSummary]) -> Iterator[dict[str, object]]:
+def _removed(rounds: Sequence[RoundSummary]) -> Iterator[tuple[int, str, str, int]]:
     for row in rounds:
         counted = {
             "rationale not accepted": row["quarantine_reasons"],
@@ -325,4 +203,4 @@ def _removed(rounds: Sequence[RoundSummary]) -> Iterator[dict[str, object]]:
         }
         for what, reasons in counted.items():
             for reason, count in sorted(reasons.items()):
-                yield {"round": row["round"], "what": what, "reason": reason, "count": count}
+                yield row["round"], what, reason, count

@@ -1,32 +1,33 @@
-"""Draws the charts of a report: accuracy, growth of the training set, yield, solve rates, band flows."""
+"""Draws the charts of a report: accuracy, growth of the training set, yield, solve rates, band flows.
+
+The colours of the data are those of Okabe and Ito, "Color Universal Design" (2008), which people with any
+kind of colour vision can tell apart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fdd.domain import Band
-from fdd.reporting.pictures import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    PANEL,
-    PAPER,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    WIDTH,
-    label,
-)
+from fdd.errors import printable
+from fdd.reporting.pictures import INK, MUTED, PANEL, PAPER, WIDTH
+from fdd.reporting.results import Results
+
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+PURPLE = "#CC79A7"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
 
 Counts = Mapping[str, Sequence[int]]
 """For each series (one colour), a number for each bar."""
@@ -39,57 +40,52 @@ STEPS = (1, 2, 5, 10)
 """Distances between ticks, times powers of ten."""
 MOST_TICKS = 6
 """Most percentages that fit next to each other under an axis."""
+LONGEST_NAME = 24
+"""Most characters of an evaluation set's name in the legend."""
 WIDEST_BAR = 0.12
 """Greatest width of a bar, as a share of the axis from 0 to 100 %."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The accuracy of one student on one set."""
-
-    place: int
-    """Index on the axis of students."""
-    accuracy: float
-    low: float
-    high: float
-    undone: bool
+def heading(round: int) -> str:
+    """Names a student below "student after round"."""
+    return "untaught" if round < 0 else str(round)
 
 
-def accuracy(series: Mapping[str, Sequence[Point]], students: Sequence[str], delivered: int | None) -> Figure:
+def accuracy(results: Results, rounds: Sequence[int], undone: set[int], delivered: int | None) -> Figure:
     """Draws one line per evaluation set, with intervals. Markers of undone rounds are hollow.
 
-    `students` has the labels of the axis; `delivered` is the index of the delivered student, shown shaded.
+    The axis has the students of all `rounds`; the delivered one is shown shaded.
     """
     figure = Figure(figsize=(WIDTH, 3.4))
     axes = figure.add_subplot()
-    for number, (name, points) in enumerate(series.items()):
-        _line(axes, name, points, number, len(series))
-    if delivered is not None:
-        axes.axvspan(delivered - 0.35, delivered + 0.35, color=PANEL, linewidth=0, zorder=0)
-    axes.set_xticks(range(len(students)), students)
-    axes.set_xlim(-0.4, len(students) - 0.6)
+    for number, (name, found) in enumerate(results.items()):
+        colour, marker, dashes = LINES[number % len(LINES)]
+        # Sets are shifted sideways so that their intervals do not cover each other.
+        places = [rounds.index(round) + 0.12 * (number - (len(results) - 1) / 2) for round in found]
+        shares = [entry["accuracy"] for entry in found.values()]
+        spread = [
+            [max(0.0, entry["accuracy"] - entry["low"]) for entry in found.values()],
+            [max(0.0, entry["high"] - entry["accuracy"]) for entry in found.values()],
+        ]
+        axes.errorbar(places, shares, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5)
+        draw = partial(axes.plot, color=colour, marker=marker, clip_on=False)
+        text = printable(name)
+        label = text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+        draw(places, shares, linestyle=dashes, label=label)
+        for round, place, share in zip(found, places, shares, strict=True):
+            if round in undone:
+                draw([place], [share], markerfacecolor=PAPER)
+    if delivered in rounds:
+        place = rounds.index(delivered)
+        axes.axvspan(place - 0.35, place + 0.35, color=PANEL, linewidth=0, zorder=0)
+    axes.set_xticks(range(len(rounds)), list(map(heading, rounds)))
+    axes.set_xlim(-0.4, len(rounds) - 0.6)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel("student after round")
     axes.set_title("accuracy")
-    _legend(figure, axes, min(3, len(series)))
+    _legend(figure, axes, min(3, len(results)))
     return figure
-
-
-def _line(axes: Axes, name: str, points: Sequence[Point], number: int, lines: int) -> None:
-    colour, marker, dashes = LINES[number % len(LINES)]
-    # Sets are shifted sideways so that their intervals do not cover each other.
-    places = [point.place + 0.12 * (number - (lines - 1) / 2) for point in points]
-    shares = [point.accuracy for point in points]
-    spread = [
-        [max(0.0, point.accuracy - point.low) for point in points],
-        [max(0.0, point.high - point.accuracy) for point in points],
-    ]
-    axes.errorbar(places, shares, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5)
-    axes.plot(places, shares, color=colour, marker=marker, linestyle=dashes, label=label(name), clip_on=False)
-    undone = [(place, point.accuracy) for place, point in zip(places, points, strict=True) if point.undone]
-    for place, share in undone:
-        axes.plot([place], [share], color=colour, marker=marker, markerfacecolor=PAPER, clip_on=False)
 
 
 def growth(rounds: Sequence[str], counts: Counts) -> Figure:
@@ -112,10 +108,9 @@ def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
     axes.grid(visible=True, axis="x")
     lefts = [0] * len(rows)
     for name, widths in counts.items():
-        axes.barh(range(len(rows)), widths, left=lefts, color=OUTCOME_COLOURS[name], label=name, height=0.72)
-        for place, (left, width) in enumerate(zip(lefts, widths, strict=True)):
-            if width > 0.06 * _longest(counts):  # a shorter part has no room for its number
-                _write_in(axes, left + width / 2, place, width)
+        colour = OUTCOME_COLOURS[name]
+        bars = axes.barh(range(len(rows)), widths, left=lefts, color=colour, label=name, height=0.72)
+        _write_in(axes, bars, widths, 0.06 * _longest(counts))
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     axes.set_xlim(0, 1.05 * max(1, *lefts))
     axes.set_yticks(range(len(rows)), rows)
@@ -208,19 +203,13 @@ def _ribbon(left: float, right: float, size: int, colour: str) -> PathPatch:
 
 
 def _stack(
-    axes: Axes,
-    places: Sequence[float],
-    counts: Counts,
-    colours: Mapping[str, str],
-    width: float = 0.6,
+    axes: Axes, places: Sequence[float], counts: Counts, colours: Mapping[str, str], width: float = 0.6
 ) -> None:
     bottoms = [0] * len(places)
     longest = _longest(counts)
     for name, heights in counts.items():
-        axes.bar(places, heights, width, bottom=bottoms, color=colours[name], label=name)
-        for place, bottom, height in zip(places, bottoms, heights, strict=True):
-            if height > 0.09 * longest:  # a lower part has no room for its number
-                _write_in(axes, place, bottom + height / 2, height)
+        bars = axes.bar(places, heights, width, bottom=bottoms, color=colours[name], label=name)
+        _write_in(axes, bars, heights, 0.09 * longest)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     for place, total in zip(places, bottoms, strict=True):
         if total:
@@ -230,8 +219,10 @@ def _stack(
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, steps=STEPS))
 
 
-def _write_in(axes: Axes, x: float, y: float, size: int) -> None:
-    axes.text(x, y, str(size), ha="center", va="center", fontsize=8, color="#000000", in_layout=False)
+def _write_in(axes: Axes, bars: BarContainer, sizes: Sequence[int], room: float) -> None:
+    """Writes its size into each bar that has room for it."""
+    texts = [str(size) if size > room else "" for size in sizes]
+    axes.bar_label(bars, texts, label_type="center", fontsize=8, color="#000000", in_layout=False)
 
 
 def _longest(counts: Counts) -> int:

@@ -13,46 +13,44 @@ from typing import TypedDict
 from fdd.agents.statistics import mcnemar
 from fdd.domain import UNTAUGHT
 from fdd.errors import UsageError
-from fdd.reporting.precision import paired_by_template, with_templates
+from fdd.reporting.formats import printed
+from fdd.reporting.results import paired_by_template, results_of, with_templates
+from fdd.reporting.templating import environment
 from fdd.rundir.answers import Marked, changes, sat
 from fdd.rundir.control import budget_of
 from fdd.rundir.delivery import delivered
 from fdd.settings import Settings, flat
 from fdd.storage.folder import open_store
-from fdd.storage.records import EvaluationRecord, Json
+from fdd.storage.records import Json
 from fdd.storage.store import Store
-from fdd.storage.summary import EvaluationSummary
+from fdd.storage.summary import ReadSummary
+
+MOST_FLIPS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
-    """A student and its answers to the evaluation sets of its run."""
-
+class EvaluatedStudent:
     store: Store
     settings: Settings
     round: int
     """The round that trained it; -1 for the untaught student."""
 
-    def results(self) -> dict[str, EvaluationRecord]:
-        """Returns its evaluations by the name of the set."""
-        return {record.name: record for record in self.store.evaluations(round=self.round)}
-
-    def marks(self, names: list[str]) -> dict[str, dict[str, Marked]]:
-        return sat(self.round, self.settings, self.store, names)
+    def results(self) -> dict[str, ReadSummary]:
+        """Returns its results by evaluation set."""
+        found = results_of(self.store.summary())
+        return {name: by_round[self.round] for name, by_round in found.items() if self.round in by_round}
 
 
 class Flip(TypedDict):
     """A problem that exactly one of two students answered correctly."""
 
     problem: str
-    """The problem's id."""
     question: str
     answer: str
     """Reference answer, exact: `n` or `n/d`. The values of the students are written the same way."""
     first: str | None
-    """The first student's value; None if it gave none."""
+    """The first student's value; None if it gave none. `second` is the same of the second student."""
     second: str | None
-    """The second student's value; None if it gave none."""
     gained: bool
     """True if the second student was right, False if the first was."""
 
@@ -61,16 +59,14 @@ class SetComparison(TypedDict):
     """Two students on one evaluation set."""
 
     name: str
-    first: EvaluationSummary
-    second: EvaluationSummary
+    first: ReadSummary
+    second: ReadSummary
     shared: int
     """Number of problems that both were asked; the fields below count only these."""
     both: int
-    """Both students were right."""
+    """Both were right; `gained`: only the second; `lost`: only the first."""
     gained: int
-    """Only the second student was right."""
     lost: int
-    """Only the first student was right."""
     p: float | None
     """Two-sided p-value of McNemar's exact test; None if no problem is shared."""
     p_by_template: float | None
@@ -91,9 +87,9 @@ class Side(TypedDict):
     student: str | None
     """The student's path in the run folder; for the untaught student the value of the setting `student`."""
     problems: int | None
-    """Number of problems that it was taught; None for the untaught student."""
+    """Number of problems that it was taught; None for the untaught student, as are its `steps`."""
     steps: int | None
-    """Optimizer steps since the untaught student; None for the untaught student."""
+    """Optimizer steps since the untaught student."""
 
 
 class Difference(TypedDict):
@@ -114,9 +110,8 @@ class Comparison(TypedDict):
     evaluations: list[SetComparison]
     """One for each evaluation set that both have."""
     first_only: list[str]
-    """Evaluation sets that only the first has."""
+    """Evaluation sets that only the first has; `second_only` those of the second."""
     second_only: list[str]
-    """Evaluation sets that only the second has."""
 
 
 def compare(first: Path, second: Path, *, round: int | None = None) -> Comparison:
@@ -124,31 +119,28 @@ def compare(first: Path, second: Path, *, round: int | None = None) -> Compariso
 
     Raises `UsageError` if a folder has no run, or if a run has no evaluated student of that round.
     """
-    stores = open_store(first), open_store(second)
+    folders = (first, second)
+    stores = [open_store(folder) for folder in folders]
     runs = [store.run() for store in stores]
     settings = [Settings.from_json(run.settings) for run in runs]
-    sittings = [
-        _sitting(folder, store, each, round)
-        for folder, store, each in zip((first, second), stores, settings, strict=True)
-    ]
-    one, two = (sitting.results().keys() if sitting else set[str]() for sitting in sittings)
-    before, now = sittings
+    before, now = map(_student, folders, stores, settings, (round, round))
+    one, two = (student.results().keys() if student else set[str]() for student in (before, now))
     return {
-        "first": _side(first, runs[0].id, sittings[0]),
-        "second": _side(second, runs[1].id, sittings[1]),
+        "first": _side(first, runs[0].id, before),
+        "second": _side(second, runs[1].id, now),
         "settings": differences(settings[0].to_json(), settings[1].to_json()),
         "versions": differences(runs[0].versions, runs[1].versions),
-        "evaluations": compare_sittings(before, now) if before and now else [],
+        "evaluations": compare_students(before, now) if before and now else [],
         "first_only": sorted(one - two),
         "second_only": sorted(two - one),
     }
 
 
-def compare_sittings(first: Sitting, second: Sitting) -> list[SetComparison]:
+def compare_students(first: EvaluatedStudent, second: EvaluatedStudent) -> list[SetComparison]:
     """Compares two students on each evaluation set that both answered."""
     results = first.results(), second.results()
     names = sorted(results[0].keys() & results[1].keys())
-    marks = first.marks(names), second.marks(names)
+    marks = [sat(student.round, student.settings, student.store, names) for student in (first, second)]
     return [
         _compare_set(results[0][name], results[1][name], marks[0].get(name, {}), marks[1].get(name, {}))
         for name in names
@@ -165,59 +157,54 @@ def differences(first: Mapping[str, Json], second: Mapping[str, Json]) -> list[D
     ]
 
 
-def worded(value: Json) -> str:
-    """Returns a setting's value as a user would write it."""
-    if value is None:
-        return "none"
-    return ",".join(map(worded, value)) if isinstance(value, list) else str(value)
+def as_text(found: Comparison, *, chosen: bool) -> str:
+    """Formats a comparison for the terminal, with at most `MOST_FLIPS` flipped problems of each set.
+
+    `chosen` says that each student is its run's best on dev, which adds a note.
+    """
+    template = environment("fdd.reporting", printed, html=False).get_template("comparison.txt")
+    return template.render(found=found, chosen=chosen, most_flips=MOST_FLIPS)
 
 
-def _sitting(folder: Path, store: Store, settings: Settings, round: int | None) -> Sitting | None:
+def _student(folder: Path, store: Store, settings: Settings, round: int | None) -> EvaluatedStudent | None:
     if round is None:
         made = delivered(store)
-        return Sitting(store, settings, made.round) if made else None
+        return EvaluatedStudent(store, settings, made.round) if made else None
     known = sorted({record.round for record in store.evaluations()})
     if round not in known:
         raise UsageError(
             f"--round {round}: the run in {str(folder)!r} has evaluated "
             f"{', '.join(map(str, known)) or 'none'} (-1 is the untaught student): give one of these"
         )
-    return Sitting(store, settings, round)
+    return EvaluatedStudent(store, settings, round)
 
 
-def _side(folder: Path, run: str, sitting: Sitting | None) -> Side:
-    side: Side = {
-        "folder": str(folder),
-        "run": run,
-        "round": None,
-        "student": None,
-        "problems": None,
-        "steps": None,
-    }
-    if sitting is None:
+def _side(folder: Path, run: str, student: EvaluatedStudent | None) -> Side:
+    side = Side(folder=str(folder), run=run, round=None, student=None, problems=None, steps=None)
+    if student is None:
         return side
-    if sitting.round == UNTAUGHT:
-        return {**side, "round": UNTAUGHT, "student": sitting.settings.student}
-    students = {record.round: record.student for record in sitting.store.rounds()}
-    budget = budget_of(sitting.store, sitting.round)
+    if student.round == UNTAUGHT:
+        return {**side, "round": UNTAUGHT, "student": student.settings.student}
+    paths = {record.round: record.student for record in student.store.rounds()}
+    budget = budget_of(student.store, student.round)
     return {
         **side,
-        "round": sitting.round,
-        "student": students[sitting.round],
+        "round": student.round,
+        "student": paths[student.round],
         "problems": budget.problems,
         "steps": budget.steps,
     }
 
 
 def _compare_set(
-    first: EvaluationRecord, second: EvaluationRecord, before: Mapping[str, Marked], now: Mapping[str, Marked]
+    first: ReadSummary, second: ReadSummary, before: Mapping[str, Marked], now: Mapping[str, Marked]
 ) -> SetComparison:
     shared = before.keys() & now.keys()
     gained, lost = changes(before, now)
     return {
-        "name": first.name,
-        "first": with_templates(_summary(first), before.values()),
-        "second": with_templates(_summary(second), now.values()),
+        "name": first["name"],
+        "first": with_templates(first, before.values()),
+        "second": with_templates(second, now.values()),
         "shared": len(shared),
         "both": sum(before[key].right and now[key].right for key in shared),
         "gained": len(gained),
@@ -236,15 +223,4 @@ def _flip(before: Marked, now: Marked) -> Flip:
         "first": None if before.value is None else str(before.value),
         "second": None if now.value is None else str(now.value),
         "gained": now.right,
-    }
-
-
-def _summary(record: EvaluationRecord) -> EvaluationSummary:
-    return {
-        "name": record.name,
-        "n": record.n,
-        "correct": record.correct,
-        "accuracy": record.accuracy,
-        "low": record.low,
-        "high": record.high,
     }

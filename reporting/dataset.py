@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fdd.rundir.delivery import as_row, json_line
-from fdd.storage.records import ProbeRecord, ProblemRecord
+from fdd.storage.records import ProbeRecord
 from fdd.storage.store import Lesson, Store
 from fdd.training.tasks import Turn
 
@@ -58,17 +58,13 @@ def rows_of(lessons: Sequence[Lesson], store: Store) -> list[Row]:
     """Returns one row per lesson, in the same order."""
     problems = {lesson.problem.id: lesson.problem for lesson in lessons}
     parents = {problem.id: problem.parent for problem in store.problems()}
-    probes = first_probes(store.probes(), problems)
+    # Each problem's last probe by a student that had not been taught it.
+    probes = {
+        probe.problem_id: probe
+        for probe in sorted(store.probes(), key=lambda probe: probe.round)
+        if probe.problem_id in problems and probe.round < problems[probe.problem_id].round
+    }
     return [_row(lesson, parents, probes.get(lesson.problem.id)) for lesson in lessons]
-
-
-def first_probes(
-    probes: Iterable[ProbeRecord], problems: Mapping[str, ProblemRecord]
-) -> dict[str, ProbeRecord]:
-    """Maps each problem's id to its last probe by a student that had not been taught it."""
-    before = (probe for probe in probes if probe.problem_id in problems)
-    unseen = (probe for probe in before if probe.round < problems[probe.problem_id].round)
-    return {probe.problem_id: probe for probe in sorted(unseen, key=lambda probe: probe.round)}
 
 
 def write_rows(folder: Path, rows: Sequence[Row]) -> None:

@@ -13,7 +13,7 @@ from fdd.agents.thoughts.decompose import PLAN_CUE
 from fdd.errors import FddError, UsageError
 from fdd.reporting.cards import PLACE, Subject, data_card, model_card
 from fdd.reporting.dataset import rows_of, write_chats, write_rows
-from fdd.reporting.precision import precise
+from fdd.reporting.results import precise
 from fdd.rundir.delivery import best
 from fdd.rundir.examples import as_example
 from fdd.rundir.listener import Listener
@@ -34,8 +34,6 @@ GENERATION = "generation_config.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """What an export contains."""
-
     folder: Path
     round: int
     """The round whose training set was exported."""
@@ -45,14 +43,7 @@ class Exported:
     """The student's folder in the run; None if only data was exported."""
 
 
-def export(
-    run: Path,
-    output: Path,
-    listener: Listener,
-    *,
-    cache: Path,
-    round: int | None = None,
-) -> Exported:
+def export(run: Path, output: Path, listener: Listener, *, cache: Path, round: int | None = None) -> Exported:
     """Writes the data set, the student and their cards into the new folder `output`; all of it or nothing.
 
     Exports the student of `round`. With `round=None`, exports the kept student that is best on the dev set;
@@ -64,7 +55,7 @@ def export(
     store = open_store(run)
     settings = Settings.from_json(store.run().settings)
     student = choose_student(store, round)
-    number = last_taught(store) if student is None else student.round
+    number = student.round if student else max((each.round for each in store.rationales()), default=0)
     lessons = store.training_set(round=number, thoughts=settings.thoughts)
     if not lessons:
         raise UsageError(f"the run in {str(run)!r} has no accepted rationale yet: let it go on, then export")
@@ -85,7 +76,11 @@ def export(
     )
     try:
         with new_folder(output) as folder:
-            write_data(folder / DATA, subject, store)
+            data = folder / DATA
+            data.mkdir()
+            write_rows(data, rows_of(lessons, store))
+            write_chats(data, prompting.chats[1:])
+            (data / CARD).write_text(data_card(subject), "utf-8")
             if student is not None:
                 write_student(folder / STUDENT, source, subject)
     except OSError as error:
@@ -112,11 +107,6 @@ def choose_student(store: Store, round: int | None) -> RoundRecord | None:
     return rounds[round]
 
 
-def last_taught(store: Store) -> int:
-    """Returns the last round with rationales; 0 if there are none."""
-    return max((rationale.round for rationale in store.rationales()), default=0)
-
-
 def ask(student: Path, lessons: Sequence[Lesson], settings: Settings) -> Prompting:
     """Returns how the student is prompted: the first chat asks `PLACE`, the others are the lessons."""
     planning = settings.solver is not None
@@ -125,13 +115,6 @@ def ask(student: Path, lessons: Sequence[Lesson], settings: Settings) -> Prompti
     place = Example(question=PLACE, cue=cue, rationale="")
     task = PromptTask(student=student, examples=(place, *taught), config=settings.generate)
     return run_in_child(task, lambda _: None)  # this process never imports torch
-
-
-def write_data(folder: Path, subject: Subject, store: Store) -> None:
-    folder.mkdir()
-    write_rows(folder, rows_of(subject.lessons, store))
-    write_chats(folder, subject.prompting.chats[1:])
-    (folder / CARD).write_text(data_card(subject), "utf-8")
 
 
 def write_student(folder: Path, source: Path, subject: Subject) -> None:

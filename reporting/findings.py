@@ -8,8 +8,9 @@ from functools import partial
 
 from fdd.domain import Band
 from fdd.reporting import charts
-from fdd.reporting.pictures import Picture
-from fdd.reporting.tables import Table, interval, is_undone, over_templates, percent
+from fdd.reporting.formats import interval, percent
+from fdd.reporting.pictures import Picture, Table
+from fdd.reporting.results import results_of, undone_rounds
 from fdd.storage.evidence import Evidence, Rate, Yield
 from fdd.storage.summary import EvaluationSummary, Summary
 
@@ -20,81 +21,60 @@ ORIGINS = (SEED, "similar", "harder")
 
 def accuracies(summary: Summary, delivered: int | None) -> Picture | None:
     """Shows accuracy by round and set; None if nothing was evaluated."""
-    students = [("untaught", summary["baseline"]["evaluations"], False)]
-    students += [(str(row["round"]), row["evaluations"], is_undone(row)) for row in summary["rounds"]]
-    students = [student for student in students if student[1]]
-    names = sorted({entry["name"] for _, entries, _ in students for entry in entries})
-    if not names:
+    results, undone = results_of(summary), undone_rounds(summary)
+    if not results:
         return None
-    series = {
-        name: [
-            charts.Point(place, entry["accuracy"], entry["low"], entry["high"], undone)
-            for place, (_, entries, undone) in enumerate(students)
-            for entry in entries
-            if entry["name"] == name
-        ]
-        for name in names
-    }
-    labels = [student for student, _, _ in students]
-    chosen = labels.index(str(delivered)) if str(delivered) in labels else None
+    rounds = sorted({round for by_round in results.values() for round in by_round})
+    shares = {name: [entry["accuracy"] for entry in found.values()] for name, found in results.items()}
     return Picture(
         name="accuracy",
         title="Accuracy by round and set",
         alt="Accuracy with 95 % intervals over problems after each round. "
         + "; ".join(
-            f"{name} from {percent(points[0].accuracy)} to {percent(points[-1].accuracy)}"
-            for name, points in series.items()
+            f"{name} from {percent(found[0])} to {percent(found[-1])}" for name, found in shares.items()
         ),
-        draw=partial(charts.accuracy, series, labels, chosen),
-        table=_accuracy_table(students, names),
+        draw=partial(charts.accuracy, results, rounds, undone, delivered),
+        table=Table(
+            caption="Accuracy (right of asked; 95 % intervals over problems and over templates)",
+            headings=("student after round", *results),
+            rows=[
+                (
+                    charts.heading(round) + (", undone" if round in undone else ""),
+                    *(_accuracy(by_round.get(round)) for by_round in results.values()),
+                )
+                for round in rounds
+            ],
+        ),
     )
 
 
-def _accuracy_table(
-    students: Sequence[tuple[str, Sequence[EvaluationSummary], bool]], names: Sequence[str]
-) -> Table:
-    rows = []
-    for student, entries, undone in students:
-        found = {entry["name"]: entry for entry in entries}
-        cells = [
-            f"{percent(found[name]['accuracy'])} ({found[name]['correct']} of {found[name]['n']}; "
-            + "; ".join(filter(None, (interval(found[name]), over_templates(found[name]))))
-            + ")"
-            if name in found
-            else ""
-            for name in names
-        ]
-        rows.append((f"{student}, undone" if undone else student, *cells))
-    return Table(
-        caption="Accuracy (right of asked; 95 % intervals over problems and over templates)",
-        headings=("student after round", *names),
-        rows=tuple(rows),
-    )
+def _accuracy(entry: EvaluationSummary | None) -> str:
+    if entry is None:
+        return ""
+    over = entry.get("by_template")
+    templates = f"; over {over['templates']} templates {interval(over)} %" if over else ""
+    right = f"{entry['correct']} of {entry['n']}"
+    return f"{percent(entry['accuracy'])} ({right}; {interval(entry)} %{templates})"
 
 
 def growth(evidence: Evidence) -> Picture | None:
-    counts = Counter({(size.round, size.operator or SEED): size.problems for size in evidence.sizes})
+    problems = Counter({(size.round, size.operator or SEED): size.problems for size in evidence.sizes})
     rounds = sorted({size.round for size in evidence.sizes if size.new})
     if not rounds:
         return None
-    used = [origin for origin in ORIGINS if any(counts[round, origin] for round in rounds)]
-    totals = [sum(counts[round, origin] for origin in used) for round in rounds]
+    counts = {origin: [problems[round, origin] for round in rounds] for origin in ORIGINS}
+    counts = {origin: numbers for origin, numbers in counts.items() if any(numbers)}
+    names = list(map(str, rounds))
+    totals = [str(sum(numbers)) for numbers in zip(*counts.values(), strict=True)]
     return Picture(
         name="growth",
         title="Growth of the training set",
-        alt=f"Problems in the training set by round: {', '.join(map(str, totals))}, by their origin.",
-        draw=partial(
-            charts.growth,
-            [str(round) for round in rounds],
-            {origin: [counts[round, origin] for round in rounds] for origin in used},
-        ),
+        alt=f"Problems in the training set by round: {', '.join(totals)}, by their origin.",
+        draw=partial(charts.growth, names, counts),
         table=Table(
             caption="Problems in the training set",
-            headings=("round", *used, "all"),
-            rows=tuple(
-                (str(round), *(str(counts[round, origin]) for origin in used), str(total))
-                for round, total in zip(rounds, totals, strict=True)
-            ),
+            headings=("round", *counts, "all"),
+            rows=[tuple(map(str, row)) for row in zip(names, *counts.values(), totals, strict=True)],
         ),
     )
 
@@ -116,6 +96,7 @@ def outcomes(evidence: Evidence) -> Picture | None:
         "call failed": [row.failed for row in rows],
         "kept out": [kept_out[key] for key in keys],
     }
+    names = [f"{round}: {origin}" for round, origin in keys]
     totals = {name: sum(counts) for name, counts in columns.items()}
     return Picture(
         name="yield",
@@ -123,20 +104,16 @@ def outcomes(evidence: Evidence) -> Picture | None:
         alt="What became of new problems: " + ", ".join(f"{n} {name}" for name, n in totals.items()) + ".",
         draw=partial(
             charts.outcomes,
-            [f"{round}: {origin}" for round, origin in keys],
+            names,
             {name: counts for name, counts in columns.items() if totals[name] or name != "call failed"},
         ),
         table=Table(
             caption="What became of the problems new in each round",
             headings=("round: origin", "problems", *columns),
-            rows=tuple(
-                (
-                    f"{round}: {origin}",
-                    str(row.problems),
-                    *(str(counts[place]) for counts in columns.values()),
-                )
-                for place, ((round, origin), row) in enumerate(zip(keys, rows, strict=True))
-            ),
+            rows=[
+                tuple(map(str, row))
+                for row in zip(names, [row.problems for row in rows], *columns.values(), strict=True)
+            ],
         ),
     )
 
@@ -151,27 +128,27 @@ def solve_rates(evidence: Evidence) -> Picture | None:
         name="solve-rates",
         title="Solve rates by round",
         alt="Problems by the share of samples that the student answered rightly. "
-        + "; ".join(f"student {student(each)}: {_mean(rates)}" for each, rates in by_round.items()),
+        + "; ".join(f"student {whose(each)}: {_mean(rates)}" for each, rates in by_round.items()),
         draw=partial(
             charts.solve_rates,
             shares,
-            {f"student {student(each)}": _histogram(rates, shares) for each, rates in by_round.items()},
+            {f"student {whose(each)}": _histogram(rates, shares) for each, rates in by_round.items()},
         ),
         table=Table(
             caption="Problems by samples answered rightly, before they were taught",
             headings=("student: origin, right of samples", "problems"),
-            rows=tuple(
+            rows=[
                 (
-                    f"{student(rate.round)}: {rate.operator or SEED}, {rate.correct} of {rate.n}",
+                    f"{whose(rate.round)}: {rate.operator or SEED}, {rate.correct} of {rate.n}",
                     str(rate.problems),
                 )
                 for rate in evidence.rates
-            ),
+            ],
         ),
     )
 
 
-def student(round: int) -> str:
+def whose(round: int) -> str:
     """Names the student of a round for headings, as in "student of round 1"; -1 is the untaught one."""
     return "untaught" if round < 0 else f"of round {round}"
 
@@ -192,7 +169,8 @@ def _histogram(rates: Iterable[Rate], shares: Sequence[float]) -> dict[str, list
 def band_flows(evidence: Evidence) -> Picture | None:
     """Shows how bands change from parent to child, by operator, and for problems that were probed again."""
     panels: dict[str, Counter[tuple[Band, Band]]] = {}
-    for flow in sorted(evidence.flows, key=lambda flow: _place(flow.operator)):
+    places = {"similar": 0, "harder": 1, None: 2}  # problems that were probed again come last
+    for flow in sorted(evidence.flows, key=lambda flow: places[flow.operator]):
         title = f"parent → {flow.operator} child" if flow.operator else "the same problem again"
         panels.setdefault(title, Counter())[flow.before, flow.after] += flow.problems
     if not panels:
@@ -205,22 +183,17 @@ def band_flows(evidence: Evidence) -> Picture | None:
         table=Table(
             caption="Bands of problems before and after",
             headings=("student: what, from → to", "problems", "asked of one student"),
-            rows=tuple(
+            rows=[
                 (
-                    f"{student(flow.round)}: {f'{flow.operator} child' if flow.operator else 'again'}, "
+                    f"{whose(flow.round)}: {f'{flow.operator} child' if flow.operator else 'again'}, "
                     f"{flow.before} → {flow.after}",
                     str(flow.problems),
                     str(flow.same_student),
                 )
                 for flow in evidence.flows
-            ),
+            ],
         ),
     )
-
-
-def _place(operator: str | None) -> int:
-    """Returns an operator's place among the panels; problems that were probed again come last."""
-    return ORIGINS.index(operator) if operator else len(ORIGINS)
 
 
 def _flow_words(counts: Counter[tuple[Band, Band]]) -> str:

@@ -1,14 +1,10 @@
-"""Writes pictures as files for a paper, or as inline SVG that follows a page's light or dark colours.
-
-The data colours are those of Okabe and Ito, "Color Universal Design" (2008), which people with any kind of
-colour vision can tell apart.
-"""
+"""Writes pictures as files for a paper, or as inline SVG that follows a page's light or dark colours."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO, StringIO
@@ -20,15 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
 from fdd.errors import printable
-from fdd.reporting.tables import Table
 
-BLUE: Final = "#0072B2"
-VERMILLION: Final = "#D55E00"
-GREEN: Final = "#009E73"
-PURPLE: Final = "#CC79A7"
-ORANGE: Final = "#E69F00"
-SKY: Final = "#56B4E9"
-YELLOW: Final = "#F0E442"
 INK: Final = "#1A1A1B"
 """Colour of text and axes."""
 MUTED: Final = "#9A9B9C"
@@ -81,6 +69,16 @@ _STYLE: dict[RcKeyType, object] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Table:
+    """The numbers of a picture."""
+
+    caption: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    """The first cell of each row is its heading."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """A picture with its text alternatives for people who cannot see it."""
 
@@ -91,12 +89,6 @@ class Picture:
     """What it shows, in one or two sentences."""
     draw: Callable[[], Figure]
     table: Table
-
-
-def label(text: str, longest: int = 24) -> str:
-    """Returns a user-given name without control characters, cut to `longest` characters."""
-    line = printable(text)
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def save(picture: Picture, kind: Literal["svg", "png"]) -> bytes:

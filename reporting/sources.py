@@ -7,11 +7,8 @@ from pathlib import Path
 
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.problems.gsm8k import GSM8K, HUB_NAME
-from fdd.reporting.markdown import Markdown
+from fdd.reporting.templating import Markdown
 from fdd.training.fetch import HUB_ID, TINY
-
-UNKNOWN = "unknown"
-"""The model hub's name for an unknown licence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,12 +16,11 @@ class Source:
     """A problem set or a student from which an export was made."""
 
     name: str
-    licence: str = UNKNOWN
+    licence: str = "unknown"
     """The model hub's abbreviation."""
     hub: str = ""
     """ORG/NAME on the model hub; empty if it is not there."""
     origin: Markdown
-    """A phrase that says where it comes from."""
 
 
 _PROBLEMS = {

@@ -11,8 +11,8 @@ from typing import TypedDict
 from matplotlib.figure import Figure
 
 from fdd.agents.statistics import Paired, clustered_difference, paired
-from fdd.reporting.pictures import BLUE, INK, MUTED, WIDTH, Picture
-from fdd.reporting.tables import Table
+from fdd.reporting.charts import BLUE
+from fdd.reporting.pictures import INK, MUTED, WIDTH, Picture, Table
 from fdd.rundir.study import Row, Study
 
 

@@ -1,19 +1,25 @@
-"""Formats the steps of a run: as a tree or lines for the terminal, or as plain values for a script."""
+"""The steps of a run as a tree, as lines or as plain values, also while the run goes on."""
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.text import Text
 from rich.tree import Tree
 
 from fdd.domain import Progress
 from fdd.reporting.terminal import shown
+from fdd.rundir.lock import is_held
+from fdd.rundir.progress import latest
 from fdd.storage.records import Json, SpanRecord
+from fdd.storage.store import Store
+from fdd.storage.tracing import SpanFilter, is_finished, newest_place, select_news
 
-ROOT = "run"
+EVERY_SECONDS = 0.5
 
 
 def as_tree(spans: Sequence[SpanRecord], enclosing: Mapping[str, SpanRecord]) -> Tree:
@@ -58,3 +64,30 @@ def progress_line(progress: Progress) -> Text:
 
 def as_json(span: SpanRecord) -> dict[str, Json]:
     return {**asdict(span), "started": span.started.isoformat()}
+
+
+def follow(store: Store, folder: Path, wanted: SpanFilter) -> Iterator[SpanRecord | Progress]:
+    """Yields the state of each phase so far, then new steps that match `wanted`, and progress as it changes.
+
+    Ends when the run has finished or when no process is working on it, after all stored steps were yielded.
+    """
+    place, version = store.read(newest_place), ""
+    known: Progress | None = None
+    spans: list[SpanRecord] = []
+    while True:
+        # Checked before reading, so that what the run stored just before its end is still read.
+        ended = not is_held(folder)
+        found = store.version()
+        # Opening the database takes processor time from the run, so it stays closed while nothing is new.
+        if ended or spans or found != version:
+            ended = ended or store.read(is_finished)
+            spans, place = store.read(select_news, wanted, place)
+            version = found
+        yield from spans
+        progress = latest(folder)
+        if progress is not None and progress != known:
+            yield progress
+        known = progress
+        if ended and not spans:
+            return
+        time.sleep(EVERY_SECONDS)

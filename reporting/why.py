@@ -9,22 +9,14 @@ from dataclasses import asdict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from fdd.reporting.formats import dollars
 from fdd.reporting.terminal import block, shown
 from fdd.storage.life import Life
-from fdd.storage.records import (
-    AttemptRecord,
-    CallRecord,
-    Json,
-    ProbeRecord,
-    RationaleRecord,
-    Record,
-    TranscriptRecord,
-)
+from fdd.storage.records import AttemptRecord, Json, ProbeRecord, RationaleRecord, Record
 
 
 def as_text(life: Life) -> RenderableType:
-    parts = [_origin(life), _writing(life), _rationales(life), _students(life), _taught(life)]
-    return Group(*(line for part in parts for line in part))
+    return Group(*_origin(life), *_writing(life), *_rationales(life), *_answers(life), *_taught(life))
 
 
 def as_json(life: Life) -> dict[str, Json]:
@@ -53,11 +45,8 @@ def _origin(life: Life) -> Iterator[RenderableType]:
     """Yields the chain from the seed to the problem, and the problem's children."""
     yield Text("Lineage", "bold")
     for problem in (*life.ancestors, life.problem):
-        how = (
-            f"{problem.operator} by {problem.agent}"
-            if problem.operator
-            else f"{problem.split} of {problem.source}"
-        )
+        made = f"{problem.operator} by {problem.agent}"
+        how = made if problem.operator else f"{problem.split} of {problem.source}"
         where = f", template {problem.template}" if problem.template else ""
         yield shown(f"{problem.id}  {how}, round {problem.round}{where}")
         yield block(problem.question, inset=2)
@@ -68,41 +57,41 @@ def _origin(life: Life) -> Iterator[RenderableType]:
 
 def _writing(life: Life) -> Iterator[RenderableType]:
     """Yields the exchange with the model that wrote the problem, if it is stored."""
-    writing = [call for call in life.calls if call.id == life.problem.call_id]
-    if any(call.id in life.transcripts for call in writing):
+    if life.problem.call_id in life.transcripts:
         yield Text("\nHow it was written", "bold")
-        for call in writing:
-            yield from _call(call, life.transcripts)
+        yield from _call(life, life.problem.call_id)
 
 
 def _rationales(life: Life) -> Iterator[RenderableType]:
     if life.rationales:
         yield Text("\nRationales", "bold")
-    calls = {call.id: call for call in life.calls}
     for rationale in life.rationales:
-        yield _verdict(rationale)
+        repaired = " (repaired)" if rationale.repaired else ""
+        detail = f": {rationale.detail}" if rationale.detail else ""
+        yield shown(
+            f"round {rationale.round}  {rationale.thought}{repaired} by {rationale.agent}: "
+            f"{rationale.reason}{_value(rationale)}{detail}",
+            _colour(rationale),
+        )
         yield block(rationale.text or rationale.detail, inset=2)
-        call = calls.get(rationale.call_id or "")
-        if call is not None:
-            yield from _call(call, life.transcripts)
+        yield from _call(life, rationale.call_id)
 
 
-def _verdict(rationale: RationaleRecord) -> Text:
-    value = "" if rationale.value is None else f", its value is {rationale.value}"
-    repaired = " (repaired)" if rationale.repaired else ""
-    detail = f": {rationale.detail}" if rationale.detail else ""
-    return shown(
-        f"round {rationale.round}  {rationale.thought}{repaired} by {rationale.agent}: "
-        f"{rationale.reason}{value}{detail}",
-        "green" if rationale.reason.accepted else "red",
-    )
+def _value(judged: RationaleRecord | AttemptRecord) -> str:
+    return "" if judged.value is None else f", its value is {judged.value}"
 
 
-def _call(call: CallRecord, transcripts: dict[str, TranscriptRecord]) -> Iterator[RenderableType]:
-    transcript = transcripts.get(call.id)
+def _colour(judged: RationaleRecord | AttemptRecord) -> str:
+    return "green" if judged.reason.accepted else "red"
+
+
+def _call(life: Life, call_id: str | None) -> Iterator[RenderableType]:
+    """Yields what a model was asked and answered; nothing if no model was."""
+    transcript = life.transcripts.get(call_id or "")
     if transcript is None:
         return
-    paid = f"${call.cost_usd:.4f}" if call.paid else "paid by another run"
+    call = next(call for call in life.calls if call.id == call_id)
+    paid = dollars(call.cost_usd) if call.paid else "paid by another run"
     yield shown(
         f"  {call.model}: {call.status}, {call.prompt_tokens} + {call.completion_tokens} tokens, {paid}, "
         f"{call.seconds:.3g} s",
@@ -116,7 +105,8 @@ def _call(call: CallRecord, transcripts: dict[str, TranscriptRecord]) -> Iterato
     yield block("[no reply]" if transcript.reply is None else f"[reply] {transcript.reply}", inset=4)
 
 
-def _students(life: Life) -> Iterator[RenderableType]:
+def _answers(life: Life) -> Iterator[RenderableType]:
+    """Yields the students' answers, with the solve rate where the problem was probed."""
     if life.attempts:
         yield Text("\nWhat students answered", "bold")
     probes = {life.latest(probe.round): probe for probe in life.probes}
@@ -124,31 +114,25 @@ def _students(life: Life) -> Iterator[RenderableType]:
     for attempt in life.attempts:
         by_round[life.student_of(attempt)].append(attempt)
     for round, attempts in by_round.items():
-        yield shown(_rate(round, attempts, probes.get(round)))
+        who = "the untaught student" if round < 0 else f"student of round {round}"
+        yield shown(f"{who}: {_rate(attempts, probes.get(round))}")
         for attempt in attempts:
-            yield _attempt(attempt)
+            form = ", not in the form taught" if attempt.form is False else ""
+            answered = f"  {attempt.purpose} {attempt.thought}: {attempt.reason}{_value(attempt)}{form}"
+            yield shown(answered, _colour(attempt))
             yield block(attempt.text, "dim", inset=4)
 
 
-def _rate(round: int, attempts: Sequence[AttemptRecord], probe: ProbeRecord | None) -> str:
-    who = "the untaught student" if round < 0 else f"student of round {round}"
+def _rate(attempts: Sequence[AttemptRecord], probe: ProbeRecord | None) -> str:
     if probe is None:
         # A plan gives no value that could be right.
         answers = [attempt for attempt in attempts if attempt.purpose != "plan"]
-        right = sum(attempt.reason.accepted for attempt in answers)
-        return f"{who}: {right} of {len(answers)} right"
+        return f"{sum(attempt.reason.accepted for attempt in answers)} of {len(answers)} right"
     change = "" if probe.change is None else f", {probe.change:+.2f} against its parent"
     return (
-        f"{who}: {probe.correct} of {probe.n} right in the probe, solve rate {probe.mean:.2f} "
+        f"{probe.correct} of {probe.n} right in the probe, solve rate {probe.mean:.2f} "
         f"[{probe.low:.2f}, {probe.high:.2f}], {probe.band}{change}"
     )
-
-
-def _attempt(attempt: AttemptRecord) -> Text:
-    value = "" if attempt.value is None else f", its value is {attempt.value}"
-    form = ", not in the form taught" if attempt.form is False else ""
-    text = f"  {attempt.purpose} {attempt.thought}: {attempt.reason}{value}{form}"
-    return shown(text, "green" if attempt.reason.accepted else "red")
 
 
 def _taught(life: Life) -> Iterator[RenderableType]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any, NotRequired, TypedDict
 
-from fdd.domain import shares_templates
+from fdd.domain import Interval, shares_templates
 from fdd.errors import StoreError, brief
 from fdd.storage.database import Connection
 from fdd.storage.records import TAUGHT_SPLITS, Json, evaluation_name
@@ -272,6 +272,18 @@ def _rows(connection: Connection, query: str, value: int) -> list[Any]:
     found = connection.execute(query, [value])
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def evaluation_summary(name: str, found: Interval, form: float | None) -> ReadSummary:
+    return {
+        "name": name,
+        "n": found.n,
+        "correct": found.correct,
+        "accuracy": found.accuracy,
+        "low": found.low,
+        "high": found.high,
+        "form": form,
+    }
 
 
 def _read(text: str) -> dict[str, Any]:

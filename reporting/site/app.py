@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -48,19 +48,14 @@ PAGES = {
 
 
 def build_app(site: Site) -> Starlette:
-    routes = [Route(path, _endpoint(page, site), methods=["GET"]) for path, page in PAGES.items()]
+    routes = [Route(path, partial(page, site), methods=["GET"]) for path, page in PAGES.items()]
     return Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
         middleware=[
             Middleware(Guarded),  # first, so that refusals of the next one get the headers too
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
         ],
-        exception_handlers={
-            HTTPException: _handler(site, _refused),
-            UsageError: _handler(site, _misread),
-            StoreBusyError: _handler(site, _busy),
-            StoreError: _handler(site, _broken),
-        },
+        exception_handlers=dict.fromkeys((HTTPException, UsageError, StoreError), partial(_explain, site)),
     )
 
 
@@ -79,36 +74,15 @@ class Guarded:
         await self._app(scope, receive, guarded)
 
 
-def _endpoint(page: pages.Page, site: Site) -> Callable[[Request], Response]:
-    def answer(request: Request) -> Response:
-        return page(site, request)
-
-    return answer
-
-
-def _handler(
-    site: Site, explain: Callable[[Site, Exception], Response]
-) -> Callable[[Request, Exception], Response]:
-    def handle(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        return explain(site, error)
-
-    return handle
-
-
-def _refused(site: Site, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    title = "Not found" if error.status_code == 404 else "Not possible"
-    return pages.message(site, error.status_code, title, error.detail, error.headers or {})
-
-
-def _misread(site: Site, error: Exception) -> Response:
-    return pages.message(site, 400, "That cannot be shown", one_line(str(error)))
-
-
-def _busy(site: Site, error: Exception) -> Response:  # noqa: ARG001
-    text = "The run is writing at this moment. This page tries again by itself."
-    return pages.message(site, 503, "One moment", text, {"Retry-After": "1"})
-
-
-def _broken(site: Site, error: Exception) -> Response:
-    return pages.message(site, 500, "The database cannot be read", one_line(str(error)))
+def _explain(site: Site, request: Request, error: Exception) -> Response:  # noqa: ARG001
+    match error:
+        case HTTPException():
+            title = "Not found" if error.status_code == 404 else "Not possible"
+            return pages.message(site, error.status_code, title, error.detail, error.headers or {})
+        case StoreBusyError():
+            text = "The run is writing at this moment. This page tries again by itself."
+            return pages.message(site, 503, "One moment", text, {"Retry-After": "1"})
+        case UsageError():
+            return pages.message(site, 400, "That cannot be shown", one_line(str(error)))
+        case _:
+            return pages.message(site, 500, "The database cannot be read", one_line(str(error)))

@@ -31,8 +31,6 @@ class Asked(BaseModel):
 
 
 class AskedProblems(Asked):
-    """Parameters of the problem list."""
-
     q: Annotated[str, Field(max_length=500)] = ""
     split: Name | None = None
     round: Round | None = None
@@ -46,8 +44,6 @@ class AskedProblems(Asked):
 
 
 class AskedSpans(Asked):
-    """Parameters of the trace."""
-
     round: Round | None = None
     phase: Name | None = None
     kind: SpanKind | None = None
@@ -58,21 +54,17 @@ class AskedSpans(Asked):
     page: Page = 1
 
 
-class AskedItems(Asked):
-    """Parameters of the page of an evaluation set; `before` and `after` are rounds (-1: untaught)."""
+class AskedProblem(Asked):
+    """The rounds of the two students whose attempts are compared; -1 is the untaught one."""
 
-    name: Name | None = None
     before: Round | None = None
     after: Round | None = None
+
+
+class AskedItems(AskedProblem):
+    name: Name | None = None
     show: Literal["all", "flipped", "gained", "lost"] = "all"
     page: Page = 1
-
-
-class AskedProblem(Asked):
-    """Parameters of a problem's page: the rounds of the two students whose attempts are compared."""
-
-    before: Round | None = None
-    after: Round | None = None
 
 
 def read(kind: type[M], values: Mapping[str, str]) -> M:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import ceil
 from typing import get_args
 
@@ -16,10 +15,11 @@ from starlette.responses import HTMLResponse, Response
 
 from fdd.domain import PHASES, Reason
 from fdd.errors import command_line
-from fdd.reporting.site import asked, drawing
+from fdd.reporting.results import Results, results_of, undone_rounds
+from fdd.reporting.site import asked
 from fdd.reporting.site.differences import Piece, compare
-from fdd.reporting.site.exams import mark_items, rounds_of, select, whole_rounds
-from fdd.reporting.site.site import Site
+from fdd.reporting.site.exams import answered_items
+from fdd.reporting.site.site import Overview, Site
 from fdd.reporting.site.status import status_of
 from fdd.reporting.site.waterfall import bars_of
 from fdd.storage.explorer import (
@@ -38,16 +38,15 @@ from fdd.storage.tracing import SpanFilter, select_spans
 PER_PAGE = 50
 LATEST_EVENTS = 12
 """Number of events that the run page shows."""
-
-Page = Callable[[Site, Request], Response]
+SCALES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Accuracies at which the axes of all charts may end: at the smallest that shows every interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The division of a long list into pages."""
+    """The division of a list of `total` rows into pages."""
 
     total: int
-    """Number of rows on all pages."""
     page: int
 
     @property
@@ -71,14 +70,18 @@ class Pair:
 
 def run(site: Site, request: Request) -> Response:  # noqa: ARG001
     overview = site.overview()
+    evaluations = _evaluation_sets(overview)
+    highest = max((entry["high"] for each in evaluations.values() for entry in each.values()), default=1.0)
     return _page(
         site,
         "run.html",
         run=overview.run,
         summary=overview.summary,
-        charts=drawing.accuracy_charts(overview.summary, overview.delivered),
-        drawing=drawing,
-        events=list(islice(reversed(overview.events), LATEST_EVENTS)),
+        delivered=overview.delivered,
+        evaluations=evaluations,
+        undone=undone_rounds(overview.summary),
+        scale=next(step for step in SCALES if highest <= step),
+        events=overview.events[: -LATEST_EVENTS - 1 : -1],
         settings=json.dumps(overview.run.settings, indent=2, ensure_ascii=False),
     )
 
@@ -133,7 +136,7 @@ def call(site: Site, request: Request) -> Response:
     exchange = site.store.read(select_call, name)
     if exchange is None:
         raise HTTPException(404, f"This run has no call {name}.")
-    return _page(site, "call.html", exchange=exchange, messages=_messages(exchange.transcript))
+    return _page(site, "call.html", exchange=exchange, messages=list(_messages(exchange.transcript)))
 
 
 def trace(site: Site, request: Request) -> Response:
@@ -167,14 +170,18 @@ def trace(site: Site, request: Request) -> Response:
 def evaluations(site: Site, request: Request) -> Response:
     query = asked.read(asked.AskedItems, request.query_params)
     overview = site.overview()
-    names = [chart.name for chart in drawing.accuracy_charts(overview.summary, overview.delivered)]
+    names = list(_evaluation_sets(overview))
     name = query.name or (names[0] if names else "")
     if name not in names and names:
         raise HTTPException(404, f"This run has no evaluation set {name}.")
-    marked = mark_items(site.store.read(evaluation_items, name), overview.settings)
-    rounds = rounds_of(marked)
-    before, after = _two(whole_rounds(marked) or rounds, query.before, query.after)
-    chosen = select(marked, query.show, before, after)
+    items = answered_items(site.store.read(evaluation_items, name), overview.settings)
+    rounds = sorted({round for each in items for round in each.values})
+    # The untaught student is asked only a part of the items.
+    whole = [round for round in rounds if round < 0 or all(round in each.values for each in items)]
+    before, after = _two(whole or rounds, query.before, query.after)
+    changes = [each.change(before, after) for each in items]
+    wanted = {"all": ("gained", "lost", ""), "flipped": ("gained", "lost")}.get(query.show, (query.show,))
+    chosen = [each for each, change in zip(items, changes, strict=True) if change in wanted]
     pages = Pages(len(chosen), query.page)
     return _page(
         site,
@@ -185,9 +192,9 @@ def evaluations(site: Site, request: Request) -> Response:
         rounds=rounds,
         before=before,
         after=after,
-        gained=len(select(marked, "gained", before, after)),
-        lost=len(select(marked, "lost", before, after)),
-        total=len(marked),
+        gained=changes.count("gained"),
+        lost=changes.count("lost"),
+        total=len(items),
         found=chosen[pages.offset : pages.offset + PER_PAGE],
         pages=pages,
     )
@@ -212,6 +219,13 @@ def _page(site: Site, template: str, **values: object) -> Response:
     return HTMLResponse(site.render(template, {**shared, **values}))
 
 
+def _evaluation_sets(overview: Overview) -> Results:
+    """Returns the results in the order of the pages: `in-domain` first, `dev` last."""
+    results = results_of(overview.summary)
+    names = sorted(results, key=lambda name: (name == "dev", name != "in-domain", name))
+    return {name: results[name] for name in names}
+
+
 def _two(rounds: Sequence[int], before: int | None, after: int | None) -> tuple[int, int]:
     """Returns the rounds to compare: those requested, by default the first and the last."""
     first, last = (rounds[0], rounds[-1]) if rounds else (BASELINE_ROUND, 0)
@@ -231,13 +245,11 @@ def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
             yield Pair(f"{exam}, {thought}{f', sample {sample + 1}' if sample else ''}", old, new, texts)
 
 
-def _messages(transcript: TranscriptRecord | None) -> list[tuple[str, str]]:
-    """Returns role and text of each message to the model; content that is no string is shown as JSON."""
+def _messages(transcript: TranscriptRecord | None) -> Iterator[tuple[str, str]]:
+    """Yields role and text of each message to the model; content that is no string is shown as JSON."""
     messages = transcript.request.get("messages") if transcript else None
-    found = []
     for message in messages if isinstance(messages, list) else []:
         if isinstance(message, dict):
             content = message.get("content")
             text = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
-            found.append((str(message.get("role", "")), text))
-    return found
+            yield str(message.get("role", "")), text

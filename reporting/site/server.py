@@ -46,15 +46,11 @@ def serve(folder: Path, port: int | None, ready: Callable[[str], None]) -> None:
 
 
 def listen(port: int | None) -> socket.socket:
-    if port is not None:
-        return _listen(port)
-    try:
-        return _listen(PORT)
-    except UsageError:
-        return _listen(0)
-
-
-def _listen(port: int) -> socket.socket:
+    if port is None:
+        try:
+            return listen(PORT)
+        except UsageError:
+            return listen(0)
     if not 0 <= port <= LAST_PORT:
         raise UsageError(
             f"--port {port} is no port: give one up to {LAST_PORT}, or none for any that is free"

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from fdd.errors import StoreBusyError
-from fdd.reporting.site import text
+from fdd.reporting import formats
+from fdd.reporting.templating import environment
 from fdd.rundir.delivery import delivered
 from fdd.rundir.progress import latest
 from fdd.settings import Settings
@@ -48,8 +47,9 @@ class Site:
     def __init__(self, folder: Path, store: Store) -> None:
         self.folder = folder
         self.store = store
-        self.templates = _templates(folder)
-        self._turn = threading.Lock()
+        self._templates = environment("fdd.reporting.site", formats.visible)
+        self._templates.globals["folder"] = folder.absolute().name
+        self._lock = threading.Lock()
         self._overview: Overview | None = None
         self._read = 0.0
         self._phase: tuple[int, str] | None = None
@@ -59,14 +59,14 @@ class Site:
 
         While a writer has the database, returns the last one read; raises `StoreBusyError` if there is none.
         """
-        with self._turn:  # of requests that come together, the first reads and the others use its result
+        with self._lock:  # of requests that come together, the first reads and the others use its result
             known, version = self._overview, self.store.version()
             progress = latest(self.folder)
             phase = (progress.round, progress.phase) if progress else None
             pause = WITHIN_PHASE if phase and phase == self._phase else FRESH
             if known is None or (known.version != version and monotonic() - self._read >= pause):
                 try:
-                    known = self._overview = self._look(version)
+                    known = self._overview = self._read_overview(version)
                     self._read, self._phase = monotonic(), phase
                 except StoreBusyError:
                     if known is None:
@@ -74,9 +74,9 @@ class Site:
             return known
 
     def render(self, template: str, values: Mapping[str, object]) -> str:
-        return self.templates.get_template(template).render(values)
+        return self._templates.get_template(template).render(values)
 
-    def _look(self, version: str) -> Overview:
+    def _read_overview(self, version: str) -> Overview:
         run, summary, events = self.store.read(select_overview)
         best = delivered(self.store)
         return Overview(
@@ -87,21 +87,3 @@ class Site:
             events=events,
             delivered=best.round if best else BASELINE_ROUND,
         )
-
-
-def _templates(folder: Path) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("fdd.reporting.site"),
-        autoescape=True,
-        finalize=text.shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    filters = (
-        *(text.clock, text.count, text.dollars, text.duration, text.moment),
-        *(text.number, text.percent, text.signed, text.student, text.words),
-    )
-    environment.filters |= {each.__name__: each for each in filters}
-    environment.globals["folder"] = folder.absolute().name
-    return environment

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 from math import fsum
 from pathlib import Path
 from typing import Literal
@@ -15,11 +14,11 @@ from fdd.rundir.lock import is_held
 from fdd.rundir.progress import latest
 from fdd.storage.records import EventRecord
 
-RunCondition = Literal["running", "finished", "interrupted"]
+Condition = Literal["running", "finished", "interrupted"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sitting:
+class Execution:
     """The latest execution of a phase."""
 
     round: int
@@ -32,60 +31,42 @@ class Sitting:
 class Status:
     """Where a run stands."""
 
-    condition: RunCondition
+    condition: Condition
     round: int
     phase: str
     """The current phase, or the last one."""
     progress: Progress | None
     """How far that phase has come; None if the run is not running or has not said."""
-    began: datetime | None
-    """When that phase began; None if no event says so."""
     worked: float
-    """Seconds of all phases that ended, without the pauses between them."""
-    sittings: dict[str, Sitting] = field(default_factory=dict)
+    """Seconds of all phases that finished or were interrupted, without the pauses between them."""
+    executions: dict[str, Execution]
     """By name of the phase."""
 
 
 def status_of(folder: Path, events: Sequence[EventRecord]) -> Status:
+    executions: dict[str, Execution] = {}
+    worked: list[float] = []
+    for event in events:
+        if event.kind == "started":
+            executions[event.phase] = Execution(round=event.round, started=event.time, seconds=None)
+        elif event.kind in ("finished", "interrupted", "failed") and (begun := executions.get(event.phase)):
+            seconds = (event.time - begun.started).total_seconds()
+            worked.append(seconds)
+            if event.kind == "finished":
+                executions[event.phase] = replace(begun, seconds=seconds)
     last = events[-1] if events else None
-    condition = _condition(folder, last)
     round, phase = (last.round, last.phase) if last else (0, "seed")
+    condition: Condition = "running" if is_held(folder) else "interrupted"
+    if condition != "running" and last and (last.phase, last.kind) == ("report", "finished"):
+        condition = "finished"
     progress = latest(folder) if condition == "running" else None
     if progress is not None:
         round, phase = progress.round, progress.phase
-    sittings = _sittings(events)
     return Status(
         condition=condition,
         round=round,
         phase=phase,
         progress=progress,
-        began=sittings[phase].started if phase in sittings else None,
-        worked=_worked(events),
-        sittings=sittings,
+        worked=fsum(worked),
+        executions=executions,
     )
-
-
-def _condition(folder: Path, last: EventRecord | None) -> RunCondition:
-    if is_held(folder):
-        return "running"
-    done = last is not None and (last.phase, last.kind) == ("report", "finished")
-    return "finished" if done else "interrupted"
-
-
-def _worked(events: Sequence[EventRecord]) -> float:
-    borders = [event for event in events if event.kind in ("started", "finished", "interrupted", "failed")]
-    # Two starts in a row mean that the process was killed in between, at an unknown time: not counted.
-    pairs = [(a, b) for a, b in pairwise(borders) if a.kind == "started" and b.kind != "started"]
-    return fsum((ended.time - begun.time).total_seconds() for begun, ended in pairs)
-
-
-def _sittings(events: Sequence[EventRecord]) -> dict[str, Sitting]:
-    found: dict[str, Sitting] = {}
-    for event in events:
-        if event.kind == "started":
-            found[event.phase] = Sitting(round=event.round, started=event.time, seconds=None)
-        elif event.kind in ("finished", "interrupted", "failed") and (begun := found.get(event.phase)):
-            seconds = (event.time - begun.started).total_seconds()
-            ended = seconds if event.kind == "finished" else None
-            found[event.phase] = Sitting(round=begun.round, started=begun.started, seconds=ended)
-    return found

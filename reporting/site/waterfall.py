@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from fdd.storage.records import SpanRecord
@@ -13,7 +12,6 @@ SCALE = 200.0
 """Width of the time axis in SVG units."""
 THINNEST = 1.0
 """Least width of a bar, so that short steps are visible."""
-_STAGES = ("run", "round", "phase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +29,11 @@ def bars_of(spans: Sequence[SpanRecord]) -> tuple[list[Bar], float]:
 
     The axis covers the steps. Rounds and phases reach beyond it and are cut, unless there is nothing else.
     """
-    steps = [span for span in spans if span.kind not in _STAGES] or spans
+    steps = [span for span in spans if span.kind not in ("run", "round", "phase")] or spans
     if not steps:
         return [], 0.0
     first = min(span.started for span in steps)
-    length = max((_end(span) - first).total_seconds() for span in steps) or 1.0
+    length = max((span.started - first).total_seconds() + span.seconds for span in steps) or 1.0
 
     def place(seconds: float) -> float:
         return SCALE * min(1.0, max(0.0, seconds / length))
@@ -46,10 +44,6 @@ def bars_of(spans: Sequence[SpanRecord]) -> tuple[list[Bar], float]:
         left = min(place(begin), SCALE - THINNEST)  # so that the last bars stay on the axis
         bars.append(Bar(span, left, max(THINNEST, place(begin + span.seconds) - left), _link(span)))
     return bars, length
-
-
-def _end(span: SpanRecord) -> datetime:
-    return span.started + timedelta(seconds=span.seconds)
 
 
 def _link(span: SpanRecord) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fdd.commands.compare import FLIPS
 from fdd.main import main
+from fdd.reporting.comparison import MOST_FLIPS
 from tests.reporting.runs import HOSTILE, add_evaluation, new_run
 
 Captured = pytest.CaptureFixture[str]
@@ -36,7 +36,7 @@ def test_compare_shows_what_differs(runs: list[str], capsys: Captured) -> None:
     assert "no problem is in both runs (2 and 2 asked)" in printed
     assert "another draw of what is taught would change is not in them" in " ".join(printed.split())
     assert "the test sets decide nothing" in printed
-    assert printed.count("  + none -> ") == FLIPS
+    assert printed.count("  + none -> ") == MOST_FLIPS
     assert "and 2 more; --json has them all" in printed
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fdd.agents.checking import confinement
 from fdd.agents.verifier import UNCONFINED
-from fdd.commands.machine import examine
+from fdd.commands.doctor import examine
 from fdd.graph.run import start
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder

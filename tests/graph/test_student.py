@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from fdd.commands.machine import examine
+from fdd.commands.doctor import examine
 from fdd.errors import RunFailedError, StudentError
 from fdd.graph.run import create, resume, start
 from fdd.main import main

@@ -2,7 +2,7 @@ import ast
 
 from markdown_it import MarkdownIt
 
-from fdd.reporting.markdown import Markdown, escape, literal
+from fdd.reporting.templating import Markdown, escape, literal
 
 HOSTILE = "a|b *c* `d` <script> [x](http://e) ![y](z) www.f.g $h$ ~~i~~ &lt; @j {{ 1 + 1 }}\n\n# k \u202e\x1b"
 

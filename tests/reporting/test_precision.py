@@ -9,7 +9,7 @@ from rich.console import Console
 
 from fdd.agents.statistics import clustered, visible_loss
 from fdd.commands.console import show_result
-from fdd.reporting.precision import precise
+from fdd.reporting.results import precise
 from fdd.storage.records import DecisionRecord
 from fdd.storage.store import Store
 from fdd.storage.summary import EvaluationSummary, Summary

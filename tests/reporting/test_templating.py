@@ -3,7 +3,8 @@
 import pytest
 from markupsafe import Markup
 
-from fdd.reporting.templating import environment, inert
+from fdd.reporting.formats import inert
+from fdd.reporting.templating import environment
 
 
 @pytest.mark.parametrize(
@@ -23,5 +24,5 @@ def test_a_value_is_shown_without_what_would_act(value: object, shown: str) -> N
 
 
 def test_only_what_is_marked_as_markup_is_markup() -> None:
-    template = environment().from_string("{{ text }} {{ drawn }}")
+    template = environment("fdd.reporting", inert).from_string("{{ text }} {{ drawn }}")
     assert template.render(text="<b>\0", drawn=Markup("<i>")) == "&lt;b&gt;  <i>"

@@ -16,7 +16,7 @@ import pytest
 from fdd.domain import Progress
 from fdd.graph.forecast import Clock
 from fdd.main import main
-from fdd.reporting.follow import follow
+from fdd.reporting.trace import follow
 from fdd.rundir.lock import held
 from fdd.rundir.progress import Heartbeat
 from fdd.storage.folder import DATABASE, open_store

@@ -275,6 +275,14 @@ def test_the_headline_is_about_the_student_that_is_delivered(tmp_path: Path) -> 
     assert "After 1 round of teaching, tiny solves 75.0 % of the 4 dev problems" in text
 
 
+def test_the_page_says_how_many_problems_the_untaught_student_was_asked(tmp_path: Path) -> None:
+    make_run(tmp_path, replace(ROUND, round=0), evaluation(-1, 0, n=2), evaluation(0, 3))
+    with client(tmp_path) as site:
+        text = " ".join(shown(site, "/").text.split())
+    assert "solves 75.0 % of the 4 dev problems; untaught it solved 0.0 % of 2." in text
+    assert "dev 2 → 4 problems 0.0 % → 75.0 %" in text
+
+
 def test_what_a_student_only_planned_stands_beside_its_answer(tmp_path: Path) -> None:
     item = problem("Q what", split="dev")
     answer = attempt(item, 0, right=True, text="answer = 2")

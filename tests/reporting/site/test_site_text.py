@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from fdd.reporting.site.text import LARGEST_BLOCK, duration, number, shown, signed, visible
+from fdd.reporting.formats import LARGEST_BLOCK, duration, number, signed, visible
 
 
 def test_what_is_not_seen_gets_a_name_and_blanks_stay() -> None:
@@ -14,7 +14,7 @@ def test_what_is_not_seen_gets_a_name_and_blanks_stay() -> None:
 
 
 def test_a_text_that_is_cut_says_so() -> None:
-    written = shown("x" * (LARGEST_BLOCK + 1234))
+    written = visible("x" * (LARGEST_BLOCK + 1234))
     assert isinstance(written, str)
     assert written.endswith("x ⟨and 1\u202f234 more characters⟩")
 

@@ -1,63 +1,65 @@
-"""Adds to a run's summary how precise its accuracies are: intervals over templates, detectable losses."""
+"""The accuracies of a run's students by evaluation set, and how precise they are."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 from fdd.agents.statistics import clustered, sign_flip, visible_loss
 from fdd.problems.contamination import DEV
 from fdd.rundir.answers import Marked, sat
 from fdd.settings import Settings
 from fdd.storage.store import Store
-from fdd.storage.summary import (
-    BASELINE_ROUND,
-    DecisionSummary,
-    EvaluationSummary,
-    ReadSummary,
-    Summary,
-    TemplateInterval,
-)
+from fdd.storage.summary import BASELINE_ROUND, DecisionSummary, ReadSummary, Summary
 
-E = TypeVar("E", bound=EvaluationSummary)
+Results = dict[str, dict[int, ReadSummary]]
+"""By name of the set, then by round (-1: the untaught student), both in order."""
+
+
+def results_of(summary: Summary) -> Results:
+    found: defaultdict[str, dict[int, ReadSummary]] = defaultdict(dict)
+    evaluated = {BASELINE_ROUND: summary["baseline"]["evaluations"]}
+    evaluated |= {row["round"]: row["evaluations"] for row in summary["rounds"]}
+    for round, entries in evaluated.items():
+        for entry in entries:
+            found[entry["name"]][round] = entry
+    return {name: found[name] for name in sorted(found)}
+
+
+def undone_rounds(summary: Summary) -> set[int]:
+    return {row["round"] for row in summary["rounds"] if row["decision"] and not row["decision"]["kept"]}
 
 
 def precise(store: Store, summary: Summary) -> Summary:
     """Returns the summary with `by_template` in its evaluations and `visible_loss` in its decisions."""
     settings = Settings.from_json(summary["settings"])
-    found = {BASELINE_ROUND: summary["baseline"]["evaluations"]}
-    found |= {row["round"]: row["evaluations"] for row in summary["rounds"]}
-    evaluations: dict[int, list[ReadSummary]] = {}
-    for round, entries in found.items():
+    dev = results_of(summary).get(DEV, {})
+
+    def with_intervals(round: int, entries: list[ReadSummary]) -> list[ReadSummary]:
         marks = sat(round, settings, store, [entry["name"] for entry in entries])
-        evaluations[round] = [
-            with_templates(entry, marks.get(entry["name"], {}).values()) for entry in entries
-        ]
+        return [with_templates(entry, marks.get(entry["name"], {}).values()) for entry in entries]
+
     return {
         **summary,
-        "baseline": {"evaluations": evaluations[BASELINE_ROUND]},
+        "baseline": {"evaluations": with_intervals(BASELINE_ROUND, summary["baseline"]["evaluations"])},
         "rounds": [
             {
                 **row,
-                "evaluations": evaluations[row["round"]],
-                "decision": row["decision"] and _with_loss(row["decision"], found),
+                "evaluations": with_intervals(row["round"], row["evaluations"]),
+                "decision": row["decision"] and _with_loss(row["decision"], dev),
             }
             for row in summary["rounds"]
         ],
     }
 
 
-def with_templates(entry: E, marks: Iterable[Marked]) -> E:
+def with_templates(entry: ReadSummary, marks: Iterable[Marked]) -> ReadSummary:
     """Returns the result with its interval over templates; unchanged if a problem has no template."""
     groups = _by_template(marks)
     if not groups:
         return entry
     found = clustered([(sum(each.right for each in group), len(group)) for group in groups])
-    interval: TemplateInterval = {"templates": len(groups), "low": found.low, "high": found.high}
-    with_interval = entry.copy()
-    with_interval["by_template"] = interval
-    return with_interval
+    return {**entry, "by_template": {"templates": len(groups), "low": found.low, "high": found.high}}
 
 
 def paired_by_template(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> float | None:
@@ -79,14 +81,12 @@ def _by_template(marks: Iterable[Marked]) -> list[list[Marked]]:
     return [] if "" in groups else list(groups.values())
 
 
-def _with_loss(
-    decision: DecisionSummary, evaluations: Mapping[int, Iterable[EvaluationSummary]]
-) -> DecisionSummary:
+def _with_loss(decision: DecisionSummary, dev: Mapping[int, ReadSummary]) -> DecisionSummary:
     """Returns the decision with the smallest loss that its test detects with a power of 80 %.
 
     It depends on the dev accuracy of the student before; without that the decision is returned unchanged.
     """
-    for entry in evaluations.get(decision["against"], ()):
-        if entry["name"] == DEV:
-            return {**decision, "visible_loss": visible_loss(decision["n"], entry["accuracy"])}
-    return decision
+    before = dev.get(decision["against"])
+    if before is None:
+        return decision
+    return {**decision, "visible_loss": visible_loss(decision["n"], before["accuracy"])}
