@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import re
 import secrets
-from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import TracebackType
@@ -22,9 +21,7 @@ from pydantic_monty import (
 )
 from pydantic_monty._binary import find_monty_binary
 
-from fdd.agents.checking.equations import solve_equations
 from fdd.agents.checking.launcher import launcher
-from fdd.agents.checking.solver import Solver
 from fdd.agents.checking.values import fault, value_outcome
 from fdd.agents.thoughts.base import Outcome
 from fdd.domain import Reason
@@ -80,15 +77,12 @@ class LimitedSandbox:
     Fraction(72, 1)
     """
 
-    def __init__(
-        self, *, workers: int = 2, seconds: float = 1.0, megabytes: int = 64, solve_seconds: float = 3.0
-    ) -> None:
+    def __init__(self, *, workers: int = 2, seconds: float = 1.0, megabytes: int = 64) -> None:
         self._limits = ResourceLimits(max_feed_duration_secs=seconds, max_memory=megabytes * 2**20)
         self._seconds, self._megabytes = seconds, megabytes
         self._workers = workers
         self._seal = secrets.token_hex(16)
         """Secret that marks a regular end: the interpreter also allows `return` anywhere in a program."""
-        self._solver = Solver(seconds=solve_seconds)
         self._open = ExitStack()
         self.confined = False
         """Whether the interpreter's workers run confined; set when they have started."""
@@ -104,7 +98,6 @@ class LimitedSandbox:
             except (FileNotFoundError, RuntimeError) as error:
                 raise FddError(f"the sandbox does not start ({error}): reinstall pydantic-monty") from None
             self.confined = program != binary
-            started.enter_context(self._solver)
             self._open = started.pop_all()
         return self
 
@@ -123,10 +116,6 @@ class LimitedSandbox:
             return fault(Reason.MEMORY_LIMIT, f"the program is longer than {MAX_PROGRAM} characters")
         # Something else may have killed the worker, so the program gets a second try.
         return self._attempt(source) or self._attempt(source) or DIED
-
-    def solve(self, equations: Sequence[str], unknown: str) -> Outcome:
-        """Solve for one unknown: linear equations exactly in this process, others by sympy in its own."""
-        return solve_equations(equations, unknown, self._solver)
 
     def _attempt(self, source: str) -> Outcome | None:
         """The outcome of one run; None if the worker died."""

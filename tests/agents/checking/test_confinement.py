@@ -19,7 +19,6 @@ from fdd.agents.checking import confinement
 from fdd.agents.checking.confinement import Layer
 from fdd.agents.checking.intruder import FORBIDS, Deed, active_layers, refused, refused_to_workers
 from fdd.agents.checking.sandbox import LimitedSandbox
-from fdd.agents.checking.solver import Solver
 from fdd.errors import WorkerError
 from tests.hostile.watch import SECRET, children, watching
 
@@ -165,18 +164,10 @@ def test_a_worker_that_replaces_a_killed_one_is_confined_as_well() -> None:
         assert layers_of(second) == offered()
 
 
-def test_the_process_of_the_solver_runs_behind_every_layer() -> None:
-    with Solver(seconds=5) as solver:
-        assert solver.solve(["60 / x = 5"], {}, "x").value == 12
-        assert solver.pid is not None
-        assert layers_of(solver.pid) == offered()
-
-
 def test_workers_inherit_no_secret_and_no_open_folder() -> None:
     others = children(os.getpid())
     with watching() as watch, inheritable(watch.folder), LimitedSandbox(workers=1) as sandbox:
         sandbox.run_program("answer = 42")
-        sandbox.solve(["60 / x = 5"], "x")
         for worker in children(os.getpid()) - others:
             environment = Path(f"/proc/{worker}/environ").read_bytes()
             opened = [str(link.readlink()) for link in Path(f"/proc/{worker}/fd").iterdir()]
