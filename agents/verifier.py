@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from types import TracebackType
 from typing import Self
 
 from fdd.agents import thoughts
@@ -77,12 +76,10 @@ class Verifier:
         self._sandbox.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # The threads use the sandbox, so they end first.
         self._threads.shutdown(cancel_futures=True)
-        self._sandbox.__exit__(kind, error, trace)
+        self._sandbox.__exit__()
 
     @property
     def confined(self) -> bool:

@@ -21,7 +21,7 @@ from fdd.domain import Reason
 
 MAX_EQUATIONS = 60
 MAX_LENGTH = 400
-"""Characters in one equation."""
+"""Characters on one side of an equation."""
 MAX_DEPTH = 40
 """Nested parentheses, signs and powers."""
 MAX_SYSTEM_BITS = 2 * MAX_BITS
@@ -71,20 +71,12 @@ Expression = Fraction | str | Operation
 """A number, the name of a quantity, or an operation on two expressions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """Two expressions that must be equal."""
-
-    left: Expression
-    right: Expression
-
-
-def read_equation(text: str) -> Equation:
-    """Parse an equation such as `2 * clips_in_may = 48`; raises `Refused` for anything else."""
+def read_equation(text: str) -> Operation:
+    """Parse `2 * clips_in_may = 48` as the difference of its sides; raises `Refused` for anything else."""
     sides = text.split("=")
     if len(sides) != 2:
         raise _syntax(f"an equation has one `=`, not {len(sides) - 1}: {_shown(text)}")
-    return Equation(read_expression(sides[0]), read_expression(sides[1]))
+    return Operation("-", read_expression(sides[0]), read_expression(sides[1]))
 
 
 def read_expression(text: str) -> Expression:
@@ -107,35 +99,33 @@ def evaluate(expression: Expression, number: Callable[[Fraction], T], name: Call
     return result
 
 
-def operands_of(equation: Equation) -> Iterator[Fraction | str]:
-    """Yield the numbers and names of both sides, from left to right."""
-    waiting = [equation.right, equation.left]
-    while waiting:
-        match waiting.pop():
-            case Operation(_, left, right):
-                waiting += [right, left]
-            case operand:
-                yield operand
+def operands_of(expression: Expression) -> Iterator[Fraction | str]:
+    """Yield its numbers and names, from left to right."""
+    if isinstance(expression, Operation):
+        yield from operands_of(expression.left)
+        yield from operands_of(expression.right)
+    else:
+        yield expression
 
 
-def idle_equation(equations: Sequence[Equation], unknown: str) -> int | None:
+def idle_equation(equations: Sequence[Operation], unknown: str) -> int | None:
     """The index of the first equation that the unknown does not need; None if it needs all.
 
     Such an equation has no names, or one that occurs in no other needed equation and is not the unknown.
     """
     names = [{each for each in operands_of(equation) if isinstance(each, str)} for equation in equations]
-    needed = set(range(len(equations)))
+    idle: set[int] = set()
     while True:
+        needed = [index for index in range(len(equations)) if index not in idle]
         uses = Counter(name for index in needed for name in names[index])
-        idle = {
+        more = {
             index
             for index in needed
             if not names[index] or any(uses[name] == 1 and name != unknown for name in names[index])
         }
-        if not idle:
-            left_out = set(range(len(equations))) - needed
-            return min(left_out, default=None)
-        needed -= idle
+        if not more:
+            return min(idle, default=None)
+        idle |= more
 
 
 def with_numbers(text: str, changes: Mapping[Fraction, Fraction]) -> str:
@@ -277,9 +267,13 @@ def solve_equations(equations: Sequence[str], unknown: str) -> Outcome:
     return Outcome(value=values[unknown].constant)
 
 
-def _solve(equations: Mapping[str, Equation]) -> dict[str, Linear]:
+def _solve(equations: Mapping[str, Operation]) -> dict[str, Linear]:
     """The values that the equations give to names, each a constant."""
     values: dict[str, Linear] = {}
+
+    def value(name: str) -> Linear:
+        return values.get(name) or Linear(Fraction(0), {name: Fraction(1)})
+
     waiting = dict(equations)
     progress = True
     # Repeated, because each value found can make the other equations simpler.
@@ -288,7 +282,7 @@ def _solve(equations: Mapping[str, Equation]) -> dict[str, Linear]:
         coupled, nonlinear = [], []
         for text, equation in list(waiting.items()):
             try:
-                zero = _difference(equation, values)
+                zero = evaluate(equation, Linear, value)
             except NonlinearError:
                 nonlinear.append(text)
                 continue
@@ -309,13 +303,6 @@ def _solve(equations: Mapping[str, Equation]) -> dict[str, Linear]:
     if nonlinear:
         raise Refused(fault(Reason.NONLINEAR, f"not linear in its unknowns: {_shown(nonlinear[0])}"))
     return values
-
-
-def _difference(equation: Equation, values: Mapping[str, Linear]) -> Linear:
-    def name(text: str) -> Linear:
-        return values.get(text) or Linear(Fraction(0), {text: Fraction(1)})
-
-    return evaluate(equation.left, Linear, name) - evaluate(equation.right, Linear, name)
 
 
 def _solve_together(zeros: Sequence[Linear]) -> dict[str, Linear]:
