@@ -97,10 +97,10 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     chance = random.Random(f"split {settings.seed}")
     asked, unasked = _sampled(_outside_test(settings), settings)
     outside = [*chain(*asked.values(), *unasked.values())]
-    fresh = _once(_nothing, outside)
+    fresh = _once(outside)
     # In-domain and dev problems follow the rule for seeds. Otherwise they could come from a template that is
     # never taught because all of its instances copy problems of the outside set.
-    like_taught = _once(_Guard(asked, unasked).refuse, outside)
+    like_taught = _once(outside, _Guard(asked, unasked).refuse)
     # Test sets are drawn first, so that they depend on neither the dev set's size nor the number of seeds.
     tests = {
         IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=like_taught, chance=chance),
@@ -109,7 +109,7 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     dev = source.draw(source.taught, settings.dev_size or DEV_SIZE, refuse=like_taught, chance=chance)
     tests |= asked
     guard = _Guard({DEV: dev, **tests}, unasked)
-    seeds = source.draw(source.taught, settings.limit, refuse=_once(guard.refuse), chance=chance)
+    seeds = source.draw(source.taught, settings.limit, refuse=_once(refuse=guard.refuse), chance=chance)
     return ProblemSets(seeds, dev, tests, unasked, dict(sorted(source.removed.items())), guard.leaks)
 
 
@@ -117,7 +117,7 @@ def _from_collection(settings: ProblemSettings) -> ProblemSets:
     collection = load_gsm8k("train") if settings.name == GSM8K else read_jsonl(Path(settings.name))
     sources = _outside_test(settings, collection)
     removed: Counter[str] = Counter()
-    problems = _filter(collection, _once(_nothing), removed)
+    problems = _filter(collection, _once(), removed)
     random.Random(f"split {settings.seed}").shuffle(problems)
     if settings.name == GSM8K:
         sources[IN_DOMAIN] = load_gsm8k("test")
@@ -127,7 +127,7 @@ def _from_collection(settings: ProblemSettings) -> ProblemSets:
     test = asked.pop(IN_DOMAIN)
     wanted = min(settings.dev_size or DEV_SIZE, max(_LEAST_DEV, len(problems) // _USUAL_DEV_SHARE))
     dev, problems = _cut(problems, wanted)
-    dev = _filter(dev, _once(_nothing, chain(test, *asked.values(), *unasked.values())), removed)
+    dev = _filter(dev, _once(chain(test, *asked.values(), *unasked.values())), removed)
     tests = {IN_DOMAIN: test, **asked}
     guard = _Guard({DEV: dev, **tests}, unasked)
     seeds = _filter(problems, guard.refuse, removed)[: settings.limit]
@@ -165,7 +165,7 @@ def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ())
     if settings.test == GSM_SYMBOLIC:
         source = GsmSymbolic(settings.seed)
         chance = random.Random(f"test {settings.seed}")
-        fresh = _once(_nothing)
+        fresh = _once()
         return {GSM_SYMBOLIC: source.draw(source.templates, settings.test_size, refuse=fresh, chance=chance)}
     if settings.test == GSM8K:
         return {GSM8K: load_gsm8k("test")}
@@ -187,10 +187,10 @@ def _sampled(sources: Mapping[str, Sequence[Problem]], settings: ProblemSettings
     """Returns test sets sampled with the seed, and the rest of their sources; no problem is in two sets."""
     asked: Sets = {}
     for name, problems in sources.items():
-        free = _filter(problems, _once(_nothing, chain(*asked.values())), Counter())
+        free = _filter(problems, _once(chain(*asked.values())), Counter())
         size = min(settings.test_size, len(free))
         asked[name] = random.Random(f"test {settings.seed}").sample(free, size)
-    fresh = _once(_nothing, chain(*asked.values()))
+    fresh = _once(chain(*asked.values()))
     return asked, {name: _filter(problems, fresh, Counter()) for name, problems in sources.items()}
 
 
@@ -210,7 +210,7 @@ def _filter(problems: Sequence[Problem], refuse: Refuse, removed: Counter[str]) 
     return kept
 
 
-def _once(refuse: Refuse, known: Iterable[Problem] = ()) -> Refuse:
+def _once(known: Iterable[Problem] = (), refuse: Refuse = lambda _: None) -> Refuse:
     """Returns `refuse`, extended to refuse questions in `known` and those that it has taken before."""
     seen = {exact_form(problem.question) for problem in known}
 
@@ -222,7 +222,3 @@ def _once(refuse: Refuse, known: Iterable[Problem] = ()) -> Refuse:
         return reason
 
     return refuse_again
-
-
-def _nothing(_: Problem) -> None:
-    return None

@@ -62,14 +62,14 @@ class EquationOfThought:
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:  # noqa: ARG002
         """Solve the equations; the text must end in its only `solve for` line."""
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        asked = _QUESTION.fullmatch(lines[-1]) if lines else None
+        *lines, last = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+        asked = _QUESTION.fullmatch(last)
         if asked is None:
-            return Outcome(value=None, reason=Reason.NO_ANSWER, detail="the last line is no `solve for NAME`")
-        wrong = next((line for line in lines[:-1] if line.count("=") != 1), None)
+            return fault(Reason.NO_ANSWER, "the last line is no `solve for NAME`")
+        wrong = next((line for line in lines if line.count("=") != 1), None)
         if wrong is not None:
-            return Outcome(value=None, reason=Reason.SYNTAX_ERROR, detail=f"{wrong[:80]!r} is no equation")
-        return solve_equations(lines[:-1], asked[1])
+            return fault(Reason.SYNTAX_ERROR, f"{wrong[:80]!r} is no equation")
+        return solve_equations(lines, asked[1])
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
         """Report equations that compute nothing, use no number of the question, or are not needed."""
