@@ -324,7 +324,7 @@ def _solve_together(zeros: Sequence[Linear]) -> dict[str, Linear]:
         raise Refused(fault(Reason.NO_SOLUTION, "the equations contradict each other"))
     solved = zip(pivots, reduced.to_list(), strict=False)
     return {
-        names[pivot]: Linear(Fraction(row[-1].numerator, row[-1].denominator))
+        names[pivot]: Linear(Fraction(int(row[-1].numerator), int(row[-1].denominator)))
         for pivot, row in solved
         if not any(row[pivot + 1 : -1])
     }
