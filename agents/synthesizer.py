@@ -52,22 +52,16 @@ class SymbolicSynthesizer:
     async def write(
         self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
     ) -> Drafted:
-        return Answer(content=_vary(problem, operator, others, rng))
-
-
-def _vary(
-    problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
-) -> Draft | Refusal:
-    derivation = derive(problem.question, problem.solution, problem.answer)
-    if isinstance(derivation, Refusal):
-        return derivation
-    match operator:
-        case Operator.SIMILAR:
-            return similar(problem, derivation, rng)
-        case Operator.SIMPLER:
-            return simpler(problem, derivation, rng)
-        case Operator.HARDER:
-            return harder(problem, derivation, others, rng)
+        derivation = derive(problem.question, problem.solution, problem.answer)
+        if isinstance(derivation, Refusal):
+            return Answer(content=derivation)
+        match operator:
+            case Operator.SIMILAR:
+                return Answer(content=similar(problem, derivation, rng))
+            case Operator.SIMPLER:
+                return Answer(content=simpler(problem, derivation, rng))
+            case Operator.HARDER:
+                return Answer(content=harder(problem, derivation, others, rng))
 
 
 class ModelSynthesizer:
@@ -93,9 +87,8 @@ class ModelSynthesizer:
             # Drawn, so that equal prompts of different problems or rounds get independent replies.
             sample=rng.getrandbits(28),
         )
-        if isinstance(reply.content, Refusal):
-            return Answer(content=reply.content, calls=reply.calls)
-        return Answer(content=_read_draft(reply.content), calls=reply.calls)
+        draft = reply.content if isinstance(reply.content, Refusal) else _read_draft(reply.content)
+        return Answer(content=draft, calls=reply.calls)
 
 
 def conversation(problem: Problem, operator: Operator, rng: random.Random) -> Conversation:
@@ -103,9 +96,10 @@ def conversation(problem: Problem, operator: Operator, rng: random.Random) -> Co
     asked = {"question": problem.question, "solution": problem.solution}
     if operator is not Operator.HARDER:
         return prompt(operator).conversation(asked, {}, _turns(operator, "example"))
-    number = rng.randrange(len(_turns("harder", "direction")))
+    turns = _turns("harder", "direction")
+    number = rng.randrange(len(turns))
     told = {"direction": examples("harder")["direction"][number]["instruction"]}
-    return prompt("harder").conversation(asked, told, [_turns("harder", "direction")[number]])
+    return prompt("harder").conversation(asked, told, [turns[number]])
 
 
 @cache

@@ -127,10 +127,9 @@ class ModelTeacher:
 
     async def _write(self, conversation: Conversation, sample: int = 0) -> Written:
         reply = await self._asker.ask(conversation, agent=self._agent, parts=("rationale",), sample=sample)
-        if isinstance(reply.content, Refusal):
-            return Answer(content=reply.content, calls=reply.calls)
+        content = reply.content if isinstance(reply.content, Refusal) else reply.content["rationale"]
         declined = Refusal(reason=Reason.DECLINED, detail="the model left its solution empty")
-        return Answer(content=reply.content["rationale"] or declined, calls=reply.calls)
+        return Answer(content=content or declined, calls=reply.calls)
 
 
 TASKS = ("explain", "solve", "repair")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from types import TracebackType
 from typing import Self
 
 from fdd.agents import thoughts
@@ -45,17 +44,16 @@ Submission = tuple[str, str, Fraction] | tuple[str, str, Fraction, bool]
 """The arguments of `Verifier.judge`: thought, text, reference answer, and whether the text is finished."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Misgraded:
     """A text that the verifier misjudged, so it cannot be trusted with this problem."""
 
     problem: str
     """Its id."""
     answer: Fraction
-    """Its reference answer."""
+    """Its reference answer, which `text` states."""
     thought: str
     text: str
-    """A text that states the reference answer."""
     reason: Reason
     """The verifier's reason for this text; ACCEPTED if it also accepted the text for another answer."""
 
@@ -77,12 +75,10 @@ class Verifier:
         self._sandbox.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # The threads use the sandbox, so they end first.
         self._threads.shutdown(cancel_futures=True)
-        self._sandbox.__exit__(kind, error, trace)
+        self._sandbox.__exit__()
 
     @property
     def confined(self) -> bool:
@@ -95,7 +91,7 @@ class Verifier:
         An unfinished text, which was cut off at its length limit, has no answer: its end is unknown, and a
         number may have lost its last digits.
         """
-        return self._guarded(text, finished, lambda: compare(self._outcome(thought, text), answer))
+        return self._guarded(text, finished, lambda: self._judge(thought, text, answer))
 
     def judge_attempt(self, thought: str, text: str, answer: Fraction, finished: bool = True) -> Verdict:
         """Judge a student's answer: its value counts in any form, and the verdict records the form apart."""
@@ -124,18 +120,18 @@ class Verifier:
             verdict = TOO_DEEP
         return replace(verdict, timing=watch.read())
 
-    def _outcome(self, thought: str, text: str) -> Outcome:
-        return thoughts.thought(thought).outcome(text, self._sandbox)
+    def _judge(self, thought: str, text: str, answer: Fraction) -> Verdict:
+        return compare(thoughts.thought(thought).outcome(text, self._sandbox), answer)
 
     def _read(self, thought: str, text: str, answer: Fraction) -> Verdict:
-        verdict = compare(self._outcome(thought, text), answer)
+        verdict = self._judge(thought, text, answer)
         if verdict.form:
             return verdict
         freely = read_freely(thoughts.thought(thought), text, self._sandbox)
         return verdict if freely is None else replace(compare(freely, answer), form=False)
 
     def _reasoned(self, thought: str, text: str, problem: Problem, derived: bool) -> Verdict:
-        verdict, kind = compare(self._outcome(thought, text), problem.answer), thoughts.thought(thought)
+        verdict, kind = self._judge(thought, text, problem.answer), thoughts.thought(thought)
         if not verdict.accepted or not isinstance(kind, Examined):
             return verdict
         flaw = kind.flaw(text, Origins(problem.question), problem.answer)
@@ -150,9 +146,8 @@ class Verifier:
             values = kind.renumbered(text, question, self._sandbox)
             # Without values the numbers could not be replaced, which proves nothing.
             if values and question.answer not in values:
-                detail = (
-                    f"with {question}, it gives {_shown(min(values))} instead of {_shown(question.answer)}"
-                )
+                given, right = _shown(min(values)), _shown(question.answer)
+                detail = f"with {question}, it gives {given} instead of {right}"
                 return Verdict(reason=Reason.BY_ACCIDENT, value=problem.answer, detail=detail)
             checks += bool(values)
             if checks == CHECKS:
@@ -187,10 +182,9 @@ class Verifier:
             if not verdict.accepted or false.accepted
         }
         return [
-            Misgraded(problem=problem.id, answer=problem.answer, thought=name, text=text, reason=reason)
+            Misgraded(problem.id, problem.answer, *wrong[problem.answer])
             for problem in problems
             if problem.answer in wrong
-            for name, text, reason in [wrong[problem.answer]]
         ]
 
 

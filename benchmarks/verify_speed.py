@@ -89,12 +89,6 @@ def children() -> set[int]:
     return {int(process) for path in lists for process in path.read_text().split()}
 
 
-def report(name: str, rates: Sequence[float], ours: float, megabytes: float) -> str:
-    middle = statistics.median(rates)
-    spread = f"{min(rates):.0f}-{max(rates):.0f}"
-    return f"{name:<24}{middle:>10.0f}{spread:>16}{ours / middle:>12.2f}{megabytes:>12.0f}"
-
-
 def measure(tasks: Sequence[Task]) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Returns, by way, its rate in each turn, and the peak memory of its largest worker in MiB."""
     before = children()

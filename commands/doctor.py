@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fdd.agents.checking.confinement import Layer
-from fdd.agents.checking.intruder import FORBIDS, Deed, active_layers, refused_to_workers
+from fdd.agents.checking.diagnosis import FORBIDS, Action, active_layers, refused_to_workers
 from fdd.agents.checking.sandbox import LimitedSandbox
 from fdd.agents.verifier import Verifier
 from fdd.commands.arguments import add_json, print_json
@@ -110,8 +110,8 @@ def _confinement() -> str:
     with LimitedSandbox(workers=1) as sandbox:
         loose = [] if sandbox.confined else ["the interpreter's workers"]
     found: dict[str, Sequence[str]] = {
-        "workers cannot": [deed for deed in Deed if deed in cannot],
-        "but can": [deed for deed in Deed if deed not in cannot],
+        "workers cannot": [action for action in Action if action in cannot],
+        "but can": [action for action in Action if action not in cannot],
         "by": active,
         "not active": [layer for layer in Layer if layer not in active],
         "not confined": loose,

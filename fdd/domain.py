@@ -82,6 +82,8 @@ class Reason(StrEnum):
     """The equations contradict each other."""
     MANY_SOLUTIONS = "many_solutions"
     """The equations do not determine the unknown."""
+    NONLINEAR = "nonlinear"
+    """An equation is not linear in the unknowns that the others leave open."""
     NO_DERIVATION = "no_derivation"
     """The worked solution could not be read as arithmetic steps that reach the answer."""
     AMBIGUOUS = "ambiguous"

@@ -66,16 +66,12 @@ class GsmSymbolic:
         """
         drawn: list[Problem] = []
         # In random order, so that an incomplete last turn favours no template.
-        turn = chance.sample(templates, len(templates))
+        turn = deque(chance.sample(templates, len(templates)))
         while turn and len(drawn) < size:
-            wanted = size - len(drawn)
-            now, waiting = turn[:wanted], turn[wanted:]
-            productive = []
-            for template in now:
-                if problem := self._accepted(template, refuse):
-                    drawn.append(problem)
-                    productive.append(template)
-            turn = [*waiting, *productive]
+            template = turn.popleft()
+            if problem := self._accepted(template, refuse):
+                drawn.append(problem)
+                turn.append(template)
         return drawn
 
     def _accepted(self, template: str, refuse: Callable[[Problem], str | None]) -> Problem | None:

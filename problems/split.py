@@ -24,33 +24,31 @@ Refuse = Callable[[Problem], str | None]
 Sets = dict[str, list[Problem]]
 
 NAMES = (GSM_SYMBOLIC, GSM8K)
-_LARGEST_TEST_SHARE = 4
-"""A test set that is split off a file gets at most one problem in four."""
+_LARGEST_SHARE = 4
+"""A test or dev set that is split off a file gets at most one problem in four."""
 _USUAL_DEV_SHARE = 10
 """A dev set that is split off a file gets one in ten of the problems outside the test set, ..."""
 _LEAST_DEV = 50
-"""... but at least 50, which detect it if a student with an accuracy of 40 % loses half of that, ..."""
-_LARGEST_DEV_SHARE = 4
-"""... as long as 50 are at most one in four."""
+"""... but at least 50, which detect it if a student with an accuracy of 40 % loses half of that."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemSets:
     """The problems of a run by their role."""
 
-    seeds: tuple[Problem, ...]
-    dev: tuple[Problem, ...]
-    tests: dict[str, tuple[Problem, ...]]
+    seeds: Sequence[Problem]
+    dev: Sequence[Problem]
+    tests: Mapping[str, Sequence[Problem]]
     """Test sets by name, `in-domain` first."""
-    unasked: dict[str, tuple[Problem, ...]]
+    unasked: Mapping[str, Sequence[Problem]]
     """The other problems of the test sets' sources, by name. This run neither asks nor teaches them."""
-    removed: dict[str, int]
+    removed: Mapping[str, int]
     """Number of problems left out, by reason: `duplicate`, `malformed`, or a `Match` such as `exact:dev`."""
-    leaks: tuple[Leak, ...]
+    leaks: Sequence[Leak]
     """The left-out problems that copy a problem of an evaluation set."""
 
     @property
-    def evaluation_sets(self) -> dict[str, tuple[Problem, ...]]:
+    def evaluation_sets(self) -> dict[str, Sequence[Problem]]:
         """The dev and test sets that this run asks, by name."""
         return {DEV: self.dev, **self.tests}
 
@@ -61,13 +59,15 @@ def prepare(settings: ProblemSettings) -> ProblemSets:
     Raises ProblemSetError if a set cannot be read or is empty, or if the test set that the user named
     overlaps the seeds.
     """
-    _check(settings)
-    if settings.name == GSM_SYMBOLIC:
-        return _from_templates(settings)
-    return _from_collection(settings)
+    _check_sizes(settings)
+    if settings.name == GSM_SYMBOLIC and settings.limit is None:
+        raise ProblemSetError(f"`{GSM_SYMBOLIC}` has no end; say how many problems to take with a limit")
+    if settings.test == settings.name and settings.name in NAMES:
+        raise ProblemSetError(f"`{settings.name}` comes with its own test set; leave the test set out")
+    return _from_templates(settings) if settings.name == GSM_SYMBOLIC else _from_collection(settings)
 
 
-def test_sets(name: str, *, limit: int | None, seed: int) -> dict[str, tuple[Problem, ...]]:
+def test_sets(name: str, *, limit: int | None, seed: int) -> Mapping[str, Sequence[Problem]]:
     """Returns test sets to ask any student; for `gsm-symbolic` those of a run with this seed.
 
     Each has at most `limit` problems. None takes all problems of a file, and the default size of other sets.
@@ -80,16 +80,8 @@ def test_sets(name: str, *, limit: int | None, seed: int) -> dict[str, tuple[Pro
         return prepare(replace(settings, limit=1)).tests
     if name == GSM8K:
         asked, _ = _sampled({GSM8K: load_gsm8k("test")}, settings)
-        return {GSM8K: tuple(asked[GSM8K])}
-    return {Path(name).stem: tuple(read_jsonl(Path(name))[:limit])}
-
-
-def _check(settings: ProblemSettings) -> None:
-    _check_sizes(settings)
-    if settings.name == GSM_SYMBOLIC and settings.limit is None:
-        raise ProblemSetError(f"`{GSM_SYMBOLIC}` has no end; say how many problems to take with a limit")
-    if settings.test == settings.name and settings.name in NAMES:
-        raise ProblemSetError(f"`{settings.name}` comes with its own test set; leave the test set out")
+        return asked
+    return {Path(name).stem: read_jsonl(Path(name))[:limit]}
 
 
 def _check_sizes(settings: ProblemSettings) -> None:
@@ -105,10 +97,10 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     chance = random.Random(f"split {settings.seed}")
     asked, unasked = _sampled(_outside_test(settings), settings)
     outside = [*chain(*asked.values(), *unasked.values())]
-    fresh = _once(_nothing, outside)
+    fresh = _once(outside)
     # In-domain and dev problems follow the rule for seeds. Otherwise they could come from a template that is
     # never taught because all of its instances copy problems of the outside set.
-    like_taught = _once(_Guard(asked, unasked).refuse, outside)
+    like_taught = _once(outside, _Guard(asked, unasked).refuse)
     # Test sets are drawn first, so that they depend on neither the dev set's size nor the number of seeds.
     tests = {
         IN_DOMAIN: source.draw(source.taught, settings.test_size, refuse=like_taught, chance=chance),
@@ -117,25 +109,25 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     dev = source.draw(source.taught, settings.dev_size or DEV_SIZE, refuse=like_taught, chance=chance)
     tests |= asked
     guard = _Guard({DEV: dev, **tests}, unasked)
-    seeds = source.draw(source.taught, settings.limit, refuse=_once(guard.refuse), chance=chance)
-    return _problem_sets(seeds, dev, tests, unasked, source.removed, guard.leaks)
+    seeds = source.draw(source.taught, settings.limit, refuse=_once(refuse=guard.refuse), chance=chance)
+    return ProblemSets(seeds, dev, tests, unasked, dict(sorted(source.removed.items())), guard.leaks)
 
 
 def _from_collection(settings: ProblemSettings) -> ProblemSets:
     collection = load_gsm8k("train") if settings.name == GSM8K else read_jsonl(Path(settings.name))
     sources = _outside_test(settings, collection)
     removed: Counter[str] = Counter()
-    problems = _filter(collection, _once(_nothing), removed)
+    problems = _filter(collection, _once(), removed)
     random.Random(f"split {settings.seed}").shuffle(problems)
     if settings.name == GSM8K:
         sources[IN_DOMAIN] = load_gsm8k("test")
     asked, unasked = _sampled(sources, settings)
     if settings.name != GSM8K:
-        asked[IN_DOMAIN], problems = _cut(problems, settings.test_size, _LARGEST_TEST_SHARE)
+        asked[IN_DOMAIN], problems = _cut(problems, settings.test_size)
     test = asked.pop(IN_DOMAIN)
     wanted = min(settings.dev_size or DEV_SIZE, max(_LEAST_DEV, len(problems) // _USUAL_DEV_SHARE))
-    dev, problems = _cut(problems, wanted, _LARGEST_DEV_SHARE)
-    dev = _filter(dev, _once(_nothing, chain(test, *asked.values(), *unasked.values())), removed)
+    dev, problems = _cut(problems, wanted)
+    dev = _filter(dev, _once(chain(test, *asked.values(), *unasked.values())), removed)
     tests = {IN_DOMAIN: test, **asked}
     guard = _Guard({DEV: dev, **tests}, unasked)
     seeds = _filter(problems, guard.refuse, removed)[: settings.limit]
@@ -144,7 +136,7 @@ def _from_collection(settings: ProblemSettings) -> ProblemSets:
             f"{settings.name!r} has too few problems: {len(test)} of {len(collection)} go to the test set, "
             f"{len(dev)} to the dev set, {sum(removed.values())} are copies and {len(seeds)} remain to teach"
         )
-    return _problem_sets(seeds, dev, tests, unasked, removed, guard.leaks)
+    return ProblemSets(seeds, dev, tests, unasked, dict(sorted(removed.items())), guard.leaks)
 
 
 class _Guard:
@@ -166,24 +158,6 @@ class _Guard:
         return str(match)
 
 
-def _problem_sets(
-    seeds: Sequence[Problem],
-    dev: Sequence[Problem],
-    tests: Mapping[str, Sequence[Problem]],
-    unasked: Mapping[str, Sequence[Problem]],
-    removed: Mapping[str, int],
-    leaks: Sequence[Leak],
-) -> ProblemSets:
-    return ProblemSets(
-        seeds=tuple(seeds),
-        dev=tuple(dev),
-        tests={name: tuple(problems) for name, problems in tests.items()},
-        unasked={name: tuple(problems) for name, problems in unasked.items()},
-        removed=dict(sorted(removed.items())),
-        leaks=tuple(leaks),
-    )
-
-
 def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ()) -> Sets:
     """Returns the whole test set that the user named, under its name; empty if none was named."""
     if settings.test is None:
@@ -191,44 +165,38 @@ def _outside_test(settings: ProblemSettings, collection: Sequence[Problem] = ())
     if settings.test == GSM_SYMBOLIC:
         source = GsmSymbolic(settings.seed)
         chance = random.Random(f"test {settings.seed}")
-        fresh = _once(_nothing)
+        fresh = _once()
         return {GSM_SYMBOLIC: source.draw(source.templates, settings.test_size, refuse=fresh, chance=chance)}
     if settings.test == GSM8K:
         return {GSM8K: load_gsm8k("test")}
     path = Path(settings.test)
     problems = read_jsonl(path)
-    _refuse_overlap(settings, problems, collection)
+    taught = {exact_form(problem.question) for problem in collection}
+    shared = [number for number, problem in enumerate(problems, 1) if exact_form(problem.question) in taught]
+    if shared:
+        raise ProblemSetError(
+            f"test set {settings.test!r} overlaps the seeds: {len(shared)} of {len(problems)} problems are "
+            f"in {settings.name!r} too, the first is problem {shared[0]}; take them out of one of the two"
+        )
     # It must not take the name of one of the run's own sets.
     name = f"{path.stem}-file" if path.stem in (DEV, IN_DOMAIN, HELD_OUT) else path.stem
     return {name: problems}
-
-
-def _refuse_overlap(
-    settings: ProblemSettings, test: Sequence[Problem], collection: Sequence[Problem]
-) -> None:
-    taught = {exact_form(problem.question) for problem in collection}
-    shared = [number for number, problem in enumerate(test, 1) if exact_form(problem.question) in taught]
-    if shared:
-        raise ProblemSetError(
-            f"test set {settings.test!r} overlaps the seeds: {len(shared)} of {len(test)} problems are in "
-            f"{settings.name!r} too, the first is problem {shared[0]}; take them out of one of the two"
-        )
 
 
 def _sampled(sources: Mapping[str, Sequence[Problem]], settings: ProblemSettings) -> tuple[Sets, Sets]:
     """Returns test sets sampled with the seed, and the rest of their sources; no problem is in two sets."""
     asked: Sets = {}
     for name, problems in sources.items():
-        free = _filter(problems, _once(_nothing, chain(*asked.values())), Counter())
+        free = _filter(problems, _once(chain(*asked.values())), Counter())
         size = min(settings.test_size, len(free))
         asked[name] = random.Random(f"test {settings.seed}").sample(free, size)
-    fresh = _once(_nothing, chain(*asked.values()))
+    fresh = _once(chain(*asked.values()))
     return asked, {name: _filter(problems, fresh, Counter()) for name, problems in sources.items()}
 
 
-def _cut(problems: Sequence[Problem], size: int, share: int) -> tuple[list[Problem], list[Problem]]:
-    """Returns the first `size` problems, but at most one in `share` and at least one; and the others."""
-    border = min(size, max(1, len(problems) // share))
+def _cut(problems: Sequence[Problem], size: int) -> tuple[list[Problem], list[Problem]]:
+    """Returns the first `size` problems, at most one in `_LARGEST_SHARE` but at least one; and the others."""
+    border = min(size, max(1, len(problems) // _LARGEST_SHARE))
     return list(problems[:border]), list(problems[border:])
 
 
@@ -242,7 +210,7 @@ def _filter(problems: Sequence[Problem], refuse: Refuse, removed: Counter[str]) 
     return kept
 
 
-def _once(refuse: Refuse, known: Iterable[Problem] = ()) -> Refuse:
+def _once(known: Iterable[Problem] = (), refuse: Refuse = lambda _: None) -> Refuse:
     """Returns `refuse`, extended to refuse questions in `known` and those that it has taken before."""
     seen = {exact_form(problem.question) for problem in known}
 
@@ -254,7 +222,3 @@ def _once(refuse: Refuse, known: Iterable[Problem] = ()) -> Refuse:
         return reason
 
     return refuse_again
-
-
-def _nothing(_: Problem) -> None:
-    return None

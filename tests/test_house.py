@@ -144,11 +144,9 @@ ENVIRONMENT = {
     "fdd/settings.py",
     *("main.py", "training/worker.py", "training/preload.py"),
     *("fdd/network.py", "training/device.py"),
-    "agents/checking/solver.py",
 }
 """settings.py reads it. The next three set variables that libraries read when they are imported. network.py
-and training/device.py check variables that the hub's client and oneDNN read by themselves. The solver passes
-its process the few variables that Python needs to start."""
+and training/device.py check variables that the hub's client and oneDNN read by themselves."""
 
 
 def test_the_environment_is_read_in_few_places() -> None:

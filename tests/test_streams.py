@@ -25,7 +25,7 @@ from pathlib import Path
 from fdd.agents.verifier import Verifier
 
 with Verifier(workers=2) as verifier:
-    texts = [("pot", "answer = 6 * 7"), ("eot", "252 / x = 6\\nsolve for x")]
+    texts = [("pot", "answer = 6 * 7"), ("eot", "252 = 6 * x\\nsolve for x")]
     verdicts = [verifier.judge(thought, text, Fraction(42)) for thought, text in texts]
 Path(sys.argv[1]).write_text(" ".join(verdict.reason for verdict in verdicts))
 """

@@ -30,13 +30,11 @@ def agreed(votes: Sequence[Vote], share: float) -> Fraction | None:
 
     With `share` above one half no two values can reach it.
     """
-    found: defaultdict[Fraction, set[str]] = defaultdict(set)
-    counts: defaultdict[Fraction, int] = defaultdict(int)
+    found: defaultdict[Fraction, list[str]] = defaultdict(list)
     for vote in votes:
         if vote.value is not None:
-            found[vote.value].add(vote.thought)
-            counts[vote.value] += 1
+            found[vote.value].append(vote.thought)
     # The margin keeps a rounding error from raising the number: 0.55 * 100 is 55.00000000000001.
     needed = math.ceil(share * len(votes) - 1e-9)
-    reached = [v for v, count in counts.items() if count >= needed and len(found[v]) >= LEAST_THOUGHTS]
+    reached = [v for v, by in found.items() if len(by) >= needed and len(set(by)) >= LEAST_THOUGHTS]
     return reached[0] if len(reached) == 1 else None

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
-from typing import NamedTuple
 
 LIBRARIES = (
     *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache"),
@@ -60,12 +59,10 @@ def confine(megabytes: int, readable: Iterable[str], layers: Iterable[Layer] = t
 
 DROP_CAPABILITY = 24
 """Option of `prctl`: PR_CAPBSET_DROP."""
-CAPABILITIES = 64
-"""More than any kernel has."""
 
 
 def _limit(megabytes: int) -> bool:
-    for capability in range(CAPABILITIES):
+    for capability in range(64):  # more than any kernel has
         _took("prctl", DROP_CAPABILITY, capability, 0, 0, 0)
     limits = {
         resource.RLIMIT_AS: megabytes * 2**20,
@@ -87,7 +84,7 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def _leave_network() -> bool:
-    """Enter a new network namespace; without root this needs a new user namespace as well."""
+    # Without root this needs a new user namespace as well.
     return _took("unshare", CLONE_NEWNET) or _took("unshare", CLONE_NEWUSER | CLONE_NEWNET)
 
 
@@ -116,15 +113,11 @@ def _keep_to(paths: Sequence[str]) -> bool:
     if rules < 0:
         return False
     for path in filter(os.path.exists, paths):
-        _allow(rules, path)
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        allowed = EXECUTE_AND_READ | (READ_DIRECTORY if os.path.isdir(path) else 0)  # noqa: PTH112 - starts fast
+        _libc().syscall(ADD_RULE, rules, PATH_BENEATH, struct.pack("=Qi", allowed, descriptor), 0)
+        os.close(descriptor)
     return _took("prctl", NO_NEW_PRIVS, 1, 0, 0, 0) and _took("syscall", RESTRICT_SELF, rules, 0)
-
-
-def _allow(rules: int, path: str) -> None:
-    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    allowed = EXECUTE_AND_READ | (READ_DIRECTORY if os.path.isdir(path) else 0)  # noqa: PTH112 - starts fast
-    _libc().syscall(ADD_RULE, rules, PATH_BENEATH, struct.pack("=Qi", allowed, place), 0)
-    os.close(place)
 
 
 NO_NEW_PRIVS, SET_SECCOMP, FILTER_MODE = 38, 22, 2
@@ -140,16 +133,8 @@ NUMBER_AT, ARCHITECTURE_AT, FLAGS_AT = 0, 4, 16
 """Offsets in `struct seccomp_data`; `FLAGS_AT` is the low half of the first argument."""
 
 
-class Machine(NamedTuple):
-    """The facts about an architecture that a filter needs."""
-
-    identity: int
-    """Its number in `struct seccomp_data`."""
-    column: int
-    """Its column in `REFUSED`."""
-
-
-MACHINES = {"x86_64": Machine(0xC000003E, 0), "aarch64": Machine(0xC00000B7, 1)}
+MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+"""The number of an architecture in `struct seccomp_data`, and its column in `CLONE` and `REFUSED`."""
 CLONE = (56, 220)
 CLONE3 = 435
 """Refused with ENOSYS, since filters cannot see its flags; the C library then uses `clone` instead."""
@@ -192,22 +177,22 @@ def _filter_calls() -> bool:
     machine = MACHINES.get(os.uname().machine)
     if sys.platform != "linux" or machine is None:
         return False
-    program = _filter(machine)
+    program = _filter(*machine)
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HP", len(program) // 8, ctypes.addressof(code))
     return _took("prctl", NO_NEW_PRIVS, 1, 0, 0, 0) and _took("prctl", SET_SECCOMP, FILTER_MODE, header)
 
 
-def _filter(machine: Machine) -> bytes:
+def _filter(architecture: int, column: int) -> bytes:
     """A BPF program that refuses `REFUSED`, `clone` except for threads, and calls of other architectures.
 
     The second and third number of a jump are the instructions to skip if its test is true and if it is false.
     """
     refuse = (RETURN, 0, 0, REFUSE | errno.EPERM)
-    numbers = [of[machine.column] for of in REFUSED.values() if machine.column < len(of)]
+    numbers = [each[column] for each in REFUSED.values() if column < len(each)]
     program = [
         (LOAD, 0, 0, ARCHITECTURE_AT),
-        (JUMP_EQUAL, 1, 0, machine.identity),
+        (JUMP_EQUAL, 1, 0, architecture),
         refuse,
         (LOAD, 0, 0, NUMBER_AT),
         (JUMP_GREATER_EQUAL, 0, 1, X32_CALLS),
@@ -215,7 +200,7 @@ def _filter(machine: Machine) -> bytes:
         *(step for number in numbers for step in ((JUMP_EQUAL, 0, 1, number), refuse)),
         (JUMP_EQUAL, 0, 1, CLONE3),
         (RETURN, 0, 0, REFUSE | errno.ENOSYS),
-        (JUMP_EQUAL, 0, 3, CLONE[machine.column]),
+        (JUMP_EQUAL, 0, 3, CLONE[column]),
         (LOAD, 0, 0, FLAGS_AT),
         (JUMP_BITS, 1, 0, CLONE_THREAD),
         refuse,
@@ -235,17 +220,14 @@ def _took(function: str, *arguments: int | bytes) -> bool:
     return hasattr(_libc(), function) and getattr(_libc(), function)(*words) == 0
 
 
-STANDARD_ERROR = 2
-
-
 def become(megabytes: int, readable: Sequence[str], program: str, arguments: Sequence[str]) -> None:
     """Replace this process by the confined program, without environment; only standard streams stay open.
 
     Standard error leads to /dev/null: nobody reads it, and a hostile program could write anything to it.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_ERROR)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     # If standard error was closed, `open` returned its number 2, and `dup2` did not make it inheritable.
-    os.set_inheritable(STANDARD_ERROR, True)
+    os.set_inheritable(2, True)
     os.closerange(3, 2**16)
     confine(megabytes, [program, *readable])
     os.execve(program, [program, *arguments], {})

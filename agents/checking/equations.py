@@ -1,7 +1,7 @@
 """Parses equations written by a model and solves them exactly; never evaluates any part of them as Python.
 
-Equations that become linear when the values found so far are inserted, which includes every chain of steps,
-are solved here with fractions. Only the remaining ones go to sympy, in a limited process.
+Each value found is inserted in the other equations, which solves every chain of steps. What is left must be
+linear: sympy solves it as a matrix of fractions, and gets no text.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from fdd.agents.checking.programs import written
 from fdd.agents.checking.values import MAX_BITS, fault, too_long
@@ -21,9 +21,11 @@ from fdd.domain import Reason
 
 MAX_EQUATIONS = 60
 MAX_LENGTH = 400
-"""Characters in one equation."""
+"""Characters on one side of an equation."""
 MAX_DEPTH = 40
 """Nested parentheses, signs and powers."""
+MAX_SYSTEM_BITS = 2 * MAX_BITS
+"""Size of all coefficients of simultaneous equations together."""
 
 TOKEN = re.compile(
     r"\s*([0-9]+(?:\.[0-9]+)?(?![\w.])|\.[0-9]+(?![\w.])|[A-Za-z_][A-Za-z0-9_]*|\*\*|[-+*/()])"
@@ -69,28 +71,12 @@ Expression = Fraction | str | Operation
 """A number, the name of a quantity, or an operation on two expressions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """Two expressions that must be equal."""
-
-    left: Expression
-    right: Expression
-
-
-class NonlinearSolver(Protocol):
-    """Solves equations that elimination cannot."""
-
-    def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
-        """The value of `unknown`; `relations` maps names to the expressions that they equal."""
-        ...
-
-
-def read_equation(text: str) -> Equation:
-    """Parse an equation such as `2 * clips_in_may = 48`; raises `Refused` for anything else."""
+def read_equation(text: str) -> Operation:
+    """Parse `2 * clips_in_may = 48` as the difference of its sides; raises `Refused` for anything else."""
     sides = text.split("=")
     if len(sides) != 2:
         raise _syntax(f"an equation has one `=`, not {len(sides) - 1}: {_shown(text)}")
-    return Equation(read_expression(sides[0]), read_expression(sides[1]))
+    return Operation("-", read_expression(sides[0]), read_expression(sides[1]))
 
 
 def read_expression(text: str) -> Expression:
@@ -113,35 +99,33 @@ def evaluate(expression: Expression, number: Callable[[Fraction], T], name: Call
     return result
 
 
-def operands_of(equation: Equation) -> Iterator[Fraction | str]:
-    """Yield the numbers and names of both sides, from left to right."""
-    waiting = [equation.right, equation.left]
-    while waiting:
-        match waiting.pop():
-            case Operation(_, left, right):
-                waiting += [right, left]
-            case operand:
-                yield operand
+def operands_of(expression: Expression) -> Iterator[Fraction | str]:
+    """Yield its numbers and names, from left to right."""
+    if isinstance(expression, Operation):
+        yield from operands_of(expression.left)
+        yield from operands_of(expression.right)
+    else:
+        yield expression
 
 
-def idle_equation(equations: Sequence[Equation], unknown: str) -> int | None:
+def idle_equation(equations: Sequence[Operation], unknown: str) -> int | None:
     """The index of the first equation that the unknown does not need; None if it needs all.
 
     Such an equation has no names, or one that occurs in no other needed equation and is not the unknown.
     """
     names = [{each for each in operands_of(equation) if isinstance(each, str)} for equation in equations]
-    needed = set(range(len(equations)))
+    idle: set[int] = set()
     while True:
+        needed = [index for index in range(len(equations)) if index not in idle]
         uses = Counter(name for index in needed for name in names[index])
-        idle = {
+        more = {
             index
             for index in needed
             if not names[index] or any(uses[name] == 1 and name != unknown for name in names[index])
         }
-        if not idle:
-            left_out = set(range(len(equations))) - needed
-            return min(left_out, default=None)
-        needed -= idle
+        if not more:
+            return min(idle, default=None)
+        idle |= more
 
 
 def with_numbers(text: str, changes: Mapping[Fraction, Fraction]) -> str:
@@ -218,7 +202,7 @@ class Linear:
     """`constant + sum(factor * name)`; operations raise `NonlinearError` if the result has another form."""
 
     constant: Fraction
-    terms: Mapping[str, Fraction]
+    terms: Mapping[str, Fraction] = field(default_factory=dict)
     """Factors by name; never 0."""
 
     def __post_init__(self) -> None:
@@ -258,89 +242,92 @@ class Linear:
         bits = max(base.numerator.bit_length(), base.denominator.bit_length())
         if bits * abs(power) > 2 * MAX_BITS:
             raise Refused(too_long())
-        return Linear(base ** int(power), {})
+        return Linear(base ** int(power))
 
     def times(self, factor: Fraction) -> Linear:
         return Linear(self.constant * factor, {name: f * factor for name, f in self.terms.items() if factor})
 
-    def without(self, name: str, value: Linear) -> Linear:
-        """The expression with the value substituted for the name."""
-        if name not in self.terms:
-            return self
-        rest = Linear(self.constant, {other: f for other, f in self.terms.items() if other != name})
-        return rest + value.times(self.terms[name])
 
-    def __str__(self) -> str:
-        """An expression that `read_expression` can parse."""
-        return " + ".join([f"({self.constant})", *(f"({f}) * {name}" for name, f in self.terms.items())])
+def solve_equations(equations: Sequence[str], unknown: str) -> Outcome:
+    """The value of one unknown, or why there is none; any contradiction between the equations is a fault.
 
-
-def solve_equations(equations: Sequence[str], unknown: str, solver: NonlinearSolver) -> Outcome:
-    """The value of one unknown, or why there is none; any contradiction between the equations is a fault."""
+    Each equation must be linear in the names that the others leave open.
+    """
     if len(equations) > MAX_EQUATIONS:
         return fault(Reason.MEMORY_LIMIT, f"more than {MAX_EQUATIONS} equations")
     try:
         read = {text: read_equation(text) for text in equations}
-        if not any(_mentions(side, unknown) for eq in read.values() for side in (eq.left, eq.right)):
+        if not any(unknown in operands_of(equation) for equation in read.values()):
             return fault(Reason.NO_ANSWER, f"no equation mentions {unknown!r}")
-        relations, left_over = _eliminate(read)
+        values = _solve(read)
     except Refused as refused:
         return refused.outcome
-    if left_over:
-        return solver.solve(left_over, {name: str(value) for name, value in relations.items()}, unknown)
-    value = relations.get(unknown)
-    if value is None or value.terms:
+    if unknown not in values:
         return fault(Reason.MANY_SOLUTIONS, f"the equations leave {unknown!r} open")
-    return Outcome(value=value.constant)
+    return Outcome(value=values[unknown].constant)
 
 
-def _eliminate(equations: Mapping[str, Equation]) -> tuple[dict[str, Linear], list[str]]:
-    """Each solved name in terms of the open ones (Gauss-Jordan), and the equations that stay nonlinear."""
-    relations: dict[str, Linear] = {}
+def _solve(equations: Mapping[str, Operation]) -> dict[str, Linear]:
+    """The values that the equations give to names, each a constant."""
+    values: dict[str, Linear] = {}
+
+    def value(name: str) -> Linear:
+        return values.get(name) or Linear(Fraction(0), {name: Fraction(1)})
+
     waiting = dict(equations)
     progress = True
-    # Repeated, because a value found later can make an earlier equation linear.
-    while waiting and progress:
+    # Repeated, because each value found can make the other equations simpler.
+    while progress:
         progress = False
+        coupled, nonlinear = [], []
         for text, equation in list(waiting.items()):
             try:
-                zero = _difference(equation, relations)
+                zero = evaluate(equation, Linear, value)
             except NonlinearError:
+                nonlinear.append(text)
                 continue
+            if len(zero.terms) > 1:
+                coupled.append(zero)
+                continue
+            if zero.terms:
+                ((name, factor),) = zero.terms.items()
+                values[name] = Linear(zero.constant).times(-1 / factor)
+            elif zero.constant:
+                raise Refused(fault(Reason.NO_SOLUTION, f"it contradicts the others: {_shown(text)}"))
             del waiting[text]
             progress = True
-            _learn(zero, relations, text)
-    return relations, list(waiting)
+        if coupled and not progress:
+            found = _solve_together(coupled)
+            values |= found
+            progress = bool(found)
+    if nonlinear:
+        raise Refused(fault(Reason.NONLINEAR, f"not linear in its unknowns: {_shown(nonlinear[0])}"))
+    return values
 
 
-def _difference(equation: Equation, relations: Mapping[str, Linear]) -> Linear:
-    def number(value: Fraction) -> Linear:
-        return Linear(value, {})
+def _solve_together(zeros: Sequence[Linear]) -> dict[str, Linear]:
+    """The values that the simultaneous equations `zero = 0` give to names; empty if they fix none."""
+    # Imported here because it takes half a second and 40 MB, and chains of steps do not need it.
+    from sympy import QQ
+    from sympy.polys.matrices import DomainMatrix
 
-    def name(text: str) -> Linear:
-        return relations.get(text) or Linear(Fraction(0), {text: Fraction(1)})
-
-    return evaluate(equation.left, number, name) - evaluate(equation.right, number, name)
-
-
-def _learn(zero: Linear, relations: dict[str, Linear], text: str) -> None:
-    """Solve `zero = 0` for its first name and substitute the result in the relations known so far."""
-    if not zero.terms:
-        if zero.constant:
-            raise Refused(fault(Reason.NO_SOLUTION, f"it contradicts the others: {_shown(text)}"))
-        return
-    name, factor = next(iter(zero.terms.items()))
-    rest = Linear(zero.constant, {other: f for other, f in zero.terms.items() if other != name})
-    value = rest.times(-1 / factor)
-    for other, known in relations.items():
-        relations[other] = known.without(name, value)
-    relations[name] = value
-
-
-def _mentions(expression: Expression, name: str) -> bool:
-    if isinstance(expression, Operation):
-        return _mentions(expression.left, name) or _mentions(expression.right, name)
-    return expression == name
+    numbers = [number for zero in zeros for number in (zero.constant, *zero.terms.values())]
+    # No number of the elimination is much longer than all coefficients together (Hadamard's bound).
+    if sum(n.numerator.bit_length() + n.denominator.bit_length() for n in numbers) > MAX_SYSTEM_BITS:
+        detail = f"simultaneous equations with more than {MAX_SYSTEM_BITS} bits of coefficients"
+        raise Refused(fault(Reason.MEMORY_LIMIT, detail))
+    names = list(dict.fromkeys(name for zero in zeros for name in zero.terms))
+    rows = [[*(zero.terms.get(name, Fraction(0)) for name in names), -zero.constant] for zero in zeros]
+    matrix = [[QQ(n.numerator, n.denominator) for n in row] for row in rows]
+    reduced, pivots = DomainMatrix(matrix, (len(rows), len(names) + 1), QQ).rref()
+    if len(names) in pivots:
+        raise Refused(fault(Reason.NO_SOLUTION, "the equations contradict each other"))
+    solved = zip(pivots, reduced.to_list(), strict=False)
+    return {
+        names[pivot]: Linear(Fraction(int(row[-1].numerator), int(row[-1].denominator)))
+        for pivot, row in solved
+        if not any(row[pivot + 1 : -1])
+    }
 
 
 def _syntax(detail: str) -> Refused:

@@ -56,9 +56,9 @@ def stated_value(text: str) -> Fraction | None:
     """The last number that a text calls its answer, else the number alone in its last line, else None."""
     text = _FRACTION.sub(r"\1/\2", text)
     boxed = _BOXED.findall(text)
-    if boxed and (found := _ALONE.fullmatch(_plain(boxed[-1]))):
+    if boxed and (found := _ALONE.fullmatch(_MARKUP.sub("", boxed[-1]))):
         return _value(found)
-    plain = _plain(text)
+    plain = _MARKUP.sub("", text)
     if stated := list(_STATED.finditer(plain)):
         return _value(stated[-1])
     lines = [line for line in plain.splitlines() if line.strip()]
@@ -73,7 +73,7 @@ def _variants(text: str) -> Iterator[str]:
         if part is not text:
             yield part
         if solved := list(_SOLVED.finditer(part)):
-            yield _without_markup(part[: solved[-1].end()])
+            yield "\n".join(line.strip("*`$ ") for line in part[: solved[-1].end()].splitlines())
         yield from _programs(part)
 
 
@@ -88,19 +88,9 @@ def _programs(text: str) -> Iterator[str]:
         return
     yield program.source
     if "answer" not in program.assigned:
-        yield from (
-            f"{program.source}\nanswer = {shown}"
-            for shown in (program.shown, *program.assigned[-1:])
-            if shown
-        )
-
-
-def _without_markup(text: str) -> str:
-    return "\n".join(line.strip("*`$ ") for line in text.splitlines())
-
-
-def _plain(text: str) -> str:
-    return _MARKUP.sub("", text)
+        for shown in (program.shown, *program.assigned[-1:]):
+            if shown:
+                yield f"{program.source}\nanswer = {shown}"
 
 
 def _value(found: re.Match[str]) -> Fraction | None:

@@ -27,20 +27,17 @@ def launcher(program: str, megabytes: int, readable: Sequence[str] = ()) -> Iter
     command = [sys.executable, "-I", "-S", confinement.__file__, str(megabytes), os.pathsep.join(readable)]
     script = f'#!/bin/sh\nexec {shlex.join([*command, program])} "$@"\n'
     # In memory first: the temporary folder may be mounted without permission to execute.
-    for kept in (_in_memory, _in_folder):
+    for kept in (_in_memory, _in_folder) if sys.platform == "linux" else (_in_folder,):
         with kept(script) as path:
-            if path is not None and _starts(path):
+            if _starts(path):
                 yield path
                 return
     yield program
 
 
 @contextmanager
-def _in_memory(script: str) -> Iterator[str | None]:
+def _in_memory(script: str) -> Iterator[str]:
     """Keep the script in memory, for machines that allow no programs in temporary folders; Linux only."""
-    if sys.platform != "linux":
-        yield None
-        return
     with os.fdopen(os.memfd_create("confined"), "w") as file:
         file.write(script)
         file.flush()

@@ -65,16 +65,20 @@ class Origins:
         value = quantity.value
         yield value
         if quantity.form is Form.PERCENT:
-            # What is left or comes on top as well: 25 % off leaves 0.75 of a price.
-            share = value / 100
-            yield from (share, 1 - share, 1 + share, 100 - value, 100 + value)
+            yield from percent_views(value)
         if value.denominator > 1:
-            yield from (Fraction(value.numerator), Fraction(value.denominator), 1 - value, 1 + value)
+            yield from (*map(Fraction, value.as_integer_ratio()), 1 - value, 1 + value)
         if value and (quantity.form is Form.PERCENT or value.denominator > 1):
             # A third of something is also a division by 3, and 25% a division by 4.
             yield (100 if quantity.form is Form.PERCENT else 1) / value
         if (scale := scale_of(self.question, quantity)) is not None:
             yield value * scale
+
+
+def percent_views(percent: Fraction) -> tuple[Fraction, ...]:
+    """A percentage as a share, and what is left or comes on top: 25 % off leaves 0.75 of a price."""
+    share = percent / 100
+    return share, 1 - share, 1 + share, 100 - percent, 100 + percent
 
 
 def may_count(number: Fraction) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import accumulate
 from math import isfinite
 
 MOST_TRIES = 20
@@ -21,14 +22,14 @@ _PLAIN_CALLS = frozenset({"min", "max", "abs", "sum", "int", "float", "round"})
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A number written in a program, at `source[start:end]`."""
+    """A number written in a program, at the bytes from `start` to `end` of its source."""
 
     value: Fraction
     start: int
     end: int
     amount: bool
     """True if the program computes with it; otherwise it may count digits, places or repetitions."""
-    parts: tuple[Fraction, ...] = ()
+    parts: tuple[Fraction, ...]
     """The two numbers of a fraction such as `3 / 4`, each of which is a literal too; else empty."""
 
 
@@ -42,11 +43,10 @@ class Program:
     @cached_property
     def literals(self) -> tuple[Literal, ...]:
         """Every number in the program; for a fraction such as `3 / 4`, the whole and both parts."""
-        lines = _lines(self.source)
-        return tuple(
-            Literal(value, *_span(lines, node), amount, parts)
-            for node, value, amount, parts in _numbers(self.tree)
-        )
+        # `ast` counts columns in bytes.
+        lengths = (len(line) + 1 for line in _encoded(self.source).split(b"\n"))
+        starts = [0, *accumulate(lengths)]
+        return tuple(_literals(self.tree, starts))
 
     @property
     def computes(self) -> bool:
@@ -63,20 +63,18 @@ class Program:
         wanted = {"answer"}
         for statement in reversed(self.tree.body):
             match statement:
-                case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(
-                    ast.Name(name), _, ast.expr() as value
+                case (
+                    ast.Assign([ast.Name(name)], value)
+                    | ast.AnnAssign(ast.Name(name), _, ast.expr() as value)
+                    | ast.AugAssign(ast.Name(name), _, value)
                 ):
-                    if name in wanted:
+                    if name not in wanted:
+                        found = name
+                        continue
+                    # `+=` also reads the name, which therefore stays wanted.
+                    if not isinstance(statement, ast.AugAssign):
                         wanted.discard(name)
-                        wanted |= _loaded(value)
-                    else:
-                        found = name
-                # It also reads the name, which therefore stays wanted.
-                case ast.AugAssign(ast.Name(name), _, value):
-                    if name in wanted:
-                        wanted |= _loaded(value)
-                    else:
-                        found = name
+                    wanted |= _loaded(value)
                 # These assign no amounts, so they cannot be unused steps.
                 case ast.Expr() | ast.Import() | ast.ImportFrom():
                     pass
@@ -124,9 +122,10 @@ class Program:
                 return None
         # From the end, so that the positions of the numbers before stay valid.
         chosen.sort(key=lambda literal: literal.start, reverse=True)
-        text = self.source
+        data = _encoded(self.source)
         for literal in chosen:
-            text = f"{text[: literal.start]}{written(changes[literal.value])}{text[literal.end :]}"
+            data = data[: literal.start] + written(changes[literal.value]).encode() + data[literal.end :]
+        text = data.decode("utf-8", "surrogatepass")
         return text.replace("//", "/") if exact else text
 
 
@@ -166,17 +165,28 @@ def _parsed(source: str) -> Program | int:
         return 1
 
 
-def _numbers(tree: ast.AST) -> Iterator[tuple[ast.expr, Fraction, bool, tuple[Fraction, ...]]]:
-    """Yield every number: its node, its value, whether it is an amount, and the parts of a fraction."""
+def _encoded(source: str) -> bytes:
+    return source.encode("utf-8", "surrogatepass")
+
+
+def _literals(tree: ast.AST, starts: Sequence[int]) -> Iterator[Literal]:
+    """Yield every number of a program whose lines begin at these bytes."""
+
+    def literal(node: ast.expr, value: Fraction, amount: bool, *parts: Fraction) -> Literal:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        start = starts[node.lineno - 1] + node.col_offset
+        return Literal(value, start, starts[node.end_lineno - 1] + node.end_col_offset, amount, parts)
+
     waiting = [(tree, True)]
     while waiting:
         node, amount = waiting.pop()
         match node:
             case ast.Constant(int() | float() as value) if not isinstance(value, bool) and isfinite(value):
                 # `repr` gives the decimal as it is written: 0.1 is 1/10.
-                yield node, Fraction(repr(value)), amount, ()
+                yield literal(node, Fraction(repr(value)), amount)
             case ast.BinOp(ast.Constant(int() as top), ast.Div(), ast.Constant(int() as bottom)) if bottom:
-                yield node, Fraction(top, bottom), amount, (Fraction(top), Fraction(bottom))
+                yield literal(node, Fraction(top, bottom), amount, Fraction(top), Fraction(bottom))
         waiting += [(child, amount and _is_amount(node, child)) for child in ast.iter_child_nodes(node)]
 
 
@@ -193,23 +203,3 @@ def _is_amount(node: ast.AST, child: ast.AST) -> bool:
 
 def _loaded(node: ast.AST) -> set[str]:
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-
-
-def _lines(source: str) -> list[tuple[bytes, int]]:
-    """Each line in bytes, in which `ast` counts columns, and the position in the text where it begins."""
-    found, at = [], 0
-    for line in source.split("\n"):
-        found.append((line.encode("utf-8", "surrogatepass"), at))
-        at += len(line) + 1
-    return found
-
-
-def _span(lines: Sequence[tuple[bytes, int]], node: ast.expr) -> tuple[int, int]:
-    assert node.end_lineno is not None
-    assert node.end_col_offset is not None
-    return _place(lines, node.lineno, node.col_offset), _place(lines, node.end_lineno, node.end_col_offset)
-
-
-def _place(lines: Sequence[tuple[bytes, int]], line: int, column: int) -> int:
-    data, start = lines[line - 1]
-    return start + len(data[:column].decode("utf-8", "surrogatepass"))

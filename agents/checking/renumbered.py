@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
+from fdd.agents.checking.origins import percent_views
 from fdd.agents.symbolic.derivation import Derivation, Form, Given, Quantity
 from fdd.agents.symbolic.numbers import scale_of, write_plain
 from fdd.agents.symbolic.reading.parse import derive
@@ -38,14 +39,16 @@ class Renumbered:
         number that it does not write may be part of a constant, unless the derivation has that constant too.
         """
         found: dict[Fraction, Fraction] = {}
-        fixed = self.derivation.constants() | {each.value for each, new in self._pairs() if each.value == new}
-        fixed |= self._parts
+        unchanged = {quantity.value for quantity, new in self._pairs() if quantity.value == new}
+        fixed = self.derivation.constants() | unchanged | self._parts
         for quantity, new in self._pairs():
             if quantity.value == new:
                 continue
             views = dict(self._views(quantity, new))
             written = views.keys() & numbers
-            if not written and (not self._is_accounted_for(numbers) or _is_share(quantity)):
+            # A share may be written without its number, such as 25% as `/ 4`.
+            is_share = quantity.form is Form.PERCENT or quantity.value.denominator > 1
+            if not written and (is_share or not self._is_accounted_for(numbers)):
                 return None
             # A number that also stands for something unchanged, or for two different new ones, is ambiguous.
             for view in written:
@@ -82,8 +85,10 @@ class Renumbered:
     @property
     def _parts(self) -> set[Fraction]:
         """The numerators and denominators of the question's fractions: 2 and 5 for 2/5."""
-        fractions = [quantity.value for quantity in self.derivation.quantities if not _is_whole(quantity)]
-        return {Fraction(part) for value in fractions for part in value.as_integer_ratio()}
+        values = [quantity.value for quantity in self.derivation.quantities]
+        return {
+            Fraction(part) for value in values if value.denominator > 1 for part in value.as_integer_ratio()
+        }
 
     def _changed(self, derivation: Derivation) -> set[int]:
         """The indices of the question's numbers that change and that this derivation uses."""
@@ -105,22 +110,9 @@ class Renumbered:
         old = quantity.value
         yield old, new
         if quantity.form is Form.PERCENT:
-            yield old / 100, new / 100
-            yield 1 - old / 100, 1 - new / 100
-            yield 1 + old / 100, 1 + new / 100
-            yield 100 - old, 100 - new
-            yield 100 + old, 100 + new
+            yield from zip(percent_views(old), percent_views(new), strict=True)
         if (scale := scale_of(self.derivation.question, quantity)) is not None:
             yield old * scale, new * scale
-
-
-def _is_whole(quantity: Quantity) -> bool:
-    return quantity.value.denominator == 1
-
-
-def _is_share(quantity: Quantity) -> bool:
-    """Whether it may be written without its number, such as 25% as `/ 4`."""
-    return quantity.form is Form.PERCENT or not _is_whole(quantity)
 
 
 def _fits(old: Sequence[Number], new: Sequence[Number]) -> bool:
@@ -145,8 +137,7 @@ def renumberings(problem: Problem) -> Iterator[Renumbered]:
     numbers must be consistent as well.
     """
     derivation = derive(problem.question, problem.solution, problem.answer)
-    free = () if isinstance(derivation, Refusal) else slots(derivation)
-    if isinstance(derivation, Refusal) or not free:
+    if isinstance(derivation, Refusal) or not (free := slots(derivation)):
         return
     renumbering = Renumbering(derivation)
     reckoner = renumbering.reckoner

@@ -1,14 +1,12 @@
-"""Evaluates text from models within limits: programs in a Rust interpreter, equations in a solver."""
+"""Runs programs from models within limits, in a Rust interpreter."""
 
 from __future__ import annotations
 
 import builtins
 import re
 import secrets
-from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 
 from pydantic_monty import (
@@ -22,9 +20,7 @@ from pydantic_monty import (
 )
 from pydantic_monty._binary import find_monty_binary
 
-from fdd.agents.checking.equations import solve_equations
 from fdd.agents.checking.launcher import launcher
-from fdd.agents.checking.solver import Solver
 from fdd.agents.checking.values import fault, value_outcome
 from fdd.agents.thoughts.base import Outcome
 from fdd.domain import Reason
@@ -65,8 +61,7 @@ OUTSIDE = re.compile(
 )
 """Matches attempts to leave the sandbox that the interpreter reports as an ordinary exception."""
 
-
-DIED = Outcome(value=None, reason=Reason.RUNTIME_ERROR, detail="the interpreter died on it, twice")
+DIED = fault(Reason.RUNTIME_ERROR, "the interpreter died on it, twice")
 
 
 class LimitedSandbox:
@@ -80,15 +75,12 @@ class LimitedSandbox:
     Fraction(72, 1)
     """
 
-    def __init__(
-        self, *, workers: int = 2, seconds: float = 1.0, megabytes: int = 64, solve_seconds: float = 3.0
-    ) -> None:
+    def __init__(self, *, workers: int = 2, seconds: float = 1.0, megabytes: int = 64) -> None:
         self._limits = ResourceLimits(max_feed_duration_secs=seconds, max_memory=megabytes * 2**20)
-        self._seconds, self._megabytes = seconds, megabytes
-        self._workers = workers
+        self._late = fault(Reason.TIME_LIMIT, f"ran longer than {seconds:g} s")
+        self._megabytes, self._workers = megabytes, workers
         self._seal = secrets.token_hex(16)
         """Secret that marks a regular end: the interpreter also allows `return` anywhere in a program."""
-        self._solver = Solver(seconds=solve_seconds)
         self._open = ExitStack()
         self.confined = False
         """Whether the interpreter's workers run confined; set when they have started."""
@@ -104,13 +96,10 @@ class LimitedSandbox:
             except (FileNotFoundError, RuntimeError) as error:
                 raise FddError(f"the sandbox does not start ({error}): reinstall pydantic-monty") from None
             self.confined = program != binary
-            started.enter_context(self._solver)
             self._open = started.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
     def run_program(self, source: str) -> Outcome:
@@ -124,10 +113,6 @@ class LimitedSandbox:
         # Something else may have killed the worker, so the program gets a second try.
         return self._attempt(source) or self._attempt(source) or DIED
 
-    def solve(self, equations: Sequence[str], unknown: str) -> Outcome:
-        """Solve for one unknown: linear equations exactly in this process, others by sympy in its own."""
-        return solve_equations(equations, unknown, self._solver)
-
     def _attempt(self, source: str) -> Outcome | None:
         """The outcome of one run; None if the worker died."""
         try:
@@ -136,18 +121,15 @@ class LimitedSandbox:
                     session.feed_run(ROUND)
                 # The empty line keeps a trailing backslash from joining the program with the last line.
                 program = f"{source}\n\n({self._seal!r}, answer)"
-                return self._unsealed(session.feed_run(program, print_callback=CollectString(MAX_PRINTED)))
+                match session.feed_run(program, print_callback=CollectString(MAX_PRINTED)):
+                    case (self._seal, answer):
+                        return value_outcome(answer)
+                    case _:
+                        return fault(Reason.SYNTAX_ERROR, "`return` stands outside a function")
         except MontyCrashedError as crash:
-            return fault(Reason.TIME_LIMIT, self._late()) if crash.timed_out else None
+            return self._late if crash.timed_out else None
         except MontyError as error:
             return self._explain(error)
-
-    def _unsealed(self, found: object) -> Outcome:
-        match found:
-            case (self._seal, answer):
-                return value_outcome(answer)
-            case _:
-                return fault(Reason.SYNTAX_ERROR, "`return` stands outside a function")
 
     def _explain(self, error: MontyError) -> Outcome:
         message = _line(str(error))
@@ -155,7 +137,7 @@ class LimitedSandbox:
             return fault(Reason.SYNTAX_ERROR, message)
         match error.exception():
             case TimeoutError():
-                return fault(Reason.TIME_LIMIT, self._late())
+                return self._late
             case MemoryError():
                 return fault(Reason.MEMORY_LIMIT, f"needed more than {self._megabytes} MB")
             case NameError() if message == NO_ANSWER:
@@ -163,20 +145,13 @@ class LimitedSandbox:
             # The interpreter raises these when a program tries something that it does not allow.
             case PermissionError() | ImportError() | NotImplementedError():
                 return fault(Reason.FORBIDDEN, message)
-        outside = OUTSIDE.search(message) or _is_missing_builtin(message)
+        # The interpreter also omits some built-ins: `input`, `globals`, `__import__`.
+        missing = re.match(r"NameError: name '(\w+)' is not defined", message)
+        outside = OUTSIDE.search(message) or (missing is not None and hasattr(builtins, missing[1]))
         return fault(Reason.FORBIDDEN if outside else Reason.RUNTIME_ERROR, message)
-
-    def _late(self) -> str:
-        return f"ran longer than {self._seconds:g} s"
 
 
 def _line(text: str) -> str:
     """Reduce a program's error message, which may hold anything, to one short line of printable text."""
     line = " ".join(text.split())[:200]
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
-
-
-def _is_missing_builtin(message: str) -> bool:
-    """Whether a built-in is missing that the interpreter omits: `input`, `globals`, `__import__`."""
-    found = re.match(r"NameError: name '(\w+)' is not defined", message)
-    return found is not None and hasattr(builtins, found[1])

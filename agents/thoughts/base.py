@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
@@ -30,14 +29,6 @@ class Sandbox(Protocol):
 
     def run_program(self, source: str) -> Outcome:
         """Run a Python program; the outcome is the value of its variable `answer`."""
-        ...
-
-    def solve(self, equations: Sequence[str], unknown: str) -> Outcome:
-        """Solve equations such as `2 * clips_in_may = 48` for one unknown.
-
-        Each has one `=` between two expressions of names, numbers, `+ - * /`, `**`, unary minus and
-        parentheses; an unknown may stand on either side.
-        """
         ...
 
 

@@ -12,6 +12,7 @@ from math import ceil, floor
 
 from fdd.agents.checking.origins import Origins
 from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.checking.values import fault
 from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Step, leaves
 from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.symbolic.reading.arithmetic import find_equations, value_of
@@ -72,12 +73,9 @@ class ChainOfThought:
         """The number in the last line, with a fault if an operation before it is wrong."""
         value = read_answer(text)
         if value is None:
-            detail = "the last line is not `The answer is N.`"
-            return Outcome(value=None, reason=Reason.NO_ANSWER, detail=detail)
+            return fault(Reason.NO_ANSWER, "the last line is not `The answer is N.`")
         wrong = wrong_arithmetic(text)
-        if wrong is not None:
-            return Outcome(value=value, reason=Reason.WRONG_ARITHMETIC, detail=wrong)
-        return Outcome(value=value)
+        return Outcome(value=value) if wrong is None else fault(Reason.WRONG_ARITHMETIC, wrong, value)
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
         """Report an answer that no written operation gives, or only an operation with unexplained numbers."""
@@ -90,11 +88,10 @@ class ChainOfThought:
             number, claim = found.rejected[-1]
             written = claim.text[claim.start : claim.end]
             detail = f"`{written}`: nothing gives {write_plain(number)}"
-            return Outcome(value=answer, reason=Reason.UNEXPLAINED_NUMBER, detail=detail)
+            return fault(Reason.UNEXPLAINED_NUMBER, detail, answer)
         if found.results and answer in origins.given:
             return None
-        detail = f"no written operation comes to {write_plain(answer)}"
-        return Outcome(value=answer, reason=Reason.NO_REASONING, detail=detail)
+        return fault(Reason.NO_REASONING, f"no written operation comes to {write_plain(answer)}", answer)
 
     def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:  # noqa: ARG002
         value = question.recompute(_body(text))
@@ -114,8 +111,7 @@ class _Grounds:
         """Operations with an unexplained number, each after that number."""
 
     def add(self, claim: Claim) -> None:
-        value = _value(claim.expression)
-        if value is None:
+        if (value := _value(claim.expression)) is None:
             return
         operands = [leaf.value for leaf in leaves(claim.expression) if isinstance(leaf, Constant)]
         strange = next((operand for operand in operands if not self._explains(operand)), None)

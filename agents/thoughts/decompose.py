@@ -19,6 +19,7 @@ from fractions import Fraction
 
 from fdd.agents.checking.origins import Origins
 from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.checking.values import fault
 from fdd.agents.symbolic.derivation import Derivation
 from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.symbolic.wording.infix import with_values
@@ -64,7 +65,7 @@ class Decomposition:
         try:
             solution = _solution(text)
         except ValueError as error:
-            return Outcome(value=None, reason=Reason.NO_ANSWER, detail=str(error))
+            return fault(Reason.NO_ANSWER, str(error))
         return cot.THOUGHT.outcome(solution, sandbox)
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
@@ -79,7 +80,11 @@ def subquestions(text: str) -> tuple[str, ...]:
     lines = _lines(text)
     if lines and all(line.startswith("Question ") for line in lines):
         return tuple(_contents(lines, ("Question",)))
-    return tuple(_read(lines)[0])
+    return tuple(_read(text)[0])
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def plan(text: str) -> str:
@@ -91,16 +96,13 @@ def plan(text: str) -> str:
 
 def _solution(text: str) -> str:
     """The answers and the last line as a chain of thought; raises ValueError for any other text."""
-    _, answers, last = _read(_lines(text))
+    _, answers, last = _read(text)
     return "\n".join([*answers, last])
 
 
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _read(lines: Sequence[str]) -> tuple[list[str], list[str], str]:
+def _read(text: str) -> tuple[list[str], list[str], str]:
     """The questions, their answers and the last line; raises ValueError with what is wrong."""
+    lines = _lines(text)
     if not lines or cot.read_answer(lines[-1]) is None:
         raise ValueError("the last line is not `The answer is N.`")
     contents = _contents(lines[:-1], ("Question", "Answer"))

@@ -12,7 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from fdd.agents.checking.equations import idle_equation, operands_of, read_equation, with_numbers
+from fdd.agents.checking.equations import (
+    idle_equation,
+    operands_of,
+    read_equation,
+    solve_equations,
+    with_numbers,
+)
 from fdd.agents.checking.origins import Origins
 from fdd.agents.checking.renumbered import Renumbered
 from fdd.agents.checking.values import fault, unreasoned
@@ -54,16 +60,16 @@ class EquationOfThought:
         lines = [_equation(Result(index), step, write) for index, step in enumerate(derivation.steps)]
         return "\n".join([*lines, f"solve for {names[-1]}"])
 
-    def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
+    def outcome(self, text: str, sandbox: Sandbox) -> Outcome:  # noqa: ARG002
         """Solve the equations; the text must end in its only `solve for` line."""
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        asked = _QUESTION.fullmatch(lines[-1]) if lines else None
+        *lines, last = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+        asked = _QUESTION.fullmatch(last)
         if asked is None:
-            return Outcome(value=None, reason=Reason.NO_ANSWER, detail="the last line is no `solve for NAME`")
-        wrong = next((line for line in lines[:-1] if line.count("=") != 1), None)
+            return fault(Reason.NO_ANSWER, "the last line is no `solve for NAME`")
+        wrong = next((line for line in lines if line.count("=") != 1), None)
         if wrong is not None:
-            return Outcome(value=None, reason=Reason.SYNTAX_ERROR, detail=f"{wrong[:80]!r} is no equation")
-        return sandbox.solve(lines[:-1], asked[1])
+            return fault(Reason.SYNTAX_ERROR, f"{wrong[:80]!r} is no equation")
+        return solve_equations(lines, asked[1])
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
         """Report equations that compute nothing, use no number of the question, or are not needed."""
@@ -77,13 +83,13 @@ class EquationOfThought:
             return fault(Reason.UNUSED_STEP, f"nothing uses `{lines[idle][:80]}`", answer)
         return found
 
-    def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:
+    def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:  # noqa: ARG002
         lines, unknown = _parts(text)
         numbers = {operand for line in lines for operand in operands_of(read_equation(line))}
         changes = question.changes({number for number in numbers if isinstance(number, Fraction)})
         if changes is None:
             return frozenset()
-        value = sandbox.solve([with_numbers(line, changes) for line in lines], unknown).value
+        value = solve_equations([with_numbers(line, changes) for line in lines], unknown).value
         return frozenset(() if value is None else (value,))
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from fdd.agents.checking.origins import Origins
 from fdd.agents.checking.renumbered import Renumbered
+from fdd.agents.checking.values import fault
 from fdd.agents.symbolic.derivation import Derivation
 from fdd.agents.symbolic.wording.keypoints import read_keypoints
 from fdd.agents.thoughts import cot
@@ -61,17 +62,16 @@ class KeyPointThought:
 
     def render(self, derivation: Derivation) -> str:
         core, facts = read_keypoints(derivation)
-        information = "\n".join(f"- {fact}" for fact in facts)
-        return "\n".join(
-            (f"{CORE} {core}", INFORMATION, information, SOLUTION, self.solution.render(derivation))
-        )
+        information = [f"- {fact}" for fact in facts]
+        solution = self.solution.render(derivation)
+        return "\n".join([f"{CORE} {core}", INFORMATION, *information, SOLUTION, solution])
 
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
         """The outcome of the solution; all three parts must be there and none may be empty."""
         try:
             parts = read_parts(text)
         except ValueError as error:
-            return Outcome(value=None, reason=Reason.NO_ANSWER, detail=str(error))
+            return fault(Reason.NO_ANSWER, str(error))
         return self.solution.outcome(parts.solution, sandbox)
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:

@@ -34,7 +34,7 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     }
     in_domain = sets.tests[IN_DOMAIN]
     if made := write_harder(in_domain, settings.problems.harder_size, settings.seed, taken):
-        sets = replace(sets, tests=sets.tests | {HARDER: tuple(made)})
+        sets = replace(sets, tests={**sets.tests, HARDER: tuple(made)})
     for name, problems in {"seeds": sets.seeds, **sets.evaluation_sets}.items():
         check_grader(context.verifier, name, problems)
     _check_positions(sets, context)

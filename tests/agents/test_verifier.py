@@ -122,7 +122,7 @@ def test_many_verdicts_know_which_attempts_were_cut_off(verifier: Verifier) -> N
 
 def test_threads_may_judge_at_the_same_time(verifier: Verifier) -> None:
     def judge(n: int) -> bool:
-        thought, text = [("pot", f"answer = {n}"), ("eot", f"{n} / x = 1\nsolve for x")][n % 2]
+        thought, text = [("pot", f"answer = {n}"), ("eot", f"x + y = {n}\nx - y = {n}\nsolve for x")][n % 2]
         return verifier.judge(thought, text, Fraction(n)).accepted
 
     with ThreadPoolExecutor(8) as threads:

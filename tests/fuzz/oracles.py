@@ -9,7 +9,7 @@ import ast
 import keyword
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 
 from fdd.agents.checking.equations import (
@@ -22,7 +22,6 @@ from fdd.agents.checking.equations import (
     read_expression,
     solve_equations,
 )
-from fdd.agents.checking.values import fault
 from fdd.agents.symbolic import derivation as derivations
 from fdd.agents.symbolic.derivation import Derivation
 from fdd.agents.symbolic.numbers import write_plain
@@ -41,23 +40,12 @@ _PREFIXES = {ast.UAdd: "+", ast.USub: "-"}
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
-class Unsolved:
-    """Stands in for the solver of nonlinear equations; solves none."""
-
-    def solve(self, equations: Sequence[str], relations: Mapping[str, str], unknown: str) -> Outcome:
-        del equations, relations
-        return fault(Reason.RUNTIME_ERROR, f"{unknown!r} is not linear")
-
-
-class Reckoner:
+class EquationSandbox:
     """Stands in for the sandbox. Programs of derivations are chains of assignments, so it solves them as
     equations."""
 
     def run_program(self, source: str) -> Outcome:
-        return self.solve(source.splitlines(), "answer")
-
-    def solve(self, equations: Sequence[str], unknown: str) -> Outcome:
-        return solve_equations(equations, unknown, Unsolved())
+        return solve_equations(source.splitlines(), "answer")
 
 
 def check_derivation(question: str, solution: str) -> bool:
@@ -94,7 +82,7 @@ def check_steps(read: Derivation) -> None:
 def check_rationales(read: Derivation) -> None:
     """Checks that the derivation gives its answer in every format, or is too long for the format."""
     for name in known():
-        outcome = thought(name).outcome(thought(name).render(read), Reckoner())
+        outcome = thought(name).outcome(thought(name).render(read), EquationSandbox())
         check_outcome(outcome)
         assert outcome.value == read.answer or outcome.reason in LIMITS, (name, outcome)
 
@@ -141,14 +129,14 @@ def check_written(tree: Expression) -> None:
 
 def check_system(text: str) -> bool:
     """Whether the equations, which end in a `solve for` line, have a solution; if so, checks it in each."""
-    outcome = eot.THOUGHT.outcome(text, Reckoner())
+    outcome = eot.THOUGHT.outcome(text, EquationSandbox())
     check_outcome(outcome)
     if outcome.value is None:
         return False
     lines = [line.strip() for line in text.splitlines() if line.strip()][:-1]
     assert len(lines) <= MAX_EQUATIONS
     names = {name for line in lines for name in _NAME.findall(line)}
-    values = {name: solve_equations(lines, name, Unsolved()).value for name in names}
+    values = {name: solve_equations(lines, name).value for name in names}
     for equation in map(read_equation, lines):
         left, right = _value(equation.left, values), _value(equation.right, values)
         assert left is None or right is None or left == right, values

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from fdd.agents.checking.solver import START_SECONDS
 from fdd.agents.verifier import Verifier
 from fdd.domain import Verdict
 from tests.hostile.corpus import FILES, Case, load_cases
 from tests.hostile.watch import Watch, watching
 
-BOUND_SECONDS = START_SECONDS + 15
-"""Longest time for one text. The limits are far lower, but the solver may have to be started first."""
+BOUND_SECONDS = 30.0
+"""Longest time for one text. The limits are far lower, but a worker may have to be started first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

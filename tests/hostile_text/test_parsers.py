@@ -17,7 +17,7 @@ from fdd.agents.symbolic.reading.parse import derive
 from fdd.agents.thoughts import cot, decompose, known, kp_cot, thought
 from fdd.agents.thoughts.cot import read_answer
 from tests.fuzz.oracles import (
-    Reckoner,
+    EquationSandbox,
     check_derivation,
     check_equation,
     check_outcome,
@@ -58,7 +58,7 @@ def test_a_worked_solution_written_from_a_chain_of_steps_is_read_back(
     assert isinstance(read, Derivation), read
     check_steps(read)
     check_rationales(read)
-    assert all(thought(name).outcome(thought(name).render(read), Reckoner()).value for name in known())
+    assert all(thought(name).outcome(thought(name).render(read), EquationSandbox()).value for name in known())
 
 
 def worked(givens: list[int], rng: random.Random, *, marked: bool) -> tuple[str, str, Fraction]:
@@ -116,7 +116,7 @@ def test_an_answer_line_is_read_again(number: Fraction) -> None:
 @given(PROSE | PROSE.map(lambda text: f"{text}\nThe answer is 7."))
 @pytest.mark.parametrize("name", known())
 def test_a_rationale_of_any_text_has_a_value_or_a_reason(name: str, text: str) -> None:
-    check_outcome(thought(name).outcome(text, Reckoner()))
+    check_outcome(thought(name).outcome(text, EquationSandbox()))
 
 
 @bounded
@@ -170,4 +170,4 @@ def test_subquestions_and_key_points_are_read_as_they_were_written(questions: li
 def test_an_operation_too_long_to_be_a_problem_is_no_reason_to_fail() -> None:
     long = "9" * 900
     text = f"{long} * {long} * {long} * {long} * {long} = 1.\nThe answer is 1."
-    assert cot.THOUGHT.outcome(text, Reckoner()).value == 1
+    assert cot.THOUGHT.outcome(text, EquationSandbox()).value == 1

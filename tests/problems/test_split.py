@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def collection(path: Path, count: int, *, first: int = 0) -> Path:
     return path
 
 
-def forms(problems: tuple[Problem, ...]) -> set[str]:
+def forms(problems: Sequence[Problem]) -> set[str]:
     return {exact_form(problem.question) for problem in problems}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 import pytest
@@ -21,10 +20,6 @@ class Recorder:
 
     def run_program(self, source: str) -> Outcome:
         self.asked.append(source)
-        return Outcome(value=Fraction(7))
-
-    def solve(self, equations: Sequence[str], unknown: str) -> Outcome:
-        self.asked.append((list(equations), unknown))
         return Outcome(value=Fraction(7))
 
 
@@ -121,10 +116,10 @@ def test_a_program_goes_to_the_sandbox_as_it_is() -> None:
     assert sandbox.asked == ["answer = 7"]
 
 
-def test_equations_go_to_the_sandbox_with_their_unknown() -> None:
+def test_equations_are_solved_without_the_sandbox() -> None:
     sandbox = Recorder()
-    assert thought("eot").outcome("\nx * 2 = 14\n\n y = x \nsolve for x\n", sandbox).value == 7
-    assert sandbox.asked == [(["x * 2 = 14", "y = x"], "x")]
+    assert thought("eot").outcome("\nx * 2 = 16\n\n y = x \nsolve for y\n", sandbox).value == 8
+    assert sandbox.asked == []
 
 
 @pytest.mark.parametrize(
@@ -140,7 +135,5 @@ def test_equations_go_to_the_sandbox_with_their_unknown() -> None:
         ("x is 7\nsolve for x", Reason.SYNTAX_ERROR),
     ],
 )
-def test_what_is_no_system_of_equations_never_reaches_the_sandbox(text: str, reason: Reason) -> None:
-    sandbox = Recorder()
-    assert thought("eot").outcome(text, sandbox).reason is reason
-    assert sandbox.asked == []
+def test_what_is_no_system_of_equations_is_not_solved(text: str, reason: Reason) -> None:
+    assert thought("eot").outcome(text, Recorder()).reason is reason

@@ -17,9 +17,8 @@ import pytest
 from fdd import IMPORT_ROOT
 from fdd.agents.checking import confinement
 from fdd.agents.checking.confinement import Layer
-from fdd.agents.checking.intruder import FORBIDS, Deed, active_layers, refused, refused_to_workers
+from fdd.agents.checking.diagnosis import FORBIDS, Action, active_layers, refused, refused_to_workers
 from fdd.agents.checking.sandbox import LimitedSandbox
-from fdd.agents.checking.solver import Solver
 from fdd.errors import WorkerError
 from tests.hostile.watch import SECRET, children, watching
 
@@ -27,11 +26,11 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from fdd.agents.checking.confinement import Layer
-from fdd.agents.checking.intruder import intrude
+from fdd.agents.checking.diagnosis import try_actions
 
 os.setgid(65534)
 os.setuid(65534)
-intrude(Path(sys.argv[1]), int(sys.argv[2]), [Layer(sys.argv[3])])
+try_actions(Path(sys.argv[1]), int(sys.argv[2]), [Layer(sys.argv[3])])
 """
 WITHOUT_LANDLOCK = """
 import sys
@@ -82,7 +81,7 @@ def test_each_layer_alone_refuses_what_it_is_there_for(layer: Layer) -> None:
 def test_together_they_refuse_everything() -> None:
     if offered() != frozenset(Layer):
         pytest.skip("this kernel does not offer every layer")
-    assert refused(Layer) == frozenset(Deed)
+    assert refused(Layer) == frozenset(Action)
 
 
 def test_the_layers_called_active_are_those_that_the_kernel_took() -> None:
@@ -109,7 +108,7 @@ def test_where_confined_workers_do_not_start_others_do(monkeypatch: pytest.Monke
         assert sandbox.run_program("answer = 42").value == 42
 
 
-def test_an_intruder_that_does_not_start_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_diagnosis_that_does_not_start_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(WorkerError, match="cannot be tried"):
         refused(Layer)
@@ -119,7 +118,7 @@ def test_what_workers_are_refused_is_tried_in_a_process_that_is_started_as_they_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if offered() == frozenset(Layer):
-        assert refused_to_workers() == frozenset(Deed)
+        assert refused_to_workers() == frozenset(Action)
     monkeypatch.setattr(confinement, "__file__", "/nowhere")
     assert refused_to_workers() == frozenset()
 
@@ -165,18 +164,10 @@ def test_a_worker_that_replaces_a_killed_one_is_confined_as_well() -> None:
         assert layers_of(second) == offered()
 
 
-def test_the_process_of_the_solver_runs_behind_every_layer() -> None:
-    with Solver(seconds=5) as solver:
-        assert solver.solve(["60 / x = 5"], {}, "x").value == 12
-        assert solver.pid is not None
-        assert layers_of(solver.pid) == offered()
-
-
 def test_workers_inherit_no_secret_and_no_open_folder() -> None:
     others = children(os.getpid())
     with watching() as watch, inheritable(watch.folder), LimitedSandbox(workers=1) as sandbox:
         sandbox.run_program("answer = 42")
-        sandbox.solve(["60 / x = 5"], "x")
         for worker in children(os.getpid()) - others:
             environment = Path(f"/proc/{worker}/environ").read_bytes()
             opened = [str(link.readlink()) for link in Path(f"/proc/{worker}/fd").iterdir()]

@@ -1,10 +1,8 @@
 """Tests the confinement: tries what workers of the sandbox may not do, in a process confined like them.
 
-The process prints a line for each attempt that was refused:
+The process prints a line for each action that was refused:
 
-    python -P -m fdd.agents.checking.intruder FOLDER PORT LAYER ...
-
-Started through `launcher`, it shows what the sandbox's workers are refused.
+    python -P -m fdd.agents.checking.diagnosis FOLDER PORT LAYER ...
 """
 
 from __future__ import annotations
@@ -28,15 +26,15 @@ from fdd.errors import WorkerError
 MEGABYTES = 256
 RUN = (
     f"import runpy, sys; sys.path.insert(0, {str(IMPORT_ROOT)!r}); "
-    "runpy.run_module('fdd.agents.checking.intruder', run_name='__main__')"
+    f"runpy.run_module({__spec__.name!r}, run_name='__main__')"
 )
 """Program that finds this module without environment variables, which workers do not have."""
 SECONDS = 30.0
 """For starting Python on a busy machine."""
 
 
-class Deed(StrEnum):
-    """Attempts of an intruder."""
+class Action(StrEnum):
+    """What a worker may not do."""
 
     WRITE = "write files"
     READ = "read files"
@@ -47,27 +45,27 @@ class Deed(StrEnum):
 
 
 FORBIDS = {
-    Layer.LIMITS: Deed.GROW,
-    Layer.NAMESPACE: Deed.CONNECT,
-    Layer.LANDLOCK: Deed.WRITE,
-    Layer.SECCOMP: Deed.START,
+    Layer.LIMITS: Action.GROW,
+    Layer.NAMESPACE: Action.CONNECT,
+    Layer.LANDLOCK: Action.WRITE,
+    Layer.SECCOMP: Action.START,
 }
-"""One attempt that each layer refuses in every version; newer versions may refuse more."""
+"""One action that each layer refuses in every version; newer versions may refuse more."""
 
 
 def active_layers() -> list[Layer]:
-    """The layers that, applied alone on this machine, refuse their attempt in `FORBIDS`."""
-    return [layer for layer, deed in FORBIDS.items() if deed in refused([layer])]
+    """The layers that, applied alone on this machine, refuse their action in `FORBIDS`."""
+    return [layer for layer, action in FORBIDS.items() if action in refused([layer])]
 
 
-def refused_to_workers() -> frozenset[Deed]:
-    """The attempts refused to a process that is started like the sandbox's workers."""
+def refused_to_workers() -> frozenset[Action]:
+    """The actions refused to a process that is started like the sandbox's workers."""
     with launcher(sys.executable, MEGABYTES, (sys.prefix, sys.base_prefix, str(IMPORT_ROOT))) as program:
         return refused((), program)
 
 
-def refused(layers: Iterable[Layer], program: str | None = None) -> frozenset[Deed]:
-    """The attempts that the layers refuse; raises `WorkerError` if they cannot be tried.
+def refused(layers: Iterable[Layer], program: str | None = None) -> frozenset[Action]:
+    """The actions that the layers refuse; raises `WorkerError` if they cannot be tried.
 
     `program` is the Python interpreter or a launcher that becomes it.
     """
@@ -85,32 +83,33 @@ def refused(layers: Iterable[Layer], program: str | None = None) -> frozenset[De
             raise WorkerError(f"the confinement cannot be tried within {SECONDS:g} s") from None
     if done.returncode:
         raise WorkerError(f"the confinement cannot be tried: {(done.stderr.splitlines() or [''])[-1]}")
-    return frozenset(map(Deed, done.stdout.splitlines()))
+    return frozenset(map(Action, done.stdout.splitlines()))
 
 
-def intrude(folder: Path, port: int, layers: Iterable[Layer]) -> None:
-    """Confine this process, make every attempt, and print those that were refused."""
-    attempts: dict[Deed, Callable[[], object]] = {
-        Deed.WRITE: partial((folder / "written").write_text, "x"),
-        Deed.READ: (folder / "secret").read_text,
-        Deed.CONNECT: partial(_connect, port),
-        Deed.START: _start_process,
+def try_actions(folder: Path, port: int, layers: Iterable[Layer]) -> None:
+    """Confine this process, try every action, and print those that were refused."""
+    actions: dict[Action, Callable[[], object]] = {
+        Action.WRITE: partial((folder / "written").write_text, "x"),
+        Action.READ: (folder / "secret").read_text,
+        Action.CONNECT: partial(_connect, port),
+        Action.START: _start_process,
         # Signal 0 is not delivered; it only tests whether the process may be signalled.
-        Deed.REACH: partial(os.kill, os.getppid(), 0),
+        Action.REACH: partial(os.kill, os.getppid(), 0),
         # Twice the limit on the address space.
-        Deed.GROW: partial(mmap.mmap, -1, 2 * MEGABYTES * 2**20),
+        Action.GROW: partial(mmap.mmap, -1, 2 * MEGABYTES * 2**20),
     }
     confine(MEGABYTES, sys.path, layers)
-    for deed, attempt in attempts.items():
+    for action, attempt in actions.items():
         try:
             attempt()
         except OSError:
-            sys.stdout.write(f"{deed}\n")
+            sys.stdout.write(f"{action}\n")
 
 
 def _connect(port: int) -> None:
-    with socket.socket() as end:
-        end.connect(("127.0.0.1", port))
+    # Not `create_connection`, which imports a codec that cannot be read any more.
+    with socket.socket() as connection:
+        connection.connect(("127.0.0.1", port))
 
 
 def _start_process() -> None:
@@ -121,4 +120,4 @@ def _start_process() -> None:
 
 
 if __name__ == "__main__":
-    intrude(Path(sys.argv[1]), int(sys.argv[2]), [Layer(name) for name in sys.argv[3:]])
+    try_actions(Path(sys.argv[1]), int(sys.argv[2]), [Layer(name) for name in sys.argv[3:]])

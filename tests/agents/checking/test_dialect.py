@@ -20,9 +20,9 @@ from fdd.agents.checking.values import fault, value_outcome
 from fdd.agents.thoughts.base import Outcome
 from fdd.agents.verifier import compare
 from fdd.domain import Reason
-from tests.agents.arithmetic_programs import Writer
+from tests.agents.checking.arithmetic_programs import Writer
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "SANDBOX.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "SANDBOX.md"
 BATCH, BATCHES = 100, 40
 NOISE = 1e-14
 """Relative; the last of a float's 53 bits is 1.1e-16."""
