@@ -11,6 +11,7 @@ import pyarrow as pa
 from huggingface_hub import CardData, DatasetCardData, EvalResult, ModelCardData
 
 from fdd.agents.thoughts import thought
+from fdd.domain import Operator
 from fdd.errors import one_line
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.reporting.dataset import CHATS, FIELDS, PARQUET, SCHEMA
@@ -26,7 +27,7 @@ from fdd.training.tasks import Prompting, Turn
 PLACE = "\ue000"
 """Stands for the question in the example chat; a private-use character, so no real text should contain it."""
 
-ORIGINS = ("seed", "similar", "harder")
+ORIGINS = ("seed", *Operator)
 # The model hub's size categories.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
+from math import nan
 
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
@@ -33,7 +34,7 @@ Counts = Mapping[str, Sequence[int]]
 """For each series (one colour), a number for each bar."""
 
 LINES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."), (INK, "v", "-"))
-ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE}
+ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE, "simpler": GREEN}
 OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": VERMILLION, "call failed": MUTED, "kept out": PURPLE}
 BAND_COLOURS = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
 STEPS = (1, 2, 5, 10)
@@ -41,9 +42,15 @@ STEPS = (1, 2, 5, 10)
 MOST_TICKS = 6
 """Most percentages that fit next to each other under an axis."""
 LONGEST_NAME = 24
-"""Most characters of an evaluation set's name in the legend."""
+"""Most characters of a name in a legend or beside an axis."""
 WIDEST_BAR = 0.12
 """Greatest width of a bar, as a share of the axis from 0 to 100 %."""
+
+
+def short(name: str) -> str:
+    """Returns a name from outside without control characters, cut to `LONGEST_NAME`."""
+    text = printable(name)
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
 
 
 def heading(round: int) -> str:
@@ -69,8 +76,7 @@ def accuracy(results: Results, rounds: Sequence[int], undone: set[int], delivere
         ]
         axes.errorbar(places, shares, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.2, capsize=2.5)
         draw = partial(axes.plot, color=colour, marker=marker, clip_on=False)
-        text = printable(name)
-        label = text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+        label = short(name)
         draw(places, shares, linestyle=dashes, label=label)
         for round, place, share in zip(found, places, shares, strict=True):
             if round in undone:
@@ -150,6 +156,28 @@ def flows(panels: Mapping[str, Mapping[tuple[Band, Band], int]]) -> Figure:
     for axes, (title, counts) in zip(figure.axes, panels.items(), strict=False):
         axes.set_title(title)
         _ribbons(axes, counts)
+    return figure
+
+
+def heat_map(names: Sequence[str], rounds: Sequence[int], shares: Sequence[Sequence[float | None]]) -> Figure:
+    """Draws a row for each name and a column for each round, in colours that also differ in brightness."""
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.17 * len(names)))
+    axes = figure.add_subplot()
+    # Cividis can be read with any kind of colour vision, and in black and white.
+    image = axes.imshow(
+        [[nan if share is None else share for share in row] for row in shares],
+        cmap="cividis",
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+    )
+    axes.set_yticks(range(len(names)), [short(name) for name in names], fontsize=7)
+    axes.set_xticks(range(len(rounds)), [heading(round) for round in rounds])
+    axes.set_xlabel("student after round")
+    axes.grid(visible=False)
+    bar = figure.colorbar(image, ax=axes, location="top", shrink=0.5, aspect=30)
+    bar.ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    bar.set_label("probes answered rightly")
     return figure
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from fdd.domain import Band
+from fdd.domain import Band, Operator
 from fdd.reporting import charts
 from fdd.reporting.formats import interval, percent
 from fdd.reporting.pictures import Picture, Table
@@ -15,7 +15,7 @@ from fdd.storage.evidence import Evidence, Rate, Yield
 from fdd.storage.summary import EvaluationSummary, Summary
 
 SEED = "seed"
-ORIGINS = (SEED, "similar", "harder")
+ORIGINS = (SEED, *Operator)
 """Origins of problems: a seed, or the operator that made it."""
 
 
@@ -166,10 +166,54 @@ def _histogram(rates: Iterable[Rate], shares: Sequence[float]) -> dict[str, list
     return {origin: [counts[origin, share] for share in shares] for origin in ORIGINS}
 
 
+def skills(summary: Summary) -> Picture | None:
+    """Shows the solve rate of each skill after each round; None if no skill was probed."""
+    found = summary["skills"]
+    if not found:
+        return None
+    by_place = {(row["skill"], row["round"]): row for row in found}
+    rounds = sorted({row["round"] for row in found})
+    right = Counter[str]()
+    for row in found:
+        right[row["skill"]] += row["correct"]
+    names = sorted(right, key=lambda skill: (-right[skill], skill))
+    shares = [
+        [
+            by_place[name, round]["correct"] / by_place[name, round]["n"]
+            if (name, round) in by_place
+            else None
+            for round in rounds
+        ]
+        for name in names
+    ]
+    return Picture(
+        name="skills",
+        title="Solve rate of each skill",
+        alt=f"A heat map of {len(names)} skills after {len(rounds)} rounds, the best solved ones first.",
+        draw=partial(charts.heat_map, names, rounds, shares),
+        table=Table(
+            caption="Probes of each skill (right of asked), what was taught before and written after",
+            headings=("skill: student after round", "right", "taught", "written", "how"),
+            rows=[
+                (
+                    f"{row['skill']}: {row['round']}",
+                    f"{row['correct']} of {row['n']}",
+                    str(row["taught"]),
+                    str(row["written"]),
+                    row["operators"],
+                )
+                for row in found
+            ],
+        ),
+    )
+
+
 def band_flows(evidence: Evidence) -> Picture | None:
     """Shows how bands change from parent to child, by operator, and for problems that were probed again."""
     panels: dict[str, Counter[tuple[Band, Band]]] = {}
-    places = {"similar": 0, "harder": 1, None: 2}  # problems that were probed again come last
+    places = {
+        operator: place for place, operator in enumerate((*Operator, None))
+    }  # the same again comes last
     for flow in sorted(evidence.flows, key=lambda flow: places[flow.operator]):
         title = f"parent → {flow.operator} child" if flow.operator else "the same problem again"
         panels.setdefault(title, Counter())[flow.before, flow.after] += flow.problems

@@ -83,6 +83,7 @@ def read_report(store: Store) -> Report:
         findings.accuracies(evidence.summary, made),
         findings.growth(evidence),
         findings.outcomes(evidence),
+        findings.skills(evidence.summary),
         findings.solve_rates(evidence),
         findings.band_flows(evidence),
     )

@@ -36,6 +36,15 @@ FROM evaluations LEFT JOIN (
 ) AS answers ON answers.round = evaluations.round AND evaluation = name
 WHERE evaluations.round = ? ORDER BY name
 """
+_SKILLS = """
+SELECT probed_skills.*, coalesce(written, 0) AS written, coalesce(operators, '') AS operators
+FROM probed_skills LEFT JOIN (
+    SELECT round - 1 AS round, skill, count(*) AS written,
+           string_agg(DISTINCT operator, ', ' ORDER BY operator) AS operators
+    FROM problems WHERE split = 'generated' GROUP BY ALL
+) AS children USING (round, skill)
+ORDER BY skill, round
+"""
 _SIZES = """
 WITH shown AS (
     SELECT round FROM rationales UNION SELECT round FROM rounds
@@ -165,6 +174,22 @@ class CostSummary(TypedDict):
     by_agent: list[AgentUsage]
 
 
+class SkillSummary(TypedDict):
+    """What a round's student showed of one skill, and what was written for it then."""
+
+    round: int
+    skill: str
+    n: int
+    correct: int
+    """Right answers of the `n` answers to probes."""
+    taught: int
+    """Problems of the skill in the student's training set."""
+    written: int
+    """Problems of the skill that the next round adds."""
+    operators: str
+    """How these were made, such as `similar`; several are joined by commas."""
+
+
 class Summary(TypedDict):
     """The results of the whole run."""
 
@@ -176,6 +201,8 @@ class Summary(TypedDict):
     """Evaluation sets that share templates with what is taught, so that only exact copies are kept out."""
     baseline: BaselineSummary
     rounds: list[RoundSummary]
+    skills: list[SkillSummary]
+    """By skill and round; empty with `--allocation each` and in controls without probes."""
     cost: CostSummary
 
 
@@ -210,8 +237,13 @@ def summarize(connection: Connection) -> Summary:
         "exact_only": _exact_only(connection),
         "baseline": {"evaluations": _rows(connection, _EVALUATIONS, BASELINE_ROUND)},
         "rounds": [_round(connection, number, found) for number, found in sizes.items()],
+        "skills": skills(connection),
         "cost": _cost(connection),
     }
+
+
+def skills(connection: Connection) -> list[SkillSummary]:
+    return _rows(connection, _SKILLS)
 
 
 def _round(connection: Connection, number: int, sizes: Iterable[SetSize]) -> RoundSummary:
@@ -267,9 +299,9 @@ def _cost(connection: Connection) -> CostSummary:
     }
 
 
-def _rows(connection: Connection, query: str, value: int) -> list[Any]:
+def _rows(connection: Connection, query: str, *values: int) -> list[Any]:
     """Returns the rows as dicts by column."""
-    found = connection.execute(query, [value])
+    found = connection.execute(query, values)
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

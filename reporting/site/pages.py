@@ -32,7 +32,7 @@ from fdd.storage.explorer import (
 )
 from fdd.storage.life import Life, select_life
 from fdd.storage.records import AttemptRecord, SpanKind, TranscriptRecord
-from fdd.storage.summary import BASELINE_ROUND
+from fdd.storage.summary import BASELINE_ROUND, SkillSummary
 from fdd.storage.tracing import SpanFilter, select_spans
 
 PER_PAGE = 50
@@ -71,6 +71,9 @@ class Pair:
 def run(site: Site, request: Request) -> Response:  # noqa: ARG001
     overview = site.overview()
     evaluations = _evaluation_sets(overview)
+    skills: defaultdict[str, dict[int, SkillSummary]] = defaultdict(dict)
+    for row in overview.summary["skills"]:
+        skills[row["skill"]][row["round"]] = row
     highest = max((entry["high"] for each in evaluations.values() for entry in each.values()), default=1.0)
     return _page(
         site,
@@ -81,6 +84,8 @@ def run(site: Site, request: Request) -> Response:  # noqa: ARG001
         evaluations=evaluations,
         undone=undone_rounds(overview.summary),
         scale=next(step for step in SCALES if highest <= step),
+        skills=dict(skills),
+        skill_rounds=sorted({row["round"] for row in overview.summary["skills"]}),
         events=overview.events[: -LATEST_EVENTS - 1 : -1],
         settings=json.dumps(overview.run.settings, indent=2, ensure_ascii=False),
     )
