@@ -37,7 +37,7 @@ class Size:
 
 SIZES = (
     Size(65, 30, 60),
-    *(Size(seeds, seeds, 80) for seeds in (72, 100, 140, 200, 280)),
+    *(Size(seeds, seeds, 80) for seeds in (72, 100, 160, 220, 300)),
     *(Size(seeds, seeds, DEV_SIZE) for seeds in (400, 600, 900, 1350, 2000)),
 )
 """Coarse steps, so that machines of the same kind choose the same size."""

@@ -109,7 +109,7 @@ def share(seeds: Sequence[Problem], settings: Settings) -> list[Problem]:
         first = initial_seeds(ranks.count(0), len(seeds), settings)
         seeds = [problem for _, problem in sorted(zip(ranks, seeds, strict=True), key=lambda pair: pair[0])]
     elif settings.adds == "seeds":
-        first = settings.problems.limit or len(seeds)
+        first = min(settings.problems.limit or len(seeds), len(seeds))
     rounds = [0] * first
     for number, size in later_seeds(len(seeds) - first, settings.rounds).items():
         rounds += [number] * size

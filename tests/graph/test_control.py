@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import count, islice, permutations
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from fdd.agents.statistics import wilson
 from fdd.domain import Operator
 from fdd.errors import ProblemSetError, StoppedError, UsageError
 from fdd.graph.run import create, resume, start
+from fdd.problems.config import ProblemSettings
+from fdd.problems.split import prepare
 from fdd.rundir.control import budget_of, control_of
 from fdd.settings import load_settings
 from fdd.storage.folder import open_store
@@ -72,10 +74,9 @@ def test_a_continued_student_has_the_steps_of_all_kept_rounds(
 
 def test_a_file_with_too_few_problems_for_the_control_with_seeds_says_so(cache: Path, tmp_path: Path) -> None:
     file = tmp_path / "few.jsonl"
-    words = ("".join(letters) for letters in permutations("abcdef", 4))
-    questions = [" ".join(islice(words, 8)) + "?" for _ in range(40)]  # no two are alike
+    problems = prepare(ProblemSettings(limit=40, test_size=1, held_out_size=1, dev_size=1)).seeds
     lines = [
-        {"question": each, "answer": f"{n} + 1 = {n + 1}\n#### {n + 1}"} for n, each in enumerate(questions)
+        {"question": each.question, "answer": f"{each.solution}\n#### {each.answer}"} for each in problems
     ]
     file.write_text("\n".join(map(json.dumps, lines)))
     given = {"rounds": 1, "student": "tiny", "problems.name": str(file), "adds": "seeds", "device": "cpu"}
