@@ -34,7 +34,7 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--rounds", "-1"], "--rounds '-1': input should be greater than or equal to 0"),
         (
             ["--rounds", "0", "--operators", "none"],
-            "--operators 'none': input should be 'band' or 'shuffled'",
+            "--operators 'none': input should be 'profile', 'similar', 'harder' or 'shuffled'",
         ),
         (["--rounds", "1", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["--rounds", "1", "--student", "nobody"], "unknown student 'nobody'"),

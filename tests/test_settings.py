@@ -37,7 +37,7 @@ def test_settings_survive_the_store() -> None:
     [
         ({"rounds": "-2"}, "--rounds '-2': input should be greater than or equal to 0"),
         (
-            {"rounds": "0", "initial_share": "0.5"},
+            {"rounds": "0", "recipe": "fdd", "initial_share": "0.5"},
             "--initial-share 0.5 holds seeds back for rounds that never",
         ),
         ({"rounds": "two"}, "--rounds 'two': input should be a valid integer"),
@@ -54,7 +54,12 @@ def test_settings_survive_the_store() -> None:
             {"rounds": "1", "synthesizer": "", "synthesizer_url": "http://x/v1"},
             "--synthesizer-url 'http://x/v1' needs a model: give --synthesizer openai:MODEL",
         ),
-        ({"rounds": "1", "initial_share": "1"}, "--initial-share 1 keeps no seeds back to probe"),
+        (
+            {"rounds": "1", "recipe": "fdd", "initial_share": "1"},
+            "--initial-share 1 keeps no seeds back to probe",
+        ),
+        ({"rounds": "1", "initial_share": "0.5"}, "which only `--allocation each` does: leave it out"),
+        ({"rounds": "1", "recipe": "magic"}, "--recipe 'magic' is none of default, fdd"),
         ({}, "--rounds N"),
     ],
 )
@@ -77,7 +82,8 @@ def numeric_keys(group: type = Settings, prefix: str = "") -> Iterator[str]:
 def test_all_seeds_may_be_taught_at_once_where_later_rounds_still_learn_from_something(
     more: dict[str, object],
 ) -> None:
-    assert load_settings({"rounds": "1", "initial_share": "1", **more}, environment={}).initial_share == 1
+    given = {"rounds": "1", "recipe": "fdd", "initial_share": "1", **more}
+    assert load_settings(given, environment={}).initial_share == 1
 
 
 MAY_BE_NOTHING = {
@@ -94,6 +100,7 @@ MAY_BE_NOTHING = {
     "fine_tune.weight_decay",
     "fine_tune.max_truncated_share",
     "generate.temperature",
+    "problems.harder_size",
 }
 
 

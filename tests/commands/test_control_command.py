@@ -4,44 +4,50 @@ from pathlib import Path
 
 import pytest
 
+from fdd.graph.run import start
 from fdd.main import main
 from fdd.reporting.export import CARD, DATA, STUDENT
 from fdd.rundir.control import budget_of
+from fdd.rundir.listener import UNWATCHED
 from fdd.storage.folder import open_store
 from fdd.storage.tracing import is_finished
+from tests.graph.settings import tiny_settings
 
 Captured = pytest.CaptureFixture[str]
 
 
-def test_a_control_is_run_beside_its_run_and_both_are_compared(finished: Path, capsys: Captured) -> None:
-    assert main(["control", str(finished), "--kind", "repeat"]) == 0
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    folder = tmp_path_factory.mktemp("controlled") / "run"
+    start(tiny_settings("weak"), folder, UNWATCHED, cache=cache)
+    return folder
+
+
+def test_a_control_is_run_beside_its_run_and_both_are_compared(run: Path, capsys: Captured) -> None:
+    assert main(["control", str(run), "--kind", "repeat"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     compared = printed[printed.index("first ") :]
-    run, control = open_store(finished), open_store(finished.with_name("run-repeat"))
-    lessons = run.training_set(round=1)
+    ours, control = open_store(run), open_store(run.with_name("run-repeat"))
+    lessons = ours.training_set(round=1)
     seeds = {lesson.problem.id for lesson in lessons if lesson.problem.parent is None}
-    assert {lesson.problem.id for lesson in control.training_set(round=0)} == seeds
-    steps = budget_of(run, round=1).steps
-    assert control.rounds()[0].steps == steps
+    assert {lesson.problem.id for lesson in control.training_set(round=1)} == seeds
+    steps = budget_of(ours, round=1).steps
     for problems in (len(seeds), len({lesson.problem.id for lesson in lessons})):
         assert f"{problems} problems in {steps} steps" in compared
-    assert "rounds 0 -> 1" in compared
+    assert "adds written -> repeat" in compared
     assert "in-domain: 0.0 %" in compared
     assert control.read(is_finished)
 
 
 def test_a_control_says_of_itself_that_feedback_was_left_out(
-    finished: Path, capsys: Captured, tmp_path: Path
+    run: Path, capsys: Captured, tmp_path: Path
 ) -> None:
     folder = tmp_path / "control"
-    assert main(["control", str(finished), "--to", str(folder)]) == 0
+    assert main(["control", str(run), "--to", str(folder)]) == 0
     assert main(["report", str(folder)]) == 0
     assert main(["export", str(folder)]) == 0
     for card in (folder / "export" / STUDENT / CARD, folder / "export" / DATA / CARD):
-        text = card.read_text("utf-8")
-        assert "feedback was left out" in text
-        assert "epochs" not in text
-    assert "0 rounds of feedback" in (folder / "report.html").read_text("utf-8")
+        assert "feedback was left out" in " ".join(card.read_text("utf-8").split())
     assert not capsys.readouterr().err
 
 

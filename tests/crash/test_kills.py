@@ -64,10 +64,9 @@ def test_ctrl_c_twice_stops_at_once_even_while_a_model_is_silent(raised: Nursery
         stopped = track.live(act=Act.INTERRUPT_TWICE, at="node teach 0: before", number=1)
     assert time.monotonic() - began < float(FOR_EVER)
     assert (stopped.code, stopped.left) == (INTERRUPTED, 0)
-    assert track.said()[-2:] == [
-        ASKED_TO_STOP,
-        f"Stopped; nothing is lost. Go on with: python main.py resume {track.run}",
-    ]
+    said = track.said()
+    assert ASKED_TO_STOP in said
+    assert said[-1] == f"Stopped; nothing is lost. Go on with: python main.py resume {track.run}"
 
 
 @pytest.mark.parametrize(

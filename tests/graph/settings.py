@@ -5,7 +5,7 @@ from __future__ import annotations
 from fdd.settings import Settings, load_settings
 
 
-def tiny_settings(allocation: str = "weak") -> Settings:
+def tiny_settings(allocation: str = "each") -> Settings:
     """Returns settings for a run that takes seconds and still passes through every phase."""
     given = {
         "rounds": "1",
@@ -33,6 +33,7 @@ def model_settings(url: str, **more: object) -> Settings:
     given = {
         "rounds": 1,
         "student": "tiny",
+        "allocation": "each",
         "teacher": "openai:teaching",
         "teacher_url": url,
         "problems.limit": 16,

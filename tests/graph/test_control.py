@@ -28,7 +28,7 @@ from tests.storage.samples import ROUND, problem
 def test_a_run_of_the_paper_is_controlled_with_the_mean_number_of_its_children(
     tmp_path: Path, cache: Path
 ) -> None:
-    settings = tiny_settings("each")
+    settings = tiny_settings()
     create(settings, tmp_path / "run", cache=cache)
     with pytest.raises(UsageError, match="has written no problem, so there is no budget for a control"):
         control_of(tmp_path / "run", "seeds")
@@ -43,7 +43,7 @@ def test_a_run_of_the_paper_is_controlled_with_the_mean_number_of_its_children(
 
 
 def test_an_interruption_does_not_change_which_seeds_are_taught(tmp_path: Path, cache: Path) -> None:
-    settings = replace(tiny_settings(), adds="seeds", budget=8)
+    settings = replace(tiny_settings("weak"), adds="seeds", budget=8)
     start(settings, tmp_path / "whole", Recorder(), cache=cache)
     looks = count()
     with pytest.raises(StoppedError):

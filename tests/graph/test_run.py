@@ -100,7 +100,7 @@ def test_every_phase_leaves_its_start_and_end(finished: tuple[Path, Recorder, Ru
 def test_the_papers_way_compares_a_child_with_its_parent_by_the_same_student(
     tmp_path: Path, cache: Path
 ) -> None:
-    start(tiny_settings("each"), tmp_path / "run", Recorder(), cache=cache)
+    start(tiny_settings(), tmp_path / "run", Recorder(), cache=cache)
     store = open_store(tmp_path / "run")
     children = {problem.id for problem in store.problems(splits=["generated"])}
     compared = [probe for probe in store.probes(round=0) if probe.problem_id in children]
