@@ -18,8 +18,9 @@ FRONTIER = (0.2, 0.8)
 MASTERED = 0.7
 SURE = 0.8
 """A skill is mastered if its solve rate exceeds `MASTERED` with at least this probability."""
-FAILURES = 2
-"""Wrong answers, with no right one, after which a taught skill needs a stepping stone."""
+FAILURES = 3
+"""Wrong answers, with no right one, after which a taught skill needs a stepping stone. With two probes a
+round that is after two rounds: a student that has seen a skill once seldom solves it."""
 
 
 def allocate(

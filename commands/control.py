@@ -18,7 +18,7 @@ def add(parser: ArgumentParser) -> None:
     parser.formatter_class = RawDescriptionHelpFormatter
     parser.epilog = f"kinds of control:\n{kinds}"
     add_folder(parser)
-    parser.add_argument("--kind", choices=KINDS, default="uniform", help="see below (default: uniform)")
+    parser.add_argument("--kind", choices=KINDS, default="seeds", help="see below (default: seeds)")
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="a new folder (default: DIR-KIND)")
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be asked, and its cost; ask nobody"

@@ -144,8 +144,10 @@ class Settings:
             "which skills new problems go to: uniform, weak, frontier, progress or oracle; each: one child "
             "for each probed problem",
         ),
-    ] = "weak"
+    ] = "each"
     """See `agents.allocation`; `each` is the method of the paper."""
+    taught: PositiveInt | None = None
+    """Number of problems to teach in round 0; None teaches every problem that has an accepted rationale."""
     budget: Annotated[
         PositiveInt | None, Flag("N", "problems that each round adds (default: as many as there are seeds)")
     ] = None

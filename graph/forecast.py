@@ -28,17 +28,15 @@ PRIOR_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Numbers of seed problems, problems that each round adds, and dev problems."""
+    """Numbers of seed problems and dev problems."""
 
     seeds: int
-    budget: int
     dev: int
 
 
 SIZES = (
-    Size(65, 30, 60),
-    *(Size(seeds, seeds, 80) for seeds in (72, 100, 160, 220, 300)),
-    *(Size(seeds, seeds, DEV_SIZE) for seeds in (400, 600, 900, 1350, 2000)),
+    *(Size(seeds, 80) for seeds in (72, 100, 140, 200, 280)),
+    *(Size(seeds, DEV_SIZE) for seeds in (400, 600, 900, 1350, 2000)),
 )
 """Coarse steps, so that machines of the same kind choose the same size."""
 
@@ -66,9 +64,7 @@ def sized(settings: Settings, speed: Speed) -> Settings:
 def _with_size(settings: Settings, size: Size) -> Settings:
     problems = settings.problems
     limit, dev = problems.limit or size.seeds, problems.dev_size or size.dev
-    # A number of seeds that a person gave decides the budget as well.
-    budget = settings.budget or (None if problems.limit else size.budget)
-    return replace(settings, budget=budget, problems=replace(problems, limit=limit, dev_size=dev))
+    return replace(settings, problems=replace(problems, limit=limit, dev_size=dev))
 
 
 def duration(settings: Settings, speed: Speed) -> float:

@@ -210,7 +210,7 @@ def foresee(
 
 def growth(settings: Settings, seeds: Mapping[int, int]) -> list[Growth]:
     """Forecasts the training set of each round from its number of seeds, if all planned is written."""
-    first = seeds.get(0, 0)
+    first = seeds.get(0, 0) if settings.taught is None else min(seeds.get(0, 0), settings.taught)
     rounds = [Growth(known=first, children=0, total=first)]
     for number in range(1, settings.rounds + 1):
         known, before = seeds.get(number, 0), rounds[-1]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
 
 from fdd.errors import UsageError, command_line
+from fdd.rundir.delivery import delivered
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
 from fdd.storage.store import Store
+from fdd.storage.tracing import is_finished
 from fdd.training.schedule import own_steps
 
+SPARE = 2
+"""Seeds drawn for each seed to be taught, because the teacher cannot explain every seed."""
+EACH = ("seeds", "repeat", "shuffled")
+"""Kinds of control for a run with `--allocation each`."""
 ORACLE = 16
 """Probes that tell nearly exactly how much of a skill a student solves."""
 
@@ -52,22 +57,44 @@ KINDS: Mapping[str, Control] = {
 
 
 def control_of(folder: Path, kind: str) -> Settings:
-    """Returns the settings of a control for the run in this folder: the same run with another policy.
+    """Returns the settings of a control for the run in this folder. Both have the same evaluation sets.
 
-    Both have the same seeds, budget, steps and evaluation sets. For a run with `--allocation each`, the
-    budget is the mean number of children of its rounds. Raises `UsageError` if it has written none.
+    A run that divides a budget over skills is repeated with another policy, on the same seeds, budget and
+    steps. For a run with `--allocation each`, `seeds` and `repeat` teach as many problems, or the same seeds,
+    in as many steps at once. Raises `UsageError` for another kind there, and unless that run is finished and
+    has delivered a student that was taught by feedback.
     """
     store = open_store(folder)
     settings = Settings.from_json(store.run().settings)
-    if settings.allocation == "each" and kind != "shuffled":
-        children = len(store.problems(splits=["generated"]))
-        if not children:
-            raise UsageError(
-                f"the run in {str(folder)!r} has written no problem, so there is no budget for a control: go "
-                f"on with it first, `{command_line('resume', folder)}`"
-            )
-        settings = replace(settings, allocation="uniform", budget=ceil(children / settings.rounds))
-    return replace(settings, **KINDS[kind].settings)  # type: ignore[arg-type]
+    if settings.allocation != "each":
+        return replace(settings, **KINDS[kind].settings)  # type: ignore[arg-type]
+    if kind not in EACH:
+        raise UsageError(
+            f"--kind {kind} divides a budget over skills, and the run in {str(folder)!r} has none: give one "
+            f"of {', '.join(EACH)}, or begin a run with `--recipe skills`"
+        )
+    if not store.read(is_finished):
+        raise UsageError(
+            f"the run in {str(folder)!r} has not ended: go on with it first, "
+            f"`{command_line('resume', folder)}`"
+        )
+    made = delivered(store)
+    if made is None or made.round == 0:
+        raise UsageError(
+            f"the run in {str(folder)!r} delivers no student that feedback has taught: there is nothing to "
+            "hold a control against"
+        )
+    if kind == "shuffled":
+        return replace(settings, operators="shuffled")
+    budget = budget_of(store, made.round)
+    # Round 0 is the only one, so `max_steps` must cover all optimizer steps of the original run.
+    once = replace(settings.fine_tune, start="base", max_steps=budget.steps)
+    settings = replace(settings, rounds=0, initial_share=None, fine_tune=once)
+    if kind == "seeds":
+        drawn = replace(settings.problems, limit=SPARE * budget.problems)
+        return replace(settings, problems=drawn, taught=budget.problems)
+    lessons = store.training_set(round=made.round)
+    return replace(settings, taught=len({x.problem.id for x in lessons if x.problem.parent is None}))
 
 
 def budget_of(store: Store, round: int) -> Budget:

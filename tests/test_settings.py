@@ -58,8 +58,11 @@ def test_settings_survive_the_store() -> None:
             {"rounds": "1", "recipe": "fdd", "initial_share": "1"},
             "--initial-share 1 keeps no seeds back to probe",
         ),
-        ({"rounds": "1", "initial_share": "0.5"}, "which only `--allocation each` does: leave it out"),
-        ({"rounds": "1", "recipe": "magic"}, "--recipe 'magic' is none of default, fdd"),
+        (
+            {"rounds": "1", "recipe": "skills", "initial_share": "0.5"},
+            "which only `--allocation each` does: leave it out",
+        ),
+        ({"rounds": "1", "recipe": "magic"}, "--recipe 'magic' is none of default, fdd, skills"),
         ({}, "--rounds N"),
     ],
 )

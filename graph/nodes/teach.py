@@ -46,7 +46,9 @@ def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         announce(state.round, context)
     pending = context.store.pending(round=state.round)
     settings = context.settings
-    if state.round and settings.adds == "seeds":
+    if state.round == 0 and settings.taught is not None:
+        _teach_as_many(settings.taught, pending, state, context)
+    elif state.round and settings.adds == "seeds":
         before = context.store.training_set(round=state.round - 1, thoughts=settings.thoughts)
         known = len({lesson.problem.id for lesson in before})
         seeds = sum(problem.round == 0 for problem in context.store.problems(splits=["seed"]))

@@ -62,6 +62,7 @@ def test_progress_gives_most_to_what_was_learnt_last() -> None:
         (8, 8, 2, Operator.HARDER),
         (8, 4, 2, Operator.SIMILAR),
         (8, 0, 2, Operator.SIMPLER),
+        (2, 0, 2, Operator.SIMILAR),  # the student may need more of the same
         (8, 0, 0, Operator.SIMILAR),  # it was never taught, so that failing shows nothing
         (1, 0, 2, Operator.SIMILAR),  # one wrong answer may be chance
         (2, 2, 2, Operator.SIMILAR),  # two right ones as well

@@ -43,7 +43,7 @@ def test_a_control_says_of_itself_that_feedback_was_left_out(
     run: Path, capsys: Captured, tmp_path: Path
 ) -> None:
     folder = tmp_path / "control"
-    assert main(["control", str(run), "--to", str(folder)]) == 0
+    assert main(["control", str(run), "--kind", "uniform", "--to", str(folder)]) == 0
     assert main(["report", str(folder)]) == 0
     assert main(["export", str(folder)]) == 0
     for card in (folder / "export" / STUDENT / CARD, folder / "export" / DATA / CARD):

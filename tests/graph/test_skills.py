@@ -25,6 +25,7 @@ def skill_settings(**more: object) -> Settings:
     given = {
         "rounds": ROUNDS,
         "student": "tiny",
+        "recipe": "skills",
         "budget": BUDGET,
         "siblings": SIBLINGS,
         "problems.limit": SEEDS,

@@ -17,6 +17,7 @@ seeds = [1, 2, 3]
 
 [settings]
 rounds = 1
+recipe = "skills"
 student = "tiny"
 problems.limit = 16
 
