@@ -34,7 +34,7 @@ def test_a_control_is_run_beside_its_run_and_both_are_compared(run: Path, capsys
     steps = budget_of(ours, round=1).steps
     for problems in (len(seeds), len({lesson.problem.id for lesson in lessons})):
         assert f"{problems} problems in {steps} steps" in compared
-    assert "adds written -> repeat" in compared
+    assert "adds repeat -> written" in compared
     assert "in-domain: 0.0 %" in compared
     assert control.read(is_finished)
 
