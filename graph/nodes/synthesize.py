@@ -211,10 +211,10 @@ class Writer:
 
     async def _ask(self, assignment: Assignment) -> Response:
         synthesizer, seed = self.context.agents.synthesizer, self.context.settings.seed
-        parent, operator, unit = assignment.parent, assignment.operator, assignment.unit
-        number = assignment.draft
+        parent, operator, number = assignment.parent, assignment.operator, assignment.draft
+        unit = [str(assignment.unit)] if assignment.unit else []
         # Seeded per draft, so that it does not depend on the order in which drafts are written.
-        rng = random.Random(f"{seed} {self.round} {parent.id} {operator} {unit} {number}")
+        rng = random.Random(" ".join(map(str, (seed, self.round, parent.id, operator, *unit, number))))
         watch = Stopwatch()
         draft = await synthesizer.write(parent, operator, self.others, rng)
         timing = watch.read()
@@ -222,7 +222,7 @@ class Writer:
             call_without_model(
                 "synthesizer",
                 synthesizer.name,
-                content_hash(operator, parent.id, str(self.round), str(unit)),
+                content_hash(operator, parent.id, str(self.round), *unit),
                 round=self.round,
                 seed=seed,
                 sample=number,
