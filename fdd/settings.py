@@ -44,7 +44,6 @@ STUDENT_DEFAULTS: Mapping[str, Mapping[str, object]] = {
         "problems.test_size": 24,
         "problems.held_out_size": 12,
         "problems.dev_size": 12,
-        "problems.harder_size": 6,
         "fine_tune.max_length": 4096,
         "generate.max_new_tokens": 32,
     }

@@ -37,7 +37,7 @@ class ProblemSettings:
     """Fewer if a set is smaller."""
     held_out_size: Annotated[PositiveInt, Flag("N", "test problems of templates that are never taught")] = 60
     """`gsm-symbolic` only."""
-    harder_size: Annotated[NonNegativeInt, Flag("N", "problems of the test set `harder`")] = 65
+    harder_size: Annotated[NonNegativeInt, Flag("N", "problems of the test set `harder`")] = 0
     """At most; they are in-domain problems made harder."""
     dev_size: Annotated[
         PositiveInt | None,
