@@ -22,7 +22,7 @@ from fdd.storage.store import Store
 WRITER = "symbolic"
 """The agent that writes siblings and harder test problems, whoever writes what is taught."""
 TRIES = 4
-"""Drafts for each sibling before the next seed of the skill is tried."""
+"""Most drafts, for each wanted sibling or seed of the skill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ def write_siblings(
     """Writes the probes of every round and skill: seeds with other numbers, in a split that is never taught.
 
     Returns them, and the seeds that remain to be taught. A skill whose seeds cannot be varied gives up its
-    last seed, unless that is its only one: it is probed in every round. `taken` has the exact forms of
-    all questions so far, and gets those of the siblings.
+    last seed, which is then probed in every round, unless it has only one. `taken` has the exact forms of all
+    questions so far, and gets those of the siblings.
     """
     by_skill: defaultdict[str, list[Problem]] = defaultdict(list)
     for seed in seeds:
@@ -75,7 +75,8 @@ def _siblings_of(
             if form not in taken:
                 taken.add(form)
                 wanted -= 1
-                yield _record(draft, order[number % len(order)], Operator.SIMILAR, SIBLING, round)
+                sibling = child_of(order[number % len(order)], draft, Operator.SIMILAR, round)
+                yield ProblemRecord.of(sibling, split=SIBLING, agent=WRITER)
 
 
 def write_harder(problems: Sequence[Problem], size: int, seed: int, taken: set[str]) -> list[Problem]:
@@ -88,7 +89,7 @@ def write_harder(problems: Sequence[Problem], size: int, seed: int, taken: set[s
             draft = harder(problem, derivation, problems, rng)
             if isinstance(draft, Draft) and exact_form(draft.question) not in taken:
                 taken.add(exact_form(draft.question))
-                found.append(_problem(draft, problem, Operator.HARDER, 0))
+                found.append(child_of(problem, draft, Operator.HARDER, 0))
     return found
 
 
@@ -98,7 +99,8 @@ def _varied(problem: Problem, rng: random.Random) -> Draft | None:
     return draft if isinstance(draft, Draft) else None
 
 
-def _problem(draft: Draft, parent: Problem, operator: Operator, round: int) -> Problem:
+def child_of(parent: Problem, draft: Draft, operator: Operator, round: int) -> Problem:
+    """Returns the draft as a problem; source, template and skill are those of its parent."""
     return replace(
         parent,
         id=problem_id(draft.question, draft.answer),
@@ -109,10 +111,6 @@ def _problem(draft: Draft, parent: Problem, operator: Operator, round: int) -> P
         operator=operator,
         round=round,
     )
-
-
-def _record(draft: Draft, parent: Problem, operator: Operator, split: str, round: int) -> ProblemRecord:
-    return ProblemRecord.of(_problem(draft, parent, operator, round), split=split, agent=WRITER)
 
 
 def beliefs(store: Store, round: int) -> dict[str, Belief]:
@@ -128,7 +126,8 @@ def plan(store: Store, round: int, settings: Settings) -> dict[str, Share]:
     """Divides the budget of the next round over the skills, and says how each one's problems are varied."""
     now, before = beliefs(store, round), beliefs(store, round - 1) if round else {}
     chance = random.Random(f"allocation {settings.seed} {round}")
-    budget = budget_of(settings, sum(problem.round == 0 for problem in store.problems(splits=["seed"])))
+    seeds = sum(problem.round == 0 for problem in store.problems(splits=["seed"]))
+    budget = problems_per_round(settings, seeds)
     counts = allocate(settings.allocation, now, before, budget, chance)
     shares = {skill: Share(counts[skill], _operator(belief, settings)) for skill, belief in now.items()}
     if settings.operators != "shuffled":
@@ -147,7 +146,7 @@ def _operator(belief: Belief, settings: Settings) -> Operator:
             return operator_of(belief)
 
 
-def budget_of(settings: Settings, seeds: int) -> int:
+def problems_per_round(settings: Settings, seeds: int) -> int:
     """Returns the number of problems that a round adds: as many as there are seeds, unless it is set."""
     return seeds if settings.budget is None else settings.budget
 

@@ -19,7 +19,7 @@ from fdd.agents.models.provider import full_name
 from fdd.agents.synthesizer import conversation as writing
 from fdd.agents.teacher import conversation as teaching
 from fdd.domain import Operator, Problem
-from fdd.graph.curriculum import budget_of
+from fdd.graph.curriculum import problems_per_round
 from fdd.graph.lesson import Task
 from fdd.graph.state import RunContext
 from fdd.problems.config import ProblemSettings
@@ -88,7 +88,7 @@ def spacious(settings: Settings) -> ProblemSettings:
     problems = settings.problems
     if settings.adds != "seeds" or problems.limit is None:
         return problems
-    spare = settings.rounds * ceil(SPARE * budget_of(settings, problems.limit))
+    spare = settings.rounds * ceil(SPARE * problems_per_round(settings, problems.limit))
     return replace(problems, limit=problems.limit + spare)
 
 
@@ -215,7 +215,7 @@ def growth(settings: Settings, seeds: Mapping[int, int]) -> list[Growth]:
     for number in range(1, settings.rounds + 1):
         known, before = seeds.get(number, 0), rounds[-1]
         if settings.allocation != "each":
-            added = budget_of(settings, first)
+            added = problems_per_round(settings, first)
             known, children = (added, 0) if settings.adds == "seeds" else (0, added)
             rounds.append(Growth(known=known, children=children, total=before.total + added))
             continue

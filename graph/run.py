@@ -118,7 +118,7 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
     check_roles(settings.roles())
     if is_open(settings):
         settings = sized(settings, _measure(settings, cache, UNWATCHED).speed)
-    return plan.preview(settings, prepare(settings.problems))
+    return plan.preview(settings, prepare(plan.spacious(settings)))
 
 
 def _measure(settings: Settings, cache: Path, listener: Listener) -> Measured:

@@ -16,7 +16,7 @@ from fdd.errors import UsageError
 from fdd.reporting.formats import printed
 from fdd.reporting.results import paired_by_template, results_of, with_templates
 from fdd.reporting.templating import environment
-from fdd.rundir.answers import Marked, changes, sat
+from fdd.rundir.answers import Marked, answers_of, changes
 from fdd.rundir.control import budget_of
 from fdd.rundir.delivery import delivered
 from fdd.settings import Settings, flat
@@ -140,7 +140,7 @@ def compare_students(first: EvaluatedStudent, second: EvaluatedStudent) -> list[
     """Compares two students on each evaluation set that both answered."""
     results = first.results(), second.results()
     names = sorted(results[0].keys() & results[1].keys())
-    marks = [sat(student.round, student.settings, student.store, names) for student in (first, second)]
+    marks = [answers_of(student.round, student.settings, student.store, names) for student in (first, second)]
     return [
         _compare_set(results[0][name], results[1][name], marks[0].get(name, {}), marks[1].get(name, {}))
         for name in names

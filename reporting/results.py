@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from fdd.agents.statistics import clustered, sign_flip, visible_loss
 from fdd.problems.contamination import DEV
-from fdd.rundir.answers import Marked, sat
+from fdd.rundir.answers import Marked, answers_of
 from fdd.settings import Settings
 from fdd.storage.store import Store
 from fdd.storage.summary import BASELINE_ROUND, DecisionSummary, ReadSummary, Summary
@@ -36,7 +36,7 @@ def precise(store: Store, summary: Summary) -> Summary:
     dev = results_of(summary).get(DEV, {})
 
     def with_intervals(round: int, entries: list[ReadSummary]) -> list[ReadSummary]:
-        marks = sat(round, settings, store, [entry["name"] for entry in entries])
+        marks = answers_of(round, settings, store, [entry["name"] for entry in entries])
         return [with_templates(entry, marks.get(entry["name"], {}).values()) for entry in entries]
 
     return {

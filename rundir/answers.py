@@ -56,7 +56,7 @@ def asked(store: Store, evaluations: Collection[str] | None = None) -> list[Ques
     ]
 
 
-def sat(
+def answers_of(
     round: int, settings: Settings, store: Store, evaluations: Collection[str]
 ) -> dict[str, dict[str, Marked]]:
     """Returns by evaluation and problem id the answers of this round's student (-1: the untaught one).
@@ -85,18 +85,10 @@ def grade(
     policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
 ) -> dict[str, Interval]:
     """Returns the accuracy by evaluation, with a 95 % Wilson interval. The policy chooses each answer."""
-    marks = mark(policy, questions, attempts)
-    return {name: wilson(sum(right.values()), len(right)) for name, right in sorted(marks.items())}
-
-
-def mark(
-    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
-) -> dict[str, dict[str, bool]]:
-    """Returns by evaluation and problem id whether the value chosen by the policy is the reference answer."""
-    marks: defaultdict[str, dict[str, bool]] = defaultdict(dict)
+    right: defaultdict[str, list[bool]] = defaultdict(list)
     for question, value in choose(policy, questions, attempts).items():
-        marks[question.evaluation][question.problem.id] = value == question.problem.answer
-    return marks
+        right[question.evaluation].append(value == question.problem.answer)
+    return {name: wilson(sum(found), len(found)) for name, found in sorted(right.items())}
 
 
 def choose(

@@ -1,4 +1,4 @@
-"""Controls: a run with another policy, to show what a part of the feedback adds."""
+"""Controls: the same run with another policy, to show what a part of the feedback adds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A run that lacks one part of the feedback: what it is, and the settings in which it differs."""
+    """What a kind of control is, and the settings in which it differs from its run."""
 
     what: str
     settings: Mapping[str, object]
@@ -46,7 +46,9 @@ KINDS: Mapping[str, Control] = {
     ),
     "similar": Control("the same division over skills, similar problems only", {"operators": "similar"}),
     "harder": Control("the same division over skills, harder problems only", {"operators": "harder"}),
-    "shuffled": Control("each skill gets what another one should have got", {"operators": "shuffled"}),
+    "shuffled": Control(
+        "the same shares and operators, given to skills or problems at random", {"operators": "shuffled"}
+    ),
     "repeat": Control("nothing is written: the seeds are taught again", {"adds": "repeat"}),
     "seeds": Control("fresh seeds in place of written problems: a ceiling", {"adds": "seeds"}),
     "oracle": Control(

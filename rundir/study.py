@@ -31,12 +31,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fdd.domain import content_hash
 from fdd.errors import RunFailedError, UsageError, brief
 from fdd.problems.contamination import DEV
-from fdd.rundir.answers import sat as answered
+from fdd.rundir.answers import answers_of
 from fdd.rundir.control import KINDS, budget_of
 from fdd.rundir.delivery import delivered
 from fdd.settings import Settings, flat, known_settings, load_settings
 from fdd.storage.folder import open_store
-from fdd.storage.store import Store
+from fdd.storage.tracing import seconds_worked
 from fdd.training.tasks import DescribeTask
 from fdd.training.worker import run_in_child
 
@@ -186,7 +186,7 @@ def row_of(cell: Cell, folder: Path) -> Row:
         raise RunFailedError(f"the run in {str(folder)!r} delivers no student: every round was undone")
     names = sorted({each.name for each in store.evaluations(round=record.round)} - {DEV})
     results: Results = {}
-    for name, answers in answered(record.round, cell.settings, store, names).items():
+    for name, answers in answers_of(record.round, cell.settings, store, names).items():
         counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         for answer in answers.values():
             counts[answer.problem.template][0] += answer.right
@@ -200,17 +200,6 @@ def row_of(cell: Cell, folder: Path) -> Row:
         problems=record.problems,
         steps=budget_of(store, record.round).steps,
         tokens=sum(each.tokens for each in store.rounds()),
-        seconds=round(_seconds(store), 1),
+        seconds=round(store.read(seconds_worked), 1),
         machine=str(run_in_child(DescribeTask(device=cell.settings.device), lambda _: None)),
     )
-
-
-def _seconds(store: Store) -> float:
-    """Adds up the phases from start to end; parts that a kill cut off are left out."""
-    total, began = 0.0, None
-    for event in store.events():
-        if event.kind == "started":
-            began = event.time
-        elif began is not None and event.kind in ("finished", "interrupted"):
-            total, began = total + (event.time - began).total_seconds(), None
-    return total

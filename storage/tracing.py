@@ -164,6 +164,12 @@ def select_stages(connection: Connection) -> list[SpanRecord]:
     return [replace(stage, seconds=(seen - stage.started).total_seconds()) for stage, seen in stages]
 
 
+def seconds_worked(connection: Connection) -> float:
+    """Returns the seconds of all phases that ended, without the pauses between them."""
+    (seconds,) = connection.execute("SELECT seconds FROM stages WHERE kind = 'run'").fetchone() or (0.0,)
+    return float(seconds)
+
+
 def select_exchanges(connection: Connection, call_ids: Sequence[str]) -> dict[str, Exchange]:
     """Returns the calls with these ids and their transcripts, by id; leaves out ids that are not stored."""
     wanted = list(call_ids)

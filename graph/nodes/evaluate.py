@@ -18,7 +18,7 @@ from fdd.graph.exam import Exam, choose_shots, config_of, sit
 from fdd.graph.spans import Stage
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.problems.contamination import DEV
-from fdd.rundir.answers import Question, asked, changes, grade, policy_at, sat
+from fdd.rundir.answers import Question, answers_of, asked, changes, grade, policy_at
 from fdd.rundir.delivery import deliver, delivered
 from fdd.storage.records import DecisionRecord, EvaluationRecord, SpanRecord
 from fdd.storage.store import Store
@@ -77,7 +77,7 @@ def test(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 def decide(round: int, context: RunContext) -> DecisionRecord:
     """Compares this round's student with the last one kept before it, by McNemar's test on the dev set."""
     against = max((each.round for each in context.store.kept() if each.round < round), default=UNTAUGHT)
-    before, now = (sat(each, context.settings, context.store, [DEV])[DEV] for each in (against, round))
+    before, now = (answers_of(each, context.settings, context.store, [DEV])[DEV] for each in (against, round))
     gained, lost = changes(before, now)
     return DecisionRecord(
         round=round,

@@ -16,7 +16,7 @@ from langgraph.runtime import Runtime
 
 from fdd.domain import Progress
 from fdd.errors import RunFailedError
-from fdd.graph.curriculum import budget_of
+from fdd.graph.curriculum import problems_per_round
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.rundir.examples import as_example
 from fdd.settings import Settings
@@ -72,7 +72,8 @@ def choose_examples(state: RunState, settings: Settings, lessons: Sequence[Lesso
 def _repeated(lessons: Sequence[Lesson], round: int, settings: Settings) -> list[Lesson]:
     """Draws the rationales that a round teaches again, each as often as any other if possible."""
     rng = random.Random(f"repeat {settings.seed} {round}")
-    size = budget_of(settings, len({lesson.problem.id for lesson in lessons})) * len(settings.thoughts)
+    problems = problems_per_round(settings, len({lesson.problem.id for lesson in lessons}))
+    size = problems * len(settings.thoughts)
     drawn: list[Lesson] = []
     while len(drawn) < size:
         drawn += rng.sample(lessons, min(len(lessons), size - len(drawn)))

@@ -41,9 +41,13 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     skills = skills_of(sets.seeds, settings.skills)
     seeds = [replace(each, skill=skill) for each, skill in zip(sets.seeds, skills, strict=True)]
     records: list[Record] = []
-    if settings.allocation != "each" and settings.adds == "written":
-        siblings, seeds = write_siblings(seeds, settings, taken)
+    if settings.allocation != "each":
+        # Written even where nobody is probed, so that a control is taught the same seeds as its run.
+        limit = settings.problems.limit or len(seeds)
+        siblings, first = write_siblings(seeds[:limit], settings, taken)
         records += siblings
+        seeds = [*first, *seeds[limit:]]
+        settings = replace(settings, problems=replace(settings.problems, limit=len(first)))
     seeds = share(seeds, settings)
     records += [ProblemRecord.of(problem, split="seed") for problem in seeds]
     for name, problems in sets.evaluation_sets.items():

@@ -22,7 +22,7 @@ from fdd.domain import (
     content_hash,
     problem_id,
 )
-from fdd.graph.curriculum import parents_by_skill, plan
+from fdd.graph.curriculum import child_of, parents_by_skill, plan
 from fdd.graph.journal import call_without_model, calls_to_models, kept_out, transcripts
 from fdd.graph.plan import announce
 from fdd.graph.spans import Ledger, Stage
@@ -278,19 +278,7 @@ class Writer:
         return str(Reason.DUPLICATE) if exact_form(draft.question) in self.seen else None
 
     def _keep(self, draft: Draft, assignment: Assignment, call: CallRecord) -> None:
-        parent = assignment.parent
-        problem = Problem(
-            id=_id_of(draft),
-            question=draft.question,
-            answer=draft.answer,
-            solution=draft.solution,
-            source=parent.source,
-            template=parent.template,
-            skill=parent.skill,
-            parent=parent.id,
-            operator=assignment.operator,
-            round=self.round,
-        )
+        problem = child_of(assignment.parent, draft, assignment.operator, self.round)
         self.seen.add(exact_form(draft.question))
         agent = self.context.agents.synthesizer.name
         self.written.append(ProblemRecord.of(problem, split="generated", agent=agent, call_id=call.id))

@@ -8,8 +8,9 @@ import pytest
 
 from fdd.domain import Operator
 from fdd.graph.curriculum import beliefs, plan
-from fdd.graph.run import resume, start
+from fdd.graph.run import create, opened, resume, start
 from fdd.matching import exact_form
+from fdd.problems.gsm_symbolic import TAUGHT_TEMPLATES
 from fdd.rundir.control import KINDS, control_of
 from fdd.rundir.listener import UNWATCHED
 from fdd.settings import Settings, load_settings
@@ -117,8 +118,6 @@ def test_there_is_a_test_set_of_harder_problems(store: Store) -> None:
 def test_a_run_interrupted_in_a_phase_of_the_loop_ends_with_the_same_rows(
     phase: str, run: Path, tmp_path: Path, cache: Path
 ) -> None:
-    from fdd.graph.run import create, opened
-
     folder = tmp_path / "run"
     create(skill_settings(), folder, cache=cache)
     with opened(folder, cache=cache) as again:
@@ -132,6 +131,24 @@ def test_a_control_is_the_same_run_with_another_policy(run: Path) -> None:
     whole = skill_settings()
     for kind, control in KINDS.items():
         assert control_of(run, kind) == replace(whole, **control.settings)  # type: ignore[arg-type]
+
+
+def test_controls_are_taught_the_same_seeds_even_where_a_skill_gave_one_up(
+    tmp_path: Path, cache: Path
+) -> None:
+    taught, given_up = [], []
+    for adds in ("written", "repeat", "seeds"):
+        settings = skill_settings(adds=adds, **{"problems.limit": 2 * TAUGHT_TEMPLATES})
+        create(settings, tmp_path / adds, cache=cache)
+        with opened(tmp_path / adds, cache=cache) as run:
+            for _ in run.stream(interrupt_after=["seed"]):
+                pass
+        store = open_store(tmp_path / adds)
+        taught.append({each.id for each in store.problems(splits=["seed"]) if each.round == 0})
+        given_up.append({each.id for each in store.problems(splits=[SIBLING]) if each.parent is None})
+    assert given_up[0]
+    assert taught[0] == taught[1] == taught[2]
+    assert given_up[0] == given_up[1] == given_up[2]
 
 
 @pytest.mark.parametrize("kind", ["uniform", "repeat", "seeds", "shuffled"])
