@@ -198,7 +198,7 @@ def forest(found: Analysis) -> Picture:
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.grid(axis="x")
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"points of accuracy on {endpoint}: mean, 95 % interval, every pair")
+        axes.set_xlabel(f"points on {endpoint}: mean, 95 % interval, each pair")
         return figure
 
     title = f"{default} less each other arm" + (" (interim)" if found.interim else "")

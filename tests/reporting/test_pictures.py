@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from fdd.reporting.findings import skills
 from fdd.reporting.pictures import DOTS_PER_INCH, PAGE_COLOURS, Picture, inline, save
 from fdd.reporting.report import read_report
 from tests.reporting.runs import HOSTILE, full_run, new_run
@@ -60,3 +61,25 @@ def test_a_hostile_name_is_text_in_a_picture_and_no_formula(pictures: dict[str, 
     assert {each.tag for each in root.iter()} <= {
         *("svg", "title", "desc", "defs", "style", "g", "path", "use", "text", "clipPath", "rect"),
     }
+
+
+def test_the_heat_map_of_skills_is_made_of_shapes_that_a_page_may_show(tmp_path: Path) -> None:
+    summary = new_run(tmp_path / "new").summary()
+    for skill, correct in (("12", 0), ("7", 2)):
+        summary["skills"].append(
+            {
+                "round": 0,
+                "skill": skill,
+                "n": 2,
+                "correct": correct,
+                "taught": 1,
+                "written": 3,
+                "operators": "similar",
+            }
+        )
+    picture = skills(summary)
+    assert picture is not None
+    drawn = inline(picture)
+    assert "<image" not in drawn
+    assert drawn.index(">7<") < drawn.index(">12<")  # the best solved skill comes first
+    assert picture.table.rows[0] == ("12: 0", "0 of 2", "1", "3", "similar")
