@@ -128,7 +128,7 @@ def test_a_run_compared_with_itself_differs_in_nothing(
     assert main(["compare", str(finished), str(finished), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["settings"] == found["versions"] == found["first_only"] == []
-    assert {each["name"] for each in found["evaluations"]} == {"dev", "held-out", "in-domain"}
+    assert {each["name"] for each in found["evaluations"]} == {"dev", "harder", "held-out", "in-domain"}
     assert {each["p"] for each in found["evaluations"]} == {1.0}
     assert all(each["shared"] == each["first"]["n"] for each in found["evaluations"])
 
