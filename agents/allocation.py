@@ -35,18 +35,26 @@ def allocate(
     `before` is the profile of the round before, which only `progress` uses. `oracle` divides like `weak`;
     what makes it one is that each skill was probed many times.
     """
-    weights = _weights(policy, now, before, chance)
+    weights = _weights(policy, now, before, budget, chance)
     if not any(weights.values()):
         weights = dict.fromkeys(now, 1.0)
     return _whole(_limited(weights, budget), budget)
 
 
 def _weights(
-    policy: AllocationName, now: Mapping[str, Belief], before: Mapping[str, Belief], chance: Random
+    policy: AllocationName,
+    now: Mapping[str, Belief],
+    before: Mapping[str, Belief],
+    budget: int,
+    chance: Random,
 ) -> dict[str, float]:
     match policy:
         case "uniform":
             return dict.fromkeys(now, 1.0)
+        case "balanced":
+            # Knows nothing of the student: skills with few examples so far catch up.
+            level = (sum(belief.taught for belief in now.values()) + budget) / len(now)
+            return {skill: max(0.0, level - belief.taught) for skill, belief in now.items()}
         case "weak" | "oracle":
             return {skill: 1 - belief.mean for skill, belief in now.items()}
         case "frontier":

@@ -17,7 +17,7 @@ UNTAUGHT = -1
 """Round number of the student before any teaching."""
 PolicyName = Literal["single", "fallback", "vote", "samples"]
 """How a student is asked, and which of its answers counts: see `agents.evaluator`."""
-AllocationName = Literal["uniform", "weak", "frontier", "progress", "oracle", "each"]
+AllocationName = Literal["uniform", "balanced", "weak", "frontier", "progress", "oracle", "each"]
 """How the problems of a round are divided over skills: see `agents.allocation`."""
 SkillKind = Literal["template", "derivation"]
 """What a skill is: see `agents.skills`."""

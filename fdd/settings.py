@@ -140,8 +140,8 @@ class Settings:
         AllocationName,
         Flag(
             "NAME",
-            "which skills new problems go to: uniform, weak, frontier, progress or oracle; each: one child "
-            "for each probed problem",
+            "which skills new problems go to: uniform, balanced, weak, frontier, progress or oracle; each: "
+            "one child for each probed problem",
         ),
     ] = "each"
     """See `agents.allocation`; `each` is the method of the paper."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from fdd.flags import Flag
 
@@ -32,6 +32,11 @@ class ProblemSettings:
         Flag("N", "seed problems to take (default: what the machine teaches in about twelve minutes)"),
     ] = None
     """None takes all problems of a file or of `gsm8k`; `gsm-symbolic` needs a number."""
+    skew: Annotated[
+        NonNegativeFloat, Flag("X", "0: as many seeds of each template; 1: as unevenly as Zipf's law says")
+    ] = 0.0
+    """`gsm-symbolic` only. The template of rank r gets seeds in proportion to 1 / r^skew, but at least one if
+    there are enough; the ranks are random."""
     test: Annotated[str | None, Flag("SET", "one more test set: a name as above or a JSONL file")] = None
     test_size: Annotated[PositiveInt, Flag("N", "problems in each test set")] = 200
     """Fewer if a set is smaller."""

@@ -109,8 +109,24 @@ def _from_templates(settings: ProblemSettings) -> ProblemSets:
     dev = source.draw(source.taught, settings.dev_size or DEV_SIZE, refuse=like_taught, chance=chance)
     tests |= asked
     guard = _Guard({DEV: dev, **tests}, unasked)
-    seeds = source.draw(source.taught, settings.limit, refuse=_once(refuse=guard.refuse), chance=chance)
+    seeds = _draw_seeds(source, settings, _once(refuse=guard.refuse), chance)
     return ProblemSets(seeds, dev, tests, unasked, dict(sorted(source.removed.items())), guard.leaks)
+
+
+def _draw_seeds(
+    source: GsmSymbolic, settings: ProblemSettings, refuse: Refuse, chance: random.Random
+) -> list[Problem]:
+    """Draws as many seeds of each template or, with a skew, one of each and then by Zipf's law."""
+    assert settings.limit is not None
+    templates = source.taught
+    if not settings.skew:
+        return source.draw(templates, settings.limit, refuse=refuse, chance=chance)
+    seeds = source.draw(templates, min(settings.limit, len(templates)), refuse=refuse, chance=chance)
+    ranked = chance.sample(templates, len(templates))
+    weights = [1 / rank**settings.skew for rank, _ in enumerate(ranked, start=1)]
+    for template in chance.choices(ranked, weights, k=settings.limit - len(seeds)):
+        seeds += source.draw([template], 1, refuse=refuse, chance=chance)
+    return seeds
 
 
 def _from_collection(settings: ProblemSettings) -> ProblemSets:

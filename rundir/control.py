@@ -44,6 +44,10 @@ KINDS: Mapping[str, Control] = {
         "no feedback: as many similar problems for every skill",
         {"allocation": "uniform", "operators": "similar"},
     ),
+    "balanced": Control(
+        "no feedback: similar problems for the skills with the fewest examples",
+        {"allocation": "balanced", "operators": "similar"},
+    ),
     "similar": Control("the same division over skills, similar problems only", {"operators": "similar"}),
     "harder": Control("the same division over skills, harder problems only", {"operators": "harder"}),
     "shuffled": Control(

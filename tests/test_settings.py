@@ -104,6 +104,7 @@ MAY_BE_NOTHING = {
     "fine_tune.max_truncated_share",
     "generate.temperature",
     "problems.harder_size",
+    "problems.skew",
 }
 
 

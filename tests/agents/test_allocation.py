@@ -10,7 +10,7 @@ from fdd.agents.allocation import MOST, allocate, operator_of
 from fdd.agents.profile import Probed, profile
 from fdd.domain import AllocationName, Operator
 
-POLICIES: tuple[AllocationName, ...] = ("uniform", "weak", "frontier", "progress", "oracle")
+POLICIES: tuple[AllocationName, ...] = ("uniform", "balanced", "weak", "frontier", "progress", "oracle")
 COUNTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=70)
 
 
@@ -36,6 +36,12 @@ def test_every_policy_spends_its_budget_and_forgets_or_spoils_no_skill(
 def test_uniform_counts_differ_by_one_at_most() -> None:
     plan = allocate("uniform", profile(probes([(4, 0), (4, 4), (4, 2)]), 0), {}, 10, Random(1))
     assert sorted(plan.values()) == [3, 3, 4]
+
+
+def test_balanced_gives_most_to_the_skills_with_the_fewest_examples_whatever_is_solved() -> None:
+    few, many = (Probed(round=0, skill=f"{n} taught", n=8, correct=n, taught=n) for n in (2, 6))
+    plan = allocate("balanced", profile([few, many], 0), {}, 8, Random(1))
+    assert plan == {"2 taught": 6, "6 taught": 2}
 
 
 def test_weak_gives_most_to_what_is_never_solved_and_frontier_to_what_sometimes_is() -> None:

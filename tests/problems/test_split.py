@@ -56,6 +56,17 @@ def test_seeds_are_balanced_over_the_taught_templates(symbolic: ProblemSets) -> 
     assert set(counts.values()) == {4, 5}
 
 
+def test_skewed_seeds_follow_zipfs_law_with_one_of_each_template(symbolic: ProblemSets) -> None:
+    skewed = prepare(replace(SYMBOLIC, skew=1.0))
+    counts = sorted(Counter(problem.template for problem in skewed.seeds).values(), reverse=True)
+    assert len(counts) == 65
+    assert sum(counts) == 300
+    # 235 seeds by 1/rank: the first of 65 ranks has 21 % of them, the second half together 14 %.
+    assert 35 <= counts[0] <= 65
+    assert sum(counts[32:]) <= 32 + 0.25 * 235
+    assert skewed.tests == symbolic.tests
+
+
 def test_held_out_templates_are_never_taught(symbolic: ProblemSets) -> None:
     held_out = {int(problem.template) for problem in symbolic.tests["held-out"]}
     assert held_out == HELD_OUT_TEMPLATES
