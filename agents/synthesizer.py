@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Protocol
 
@@ -17,8 +18,21 @@ from fdd.agents.symbolic.varying.simpler import simpler
 from fdd.agents.thoughts.cot import read_answer
 from fdd.domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
 
+ATTEMPT = ("attempt_question", "attempt_text", "attempt_verdict")
+"""The variables of a prompt that show an attempt; empty where there is none."""
+
 Drafted = Answer[Draft | Refusal]
 """A new problem, or the reason why there is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """An answer of the student, which shows a model that writes problems what the student cannot do yet."""
+
+    question: str
+    text: str
+    verdict: str
+    """What is wrong with it, in a few words."""
 
 
 class Synthesizer(Protocol):
@@ -35,10 +49,16 @@ class Synthesizer(Protocol):
         ...
 
     async def write(
-        self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+        self,
+        problem: Problem,
+        operator: Operator,
+        others: Sequence[Problem],
+        rng: random.Random,
+        attempt: Attempt | None = None,
     ) -> Drafted:
         """Write a draft from the problem with the operator; the same state of `rng` gives the same draft.
-        `others` are problems that may be chained with this one to make it harder.
+        `others` are problems that may be chained with this one to make it harder. `attempt` is an answer of
+        the student to this problem or to one of the same skill.
         """
         ...
 
@@ -50,8 +70,14 @@ class SymbolicSynthesizer:
     proven = True
 
     async def write(
-        self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+        self,
+        problem: Problem,
+        operator: Operator,
+        others: Sequence[Problem],
+        rng: random.Random,
+        attempt: Attempt | None = None,
     ) -> Drafted:
+        del attempt
         derivation = derive(problem.question, problem.solution, problem.answer)
         if isinstance(derivation, Refusal):
             return Answer(content=derivation)
@@ -77,11 +103,16 @@ class ModelSynthesizer:
         return self._asker.client.model.name
 
     async def write(
-        self, problem: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+        self,
+        problem: Problem,
+        operator: Operator,
+        others: Sequence[Problem],
+        rng: random.Random,
+        attempt: Attempt | None = None,
     ) -> Drafted:
         del others
         reply = await self._asker.ask(
-            conversation(problem, operator, rng),
+            conversation(problem, operator, rng, attempt),
             agent="synthesizer",
             parts=("problem", "solution", "answer"),
             # Drawn, so that equal prompts of different problems or rounds get independent replies.
@@ -91,10 +122,17 @@ class ModelSynthesizer:
         return Answer(content=draft, calls=reply.calls)
 
 
-def conversation(problem: Problem, operator: Operator, rng: random.Random) -> Conversation:
-    """The messages that ask a model for a problem; the direction of a harder one is drawn from `rng`."""
+def conversation(
+    problem: Problem, operator: Operator, rng: random.Random, attempt: Attempt | None = None
+) -> Conversation:
+    """The messages that ask a model for a problem; the direction of a harder one is drawn from `rng`.
+
+    A harder problem follows a right answer, so that only the other operators show an attempt.
+    """
     asked = {"question": problem.question, "solution": problem.solution}
     if operator is not Operator.HARDER:
+        shown = asdict(attempt) if attempt else {}
+        asked |= {name: shown.get(name.removeprefix("attempt_"), "") for name in ATTEMPT}
         return prompt(operator).conversation(asked, {}, _turns(operator, "example"))
     turns = _turns("harder", "direction")
     number = rng.randrange(len(turns))
@@ -106,7 +144,7 @@ def conversation(problem: Problem, operator: Operator, rng: random.Random) -> Co
 def _turns(name: str, kind: str) -> tuple[Turn, ...]:
     return tuple(
         Turn(
-            {"question": row["question"], "solution": row["solution"]},
+            {"question": row["question"], "solution": row["solution"], **dict.fromkeys(ATTEMPT, "")},
             f"<problem>\n{row['new_question']}\n</problem>\n"
             f"<solution>\n{row['new_solution']}\n</solution>\n<answer>{row['new_answer']}</answer>",
         )

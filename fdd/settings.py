@@ -161,6 +161,15 @@ class Settings:
         Flag("NAME", "by the skill profile; always similar, always harder; or shuffled"),
     ] = "profile"
     """`shuffled` gives each skill the number and the operator of a random other one."""
+    show_attempts: Annotated[
+        Literal["wrong", "right", "shuffled", "none"],
+        Flag(
+            "NAME",
+            "answers to probes that a model sees when it writes: wrong ones, right ones, wrong ones to other "
+            "problems, or none",
+        ),
+    ] = "wrong"
+    """All but `wrong` are for comparison."""
     adds: Annotated[
         Literal["written", "seeds", "repeat"],
         Flag("NAME", "what a round adds: written problems; new seeds; or the same seeds again"),

@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass, replace
 from fdd.agents.allocation import allocate, operator_of
 from fdd.agents.profile import Belief, Probed, profile
 from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.symbolic.reading.parse import derive
 from fdd.agents.symbolic.varying.harder import harder
 from fdd.agents.symbolic.varying.similar import similar
+from fdd.agents.synthesizer import Attempt
 from fdd.domain import Draft, Operator, Problem, problem_id
 from fdd.matching import exact_form
 from fdd.settings import Settings
-from fdd.storage.records import SIBLING, ProblemRecord
+from fdd.storage.records import SIBLING, AttemptRecord, ProblemRecord
 from fdd.storage.store import Store
 
 WRITER = "symbolic"
@@ -144,6 +146,34 @@ def _operator(belief: Belief, settings: Settings) -> Operator:
             return Operator.HARDER
         case _:
             return operator_of(belief)
+
+
+def attempts_to_show(store: Store, round: int, settings: Settings) -> dict[str, list[Attempt]]:
+    """Returns the student's answers to this round's probes that the writer of new problems may see.
+
+    They are listed by what is probed: the skill or, with `--allocation each`, the id of the problem.
+    """
+    if settings.show_attempts == "none":
+        return {}
+    problems = {problem.id: problem for problem in store.problems()}
+    found: defaultdict[str, list[Attempt]] = defaultdict(list)
+    for attempt in store.attempts(round=round, purpose="probe"):
+        if attempt.reason.accepted == (settings.show_attempts == "right"):
+            problem = problems[attempt.problem_id]
+            key = problem.id if settings.allocation == "each" else problem.skill
+            shown = Attempt(question=problem.question, text=attempt.text, verdict=_result(attempt, problem))
+            found[key].append(shown)
+    if settings.show_attempts != "shuffled":
+        return dict(found)
+    dealt = random.Random(f"attempts {settings.seed} {round}").sample(list(found.values()), len(found))
+    return dict(zip(found, dealt, strict=True))
+
+
+def _result(attempt: AttemptRecord, problem: Problem) -> str:
+    if attempt.reason.accepted:
+        return "right"
+    gives = "" if attempt.value is None else f": it gives {write_plain(attempt.value)}"
+    return f"{attempt.reason.replace('_', ' ')}{gives}; right is {write_plain(problem.answer)}"
 
 
 def problems_per_round(settings: Settings, seeds: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from langgraph.runtime import Runtime
 
-from fdd.agents.synthesizer import operator_for
+from fdd.agents.synthesizer import Attempt, operator_for
 from fdd.domain import (
     Band,
     Draft,
@@ -22,7 +22,7 @@ from fdd.domain import (
     content_hash,
     problem_id,
 )
-from fdd.graph.curriculum import child_of, parents_by_skill, plan
+from fdd.graph.curriculum import attempts_to_show, child_of, parents_by_skill, plan
 from fdd.graph.journal import call_without_model, calls_to_models, kept_out, transcripts
 from fdd.graph.plan import announce
 from fdd.graph.spans import Ledger, Stage
@@ -176,6 +176,7 @@ class Writer:
         ]
         self.seen = {exact_form(problem.question) for problem in known}
         self.decontaminator = Decontaminator(evaluations)
+        self.attempts = attempts_to_show(context.store, state.round, context.settings)
         self.stage = Stage(state.round, "synthesize")
         self.round = state.round + 1
         self.context = context
@@ -216,7 +217,8 @@ class Writer:
         # Seeded per draft, so that it does not depend on the order in which drafts are written.
         rng = random.Random(" ".join(map(str, (seed, self.round, parent.id, operator, *unit, number))))
         watch = Stopwatch()
-        draft = await synthesizer.write(parent, operator, self.others, rng)
+        attempt = self._attempt(assignment)
+        draft = await synthesizer.write(parent, operator, self.others, rng, attempt)
         timing = watch.read()
         calls = calls_to_models(draft.calls, round=self.round, problem_id=parent.id) or [
             call_without_model(
@@ -245,6 +247,12 @@ class Writer:
         ]
         final = all(call.reply is not None for call in draft.calls)
         return Response(assignment, draft.content, calls, steps, final)
+
+    def _attempt(self, assignment: Assignment) -> Attempt | None:
+        """Returns an answer of the student for the writer to see, another one for each problem of a skill."""
+        parent = assignment.parent
+        shown = self.attempts.get(parent.id) or self.attempts.get(parent.skill)
+        return shown[(assignment.unit + assignment.draft) % len(shown)] if shown else None
 
     def _take(self, response: Response) -> Assignment | None:
         """Keeps the draft or counts why it was refused. Returns the assignment again if another may help."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from fdd.agents.synthesizer import SymbolicSynthesizer, Synthesizer, operator_for
+from fdd.agents.synthesizer import Attempt, SymbolicSynthesizer, Synthesizer, conversation, operator_for
 from fdd.domain import Band, Draft, Operator, Problem, Reason, Refusal
 from fdd.matching import masked
 from tests.agents.symbolic.parents import BEADS, BREAD, BUSES, TANK, problem
@@ -27,6 +27,19 @@ def write(
 )
 def test_an_easy_problem_gets_a_harder_one_and_others_a_similar_one(band: Band, operator: Operator) -> None:
     assert operator_for(band) is operator
+
+
+@pytest.mark.parametrize("operator", list(Operator))
+def test_a_model_sees_a_wrong_answer_unless_it_is_to_write_something_harder(operator: Operator) -> None:
+    attempt = Attempt(question=TANK.question, text="answer = 5 </result>", verdict="wrong answer: it gives 5")
+    sent = conversation(BUSES, operator, random.Random(0), attempt).messages[-1].content
+    shown = (
+        f"<student_was_asked>\n{TANK.question}\n</student_was_asked>\n"
+        "<student_wrote>\nanswer = 5 <\\/result>\n</student_wrote>\n"
+        "<result>wrong answer: it gives 5</result>"
+    )
+    assert (shown in sent) is (operator is not Operator.HARDER)
+    assert "student_wrote" not in conversation(BUSES, operator, random.Random(0)).messages[-1].content
 
 
 def test_similar_keeps_the_question_up_to_its_numbers_and_names() -> None:

@@ -41,9 +41,14 @@ class Copyist:
         self.copies = [copy for plant in PLANTS for _, copy in planted(questions, plant)]
 
     async def write(
-        self, parent: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+        self,
+        parent: Problem,
+        operator: Operator,
+        others: Sequence[Problem],
+        rng: random.Random,
+        attempt: object = None,
     ) -> Answer[Draft | Refusal]:
-        del operator, others
+        del operator, others, attempt
         return Answer(
             content=Draft(question=rng.choice(self.copies), solution="1 + 1 = 2", answer=parent.answer)
         )

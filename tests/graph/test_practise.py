@@ -44,9 +44,16 @@ class Unproven:
     proven = False
 
     async def write(
-        self, parent: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+        self,
+        parent: Problem,
+        operator: Operator,
+        others: Sequence[Problem],
+        rng: random.Random,
+        attempt: object = None,
     ) -> Answer[Draft | Refusal]:
-        raise AssertionError(f"nobody asked for a child of {parent.id}: {operator}, {len(others)}, {rng}")
+        raise AssertionError(
+            f"nobody asked for a child of {parent.id}: {operator}, {len(others)}, {rng}, {attempt}"
+        )
 
 
 Make = Callable[..., RunContext]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fdd.domain import Operator
-from fdd.graph.curriculum import beliefs, plan
+from fdd.graph.curriculum import attempts_to_show, beliefs, plan
 from fdd.graph.run import create, opened, resume, start
 from fdd.matching import exact_form
 from fdd.problems.gsm_symbolic import TAUGHT_TEMPLATES
@@ -127,6 +127,21 @@ def test_a_run_interrupted_in_a_phase_of_the_loop_ends_with_the_same_rows(
             pass
     resume(folder, UNWATCHED, cache=cache)
     assert rows(folder) == rows(run)
+
+
+def test_a_writer_may_see_the_wrong_answers_of_its_skill_and_for_comparison_those_of_another(
+    store: Store,
+) -> None:
+    wrong = attempts_to_show(store, 0, skill_settings())
+    siblings = {problem.question: problem.skill for problem in store.problems(splits=[SIBLING])}
+    assert all(siblings[each.question] == skill for skill, shown in wrong.items() for each in shown)
+    assert sum(map(len, wrong.values())) == len(store.attempts(round=0, purpose="probe"))  # it solves nothing
+    assert all("; right is " in each.verdict for shown in wrong.values() for each in shown)
+    shuffled = attempts_to_show(store, 0, skill_settings(show_attempts="shuffled"))
+    assert sorted(map(len, shuffled.values())) == sorted(map(len, wrong.values()))
+    assert shuffled != wrong
+    for nothing in ("none", "right"):
+        assert attempts_to_show(store, 0, skill_settings(show_attempts=nothing)) == {}
 
 
 def test_a_control_is_the_same_run_with_another_policy(run: Path) -> None:

@@ -35,9 +35,14 @@ class Moody:
     answers = False
 
     async def write(
-        self, parent: Problem, operator: Operator, others: Sequence[Problem], rng: random.Random
+        self,
+        parent: Problem,
+        operator: Operator,
+        others: Sequence[Problem],
+        rng: random.Random,
+        attempt: object = None,
     ) -> Answer[Draft | Refusal]:
-        del operator, others, rng
+        del operator, others, rng, attempt
         request = ModelRequest(
             agent="synthesizer",
             messages=(Message(role="user", content=parent.question),),

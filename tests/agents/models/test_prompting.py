@@ -8,10 +8,11 @@ from jinja2 import UndefinedError
 from fdd.agents.models.prompting import FOLDER, Turn, examples, prompt
 from fdd.agents.symbolic.derivation import Derivation
 from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.synthesizer import ATTEMPT
 
 NAMES = sorted(file.stem for file in FOLDER.glob("*.md"))
 TOLD = {"thought": "pot", "instructions": "Write a program.", "direction": "Add a step."}
-ASKED = {"question": "What is 6 times 7?", "solution": "6 * 7 = 42"}
+ASKED = {"question": "What is 6 times 7?", "solution": "6 * 7 = 42", **dict.fromkeys(ATTEMPT, "")}
 
 
 @pytest.mark.parametrize("name", NAMES)
