@@ -47,6 +47,8 @@ class FineTuneConfig:
     max_length: Annotated[PositiveInt, Flag("N", "tokens of prompt and rationale together")] = 768
     max_truncated_share: Annotated[float, Field(ge=0, le=1)] = 0.02
     """Fine-tuning fails if more than this share of the examples is longer than `max_length`."""
+    checkpoint_seconds: PositiveFloat = 300.0
+    """Time between two checkpoints of a training, which is what a killed one loses at most."""
     lora_rank: PositiveInt = 32
     lora_alpha: PositiveInt = 64
     seed: int = 0

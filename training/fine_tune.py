@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Sequence
@@ -36,11 +37,14 @@ from fdd.training.worker import ADVICE
 ROOM = 5 / 4
 """Longest answer of the trained student, as a multiple of the longest rationale that it was taught."""
 
+PROGRESS = "progress"
+"""Key in a checkpoint of the losses of all steps so far, the number of tokens, and the seconds."""
+
 
 def perform(task: FineTuneTask, on_event: OnEvent) -> FineTuned:
     student = load_student(task.student, choose_runtime(task.device))
-    states = {"state_from": task.state_from, "state_to": task.state_to}
-    return fine_tune(student, task.examples, task.output, task.config, on_event, **states)
+    files = {"state_from": task.state_from, "state_to": task.state_to, "checkpoint": task.checkpoint}
+    return fine_tune(student, task.examples, task.output, task.config, on_event, **files)
 
 
 def fine_tune(
@@ -52,6 +56,7 @@ def fine_tune(
     *,
     state_from: Path | None = None,
     state_to: Path | None = None,
+    checkpoint: Path | None = None,
 ) -> FineTuned:
     """Does what `FineTuneTask` says. Raises `PreflightError` before any step if the examples cannot be used,
     and `RunFailedError` if training diverges.
@@ -73,11 +78,18 @@ def fine_tune(
     mean_tokens = sum(len(row) for batch in batches for row in batch) / len(batches)
     beta2 = 0.5 ** (mean_tokens / config.second_moment_half_life)
     trainer = Trainer(student, model, config, on_event, beta2=beta2)
-    if state_from:
+    losses, tokens, earlier = [], 0, 0.0
+    if checkpoint and checkpoint.exists():
+        losses, tokens, earlier = json.loads(load_state(trainer.weights, checkpoint)[PROGRESS])
+        on_event(Notice(text=f"training goes on after step {len(losses)} of {plan.steps}"))
+    elif state_from:
         load_state(trainer.weights, state_from)
-    began = time.monotonic()
-    losses, tokens = [], 0
-    for number, batch in enumerate(batches):
+    began = kept = time.monotonic()
+    for number, batch in enumerate(batches[len(losses) :], start=len(losses)):
+        if checkpoint and time.monotonic() - kept >= config.checkpoint_seconds:
+            progress = json.dumps((losses, tokens, earlier + time.monotonic() - began))
+            save_state(trainer.weights, checkpoint, {PROGRESS: progress})
+            kept = time.monotonic()
         # The next training continues from before the rate falls (see `training.schedule`).
         if state_to and number == plan.stable:
             save_state(trainer.weights, state_to)
@@ -85,11 +97,11 @@ def fine_tune(
         if not isfinite(losses[-1]):
             raise diverged(number, plan)
         tokens += sum(map(len, batch))
-        speed = tokens / (time.monotonic() - began)
+        speed = tokens / (earlier + time.monotonic() - began)
         on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
     if state_to and plan.stable == plan.steps:  # no extra steps, so the loop did not save it
         save_state(trainer.weights, state_to)
-    seconds = time.monotonic() - began
+    seconds = earlier + time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
     # No loss has been computed since the last step, which may have overflowed a weight.
     if not all(map(is_finite, trained.parameters())):

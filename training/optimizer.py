@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,13 +54,13 @@ class Weight:
             self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": {0: tensors}})
 
 
-def save_state(weights: Iterable[Weight], file: Path) -> None:
-    """Writes the weights in float32 and the optimizer's moments, completely or not at all."""
+def save_state(weights: Iterable[Weight], file: Path, progress: Mapping[str, str] | None = None) -> None:
+    """Writes the weights in float32, the optimizer's moments and the progress, completely or not at all."""
     tensors = {f"{each.name}/{key}": value for each in weights for key, value in each.tensors().items()}
     part = file.with_suffix(".part")
     try:
         file.parent.mkdir(exist_ok=True)
-        save_file(tensors, part)
+        save_file(tensors, part, None if progress is None else dict(progress))
         part.replace(file)
     except (OSError, SafetensorError) as error:
         with suppress(OSError):
@@ -70,16 +70,19 @@ def save_state(weights: Iterable[Weight], file: Path) -> None:
         ) from None
 
 
-def load_state(weights: Sequence[Weight], file: Path) -> None:
-    """Restores what `save_state` wrote; `RunFailedError` if the file is damaged or from another network."""
+def load_state(weights: Sequence[Weight], file: Path) -> Mapping[str, str]:
+    """Restores what `save_state` wrote, and returns the progress; `RunFailedError` if the file is damaged or
+    from another network.
+    """
     try:
         with safe_open(file, framework="pt") as saved:
             keys = list(saved.keys())
             for each in weights:
                 own = [key for key in keys if key.rpartition("/")[0] == each.name]
                 each.restore({key.rpartition("/")[2]: saved.get_tensor(key) for key in own})
+            return saved.metadata() or {}
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise RunFailedError(
             f"cannot go on from the optimizer's state in {str(file)!r} ({error}): begin a new run; with "
-            "--start base it needs no such file"
+            "--start base it needs no such file but `*.checkpoint.safetensors`, which may be deleted"
         ) from None

@@ -183,6 +183,9 @@ class FineTuneTask(Task[FineTuned]):
     """File with the weights and the optimizer's state to continue from."""
     state_to: Path | None = None
     """File to save them in for the next training; None in the last one."""
+    checkpoint: Path | None = None
+    """File that keeps an unfinished training. If it exists, the training goes on from there, and the student
+    will be the same, on a CPU to the last bit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,8 @@ from fdd.training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, 
 from fdd.training.worker import run_in_child
 
 STATES = "optimizer"
-"""Folder in the run folder for optimizer states. It is deleted after the last training."""
+"""Folder in the run folder for optimizer states, and for the checkpoint of an unfinished training. It is deleted
+after the last training."""
 
 
 def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -106,8 +107,9 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
     goes_on = config.start == "continue"
     state_from = _optimizer_state(state.student, context) if goes_on and state.student else None
     state_to = _optimizer_state(name, context) if goes_on and state.round < state.rounds else None
+    checkpoint = _optimizer_state(f"{name}.checkpoint", context)
     for file in (context.folder / STATES).glob("*"):
-        if file != state_from:  # left by undone rounds, and by rounds before the one that is continued
+        if file not in (state_from, state_to, checkpoint):  # left by undone rounds and by earlier ones
             file.unlink()
 
     def on_event(event: Event) -> None:
@@ -128,6 +130,7 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
         device=context.settings.device,
         state_from=state_from,
         state_to=state_to,
+        checkpoint=checkpoint,
     )
     return run_in_child(task, on_event, context.should_stop)
 

@@ -14,7 +14,7 @@ from fdd.training.device import Runtime
 from fdd.training.fine_tune import Trainer, fine_tune, with_adapters
 from fdd.training.optimizer import load_state, save_state
 from fdd.training.student import Student, load_student
-from fdd.training.tasks import Example
+from fdd.training.tasks import Event, Example, FineTuned, Step
 
 EXAMPLES = [
     Example(question=f"What is {i} and {i}?", cue="Compute.", rationale=f"answer = {i} + {i}")
@@ -75,6 +75,42 @@ def test_the_saved_state_has_the_weights_from_before_the_rate_falls(
     assert load_file(state)[f"{name}/step"] == 4
     anew = taught(load_student(tmp_path / "first", runtime), tmp_path / "anew")
     assert not torch.equal(later[name], anew[name])
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("died_in", [1, 3, 4])
+def test_a_training_that_died_goes_on_from_its_checkpoint_to_the_same_student_and_state(
+    tiny: Path, runtime: Runtime, tmp_path: Path, method: Method, died_in: int
+) -> None:
+    """Of four steps, the rate falls in the last two; the state for the next training is saved before them."""
+    runtime = Runtime(runtime.device, torch.bfloat16)
+    config = replace(STEADY, method=method, checkpoint_seconds=1e-9)  # before each step
+
+    def train(name: str, *, until: int = 99) -> tuple[FineTuned, list[Event]]:
+        events: list[Event] = []
+
+        def on_event(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, Step) and event.step == until:
+                raise ConnectionError
+
+        state, checkpoint = (tmp_path / f"{name}.{kind}" for kind in ("state", "checkpoint"))
+        student = load_student(tiny, runtime)
+        files = {"state_to": state, "checkpoint": checkpoint}
+        return fine_tune(student, EXAMPLES, tmp_path / name, config, on_event, **files), events
+
+    whole, _ = train("whole")
+    with pytest.raises(ConnectionError):
+        train("killed", until=died_in)
+    again, events = train("killed")
+    steps = [event.step for event in events if isinstance(event, Step)]
+    assert steps == list(range(died_in, 5))  # the checkpoint is from before the step that did not end
+    assert (again.loss, again.tokens, again.steps) == (whole.loss, whole.tokens, whole.steps)
+    assert again.seconds > 0
+    for file in ("{}.state", "{}/model.safetensors"):
+        one, other = (load_file(tmp_path / file.format(name)) for name in ("whole", "killed"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_without_a_falling_rate_the_saved_weights_are_the_students(
