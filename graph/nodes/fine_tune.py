@@ -26,8 +26,8 @@ from fdd.training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, 
 from fdd.training.worker import run_in_child
 
 STATES = "optimizer"
-"""Folder in the run folder for optimizer states, and for the checkpoint of an unfinished training. It is deleted
-after the last training."""
+"""Folder in the run folder for optimizer states and for the checkpoint of an unfinished training. It is
+deleted after the last training."""
 
 
 def fine_tune(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
