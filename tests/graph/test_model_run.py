@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
 
 from fdd.agents.models.limiter import FIRST
+from fdd.agents.models.prompting import quote
 from fdd.errors import LimitReachedError, ProviderError, UsageError
 from fdd.graph.agents import CALLS
 from fdd.graph.run import preview, resume, start
 from fdd.settings import Settings
 from fdd.storage.call_cache import CallCache
 from fdd.storage.folder import open_store
+from fdd.storage.tracing import select_exchanges
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder
 from tests.servers.fixed import fixed
@@ -50,6 +53,25 @@ def test_a_run_stops_at_its_limit_and_goes_on_with_a_higher_one(
     assert (folder / "student" / "model.safetensors").is_file()
     resume(folder, Recorder(), cache=tmp_path, changes={"calls.max_cost": 1000})
     assert open_store(folder).summary()["rounds"][-1]["evaluations"]
+
+
+def test_a_model_that_writes_by_skill_sees_what_the_student_got_wrong(
+    server: TeachingServer, tmp_path: Path
+) -> None:
+    skills = {"recipe": "skills", "allocation": "weak", "budget": 6, "siblings": 1, "problems.limit": 6}
+    start(model_settings(server.url, **skills), tmp_path / "run", Recorder(), cache=tmp_path)
+    store = open_store(tmp_path / "run")
+    written = store.problems(splits=["generated"])
+    assert len(written) == 6
+    answers = [attempt.text for attempt in store.attempts(round=0, purpose="probe")]
+    asked_for = store.read(select_exchanges, [problem.call_id or "" for problem in written])
+    for problem in written:
+        transcript = asked_for[problem.call_id or ""].transcript
+        assert transcript
+        messages = cast("list[dict[str, str]]", transcript.request["messages"])
+        asked = messages[-1]["content"]
+        assert "<student_wrote>" in asked
+        assert any(quote(text) in asked for text in answers)
 
 
 def test_what_a_run_has_paid_counts_with_another_cache_as_well(

@@ -20,6 +20,7 @@ from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import FREE
 from fdd.agents.models.prompting import FOLDER, prompt, quote
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
+from fdd.agents.synthesizer import ATTEMPT
 from fdd.agents.teacher import ModelTeacher, conversation
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Reason, problem_id
@@ -48,6 +49,9 @@ def hostile_problem(injection: str) -> Problem:
     )
 
 
+ASKED = ("question", "solution", "rationale", "verdict", *ATTEMPT)
+
+
 def structure(text: str) -> list[str]:
     return re.findall(r"</?[A-Za-z_]\w*>|<\|", text)
 
@@ -56,7 +60,9 @@ def structure(text: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_changes_the_tags_of_a_prompt(name: str, injection: str) -> None:
     plain, hostile = (
-        prompt(name).conversation(dict.fromkeys(("question", "solution", "rationale", "verdict"), text), TOLD)
+        prompt(name).conversation(
+            dict.fromkeys(("question", "solution", "rationale", "verdict", *ATTEMPT), text), TOLD
+        )
         for text in ("How many?", injection)
     )
     assert [structure(m.content) for m in hostile.messages] == [structure(m.content) for m in plain.messages]

@@ -23,6 +23,7 @@ class Task(StrEnum):
     REPAIR = "repair"
     SIMILAR = "similar"
     HARDER = "harder"
+    SIMPLER = "simpler"
 
     @property
     def wants_rationale(self) -> bool:

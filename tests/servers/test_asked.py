@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fdd.agents.models.prompting import prompt
+from fdd.agents.synthesizer import ATTEMPT
 from tests.servers.asked import NotUnderstoodError, Task, read_request
 
 WORDS = st.text() | st.sampled_from(
@@ -54,6 +55,7 @@ def test_our_own_prompts_are_understood(task: Task) -> None:
         "solution": "1 + 1 = 2",
         "rationale": "answer = 1",
         "verdict": "It is wrong.",
+        **dict.fromkeys(ATTEMPT, "It wrote that."),
     }
     told = {"thought": "pot", "instructions": "Write a program.", "direction": "more steps"}
     messages = prompt(task).conversation(asked, told).messages
