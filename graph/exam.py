@@ -50,7 +50,7 @@ class Exam:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class Examiner:
     """What every exam needs, whether it belongs to a run or not."""
 
     verifier: Verifier
@@ -83,7 +83,7 @@ def config_of(name: PolicyName, config: GenerateConfig, temperature: float) -> G
     return replace(config, temperature=temperature) if name == "samples" else config
 
 
-def sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:
+def examine(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:
     """Holds the exam and returns all its attempts, including those stored before an interruption.
 
     If the run has a solver, the student writes plans, which are stored as attempts with the purpose `plan`.
@@ -91,16 +91,16 @@ def sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[
     """
     assert (context.solver is None) == (context.settings.solver is None)
     if context.solver is None:
-        return _sit(exam, questions, context)
+        return _examine(exam, questions, context)
     planning = replace(exam, purpose="plan", cue=PLAN_CUE, policy=Majority(exam.policy.asks))
-    plans = _sit(planning, questions, context)
+    plans = _examine(planning, questions, context)
     solving = replace(
         exam,
         student=context.solver,
         config=replace(exam.config, temperature=0.0),
         shots=choose_shots(context, planning=False),
     )
-    return _sit(solving, _with_plans(questions, plans), context)
+    return _examine(solving, _with_plans(questions, plans), context)
 
 
 def _with_plans(questions: Sequence[Question], plans: Sequence[AttemptRecord]) -> list[Question]:
@@ -114,8 +114,8 @@ def _with_plans(questions: Sequence[Question], plans: Sequence[AttemptRecord]) -
     ]
 
 
-def _sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:
-    room = Room(
+def _examine(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:
+    examiner = Examiner(
         verifier=context.verifier,
         listener=context.listener,
         device=context.settings.device,
@@ -123,11 +123,11 @@ def _sit(exam: Exam, questions: Sequence[Question], context: RunContext) -> list
         keep=context.store.add,
     )
     before = context.store.attempts(round=exam.round, purpose=exam.purpose)
-    return hold(exam, questions, room, {attempt.id: attempt for attempt in before})
+    return ask(exam, questions, examiner, {attempt.id: attempt for attempt in before})
 
 
-def hold(
-    exam: Exam, questions: Sequence[Question], room: Room, before: Mapping[str, AttemptRecord]
+def ask(
+    exam: Exam, questions: Sequence[Question], examiner: Examiner, before: Mapping[str, AttemptRecord]
 ) -> list[AttemptRecord]:
     """Asks in stages until the policy has decided every question. A stage is what the policy asks for next.
 
@@ -137,12 +137,12 @@ def hold(
     attempts: dict[str, AttemptRecord] = {}
     values: dict[Question, dict[Ask, Fraction | None]] = {question: {} for question in questions}
     while stage := _next_stage(exam, values):
-        attempts |= _ask(exam, stage, room, before, len(attempts))
+        attempts |= _ask_stage(exam, stage, examiner, before, len(attempts))
         for key, (question, ask) in stage.items():
             values[question][ask] = attempts[key].value
     spared = len(values) * len(exam.policy.asks) - len(attempts)
     if spared:
-        room.listener.noticed(
+        examiner.listener.noticed(
             f"{exam.phase}: {len(attempts)} answers decided it, {spared} more were not needed"
         )
     return [attempts[key] for key in sorted(attempts)]
@@ -156,8 +156,8 @@ def _next_stage(exam: Exam, values: Mapping[Question, Mapping[Ask, Fraction | No
     }
 
 
-def _ask(
-    exam: Exam, stage: Stage, room: Room, before: Mapping[str, AttemptRecord], earlier: int
+def _ask_stage(
+    exam: Exam, stage: Stage, examiner: Examiner, before: Mapping[str, AttemptRecord], earlier: int
 ) -> dict[str, AttemptRecord]:
     """Returns the attempts of one stage; `earlier` is the number of attempts before it, for the progress."""
     answered = {key: before[key] for key in stage if key in before}
@@ -166,11 +166,11 @@ def _ask(
     def on_event(event: Event) -> None:
         nonlocal watch
         if isinstance(event, Notice):
-            room.listener.noticed(event.text)
+            examiner.listener.noticed(event.text)
         if not isinstance(event, Batch):
             return
         writing = watch.read()
-        verdicts = judge(exam, event.completions, stage, room.verifier)
+        verdicts = judge(exam, event.completions, stage, examiner.verifier)
         attempts = [
             _attempt(exam, completion, stage[completion.key], verdict)
             for completion, verdict in zip(event.completions, verdicts, strict=True)
@@ -180,22 +180,22 @@ def _ask(
             for attempt, verdict in zip(attempts, verdicts, strict=True)
             for span in _spans(exam, attempt, verdict, writing)
         ]
-        room.keep([*attempts, *steps])
+        examiner.keep([*attempts, *steps])
         # Restarted here, so that the time of a batch does not include judging and storing the one before.
         watch = Stopwatch()
         answered.update({attempt.id: attempt for attempt in attempts})
-        room.listener.advanced(_progress(exam, answered, earlier, len(stage)))
+        examiner.listener.advanced(_progress(exam, answered, earlier, len(stage)))
 
-    room.listener.advanced(_progress(exam, answered, earlier, len(stage)))
+    examiner.listener.advanced(_progress(exam, answered, earlier, len(stage)))
     if len(answered) < len(stage):
         task = GenerateTask(
             student=exam.student,
             requests=tuple(request(exam, key, *asked) for key, asked in stage.items()),
             config=exam.config,
-            device=room.device,
+            device=examiner.device,
             done=frozenset(answered),  # all requests are passed on: batches depend on the whole list
         )
-        run_in_child(task, on_event, room.should_stop)
+        run_in_child(task, on_event, examiner.should_stop)
     return answered
 
 

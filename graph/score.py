@@ -9,7 +9,7 @@ from fdd.agents.evaluator import policy_of
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import UNCONFINED, Verifier
 from fdd.domain import UNTAUGHT, Interval, PolicyName, Problem
-from fdd.graph.exam import Exam, Room, check_grader, config_of, hold
+from fdd.graph.exam import Exam, Examiner, ask, check_grader, config_of
 from fdd.matching import exact_form
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.problems.split import test_sets
@@ -72,10 +72,10 @@ def score(
             listener.noticed(UNCONFINED)
         for name, members in sets.items():
             check_grader(verifier, name, members)
-        room = Room(
+        examiner = Examiner(
             verifier=verifier, listener=listener, device=device, should_stop=should_stop, keep=_forget
         )
-        attempts = hold(exam, questions, room, before={})
+        attempts = ask(exam, questions, examiner, before={})
     accuracies = grade(exam.policy, questions, attempts)
     return [_summary(name, accuracy, attempts) for name, accuracy in accuracies.items()]
 

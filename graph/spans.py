@@ -127,7 +127,7 @@ def enclosing(spans: Iterable[SpanRecord]) -> Timing:
 
 
 @dataclass
-class Ledger:
+class RowBuffer:
     """Collects the rows of finished work and stores them in batches, one transaction each.
 
     `add` stores a batch when it has `pieces` items, or when `LONGEST_WAIT` has passed since the last one.

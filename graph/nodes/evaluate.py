@@ -14,7 +14,7 @@ from langgraph.runtime import Runtime
 from fdd.agents.evaluator import blind_spot, is_harm
 from fdd.agents.statistics import mcnemar
 from fdd.domain import UNTAUGHT, Stopwatch, Timing
-from fdd.graph.exam import Exam, choose_shots, config_of, sit
+from fdd.graph.exam import Exam, choose_shots, config_of, examine
 from fdd.graph.spans import Stage
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.problems.contamination import DEV
@@ -118,7 +118,7 @@ def _exam(phase: str, round: int, student: str, state: RunState, context: RunCon
 
 
 def _evaluate(exam: Exam, questions: Sequence[Question], context: RunContext) -> None:
-    accuracies = grade(exam.policy, questions, sit(exam, questions, context))
+    accuracies = grade(exam.policy, questions, examine(exam, questions, context))
     context.store.add(
         EvaluationRecord.of(accuracy, round=exam.round, name=name) for name, accuracy in accuracies.items()
     )

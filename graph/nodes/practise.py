@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 
 from fdd.agents.evaluator import Majority, samples_of
 from fdd.domain import Progress
-from fdd.graph.exam import Exam, sit
+from fdd.graph.exam import Exam, examine
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.rundir.answers import Question
 from fdd.storage.records import AttemptRecord, ProblemRecord, RationaleRecord, rationale_id
@@ -37,7 +37,7 @@ def practise(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
         config=replace(settings.generate, temperature=TEMPERATURE),
     )
     questions = [Question(problem=problem) for problem in choose_problems(state, context)]
-    attempts = sit(exam, questions, context)
+    attempts = examine(exam, questions, context)
     context.store.add(choose_rationales(attempts, state, context))
     lessons = context.store.training_set(round=state.round, thoughts=settings.thoughts)
     return {"problems": len({lesson.problem.id for lesson in lessons})}

@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 from fdd.agents.evaluator import Majority, band, samples_of
 from fdd.agents.statistics import posterior
 from fdd.domain import Band, Progress
-from fdd.graph.exam import Exam, sit
+from fdd.graph.exam import Exam, examine
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.rundir.answers import Question
 from fdd.storage.records import SIBLING, AttemptRecord, ProbeRecord, ProblemRecord
@@ -78,7 +78,7 @@ def _probe(
     )
     by_id = {problem.id: problem for problem in problems}
     attempts: defaultdict[str, list[AttemptRecord]] = defaultdict(list)
-    for attempt in sit(exam, [Question(problem=problem) for problem in by_id.values()], context):
+    for attempt in examine(exam, [Question(problem=problem) for problem in by_id.values()], context):
         attempts[attempt.problem_id].append(attempt)
     records = {key: _record(by_id[key].id, round, attempts[key]) for key in sorted(attempts)}
     earlier = {record.problem_id: record for record in context.store.probes() if record.round <= round}

@@ -25,7 +25,7 @@ from fdd.domain import (
 from fdd.graph.curriculum import attempts_to_show, child_of, parents_by_skill, plan
 from fdd.graph.journal import call_without_model, calls_to_models, kept_out, transcripts
 from fdd.graph.plan import announce
-from fdd.graph.spans import Ledger, Stage
+from fdd.graph.spans import RowBuffer, Stage
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.matching import exact_form
 from fdd.problems.contamination import Decontaminator, Leak
@@ -194,20 +194,20 @@ class Writer:
         matter.
         """
         context, total = self.context, len(assignments)
-        ledger = Ledger(context.store, STEPS_AT_ONCE)
+        buffer = RowBuffer(context.store, STEPS_AT_ONCE)
         while assignments:
             responses: dict[Assignment, Response] = {}
             settled = total - len(assignments)
             self._report(settled, total)
             async for response in context.agents.finished(assignments, self._ask, context.should_stop):
                 responses[response.assignment] = response
-                ledger.add(response.steps if response.final else ())
+                buffer.add(response.steps if response.final else ())
                 # The last draft is not reported here: nothing is settled before `_take` has seen all drafts.
                 if len(responses) < len(assignments):
                     self._report(settled + len(responses), total)
             again = [self._take(responses[assignment]) for assignment in assignments]
             assignments = [assignment for assignment in again if assignment is not None]
-        ledger.flush()
+        buffer.flush()
         self._report(total, total)
 
     async def _ask(self, assignment: Assignment) -> Response:

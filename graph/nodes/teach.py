@@ -13,7 +13,7 @@ from fdd.graph.curriculum import problems_per_round
 from fdd.graph.journal import call_without_model, calls_to_models, transcripts
 from fdd.graph.lesson import LessonContext, LessonState, Try, build_lesson
 from fdd.graph.plan import announce, explaining_tasks, solving_tasks
-from fdd.graph.spans import Ledger, Stage, enclosing
+from fdd.graph.spans import RowBuffer, Stage, enclosing
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.storage.records import (
     CallRecord,
@@ -98,15 +98,15 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
         )
         return _rows(result.value, problem, state, context)
 
-    done, ledger = 0, Ledger(context.store, LESSONS_AT_ONCE)
+    done, buffer = 0, RowBuffer(context.store, LESSONS_AT_ONCE)
     _report(state, context, done, len(pending))
     try:
         async for rows in context.agents.finished(pending, give, context.should_stop):
             done += 1
-            ledger.add(rows)
+            buffer.add(rows)
             _report(state, context, done, len(pending))
     finally:
-        ledger.flush()
+        buffer.flush()
 
 
 def _rows(given: LessonState, problem: ProblemRecord, state: RunState, context: RunContext) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Controls: they teach as much as their run, sit the same sets, and leave its feedback out."""
+"""Controls: they teach as much as their run, are asked the same sets, and leave its feedback out."""
 
 from __future__ import annotations
 

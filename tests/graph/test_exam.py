@@ -11,7 +11,7 @@ from fdd.agents.evaluator import Ask, EarlyMajority, Fallback, Majority, Policy,
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Progress, Reason, Verdict
 from fdd.errors import ProblemSetError, StoppedError
-from fdd.graph.exam import Exam, Room, check_grader, config_of, hold, judge
+from fdd.graph.exam import Exam, Examiner, ask, check_grader, config_of, judge
 from fdd.rundir.answers import Question, grade
 from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from fdd.training.config import GenerateConfig
@@ -35,7 +35,7 @@ class Proctor:
         self.spans: list[SpanRecord] = []
         self.totals: list[int] = []
         self.notices: list[str] = []
-        self.room = Room(
+        self.examiner = Examiner(
             verifier=verifier,
             listener=self,
             device="cpu",
@@ -122,8 +122,8 @@ def test_only_questions_without_a_value_go_on_to_the_next_thought(verifier: Veri
     pot = Ask("pot")
     before = [attempt(question, pot, value) for question, value in zip(QUESTIONS, (7, None, 9), strict=True)]
     proctor = Proctor(verifier)
-    attempts = hold(
-        exam(tiny, policy_of("fallback", THOUGHTS, samples=1)), QUESTIONS, proctor.room, by_id(before)
+    attempts = ask(
+        exam(tiny, policy_of("fallback", THOUGHTS, samples=1)), QUESTIONS, proctor.examiner, by_id(before)
     )
     assert {(a.problem_id, a.thought) for a in proctor.kept} == {
         (QUESTIONS[1].problem.id, "eot"),
@@ -134,7 +134,7 @@ def test_only_questions_without_a_value_go_on_to_the_next_thought(verifier: Veri
 
 def test_a_vote_over_thoughts_is_one_stage(verifier: Verifier, tiny: Path) -> None:
     proctor = Proctor(verifier)
-    hold(exam(tiny, policy_of("vote", THOUGHTS, samples=1)), QUESTIONS, proctor.room, before={})
+    ask(exam(tiny, policy_of("vote", THOUGHTS, samples=1)), QUESTIONS, proctor.examiner, before={})
     assert set(proctor.totals) == {9}
     assert {(a.thought, a.sample) for a in proctor.kept} == {(name, 0) for name in THOUGHTS}
 
@@ -148,7 +148,9 @@ def test_a_vote_that_is_decided_spares_the_other_samples_and_says_how_many(
         for ask, value in zip(samples_of("pot", 5), values, strict=False)
     ]
     proctor = Proctor(verifier)
-    attempts = hold(exam(tiny, EarlyMajority(samples_of("pot", 5))), QUESTIONS, proctor.room, by_id(before))
+    attempts = ask(
+        exam(tiny, EarlyMajority(samples_of("pot", 5))), QUESTIONS, proctor.examiner, by_id(before)
+    )
     assert by_id(attempts) == by_id(before)
     assert proctor.notices == ["evaluate: 10 answers decided it, 5 more were not needed"]
 
@@ -158,11 +160,11 @@ def test_an_exam_interrupted_in_any_stage_ends_with_the_same_attempts_and_asks_n
     stop_at: int, verifier: Verifier, tiny: Path
 ) -> None:
     asked = exam(tiny, EarlyMajority(samples_of("pot", 3)), temperature=0.7)
-    whole = hold(asked, QUESTIONS, Proctor(verifier).room, before={})
+    whole = ask(asked, QUESTIONS, Proctor(verifier).examiner, before={})
     first, second = Proctor(verifier, stop_at), Proctor(verifier)
     with pytest.raises(StoppedError):
-        hold(asked, QUESTIONS, first.room, before={})
-    assert hold(asked, QUESTIONS, second.room, by_id(first.kept)) == whole
+        ask(asked, QUESTIONS, first.examiner, before={})
+    assert ask(asked, QUESTIONS, second.examiner, by_id(first.kept)) == whole
     assert len(first.kept) + len(second.kept) == len(whole) == 9
 
 
@@ -170,9 +172,9 @@ def test_an_exam_that_goes_on_in_other_batches_stores_no_answer_twice(verifier: 
     asked = exam(tiny, Majority((Ask("pot"),)))
     first, second = Proctor(verifier, stop_at=2), Proctor(verifier)
     with pytest.raises(StoppedError):
-        hold(asked, QUESTIONS, first.room, before={})
+        ask(asked, QUESTIONS, first.examiner, before={})
     wider = replace(asked, config=replace(asked.config, batch_size=3))
-    attempts = hold(wider, QUESTIONS, second.room, by_id(first.kept))
+    attempts = ask(wider, QUESTIONS, second.examiner, by_id(first.kept))
     assert by_id(first.kept).keys().isdisjoint(by_id(second.kept))
     assert by_id(attempts) == by_id([*first.kept, *second.kept])
 

@@ -9,7 +9,7 @@ import pytest
 from fdd.agents.evaluator import Ask, policy_of
 from fdd.agents.thoughts.decompose import PLAN_CUE
 from fdd.errors import StoppedError, UsageError
-from fdd.graph.exam import Exam, choose_shots, request, sit
+from fdd.graph.exam import Exam, choose_shots, examine, request
 from fdd.graph.state import RunContext
 from fdd.rundir.answers import Question
 from fdd.rundir.examples import as_example
@@ -57,7 +57,7 @@ def exam(context: RunContext, samples: int = 1) -> Exam:
 
 
 def test_every_answer_of_the_solver_has_a_plan_of_the_student(context: RunContext) -> None:
-    attempts = sit(exam(context, samples=2), QUESTIONS, context)
+    attempts = examine(exam(context, samples=2), QUESTIONS, context)
     plans = context.store.attempts(round=0, purpose="plan")
     assert {attempt.purpose for attempt in attempts} == {"evaluation"}
     assert {(a.problem_id, a.evaluation, a.sample) for a in attempts} == {
@@ -71,10 +71,10 @@ def test_an_exam_interrupted_between_plans_and_answers_asks_for_no_plan_again(co
         return len(context.store.attempts(round=0, purpose="plan")) == len(QUESTIONS)
 
     with pytest.raises(StoppedError):
-        sit(exam(context), QUESTIONS, replace(context, should_stop=planned))
+        examine(exam(context), QUESTIONS, replace(context, should_stop=planned))
     plans = context.store.attempts(round=0, purpose="plan")
     assert context.store.attempts(round=0, purpose="evaluation") == []
-    sit(replace(exam(context), student=Path("nowhere")), QUESTIONS, context)
+    examine(replace(exam(context), student=Path("nowhere")), QUESTIONS, context)
     assert context.store.attempts(round=0, purpose="plan") == plans
 
 
