@@ -18,6 +18,8 @@ OTHER = "other"
 def skills_of(problems: Sequence[Problem], kind: SkillKind) -> list[str]:
     """Returns the skill of each problem: its template or, by `derivation` or without one, its signature.
 
+    Labels by a model are those of `agents.labeller`.
+
     Signatures of fewer than `FEWEST` of the problems are grouped by their number of steps.
     """
     named = [problem.template if kind == "template" else "" for problem in problems]

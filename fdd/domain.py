@@ -19,7 +19,7 @@ PolicyName = Literal["single", "fallback", "vote", "samples"]
 """How a student is asked, and which of its answers counts: see `agents.evaluator`."""
 AllocationName = Literal["uniform", "balanced", "weak", "frontier", "progress", "oracle", "each"]
 """How the problems of a round are divided over skills: see `agents.allocation`."""
-SkillKind = Literal["template", "derivation"]
+SkillKind = Literal["template", "derivation", "model"]
 """What a skill is: see `agents.skills`."""
 
 

@@ -151,7 +151,8 @@ class Settings:
         PositiveInt | None, Flag("N", "problems that each round adds (default: as many as there are seeds)")
     ] = None
     skills: Annotated[
-        SkillKind, Flag("NAME", "what a skill is: the template of a problem, or its derivation")
+        SkillKind,
+        Flag("NAME", "what a skill is: the template of a problem, its derivation, or a label by the model"),
     ] = "template"
     siblings: Annotated[
         PositiveInt, Flag("N", "probes of each skill and round: variants of seeds that are never taught")

@@ -13,6 +13,7 @@ from typing import TypeVar, TypeVarTuple
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from fdd.agents.labeller import Labeller
 from fdd.agents.models.asker import Asker
 from fdd.agents.models.budget import NOTHING, Budget
 from fdd.agents.models.client import Client
@@ -44,6 +45,8 @@ class Agents:
     synthesizer: Synthesizer
     judge: Solver | None = None
     """Required if the synthesizer's answers are not proven."""
+    labeller: Labeller | None = None
+    """Required for `--skills model`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +140,7 @@ def open_agents(
             teacher=agents.teacher,
             synthesizer=agents.synthesizer,
             judge=agents.judge,
+            labeller=agents.labeller,
             portal=portal,
             # Without models, work waits for the sandbox only: twice as many keep every worker busy.
             at_once=config.at_once if clients else 2 * settings.workers,
@@ -150,7 +154,7 @@ def open_models(settings: Settings) -> Mapping[Role, tuple[ChatModel, Price]]:
 
     Raises `UsageError` for a model that cannot be used, and for an unknown price if the cost is limited.
     """
-    check_roles(settings.roles())
+    check_agents(settings)
     config, models = settings.calls, {}
     for role in {role for role in settings.roles().values() if role.is_model}:
         model = LangChainModel(role.name, address=role.url, seconds=config.seconds, environment=ENVIRONMENT)
@@ -158,10 +162,17 @@ def open_models(settings: Settings) -> Mapping[Role, tuple[ChatModel, Price]]:
     return models
 
 
-def check_roles(roles: Mapping[str, Role]) -> None:
+def check_agents(settings: Settings) -> None:
+    """Raises `UsageError` for roles that cannot work together as the settings say."""
+    roles = settings.roles()
     if roles["synthesizer"].is_model and not roles["judge"].is_model:
         raise UsageError(
             f"problems written by {roles['synthesizer'].name!r} must be solved by a model too: give --judge"
+        )
+    if settings.skills == "model" and not roles["teacher"].is_model:
+        raise UsageError(
+            f"--skills model: the teacher {roles['teacher'].name!r} is no model and cannot name skills: "
+            "give a --teacher that is one, or --skills derivation"
         )
 
 
@@ -178,4 +189,5 @@ def _named_agents(settings: Settings, clients: Mapping[Role, Client]) -> Agents:
         if "synthesizer" in askers
         else SymbolicSynthesizer(),
         judge=ModelTeacher(askers["judge"], agent="verifier") if "judge" in askers else None,
+        labeller=Labeller(askers["teacher"]) if settings.skills == "model" else None,
     )

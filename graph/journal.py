@@ -55,7 +55,7 @@ def logged(node: Node) -> Node:
     return phase
 
 
-def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> list[CallRecord]:
+def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str | None) -> list[CallRecord]:
     """Builds the rows of the requests that one lesson task or draft took. The last request gave its result.
 
     A failed request gets another id than the same request gets if it is answered after an interruption.
@@ -63,7 +63,7 @@ def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str) -> li
     return [
         CallRecord(
             id=short_id(
-                *("c", call.key, call.request.agent, str(round), problem_id),
+                *("c", call.key, call.request.agent, str(round), problem_id or ""),
                 *([call.status] if call.status is CallStatus.FAILED else []),
             ),
             round=round,

@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from fdd.agents.checking.agreement import LEAST_THOUGHTS
+from fdd.agents.labeller import MOST
+from fdd.agents.labeller import conversation as labelling
 from fdd.agents.models.prices import find_price
 from fdd.agents.models.prompting import Conversation
 from fdd.agents.models.provider import full_name
@@ -35,10 +37,19 @@ MOST_AT_FIRST = 10 / 11
 """Largest share of the seeds that the initial set may take to include a problem of every template."""
 SPECIMENS = 20
 """Problems whose prompts are built to estimate the length of prompts."""
+NAME = 40
+"""Characters of a reply that names a skill."""
+LABELS = (NAME * "x",) * MOST
+"""In place of the names of skills, which are not known yet."""
 CHARACTERS_PER_TOKEN = 4
 """Rule of thumb for English text, for agents of which no call has been measured yet."""
-AGENTS = {"teacher": "teacher", "synthesizer": "synthesizer", "judge": "verifier"}
-"""The agent name under which the calls of each role are counted."""
+AGENTS = {
+    "teacher": "teacher",
+    "synthesizer": "synthesizer",
+    "judge": "verifier",
+    "labeller": "labeller",
+}
+"""The agent name under which the calls of each role are counted. The labeller is the teacher's model."""
 
 
 class Tokens(NamedTuple):
@@ -187,7 +198,7 @@ def foresee(
     """
     roles, rows = settings.roles(), []
     for part, calls in _count_calls(round, settings, seeds).items():
-        role, agent = roles[part], AGENTS[part]
+        role, agent = roles.get(part, roles["teacher"]), AGENTS[part]
         if not (role.is_model and calls):
             continue
         each = measured.get(agent) or _estimate(_specimens(part, settings, seeds[:SPECIMENS]))
@@ -230,13 +241,18 @@ def _count_calls(round: int, settings: Settings, seeds: Sequence[Problem]) -> di
     planned = growth(settings, Counter(problem.round for problem in seeds))[round]
     known, children = planned.known, planned.children
     explaining, solving = len(explaining_tasks(settings)), len(solving_tasks(settings))
+    labelled = len(seeds) + 1 if settings.skills == "model" and round == 0 else 0
     if settings.roles()["synthesizer"].is_model:
-        return {"synthesizer": children, "judge": children * solving, "teacher": known * explaining}
-    return {"teacher": (known + children) * explaining}
+        taught = {"synthesizer": children, "judge": children * solving, "teacher": known * explaining}
+    else:
+        taught = {"teacher": (known + children) * explaining}
+    return {"labeller": labelled, **taught}
 
 
 def _specimens(part: str, settings: Settings, problems: Sequence[Problem]) -> list[Conversation]:
     """Builds the prompts that the agent in this role would be sent for these problems."""
+    if part == "labeller":
+        return [labelling(problem, LABELS) for problem in problems]
     if part == "synthesizer":
         chance = random.Random(0)
         return [writing(problem, operator, chance) for problem in problems for operator in Operator]
@@ -247,7 +263,8 @@ def _specimens(part: str, settings: Settings, problems: Sequence[Problem]) -> li
 def _estimate(sent: Sequence[Conversation]) -> Tokens:
     prompts = [sum(len(turn.content) for turn in each.messages) for each in sent]
     replies = [len(turn.content) for each in sent for turn in each.messages if turn.role == "assistant"]
-    return Tokens(fmean(prompts) / CHARACTERS_PER_TOKEN, fmean(replies) / CHARACTERS_PER_TOKEN)
+    # A prompt without examples asks for a name.
+    return Tokens(fmean(prompts) / CHARACTERS_PER_TOKEN, fmean(replies or [NAME]) / CHARACTERS_PER_TOKEN)
 
 
 def _measured(context: RunContext) -> dict[str, Tokens]:

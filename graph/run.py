@@ -19,7 +19,7 @@ from fdd.agents.thoughts import thought
 from fdd.agents.verifier import UNCONFINED, Verifier
 from fdd.errors import StoreError, UsageError, command_line
 from fdd.graph import plan
-from fdd.graph.agents import Agents, check_roles, open_agents, open_models
+from fdd.graph.agents import Agents, check_agents, open_agents, open_models
 from fdd.graph.build import STEPS_PER_ROUND, build_run
 from fdd.graph.forecast import clock_of, is_open, sized
 from fdd.graph.open_run import CHECKPOINTS, OpenRun
@@ -115,7 +115,7 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
     """Forecasts what `start` would do with these settings. Calls no model and makes no folder."""
     for name in settings.thoughts:
         thought(name)
-    check_roles(settings.roles())
+    check_agents(settings)
     if is_open(settings):
         settings = sized(settings, _measure(settings, cache, UNWATCHED).speed)
     return plan.preview(settings, prepare(plan.spacious(settings)))

@@ -13,6 +13,7 @@ from fdd.domain import Progress
 from fdd.graph.curriculum import write_harder, write_siblings
 from fdd.graph.exam import check_grader
 from fdd.graph.journal import kept_out
+from fdd.graph.labels import label
 from fdd.graph.plan import share, spacious
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.matching import exact_form
@@ -38,9 +39,12 @@ def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     for name, problems in {"seeds": sets.seeds, **sets.evaluation_sets}.items():
         check_grader(context.verifier, name, problems)
     _check_positions(sets, context)
-    skills = skills_of(sets.seeds, settings.skills)
-    seeds = [replace(each, skill=skill) for each, skill in zip(sets.seeds, skills, strict=True)]
     records: list[Record] = []
+    if settings.skills == "model":
+        skills, records = context.agents.run(label, sets.seeds, context)
+    else:
+        skills = skills_of(sets.seeds, settings.skills)
+    seeds = [replace(each, skill=skill) for each, skill in zip(sets.seeds, skills, strict=True)]
     if settings.allocation != "each":
         # Written even where nobody is probed, so that a control is taught the same seeds as its run.
         limit = settings.problems.limit or len(seeds)

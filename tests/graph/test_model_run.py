@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from fdd.settings import Settings
 from fdd.storage.call_cache import CallCache
 from fdd.storage.folder import open_store
 from fdd.storage.tracing import select_exchanges
-from tests.graph.settings import model_settings
+from tests.graph.settings import model_settings, tiny_settings
 from tests.graph.test_run import Recorder
 from tests.servers.fixed import fixed
 from tests.servers.serving import serving
@@ -72,6 +73,31 @@ def test_a_model_that_writes_by_skill_sees_what_the_student_got_wrong(
         asked = messages[-1]["content"]
         assert "<student_wrote>" in asked
         assert any(quote(text) in asked for text in answers)
+
+
+def test_a_model_names_the_skills_of_the_seeds_and_labels_each(
+    server: TeachingServer, tmp_path: Path
+) -> None:
+    skills = {"recipe": "skills", "allocation": "weak", "skills": "model", "budget": 4, "siblings": 1}
+    settings = model_settings(server.url, **skills, **{"problems.limit": 12})
+    foreseen = preview(settings, cache=tmp_path)
+    assert next(each.calls for each in foreseen.expenses if each.agent == "labeller") == 12 + 1
+    start(settings, tmp_path / "run", Recorder(), cache=tmp_path)
+    store = open_store(tmp_path / "run")
+    labels = {problem.skill for problem in store.problems(splits=["seed"])}
+    assert (
+        {"addition last", "product last"} < labels <= {"addition last", "product last", "another last step"}
+    )
+    assert {row.skill for row in store.probed_skills()} <= labels
+    calls = [call for call in store.calls() if call.agent == "labeller"]
+    assert len({call.problem_id for call in calls}) == len(calls) == 12 + 1
+
+
+def test_only_a_teacher_that_is_a_model_can_name_skills(tmp_path: Path) -> None:
+    settings = replace(tiny_settings("weak"), skills="model")
+    with pytest.raises(UsageError, match="--skills model: the teacher 'symbolic' is no model"):
+        start(settings, tmp_path / "run", Recorder(), cache=tmp_path)
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_a_run_has_paid_counts_with_another_cache_as_well(

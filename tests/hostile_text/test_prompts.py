@@ -49,7 +49,7 @@ def hostile_problem(injection: str) -> Problem:
     )
 
 
-ASKED = ("question", "solution", "rationale", "verdict", *ATTEMPT)
+ASKED = ("question", "solution", "rationale", "verdict", "skills", *ATTEMPT)
 
 
 def structure(text: str) -> list[str]:
@@ -60,10 +60,7 @@ def structure(text: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_changes_the_tags_of_a_prompt(name: str, injection: str) -> None:
     plain, hostile = (
-        prompt(name).conversation(
-            dict.fromkeys(("question", "solution", "rationale", "verdict", *ATTEMPT), text), TOLD
-        )
-        for text in ("How many?", injection)
+        prompt(name).conversation(dict.fromkeys(ASKED, text), TOLD) for text in ("How many?", injection)
     )
     assert [structure(m.content) for m in hostile.messages] == [structure(m.content) for m in plain.messages]
     assert [message.role for message in hostile.messages] == ["system", "user"]

@@ -24,6 +24,8 @@ class Task(StrEnum):
     SIMILAR = "similar"
     HARDER = "harder"
     SIMPLER = "simpler"
+    TAXONOMY = "taxonomy"
+    LABEL = "label"
 
     @property
     def wants_rationale(self) -> bool:

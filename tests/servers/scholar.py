@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from fdd.agents.symbolic.derivation import Derivation
+from fdd.agents.symbolic.derivation import Derivation, Operation
 from fdd.agents.symbolic.numbers import DIGITS, write_plain
 from fdd.agents.symbolic.reading.parse import derive
 from fdd.agents.synthesizer import SymbolicSynthesizer
@@ -19,7 +19,7 @@ from fdd.amounts import parse_number
 from fdd.domain import Draft, Operator, Problem, Refusal, problem_id
 from fdd.matching import exact_form
 from fdd.problems.jsonl import read_jsonl
-from tests.servers.asked import Asked
+from tests.servers.asked import Asked, Task
 from tests.servers.slips import slipped
 
 
@@ -52,6 +52,10 @@ class Scholar:
 
         `wrong` asks for a wrong reply; `Reply.wrong` says whether it is one.
         """
+        if asked.task is Task.TAXONOMY:
+            return Reply(text="<skills>\n1. addition last\n- product last\nanother last step\n</skills>")
+        if asked.task is Task.LABEL:
+            return self._label(asked)
         problem = self._problems.get(exact_form(asked.question)) or _from_worked_solution(asked)
         if asked.thought is None:
             operator = Operator(asked.task)
@@ -71,6 +75,14 @@ class Scholar:
             f"<answer>{write_plain(answer)}</answer>"
         )
         return Reply(text=text, wrong=wrong)
+
+    def _label(self, asked: Asked) -> Reply:
+        problem = self._problems.get(exact_form(asked.question))
+        derivation = None if problem is None else _derive(problem)
+        last = derivation.steps[-1].expression if derivation else None
+        sign = last.sign if isinstance(last, Operation) else ""
+        name = {"+": "addition last", "*": "Product last"}.get(sign, "another last step")
+        return Reply(text=f"<skill>{name}</skill>")
 
     def _remember(self, draft: Draft) -> None:
         form = exact_form(draft.question)

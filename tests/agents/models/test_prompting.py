@@ -12,7 +12,8 @@ from fdd.agents.synthesizer import ATTEMPT
 
 NAMES = sorted(file.stem for file in FOLDER.glob("*.md"))
 TOLD = {"thought": "pot", "instructions": "Write a program.", "direction": "Add a step."}
-ASKED = {"question": "What is 6 times 7?", "solution": "6 * 7 = 42", **dict.fromkeys(ATTEMPT, "")}
+ASKED = {"question": "What is 6 times 7?", "solution": "6 * 7 = 42", "skills": "a product"}
+ASKED |= dict.fromkeys(ATTEMPT, "")
 
 
 @pytest.mark.parametrize("name", NAMES)
