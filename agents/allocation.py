@@ -19,8 +19,10 @@ MASTERED = 0.7
 SURE = 0.8
 """A skill is mastered if its solve rate exceeds `MASTERED` with at least this probability."""
 FAILURES = 3
-"""Wrong answers, with no right one, after which a taught skill needs a stepping stone. With two probes a
-round that is after two rounds: a student that has seen a skill once seldom solves it."""
+"""Wrong answers, with no right one, after which a taught skill needs a stepping stone, ..."""
+ABLE = 0.5
+"""... if the student solves at least this share of all skills. Before that, most skills fail for want of
+training, and stepping stones teach it to stop halfway."""
 
 
 def allocate(
@@ -98,12 +100,14 @@ def _whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
     return counts
 
 
-def operator_of(belief: Belief) -> Operator:
+def operator_of(belief: Belief, overall: float) -> Operator:
     """Returns how problems of a skill are varied: `harder` where it is mastered, `simpler` where nothing is
-    solved although it was taught, `similar` in between.
+    solved although it was taught and the student solves others, `similar` in between.
+
+    `overall` is the student's solve rate over all skills.
     """
     if belief.between(MASTERED, 1) >= SURE:
         return Operator.HARDER
-    if belief.taught and not belief.correct and belief.n >= FAILURES:
+    if overall >= ABLE and belief.taught and not belief.correct and belief.n >= FAILURES:
         return Operator.SIMPLER
     return Operator.SIMILAR

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from statistics import fmean
 
 from fdd.agents.allocation import allocate, operator_of
 from fdd.agents.profile import Belief, Probed, profile
@@ -33,6 +34,14 @@ class Share:
 
     problems: int
     operator: Operator
+
+    def operators(self, settings: Settings) -> list[Operator]:
+        """Returns the operator of each problem. Every second one is similar, so that the student does not
+        forget what it is asked at its own level, unless a control wants one operator only.
+        """
+        if settings.operators in ("similar", "harder"):
+            return [self.operator] * self.problems
+        return [Operator.SIMILAR if number % 2 else self.operator for number in range(self.problems)]
 
 
 def write_siblings(
@@ -131,21 +140,24 @@ def plan(store: Store, round: int, settings: Settings) -> dict[str, Share]:
     seeds = sum(problem.round == 0 for problem in store.problems(splits=["seed"]))
     budget = problems_per_round(settings, seeds)
     counts = allocate(settings.allocation, now, before, budget, chance)
-    shares = {skill: Share(counts[skill], _operator(belief, settings)) for skill, belief in now.items()}
+    overall = fmean(belief.mean for belief in now.values())
+    shares = {
+        skill: Share(counts[skill], _operator(belief, overall, settings)) for skill, belief in now.items()
+    }
     if settings.operators != "shuffled":
         return shares
     dealt = chance.sample(list(shares.values()), len(shares))
     return dict(zip(shares, dealt, strict=True))
 
 
-def _operator(belief: Belief, settings: Settings) -> Operator:
+def _operator(belief: Belief, overall: float, settings: Settings) -> Operator:
     match settings.operators:
         case "similar":
             return Operator.SIMILAR
         case "harder":
             return Operator.HARDER
         case _:
-            return operator_of(belief)
+            return operator_of(belief, overall)
 
 
 def attempts_to_show(store: Store, round: int, settings: Settings) -> dict[str, list[Attempt]]:

@@ -142,9 +142,10 @@ async def write_plan(writer: Writer, state: RunState, context: RunContext) -> No
         return Assignment(tuple(parents[skill]), operator, units[skill])
 
     assignments = [
-        assign(skill, share.operator)
+        assign(skill, operator)
         for skill, share in shares.items()
-        for _ in range(share.problems if skill in parents else 0)
+        if skill in parents
+        for operator in share.operators(context.settings)
     ]
     for _ in range(PASSES):
         await writer.write(assignments)

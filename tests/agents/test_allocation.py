@@ -63,20 +63,21 @@ def test_progress_gives_most_to_what_was_learnt_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "correct", "taught", "operator"),
+    ("n", "correct", "taught", "overall", "operator"),
     [
-        (8, 8, 2, Operator.HARDER),
-        (8, 4, 2, Operator.SIMILAR),
-        (8, 0, 2, Operator.SIMPLER),
-        (2, 0, 2, Operator.SIMILAR),  # the student may need more of the same
-        (8, 0, 0, Operator.SIMILAR),  # it was never taught, so that failing shows nothing
-        (1, 0, 2, Operator.SIMILAR),  # one wrong answer may be chance
-        (2, 2, 2, Operator.SIMILAR),  # two right ones as well
+        (8, 8, 2, 0.5, Operator.HARDER),
+        (8, 4, 2, 0.5, Operator.SIMILAR),
+        (8, 0, 2, 0.5, Operator.SIMPLER),
+        (8, 0, 2, 0.4, Operator.SIMILAR),  # it fails at others too, for want of training
+        (2, 0, 2, 0.5, Operator.SIMILAR),  # the student may need more of the same
+        (8, 0, 0, 0.5, Operator.SIMILAR),  # it was never taught, so that failing shows nothing
+        (1, 0, 2, 0.5, Operator.SIMILAR),  # one wrong answer may be chance
+        (2, 2, 2, 0.5, Operator.SIMILAR),  # two right ones as well
     ],
 )
 def test_the_operator_follows_what_is_known_of_a_skill(
-    n: int, correct: int, taught: int, operator: Operator
+    n: int, correct: int, taught: int, overall: float, operator: Operator
 ) -> None:
     probed = Probed(round=0, skill="a", n=n, correct=correct, taught=taught)
     other = Probed(round=0, skill="b", n=8, correct=4, taught=2)
-    assert operator_of(profile([probed, other], 0)["a"]) is operator
+    assert operator_of(profile([probed, other], 0)["a"], overall) is operator

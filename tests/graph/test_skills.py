@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fdd.domain import Operator
-from fdd.graph.curriculum import attempts_to_show, beliefs, plan
+from fdd.graph.curriculum import Share, attempts_to_show, beliefs, plan
 from fdd.graph.run import create, opened, resume, start
 from fdd.matching import exact_form
 from fdd.problems.gsm_symbolic import TAUGHT_TEMPLATES
@@ -106,10 +106,16 @@ def test_children_share_the_skill_of_their_parent(store: Store) -> None:
     assert all(child.skill == skills[child.parent or ""] for child in store.problems(splits=["generated"]))
 
 
-def test_a_student_that_solves_nothing_gets_simpler_problems_or_similar_ones(store: Store) -> None:
+def test_a_student_that_solves_nothing_yet_gets_similar_problems(store: Store) -> None:
     assert {belief.correct for belief in beliefs(store, 1).values()} == {0.0}
     operators = {child.operator for child in store.problems(splits=["generated"])}
-    assert operators == {Operator.SIMPLER, Operator.SIMILAR}
+    assert operators == {Operator.SIMILAR}
+
+
+def test_every_second_problem_of_a_skill_is_similar_unless_a_control_wants_one_operator() -> None:
+    share = Share(3, Operator.HARDER)
+    assert share.operators(skill_settings()) == [Operator.HARDER, Operator.SIMILAR, Operator.HARDER]
+    assert share.operators(skill_settings(operators="harder")) == [Operator.HARDER] * 3
 
 
 def test_there_is_a_test_set_of_harder_problems(store: Store) -> None:
