@@ -176,10 +176,11 @@ def t_quantile(level: float, freedom: int) -> float:
     return math.sqrt(freedom * (1 - share) / share)
 
 
-def clustered_difference(clusters: Sequence[tuple[float, int]]) -> tuple[float, float]:
+def clustered_difference(clusters: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """The 95 % interval of a mean difference over clusters: a percentile bootstrap that draws whole clusters.
 
-    `clusters` has, for each template, the sum of its differences over problems and seeds, and their number.
+    `clusters` has, for each template, the sum of its differences over problems and seeds, and their number or
+    weight.
     """
     sums = np.array([total for total, _ in clusters], np.float64)
     sizes = np.array([n for _, n in clusters], np.float64)

@@ -11,6 +11,7 @@ from typing import TypedDict
 from matplotlib.figure import Figure
 
 from fdd.agents.statistics import Paired, clustered_difference, paired
+from fdd.errors import UsageError
 from fdd.reporting.charts import BLUE
 from fdd.reporting.pictures import INK, MUTED, WIDTH, Picture, Table
 from fdd.rundir.study import Row, Study
@@ -63,8 +64,16 @@ class AnalysisJson(TypedDict):
 
 
 def analyse(study: Study) -> Analysis:
-    """Pairs the finished rows by seed; the plan says what is compared, so nothing is chosen here."""
+    """Pairs the finished rows by seed; the plan says what is compared, so nothing is chosen here.
+
+    Raises `UsageError` if the endpoint names a set that the students were not asked.
+    """
     rows = study.rows()
+    for name in study.plan.endpoint.split("+"):
+        for row in rows:
+            if name not in row.results:
+                known = ", ".join(row.results)
+                raise UsageError(f"{str(study.file)!r}: endpoint {name!r} is none of the test sets {known}")
     arms = {arm: [row for row in rows if row.arm == arm] for arm in study.plan.arms}
     default = {row.seed: row for row in arms[study.plan.default]}
     others = [arm for arm in study.plan.arms if arm != study.plan.default]
@@ -80,26 +89,28 @@ def _compare(arm: str, default: Mapping[int, Row], rows: Sequence[Row], endpoint
     differences = {
         seed: accuracy(ours, endpoint) - accuracy(theirs, endpoint) for seed, (ours, theirs) in both.items()
     }
-    clusters: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0])
+    clusters: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for ours, theirs in both.values():
-        for template, (right, n) in ours.results[endpoint].items():
-            clusters[template][0] += 100 * (right - theirs.results[endpoint][template][0])
-            clusters[template][1] += n
+        for name in endpoint.split("+"):
+            size = sum(n for _, n in ours.results[name].values())
+            for template, (right, n) in ours.results[name].items():
+                clusters[template][0] += 100 * (right - theirs.results[name][template][0]) / size
+                clusters[template][1] += n / size  # so that every set counts as much as the others
     has_templates = len(clusters) > 1 and "" not in clusters
     return Comparison(
         arm=arm,
         differences=differences,
         paired=paired(list(differences.values())) if len(differences) > 1 else None,
-        templates=clustered_difference([(total, int(n)) for total, n in clusters.values()])
+        templates=clustered_difference([(total, size) for total, size in clusters.values()])
         if has_templates
         else None,
     )
 
 
 def accuracy(row: Row, endpoint: str) -> float:
-    """Returns the accuracy of a student in percent."""
-    counts = row.results[endpoint].values()
-    return 100 * sum(right for right, _ in counts) / sum(n for _, n in counts)
+    """Returns the accuracy of a student in percent: the mean over the sets of the endpoint."""
+    counts = [row.results[name].values() for name in endpoint.split("+")]
+    return fmean(100 * sum(right for right, _ in each) / sum(n for _, n in each) for each in counts)
 
 
 def as_json(found: Analysis) -> AnalysisJson:

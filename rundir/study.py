@@ -51,7 +51,7 @@ class Plan(BaseModel):
 
     question: str = Field(min_length=1)
     endpoint: str = Field(min_length=1)
-    """The evaluation set whose accuracy decides."""
+    """The evaluation set whose accuracy decides; `in-domain+harder` is the mean of both."""
     default: str
     """The arm that every other arm is compared with."""
     seeds: list[int] = Field(min_length=2)

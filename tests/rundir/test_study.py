@@ -1,5 +1,6 @@
 """A study's plan and rows: what is read, what is refused, and what the analysis makes of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def finish(study: Study, arm: str, seed: int, right: int) -> None:
             arm=arm,
             seed=seed,
             settings=cell.hash,
-            results={"in-domain": counts},
+            results={"in-domain": counts, "harder": {"1": (right // 2, 20)}},
             problems=32,
             steps=20,
             tokens=4000,
@@ -92,6 +93,22 @@ def test_differences_are_paired_by_seed_and_in_points(study: Study) -> None:
     assert even["low"] == pytest.approx(-2.42, abs=0.01)
     assert even["high"] == pytest.approx(22.42, abs=0.01)
     assert more["mean"] == pytest.approx(-100 / 3 / 40)
+
+
+def test_an_endpoint_of_two_sets_counts_each_of_them_as_much(study: Study) -> None:
+    finish_all(study)
+    both = replace(study, plan=study.plan.model_copy(update={"endpoint": "in-domain+harder"}))
+    even, _ = as_json(analyse(both))["comparisons"]
+    # 2, 3 and 1 of 20 harder problems are as many points as 4, 6 and 2 of 40.
+    assert even["mean"] == pytest.approx(10)
+    assert arm_table(analyse(both)).rows[1][2] == "45.0 %"
+
+
+def test_an_endpoint_that_no_student_was_asked_is_one_line(study: Study) -> None:
+    finish_all(study)
+    other = replace(study, plan=study.plan.model_copy(update={"endpoint": "in-domain+outside"}))
+    with pytest.raises(UsageError, match="endpoint 'outside' is none of the test sets in-domain, harder"):
+        analyse(other)
 
 
 def test_a_study_with_missing_pairs_says_interim(study: Study) -> None:
