@@ -64,11 +64,7 @@ DROP_CAPABILITY = 24
 def _limit(megabytes: int) -> bool:
     for capability in range(64):  # more than any kernel has
         _took("prctl", DROP_CAPABILITY, capability, 0, 0, 0)
-    limits = {
-        resource.RLIMIT_AS: megabytes * 2**20,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_CORE: 0,
-    }
+    limits = {resource.RLIMIT_AS: megabytes * 2**20, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0}
     try:
         for kind, limit in limits.items():
             _, most = resource.getrlimit(kind)

@@ -8,8 +8,8 @@ from fractions import Fraction
 from functools import cached_property
 
 from fdd.agents.symbolic.derivation import Form, Quantity
-from fdd.agents.symbolic.implied import IMPLIED, is_implied
-from fdd.agents.symbolic.numbers import find_quantities, scale_of, write_like
+from fdd.agents.symbolic.implied import IMPLIED, is_implied, is_relative
+from fdd.agents.symbolic.numbers import find_quantities, scale_of
 from fdd.agents.symbolic.reading.linking import CALENDAR, FAMILIAR, UNITS
 
 _EVERYWHERE = FAMILIAR.difference(IMPLIED) | CALENDAR | {Fraction(100), Fraction(1000)}
@@ -34,7 +34,7 @@ class Origins:
 
         Words such as `half` and `twice` count only if it states no other number.
         """
-        stated = [quantity for quantity in self.quantities if not self._is_relative(quantity)]
+        stated = [quantity for quantity in self.quantities if not is_relative(self.question, quantity)]
         return frozenset(number for each in stated or self.quantities for number in self._views(each))
 
     @cached_property
@@ -56,10 +56,6 @@ class Origins:
             return True
         units = UNITS & self._implied
         return any(number in (stated * unit, stated / unit) for stated in self._stated for unit in units)
-
-    def _is_relative(self, quantity: Quantity) -> bool:
-        text = self.question[quantity.start : quantity.end]
-        return quantity.form is Form.WORD and write_like(quantity.value, text, quantity.form) is None
 
     def _views(self, quantity: Quantity) -> Iterator[Fraction]:
         value = quantity.value

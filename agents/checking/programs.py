@@ -62,39 +62,21 @@ class Program:
         found = None
         wanted = {"answer"}
         for statement in reversed(self.tree.body):
-            match statement:
-                case (
-                    ast.Assign([ast.Name(name)], value)
-                    | ast.AnnAssign(ast.Name(name), _, ast.expr() as value)
-                    | ast.AugAssign(ast.Name(name), _, value)
-                ):
-                    if name not in wanted:
-                        found = name
-                        continue
-                    # `+=` also reads the name, which therefore stays wanted.
-                    if not isinstance(statement, ast.AugAssign):
-                        wanted.discard(name)
-                    wanted |= _loaded(value)
-                # These assign no amounts, so they cannot be unused steps.
-                case ast.Expr() | ast.Import() | ast.ImportFrom():
-                    pass
-                case _:
-                    wanted |= _loaded(statement)
+            name, value = _assignment(statement)
+            if name is not None and name not in wanted:
+                found = name
+            # The others assign no amounts, so they cannot be unused steps.
+            elif not isinstance(statement, ast.Expr | ast.Import | ast.ImportFrom):
+                # `+=` also reads the name, which therefore stays wanted.
+                if name is not None and not isinstance(statement, ast.AugAssign):
+                    wanted.discard(name)
+                wanted |= _loaded(value)
         return found
 
     @property
     def assigned(self) -> list[str]:
         """The names assigned at the top level, in order."""
-        found = []
-        for statement in self.tree.body:
-            match statement:
-                case (
-                    ast.Assign([ast.Name(name)])
-                    | ast.AnnAssign(ast.Name(name))
-                    | ast.AugAssign(ast.Name(name))
-                ):
-                    found.append(name)
-        return found
+        return [name for statement in self.tree.body if (name := _assignment(statement)[0])]
 
     @property
     def shown(self) -> str | None:
@@ -199,6 +181,18 @@ def _is_amount(node: ast.AST, child: ast.AST) -> bool:
         case ast.Call():
             return False
     return True
+
+
+def _assignment(statement: ast.stmt) -> tuple[str | None, ast.AST]:
+    """The name and the value of a plain assignment; None and the whole statement for any other."""
+    match statement:
+        case (
+            ast.Assign([ast.Name(name)], value)
+            | ast.AnnAssign(ast.Name(name), _, ast.expr() as value)
+            | ast.AugAssign(ast.Name(name), _, value)
+        ):
+            return name, value
+    return None, statement
 
 
 def _loaded(node: ast.AST) -> set[str]:

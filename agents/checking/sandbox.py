@@ -132,7 +132,9 @@ class LimitedSandbox:
             return self._explain(error)
 
     def _explain(self, error: MontyError) -> Outcome:
-        message = _line(str(error))
+        # The message may hold anything: it is reduced to one short line of printable text.
+        line = " ".join(str(error).split())[:200]
+        message = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
         if isinstance(error, MontySyntaxError):
             return fault(Reason.SYNTAX_ERROR, message)
         match error.exception():
@@ -149,9 +151,3 @@ class LimitedSandbox:
         missing = re.match(r"NameError: name '(\w+)' is not defined", message)
         outside = OUTSIDE.search(message) or (missing is not None and hasattr(builtins, missing[1]))
         return fault(Reason.FORBIDDEN if outside else Reason.RUNTIME_ERROR, message)
-
-
-def _line(text: str) -> str:
-    """Reduce a program's error message, which may hold anything, to one short line of printable text."""
-    line = " ".join(text.split())[:200]
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)

@@ -36,11 +36,15 @@ def fraction_parts(quantities: Sequence[Quantity]) -> set[Fraction]:
     return {Fraction(part) for value in fractions for part in value.as_integer_ratio() if part > 1}
 
 
+def is_relative(question: str, quantity: Quantity) -> bool:
+    """Whether a number is a word that `write_like` cannot write: `twice`, `half`, `dozen`."""
+    text = question[quantity.start : quantity.end]
+    return quantity.form is Form.WORD and write_like(quantity.value, text, quantity.form) is None
+
+
 def is_factor(question: str, quantity: Quantity) -> bool:
     """Whether a number compares two things by a factor: `twice`, `3 times as many`."""
-    text = question[quantity.start : quantity.end]
-    # Words that `write_like` cannot write (`twice`, `half`) compare things; only `dozen` does not.
-    relative = quantity.form is Form.WORD and write_like(quantity.value, text, quantity.form) is None
-    return (relative and not text[0].isdigit() and "dozen" not in text.lower()) or bool(
-        re.match(r"\s+times\s+(?:as|more|the)\b", question[quantity.end :])
-    )
+    # Of the relative words only `dozen` does not compare things.
+    if is_relative(question, quantity) and "dozen" not in question[quantity.start : quantity.end].lower():
+        return True
+    return re.match(r"\s+times\s+(?:as|more|the)\b", question[quantity.end :]) is not None

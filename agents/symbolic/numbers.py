@@ -87,17 +87,14 @@ def scale_of(question: str, quantity: Quantity) -> Fraction | None:
 def write_plain(value: Fraction) -> str:
     """Write a number without thousands separators: `1200`, `2.5`, `-3`; `7/3` if no decimal is exact."""
     places = decimal_places(value)
-    return f"{value.numerator}/{value.denominator}" if places is None else _fixed(value, places)
+    return str(value) if places is None else _fixed(value, places)
 
 
 def decimal_places(value: Fraction) -> int | None:
     """Return the number of decimal places that write the value exactly; None where none does."""
-    rest, twos, fives = value.denominator, 0, 0
-    while rest % 2 == 0:
-        rest, twos = rest // 2, twos + 1
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    return max(twos, fives) if rest == 1 else None
+    below = value.denominator
+    # 2**n and 5**n have n places and more than n bits, so there are fewer places than bits.
+    return next((places for places in range(below.bit_length()) if 10**places % below == 0), None)
 
 
 def _fixed(value: Fraction, places: int) -> str:
@@ -119,8 +116,7 @@ def write_like(value: Fraction, original: str, form: Form) -> str | None:
             return None
         return word.capitalize() if original[0].isupper() else word
     if form is Form.FRACTION:
-        proper = value.denominator > 1 and re.fullmatch(r"\d+/\d+", original)
-        return f"{value.numerator}/{value.denominator}" if proper else None
+        return str(value) if value.denominator > 1 and re.fullmatch(r"\d+/\d+", original) else None
     digits = re.match(DIGITS, original)
     shape = re.fullmatch(r"([\d,]+)(?:\.(\d+))?", digits[0]) if digits else None
     needed = decimal_places(value)

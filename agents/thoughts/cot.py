@@ -16,7 +16,6 @@ from fdd.agents.checking.values import fault
 from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Step, leaves
 from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.symbolic.reading.arithmetic import find_equations, value_of
-from fdd.agents.symbolic.reading.known_numbers import Claim
 from fdd.agents.symbolic.reading.parse import read_claims
 from fdd.agents.symbolic.wording.infix import with_values
 from fdd.agents.thoughts.base import Outcome, Sandbox
@@ -79,54 +78,39 @@ class ChainOfThought:
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
         """Report an answer that no written operation gives, or only an operation with unexplained numbers."""
-        found = _Grounds(origins)
+        results: set[Fraction] = set()  # of operations that use numbers of the question
+        side: set[Fraction] = set()  # of operations on constants alone: 60 * 24 minutes a day
+        unexplained = ""
+
+        def rests_on_question(number: Fraction) -> bool:
+            return number in origins.given or any(number in _readings(result) for result in results)
+
+        def is_explained(number: Fraction) -> bool:
+            return rests_on_question(number) or number in side or origins.explains(number)
+
         for claim in read_claims(_body(text), plain=True):
-            found.add(claim)
-        if any(answer in _readings(result) for result in found.results):
+            if (value := _value(claim.expression)) is None:
+                continue
+            operands = [leaf.value for leaf in leaves(claim.expression) if isinstance(leaf, Constant)]
+            strange = next((operand for operand in operands if not is_explained(operand)), None)
+            if strange is not None:
+                written = claim.text[claim.start : claim.end]
+                unexplained = f"`{written}`: nothing gives {write_plain(strange)}"
+            elif origins.given and not any(map(rests_on_question, operands)):
+                side.add(value)
+            else:
+                results.add(value)
+        if any(answer in _readings(result) for result in results):
             return None
-        if found.rejected:
-            number, claim = found.rejected[-1]
-            written = claim.text[claim.start : claim.end]
-            detail = f"`{written}`: nothing gives {write_plain(number)}"
-            return fault(Reason.UNEXPLAINED_NUMBER, detail, answer)
-        if found.results and answer in origins.given:
+        if unexplained:
+            return fault(Reason.UNEXPLAINED_NUMBER, unexplained, answer)
+        if results and answer in origins.given:
             return None
         return fault(Reason.NO_REASONING, f"no written operation comes to {write_plain(answer)}", answer)
 
     def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:  # noqa: ARG002
         value = question.recompute(_body(text))
         return frozenset(() if value is None else (value,))
-
-
-class _Grounds:
-    """What a chain of thought has computed so far from the numbers of its question."""
-
-    def __init__(self, origins: Origins) -> None:
-        self._origins = origins
-        self.results: set[Fraction] = set()
-        """Results of operations that use numbers of the question."""
-        self.side: set[Fraction] = set()
-        """Results of operations on constants alone: 60 * 24 minutes a day."""
-        self.rejected: list[tuple[Fraction, Claim]] = []
-        """Operations with an unexplained number, each after that number."""
-
-    def add(self, claim: Claim) -> None:
-        if (value := _value(claim.expression)) is None:
-            return
-        operands = [leaf.value for leaf in leaves(claim.expression) if isinstance(leaf, Constant)]
-        strange = next((operand for operand in operands if not self._explains(operand)), None)
-        if strange is not None:
-            self.rejected.append((strange, claim))
-        elif self._origins.given and not any(map(self._rests_on_question, operands)):
-            self.side.add(value)
-        else:
-            self.results.add(value)
-
-    def _explains(self, number: Fraction) -> bool:
-        return self._rests_on_question(number) or number in self.side or self._origins.explains(number)
-
-    def _rests_on_question(self, number: Fraction) -> bool:
-        return number in self._origins.given or any(number in _readings(result) for result in self.results)
 
 
 def _readings(result: Fraction) -> tuple[Fraction, ...]:

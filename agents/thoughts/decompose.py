@@ -13,7 +13,7 @@ The questions alone are a plan, for a student that only plans while another mode
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -75,23 +75,10 @@ class Decomposition:
         return cot.THOUGHT.renumbered(_solution(text), question, sandbox)
 
 
-def subquestions(text: str) -> tuple[str, ...]:
-    """The subquestions of a decomposition or a plan, in order; raises ValueError for any other text."""
-    lines = _lines(text)
-    if lines and all(line.startswith("Question ") for line in lines):
-        return tuple(_contents(lines, ("Question",)))
-    return tuple(_read(text)[0])
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
 def plan(text: str) -> str:
-    """The numbered questions, one per line; raises ValueError unless it is a decomposition or a plan."""
-    return "\n".join(
-        f"Question {number}: {question}" for number, question in enumerate(subquestions(text), start=1)
-    )
+    """The numbered questions of a decomposition, one per line; raises ValueError for any other text."""
+    questions, _, _ = _read(text)
+    return "\n".join(f"Question {number}: {question}" for number, question in enumerate(questions, start=1))
 
 
 def _solution(text: str) -> str:
@@ -102,26 +89,19 @@ def _solution(text: str) -> str:
 
 def _read(text: str) -> tuple[list[str], list[str], str]:
     """The questions, their answers and the last line; raises ValueError with what is wrong."""
-    lines = _lines(text)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines or cot.read_answer(lines[-1]) is None:
         raise ValueError("the last line is not `The answer is N.`")
-    contents = _contents(lines[:-1], ("Question", "Answer"))
-    if not contents or len(contents) % 2:
-        raise ValueError("the last question has no answer" if contents else "there is no `Question 1:`")
-    return contents[::2], contents[1::2], lines[-1]
-
-
-def _contents(lines: Sequence[str], kinds: Sequence[str]) -> list[str]:
-    """The texts after `Question 1:`, `Answer 1:`, `Question 2:`, ..., one per line."""
     contents = []
-    for place, line in enumerate(lines):
-        number, kind = divmod(place, len(kinds))
-        mark = f"{kinds[kind]} {number + 1}:"
+    for place, line in enumerate(lines[:-1]):
+        mark = f"{('Question', 'Answer')[place % 2]} {place // 2 + 1}:"
         content = line.removeprefix(mark).strip()
         if content in ("", line):
             raise ValueError(f"{line[:60]!r} stands where `{mark}` and its text are due")
         contents.append(content)
-    return contents
+    if not contents or len(contents) % 2:
+        raise ValueError("the last question has no answer" if contents else "there is no `Question 1:`")
+    return contents[::2], contents[1::2], lines[-1]
 
 
 def _questions(derivation: Derivation) -> Iterator[str]:

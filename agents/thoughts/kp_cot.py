@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 from fdd.agents.checking.origins import Origins
 from fdd.agents.checking.renumbered import Renumbered
@@ -41,14 +40,6 @@ Write three parts, each under its heading, in this order and without blank lines
 """
 
 
-class Parts(NamedTuple):
-    """The texts under the three headings."""
-
-    core: str
-    information: tuple[str, ...]
-    solution: str
-
-
 @dataclass(frozen=True, slots=True)
 class KeyPointThought:
     """The key points, then the solution in another thought."""
@@ -69,20 +60,20 @@ class KeyPointThought:
     def outcome(self, text: str, sandbox: Sandbox) -> Outcome:
         """The outcome of the solution; all three parts must be there and none may be empty."""
         try:
-            parts = read_parts(text)
+            *_, solution = read_parts(text)
         except ValueError as error:
             return fault(Reason.NO_ANSWER, str(error))
-        return self.solution.outcome(parts.solution, sandbox)
+        return self.solution.outcome(solution, sandbox)
 
     def flaw(self, text: str, origins: Origins, answer: Fraction) -> Outcome | None:
-        return self.solution.flaw(read_parts(text).solution, origins, answer)
+        return self.solution.flaw(read_parts(text)[-1], origins, answer)
 
     def renumbered(self, text: str, question: Renumbered, sandbox: Sandbox) -> frozenset[Fraction]:
-        return self.solution.renumbered(read_parts(text).solution, question, sandbox)
+        return self.solution.renumbered(read_parts(text)[-1], question, sandbox)
 
 
-def read_parts(text: str) -> Parts:
-    """The three parts; raises ValueError with what is wrong unless all are there, in order."""
+def read_parts(text: str) -> tuple[str, tuple[str, ...], str]:
+    """The core question, the facts and the solution; raises ValueError unless all are there, in order."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     first, second, third = (_place(heading, lines) for heading in HEADINGS)
     if not 0 == first < second < third:
@@ -96,7 +87,7 @@ def read_parts(text: str) -> Parts:
         raise ValueError(f"below `{INFORMATION}` not every line is a fact behind `- `")
     if not lines[third + 1 :]:
         raise ValueError(f"nothing stands below `{SOLUTION}`")
-    return Parts(core, tuple(information), "\n".join(lines[third + 1 :]))
+    return core, tuple(information), "\n".join(lines[third + 1 :])
 
 
 def _place(heading: str, lines: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Fuzzes each parser for an equal share of the time and prints counts; exit status 1 if anything was found.
 
-python -m fuzz --seconds 3600
+python -m tests.fuzz --seconds 3600
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from fdd.agents.models.prompting import examples
 from tests.hostile_text.texts import PROBLEMS, SYSTEMS
 
 HERE = Path(__file__).parent
-WORK = HERE.parent / "build" / "fuzz"
+ROOT = HERE.parent.parent
+WORK = ROOT / "build" / "fuzz"
 """The corpora stay there, so that the next search starts from them; findings are deleted at the start."""
 LONGEST = 1500
 """Most bytes in a text."""
@@ -28,7 +29,7 @@ _DONE = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Fuzz the parsers.")
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the parsers.")
     parser.add_argument("--seconds", type=int, default=120, help="for all of them together (default: 120)")
     seconds = parser.parse_args().seconds
     findings = WORK / "findings"
@@ -69,7 +70,7 @@ def fuzz(name: str, seeds: list[str], seconds: float, findings: Path) -> int:
 
 def run_target(name: str, corpus: Path, seconds: int, findings: Path) -> int:
     command = [
-        *(sys.executable, "-m", "fuzz.target", name, str(findings)),
+        *(sys.executable, "-m", "tests.fuzz.target", name, str(findings)),
         f"-max_total_time={seconds}",
         f"-timeout={HANG_SECONDS}",
         f"-max_len={LONGEST}",
@@ -79,7 +80,7 @@ def run_target(name: str, corpus: Path, seconds: int, findings: Path) -> int:
         "-verbosity=0",
         str(corpus),
     ]
-    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     counted = _DONE.findall(done.stderr)
     if not counted:
         raise SystemExit(f"fuzz: {name} did not start:\n{done.stderr}")

@@ -1,4 +1,4 @@
-"""Runs one parser under libFuzzer (atheris): `python -m fuzz.target NAME FOLDER [libFuzzer's options]`.
+"""Runs one parser under libFuzzer (atheris): `python -m tests.fuzz.target NAME FOLDER [libFuzzer's options]`.
 
 Findings are written into the folder, and the search goes on. Only libFuzzer's limits on the time and the
 memory of one text end the process early.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["agents"]):
+with atheris.instrument_imports(include=["fdd.agents"]):
     from tests.fuzz.oracles import check_derivation, check_equation, check_system
 
 SLOW_SECONDS = 2.0

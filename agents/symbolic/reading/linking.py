@@ -6,15 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from fdd.agents.symbolic.derivation import (
-    Constant,
-    Expression,
-    Given,
-    Operation,
-    Result,
-    Sign,
-    leaves,
-)
+from fdd.agents.symbolic.derivation import Constant, Expression, Given, Operation, Result, Sign, leaves
 from fdd.agents.symbolic.implied import fraction_parts, is_implied, is_squared
 from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.symbolic.reading.arithmetic import value_of

@@ -7,15 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 
-from fdd.agents.symbolic.derivation import (
-    Constant,
-    Derivation,
-    Expression,
-    Operation,
-    Result,
-    Step,
-    leaves,
-)
+from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Operation, Result, Step, leaves
 from fdd.agents.symbolic.numbers import DIGITS, PERCENT, find_quantities, read_digits
 from fdd.agents.symbolic.reading.arithmetic import Segment, find_equations, value_of
 from fdd.agents.symbolic.reading.known_numbers import Claim, KnownNumbers

@@ -8,15 +8,7 @@ from fractions import Fraction
 from itertools import groupby
 from types import MappingProxyType
 
-from fdd.agents.symbolic.derivation import (
-    Constant,
-    Derivation,
-    Expression,
-    Form,
-    Given,
-    Operation,
-    Result,
-)
+from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Form, Given, Operation, Result
 from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, PERCENT, read_digits, write_like, write_plain
 from fdd.agents.symbolic.reckoner import Number, Reckoner, normal
 from fdd.amounts import CURRENCY

@@ -135,10 +135,10 @@ def test_a_text_without_all_three_parts_in_order_has_no_answer(
 
 
 def test_the_parts_can_be_had_one_by_one() -> None:
-    parts = read_parts(PROGRAM)
-    assert parts.core == "How many are left?"
-    assert parts.information == ("She has 36 red beads and half as many blue ones.", "She loses 8.")
-    assert parts.solution == "blue = 36 / 2\nanswer = 36 + blue - 8"
+    core, facts, solution = read_parts(PROGRAM)
+    assert core == "How many are left?"
+    assert facts == ("She has 36 red beads and half as many blue ones.", "She loses 8.")
+    assert solution == "blue = 36 / 2\nanswer = 36 + blue - 8"
 
 
 def test_the_prompt_of_each_ends_in_that_of_its_solution() -> None:
