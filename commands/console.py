@@ -25,7 +25,7 @@ from fdd.reporting.terminal import shown
 from fdd.rundir.delivery import DATASET, STUDENT
 from fdd.settings import OPTIONS, POLICY, Settings
 from fdd.storage.folder import DATABASE, open_store
-from fdd.storage.summary import EvaluationSummary, ReadSummary, RoundSummary, Summary
+from fdd.storage.summary import EvaluationSummary, RoundSummary, Summary
 from fdd.streams import Lossy
 
 LINE_EVERY_SECONDS = 30.0
@@ -207,7 +207,7 @@ def form_lines(summary: Summary) -> list[str]:
     return []
 
 
-def _form(entry: ReadSummary) -> str:
+def _form(entry: EvaluationSummary) -> str:
     return "unknown" if entry["form"] is None else percent(entry["form"])
 
 
@@ -280,7 +280,7 @@ def _cost(dollars: float | None) -> str:
     return "unknown" if dollars is None else f"{dollars:.4f}"
 
 
-def show_evaluations(console: Console, evaluations: Sequence[ReadSummary]) -> None:
+def show_evaluations(console: Console, evaluations: Sequence[EvaluationSummary]) -> None:
     for entry in evaluations:
         right = f"{entry['correct']} of {entry['n']} right, {accuracy(entry)}"
         console.print(shown(f"{entry['name']}: {right}; {_form(entry)} in the form taught"))

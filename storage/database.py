@@ -86,12 +86,6 @@ class Database:
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
-    def create(self) -> None:
-        """Creates the file with all tables."""
-        with self.writing():
-            pass  # DuckDB makes the file when it connects
-        self.migrate()
-
     def settle(self) -> None:
         """Moves the contents of the write-ahead log into the file, which can then be renamed."""
         with self._turn:
@@ -116,6 +110,7 @@ class Database:
     def migrate(self, applied: Mapping[int, str] = MappingProxyType({})) -> None:
         """Applies the migrations that are not in `applied`, each in one transaction with its record.
 
+        Makes the file if there is none, because DuckDB does so when it connects.
         Raises `StoreError` if another version of this program, with other migrations, wrote the file.
         """
         known = {int(path.name[:4]): path for path in MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")}

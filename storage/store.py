@@ -42,17 +42,6 @@ _BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class ProbedSkill:
-    """A row of the view `probed_skills`."""
-
-    round: int
-    skill: str
-    n: int
-    correct: int
-    taught: int
-
-
-@dataclass(frozen=True, slots=True)
 class Lesson:
     """One example of a training set: a problem and an accepted rationale for it."""
 
@@ -82,7 +71,7 @@ class Store:
         for file in (draft, log_of(draft)):  # left by a process that was killed before the last line
             file.unlink(missing_ok=True)
         database = Database(draft, patience=patience)
-        database.create()
+        database.migrate()
         cls(database).add([run])
         database.settle()
         draft.rename(path)
@@ -223,12 +212,6 @@ class Store:
 
     def probes(self, *, round: int | None = None, problem_id: str | None = None) -> list[ProbeRecord]:
         return self._equal(ProbeRecord, round=round, problem_id=problem_id)
-
-    def probed_skills(self) -> list[ProbedSkill]:
-        """Returns how each round's student answered the probes of each skill."""
-        with self._database.reading() as connection:
-            rows = connection.execute("SELECT * FROM probed_skills ORDER BY round, skill").fetchall()
-        return [ProbedSkill(*row) for row in rows]
 
     def rounds(self) -> list[RoundRecord]:
         return self._equal(RoundRecord)

@@ -79,11 +79,6 @@ class EvaluationSummary(TypedDict):
     high: float
     by_template: NotRequired[TemplateInterval]
     """Only in `report` and `compare`, and only if every problem of the set has a template."""
-
-
-class ReadSummary(EvaluationSummary):
-    """The same, with the form of the answers."""
-
     form: float | None
     """Share of the answers that have the form that is taught; None if no answer is stored."""
 
@@ -91,7 +86,7 @@ class ReadSummary(EvaluationSummary):
 class BaselineSummary(TypedDict):
     """The results of the untaught student."""
 
-    evaluations: list[ReadSummary]
+    evaluations: list[EvaluationSummary]
 
 
 class DecisionSummary(TypedDict):
@@ -132,7 +127,7 @@ class RoundSummary(TypedDict):
     easy: int
     mixed: int
     hard: int
-    evaluations: list[ReadSummary]
+    evaluations: list[EvaluationSummary]
     decision: DecisionSummary | None
     """None until the round is evaluated."""
 
@@ -174,8 +169,8 @@ class CostSummary(TypedDict):
     by_agent: list[AgentUsage]
 
 
-class SkillSummary(TypedDict):
-    """What a round's student showed of one skill, and what was written for it then."""
+class ProbedSkill(TypedDict):
+    """How a round's student answered the probes of one skill."""
 
     round: int
     skill: str
@@ -184,6 +179,11 @@ class SkillSummary(TypedDict):
     """Right answers of the `n` answers to probes."""
     taught: int
     """Problems of the skill in the student's training set."""
+
+
+class SkillSummary(ProbedSkill):
+    """The same, and what was written for the skill then."""
+
     written: int
     """Problems of the skill that the next round adds."""
     operators: str
@@ -237,13 +237,13 @@ def summarize(connection: Connection) -> Summary:
         "exact_only": _exact_only(connection),
         "baseline": {"evaluations": _rows(connection, _EVALUATIONS, BASELINE_ROUND)},
         "rounds": [_round(connection, number, found) for number, found in sizes.items()],
-        "skills": skills(connection),
+        "skills": _rows(connection, _SKILLS),
         "cost": _cost(connection),
     }
 
 
-def skills(connection: Connection) -> list[SkillSummary]:
-    return _rows(connection, _SKILLS)
+def probed_skills(connection: Connection) -> list[ProbedSkill]:
+    return _rows(connection, "SELECT * FROM probed_skills ORDER BY round, skill")
 
 
 def _round(connection: Connection, number: int, sizes: Iterable[SetSize]) -> RoundSummary:
@@ -306,7 +306,7 @@ def _rows(connection: Connection, query: str, *values: int) -> list[Any]:
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def evaluation_summary(name: str, found: Interval, form: float | None) -> ReadSummary:
+def evaluation_summary(name: str, found: Interval, form: float | None) -> EvaluationSummary:
     return {
         "name": name,
         "n": found.n,
