@@ -11,10 +11,10 @@ import pyarrow as pa
 from huggingface_hub import CardData, DatasetCardData, EvalResult, ModelCardData
 
 from fdd.agents.thoughts import thought
-from fdd.domain import Operator
 from fdd.errors import one_line
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.reporting.dataset import CHATS, FIELDS, PARQUET, SCHEMA
+from fdd.reporting.formats import ORIGINS, SEED
 from fdd.reporting.results import results_of
 from fdd.reporting.sources import Source, problems_from, weights_from
 from fdd.reporting.templating import Markdown, literal, render
@@ -27,7 +27,6 @@ from fdd.training.tasks import Prompting, Turn
 PLACE = "\ue000"
 """Stands for the question in the example chat; a private-use character, so no real text should contain it."""
 
-ORIGINS = ("seed", *Operator)
 # The model hub's size categories.
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -106,14 +105,13 @@ def model_card(subject: Subject) -> str:
 
 
 def data_card(subject: Subject) -> str:
-    counts = Counter(
-        (lesson.rationale.round, str(lesson.problem.operator or "seed")) for lesson in subject.lessons
-    )
+    counts = Counter((each.rationale.round, each.problem.operator or SEED) for each in subject.lessons)
     rounds = sorted({lesson.rationale.round for lesson in subject.lessons})
     by_origin = [[counts[round, origin] for origin in ORIGINS] for round in rounds]
     return subject.render(
         "data_card.md",
         _data_front(subject),
+        origins=ORIGINS,
         counts=dict(zip(rounds, by_origin, strict=True)),
         total=[sum(column) for column in zip(*by_origin, strict=True)],
         formats=Counter(lesson.rationale.thought for lesson in subject.lessons),

@@ -30,7 +30,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, bool, str], ...] = (
     ("round", _COUNT, False, "round in which the problem first took part"),
     ("source", _TEXT, False, "problem set that it, or the first of its ancestors, comes from"),
     ("parent", _TEXT, True, "problem that it was made from; null for a seed"),
-    ("operator", _TEXT, True, "how it was made: `harder` or `similar`; null for a seed"),
+    ("operator", _TEXT, True, "how it was made: `similar`, `harder` or `simpler`; null for a seed"),
     ("lineage", pa.list_(_TEXT), False, "its ancestors, the seed first"),
     ("template", _TEXT, False, "template of the source; empty where it has none"),
     ("written_by", _TEXT, False, "who wrote the problem; empty where it came with its source"),
