@@ -10,9 +10,16 @@ from typing import Literal
 
 from fdd.storage.codec import exact_number, select
 from fdd.storage.database import Connection
-from fdd.storage.records import EventRecord, ProblemRecord, RationaleRecord, RunRecord, evaluation_split
+from fdd.storage.records import (
+    EventRecord,
+    ProblemRecord,
+    RationaleRecord,
+    RunRecord,
+    SpanRecord,
+    evaluation_split,
+)
 from fdd.storage.summary import BASELINE_ROUND, Summary, summarize
-from fdd.storage.tracing import Exchange, select_exchanges
+from fdd.storage.tracing import Exchange, select_exchanges, select_phases
 
 Facets = Mapping[str, Sequence[str | int]]
 """The values that rows can be filtered by, sorted, by the plural of the column's name."""
@@ -115,11 +122,14 @@ class EvaluationItems:
     answers: Sequence[ItemAnswer]
 
 
-def select_overview(connection: Connection) -> tuple[RunRecord, Summary, list[EventRecord]]:
-    """Returns the run, its summary and its events."""
+def select_overview(
+    connection: Connection, events: int
+) -> tuple[RunRecord, Summary, list[SpanRecord], list[EventRecord]]:
+    """Returns the run, its summary, its phases, and the latest `events`, the last one first."""
     summary = summarize(connection)
     [run] = select(connection, RunRecord)
-    return run, summary, select(connection, EventRecord, "ORDER BY seq")
+    latest = select(connection, EventRecord, "ORDER BY seq DESC LIMIT ?", events)
+    return run, summary, select_phases(connection), latest
 
 
 def search_problems(connection: Connection, search: ProblemSearch) -> ProblemPage:

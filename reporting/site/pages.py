@@ -36,8 +36,6 @@ from fdd.storage.summary import BASELINE_ROUND, SkillSummary
 from fdd.storage.tracing import SpanFilter, select_spans
 
 PER_PAGE = 50
-LATEST_EVENTS = 12
-"""Number of events that the run page shows."""
 SCALES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Accuracies at which the axes of all charts may end: at the smallest that shows every interval."""
 
@@ -86,7 +84,7 @@ def run(site: Site, request: Request) -> Response:  # noqa: ARG001
         scale=next(step for step in SCALES if highest <= step),
         skills=dict(skills),
         skill_rounds=sorted({row["round"] for row in overview.summary["skills"]}),
-        events=overview.events[: -LATEST_EVENTS - 1 : -1],
+        events=overview.events,
         settings=json.dumps(overview.run.settings, indent=2, ensure_ascii=False),
     )
 
@@ -214,7 +212,7 @@ def message(site: Site, status: int, title: str, text: str, headers: Mapping[str
 def _page(site: Site, template: str, **values: object) -> Response:
     overview = site.overview()
     shared = {
-        "status": status_of(site.folder, overview.events),
+        "status": status_of(site.folder, overview.phases),
         "version": overview.version,
         "planned": overview.settings.rounds,
         "resume": command_line("resume", site.folder),
