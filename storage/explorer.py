@@ -25,8 +25,6 @@ Facets = Mapping[str, Sequence[str | int]]
 """The values that rows can be filtered by, sorted, by the plural of the column's name."""
 Sort = Literal["id", "round", "rate", "template", "length"]
 
-MAX_WORDS = 8
-"""Words of a search that are used; further words are ignored."""
 _SORTS: Mapping[Sort, str] = MappingProxyType(
     {"id": "id", "round": "round", "rate": "mean", "template": "template", "length": "length(question)"}
 )
@@ -114,14 +112,6 @@ class ItemAnswer:
     value: Fraction | None
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationItems:
-    """An evaluation set with all students' answers."""
-
-    items: Sequence[Item]
-    answers: Sequence[ItemAnswer]
-
-
 def select_overview(
     connection: Connection, events: int
 ) -> tuple[RunRecord, Summary, list[SpanRecord], list[EventRecord]]:
@@ -188,7 +178,8 @@ def _distinct(connection: Connection, column: str, table: str) -> list[str | int
     return [value for (value,) in connection.execute(query).fetchall()]
 
 
-def evaluation_items(connection: Connection, name: str) -> EvaluationItems:
+def evaluation_items(connection: Connection, name: str) -> tuple[list[Item], list[ItemAnswer]]:
+    """Returns the problems of an evaluation set, and all students' answers to them."""
     items = connection.execute(
         "SELECT id, left(question, 400), answer FROM problems WHERE split = ? ORDER BY id",
         [evaluation_split(name)],
@@ -198,7 +189,7 @@ def evaluation_items(connection: Connection, name: str) -> EvaluationItems:
         "WHERE evaluation = ? AND purpose IN ('baseline', 'evaluation') ORDER BY ALL",
         [name],
     ).fetchall()
-    return EvaluationItems(
+    return (
         [Item(key, question, exact_number(answer)) for key, question, answer in items],
         [
             ItemAnswer(problem_id, round, thought, sample, value and exact_number(value))
@@ -212,7 +203,7 @@ def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
     if search.text.startswith("p-") and len(search.text.split()) == 1:
         yield "starts_with(id, ?)", search.text.strip()
     else:
-        for word in search.text.split()[:MAX_WORDS]:
+        for word in search.text.split():
             yield "contains(lower(question), lower(?))", word
     for column in ("split", "round", "operator", "band", "template"):
         value = getattr(search, column)

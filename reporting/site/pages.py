@@ -31,7 +31,7 @@ from fdd.storage.explorer import (
     span_facets,
 )
 from fdd.storage.life import Life, select_life
-from fdd.storage.records import AttemptRecord, SpanKind, SpanRecord, TranscriptRecord
+from fdd.storage.records import AttemptRecord, SpanKind, SpanRecord
 from fdd.storage.summary import BASELINE_ROUND, SkillSummary
 from fdd.storage.tracing import SpanFilter, select_spans
 
@@ -97,14 +97,8 @@ def live(site: Site, request: Request) -> Response:  # noqa: ARG001
 def problems(site: Site, request: Request) -> Response:
     query = asked.read(asked.AskedProblems, request.query_params)
     search = ProblemSearch(
+        **query.model_dump(exclude={"q", "order", "page"}),
         text=query.q,
-        split=query.split,
-        round=query.round,
-        operator=query.operator,
-        band=query.band,
-        reason=query.reason,
-        template=query.template,
-        sort=query.sort,
         descending=query.order == "down",
         offset=PER_PAGE * (query.page - 1),
         limit=PER_PAGE,
@@ -139,7 +133,8 @@ def call(site: Site, request: Request) -> Response:
     exchange = site.store.read(select_call, name)
     if exchange is None:
         raise HTTPException(404, f"This run has no call {name}.")
-    return _page(site, "call.html", exchange=exchange, messages=list(_messages(exchange.transcript)))
+    messages = list(exchange.transcript.messages()) if exchange.transcript else []
+    return _page(site, "call.html", exchange=exchange, messages=messages)
 
 
 def trace(site: Site, request: Request) -> Response:
@@ -174,7 +169,7 @@ def evaluations(site: Site, request: Request) -> Response:
     name = query.name or (names[0] if names else "")
     if name not in names and names:
         raise HTTPException(404, f"This run has no evaluation set {name}.")
-    items = answered_items(site.store.read(evaluation_items, name), overview.settings)
+    items = answered_items(*site.store.read(evaluation_items, name), overview.settings)
     rounds = sorted({round for each in items for round in each.values})
     # The untaught student is asked only a part of the items.
     whole = [round for round in rounds if round < 0 or all(round in each.values for each in items)]
@@ -257,13 +252,3 @@ def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
         if old or new:
             texts = compare(old.text if old else "", new.text if new else "")
             yield Pair(f"{exam}, {thought}{f', sample {sample + 1}' if sample else ''}", old, new, texts)
-
-
-def _messages(transcript: TranscriptRecord | None) -> Iterator[tuple[str, str]]:
-    """Yields role and text of each message to the model; content that is no string is shown as JSON."""
-    messages = transcript.request.get("messages") if transcript else None
-    for message in messages if isinstance(messages, list) else []:
-        if isinstance(message, dict):
-            content = message.get("content")
-            text = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
-            yield str(message.get("role", "")), text
