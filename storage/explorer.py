@@ -34,25 +34,6 @@ _LATEST_PROBES = """
 """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProblemSearch:
-    """Which problems to show, and in which order; None and empty text do not restrict."""
-
-    text: str = ""
-    """Words that the question contains, in any case, or the beginning of an id."""
-    split: str | None = None
-    round: int | None = None
-    operator: str | None = None
-    band: str | None = None
-    reason: str | None = None
-    """Verdict on its rationale in at least one format."""
-    template: str | None = None
-    sort: Sort = "id"
-    descending: bool = False
-    offset: int = 0
-    limit: int = 50
-
-
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
     """A problem in a list, with the first 400 characters of its question.
@@ -71,14 +52,6 @@ class ProblemRow:
     band: str | None
     rate: float | None
     reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemPage:
-    """One page of the problems found, and the number of problems on all pages."""
-
-    total: int
-    rows: Sequence[ProblemRow]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,28 +95,42 @@ def select_overview(
     return run, summary, select_phases(connection), latest
 
 
-def search_problems(connection: Connection, search: ProblemSearch) -> ProblemPage:
-    conditions = list(_conditions(search))
+def search_problems(
+    connection: Connection,
+    text: str = "",
+    filters: Mapping[str, object] = MappingProxyType({}),
+    *,
+    sort: Sort = "id",
+    descending: bool = False,
+    offset: int = 0,
+    limit: int = 50,
+) -> tuple[int, list[ProblemRow]]:
+    """Returns the number of problems found, and those of one page.
+
+    `text` has words that the question contains, in any case, or the beginning of an id. `filters` has values
+    of columns, such as `{"split": "dev"}`; its `reason` is the verdict on a rationale in at least one format.
+    """
+    conditions = list(_conditions(text, filters))
     where = " AND ".join(condition for condition, _ in conditions) or "true"
     values = [value for _, value in conditions]
     source = "problems"
-    if search.band is not None or search.sort == "rate":
+    if "band" in filters or sort == "rate":
         source += f" LEFT JOIN {_LATEST_PROBES} AS probed ON problem_id = id"
     (total,) = connection.execute(f"SELECT count(*) FROM {source} WHERE {where}", values).fetchone() or (0,)
-    direction = "DESC" if search.descending else "ASC"
     rows = connection.execute(
         f"""
         SELECT id, left(question, 400), answer, split, round, operator, template
         FROM {source} WHERE {where}
-        ORDER BY {_SORTS[search.sort]} {direction} NULLS LAST, id LIMIT ? OFFSET ?
+        ORDER BY {_SORTS[sort]} {"DESC" if descending else "ASC"} NULLS LAST, id LIMIT ? OFFSET ?
         """,
-        [*values, search.limit, search.offset],
+        [*values, limit, offset],
     ).fetchall()
     ids = [row[0] for row in rows]
     probes = _by_problem(connection, "arg_max(band, round), arg_max(mean, round)", "probes", ids)
     reasons = _by_problem(connection, "list(reason ORDER BY thought)", "outcomes", ids)
-    found = [ProblemRow(*row, *probes.get(row[0], (None, None)), *reasons.get(row[0], ((),))) for row in rows]
-    return ProblemPage(total, found)
+    return total, [
+        ProblemRow(*row, *probes.get(row[0], (None, None)), *reasons.get(row[0], ((),))) for row in rows
+    ]
 
 
 def _by_problem(
@@ -198,19 +185,16 @@ def evaluation_items(connection: Connection, name: str) -> tuple[list[Item], lis
     )
 
 
-def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
+def _conditions(text: str, filters: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Yields SQL conditions, each with the value of its one parameter."""
-    if search.text.startswith("p-") and len(search.text.split()) == 1:
-        yield "starts_with(id, ?)", search.text.strip()
+    if text.startswith("p-") and len(text.split()) == 1:
+        yield "starts_with(id, ?)", text.strip()
     else:
-        for word in search.text.split():
+        for word in text.split():
             yield "contains(lower(question), lower(?))", word
-    for column in ("split", "round", "operator", "band", "template"):
-        value = getattr(search, column)
-        if value is not None:
-            yield f"{column} = ?", value
-    if search.reason is not None:
-        yield "id IN (SELECT problem_id FROM outcomes WHERE reason = ?)", search.reason
+    for column, value in filters.items():
+        among = "id IN (SELECT problem_id FROM outcomes WHERE reason = ?)"
+        yield among if column == "reason" else f"{column} = ?", value
 
 
 def select_call(connection: Connection, call_id: str) -> CallDetails | None:

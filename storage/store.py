@@ -73,7 +73,10 @@ class Store:
         database = Database(draft, patience=patience)
         database.migrate()
         cls(database).add([run])
-        database.settle()
+        with database.writing() as connection:
+            connection.execute(
+                "CHECKPOINT"
+            )  # moves the write-ahead log into the file, which can be renamed then
         draft.rename(path)
         return cls(Database(path, patience=patience))
 

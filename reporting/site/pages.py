@@ -23,7 +23,6 @@ from fdd.reporting.site.exams import answered_items
 from fdd.reporting.site.site import Overview, Site
 from fdd.reporting.site.status import status_of
 from fdd.storage.explorer import (
-    ProblemSearch,
     evaluation_items,
     problem_facets,
     search_problems,
@@ -96,17 +95,17 @@ def live(site: Site, request: Request) -> Response:  # noqa: ARG001
 
 def problems(site: Site, request: Request) -> Response:
     query = asked.read(asked.AskedProblems, request.query_params)
-    search = ProblemSearch(
-        **query.model_dump(exclude={"q", "order", "page"}),
-        text=query.q,
+    total, rows = site.store.read(
+        search_problems,
+        query.q,
+        query.filters(),
+        sort=query.sort,
         descending=query.order == "down",
         offset=PER_PAGE * (query.page - 1),
         limit=PER_PAGE,
     )
-    found, facets = site.store.read(search_problems, search), site.store.read(problem_facets)
-    return _page(
-        site, "problems.html", query=query, found=found, facets=facets, pages=Pages(found.total, query.page)
-    )
+    facets, pages = site.store.read(problem_facets), Pages(total, query.page)
+    return _page(site, "problems.html", query=query, rows=rows, facets=facets, pages=pages)
 
 
 def problem(site: Site, request: Request) -> Response:
