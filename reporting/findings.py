@@ -161,21 +161,13 @@ def skills(summary: Summary) -> Picture | None:
     found = summary["skills"]
     if not found:
         return None
-    by_place = {(row["skill"], row["round"]): row for row in found}
+    rates = {(row["skill"], row["round"]): row["correct"] / row["n"] for row in found}
     rounds = sorted({row["round"] for row in found})
     right = Counter[str]()
     for row in found:
         right[row["skill"]] += row["correct"]
     names = sorted(right, key=lambda skill: (-right[skill], skill))
-    shares = [
-        [
-            by_place[name, round]["correct"] / by_place[name, round]["n"]
-            if (name, round) in by_place
-            else None
-            for round in rounds
-        ]
-        for name in names
-    ]
+    shares = [[rates.get((name, round)) for round in rounds] for name in names]
     return Picture(
         name="skills",
         title="Solve rate of each skill",

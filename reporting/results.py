@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from fdd.agents.statistics import clustered, sign_flip, visible_loss
+from fdd.domain import UNTAUGHT
 from fdd.problems.contamination import DEV
 from fdd.rundir.answers import Marked, answers_of
 from fdd.settings import Settings
 from fdd.storage.store import Store
-from fdd.storage.summary import BASELINE_ROUND, DecisionSummary, EvaluationSummary, Summary
+from fdd.storage.summary import DecisionSummary, EvaluationSummary, Summary
 
 Results = dict[str, dict[int, EvaluationSummary]]
 """By name of the set, then by round (-1: the untaught student), both in order."""
@@ -18,7 +19,7 @@ Results = dict[str, dict[int, EvaluationSummary]]
 
 def results_of(summary: Summary) -> Results:
     found: defaultdict[str, dict[int, EvaluationSummary]] = defaultdict(dict)
-    evaluated = {BASELINE_ROUND: summary["baseline"]["evaluations"]}
+    evaluated = {UNTAUGHT: summary["baseline"]["evaluations"]}
     evaluated |= {row["round"]: row["evaluations"] for row in summary["rounds"]}
     for round, entries in evaluated.items():
         for entry in entries:
@@ -41,7 +42,7 @@ def precise(store: Store, summary: Summary) -> Summary:
 
     return {
         **summary,
-        "baseline": {"evaluations": with_intervals(BASELINE_ROUND, summary["baseline"]["evaluations"])},
+        "baseline": {"evaluations": with_intervals(UNTAUGHT, summary["baseline"]["evaluations"])},
         "rounds": [
             {
                 **row,

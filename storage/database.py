@@ -101,8 +101,8 @@ class Database:
     def migrate(self, applied: Mapping[int, str] = MappingProxyType({})) -> None:
         """Applies the migrations that are not in `applied`, each in one transaction with its record.
 
-        Makes the file if there is none, because DuckDB does so when it connects.
-        Raises `StoreError` if another version of this program, with other migrations, wrote the file.
+        Makes the file if there is none, because DuckDB does so when it connects. Raises `StoreError` if
+        another version of this program, with other migrations, wrote the file.
         """
         known = {int(path.name[:4]): path for path in MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")}
         texts = {number: path.read_text(encoding="utf-8") for number, path in known.items()}

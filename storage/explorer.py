@@ -8,6 +8,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
+from fdd.domain import UNTAUGHT
 from fdd.storage.codec import exact_number, select
 from fdd.storage.database import Connection
 from fdd.storage.records import (
@@ -18,7 +19,7 @@ from fdd.storage.records import (
     SpanRecord,
     evaluation_split,
 )
-from fdd.storage.summary import BASELINE_ROUND, Summary, summarize
+from fdd.storage.summary import Summary, summarize
 from fdd.storage.tracing import Exchange, select_exchanges, select_phases
 
 Facets = Mapping[str, Sequence[str | int]]
@@ -156,7 +157,7 @@ def span_facets(connection: Connection) -> Facets:
     columns = {"round": "rounds", "phase": "phases", "agent": "agents", "status": "statuses"}
     steps = f"(SELECT {', '.join(columns)} FROM spans UNION ALL SELECT {', '.join(columns)} FROM stages)"
     facets = {plural: _distinct(connection, column, steps) for column, plural in columns.items()}
-    return facets | {"rounds": [round for round in facets["rounds"] if round != BASELINE_ROUND]}
+    return facets | {"rounds": [round for round in facets["rounds"] if round != UNTAUGHT]}
 
 
 def _distinct(connection: Connection, column: str, table: str) -> list[str | int]:

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any, NotRequired, TypedDict
 
-from fdd.domain import Interval, shares_templates
+from fdd.domain import UNTAUGHT, Interval, shares_templates
 from fdd.errors import StoreError, brief
 from fdd.storage.database import Connection
 from fdd.storage.records import TAUGHT_SPLITS, Json, evaluation_name
 from fdd.storage.tracing import is_finished
 
-BASELINE_ROUND = -1
-"""Round of the untaught student."""
 _ASKED_A_MODEL = "prompt_tokens + completion_tokens > 0 OR status NOT IN ('answered', 'refused')"
 """Agents without a model only answer or refuse, and use no tokens."""
 _STATUSES = ("answered", "malformed", "truncated", "filtered", "failed", "refused")
@@ -132,34 +130,29 @@ class RoundSummary(TypedDict):
     """None until the round is evaluated."""
 
 
-class AgentUsage(TypedDict):
-    """The calls of one agent in one round; tokens are of all calls, whichever run paid for them."""
+class TotalUsage(TypedDict):
+    """Calls and what they used. Tokens are of all calls, whichever run paid for them."""
 
-    round: int
-    agent: str
     calls: int
     paid: int
     """Calls that this run paid for. Replies to the others came from the cache or cost nothing."""
-    answered: int
-    malformed: int
-    truncated: int
-    filtered: int
-    failed: int
-    refused: int
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float
     """What this run paid."""
 
 
-class TotalUsage(TypedDict):
-    """Sums over rounds and agents."""
+class AgentUsage(TotalUsage):
+    """The calls of one agent in one round, by their status."""
 
-    calls: int
-    paid: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float
+    round: int
+    agent: str
+    answered: int
+    malformed: int
+    truncated: int
+    filtered: int
+    failed: int
+    refused: int
 
 
 class CostSummary(TypedDict):
@@ -235,7 +228,7 @@ def summarize(connection: Connection) -> Summary:
         "finished": is_finished(connection),
         "settings": _read(settings),
         "exact_only": _exact_only(connection),
-        "baseline": {"evaluations": _rows(connection, _EVALUATIONS, BASELINE_ROUND)},
+        "baseline": {"evaluations": _rows(connection, _EVALUATIONS, UNTAUGHT)},
         "rounds": [_round(connection, number, found) for number, found in sizes.items()],
         "skills": _rows(connection, _SKILLS),
         "cost": _cost(connection),

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from fdd.domain import PHASES, Reason
+from fdd.domain import PHASES, UNTAUGHT, Reason
 from fdd.errors import command_line
 from fdd.reporting.results import Results, results_of, undone_rounds
 from fdd.reporting.site import asked
@@ -31,7 +31,7 @@ from fdd.storage.explorer import (
 )
 from fdd.storage.life import Life, select_life
 from fdd.storage.records import AttemptRecord, SpanKind, SpanRecord
-from fdd.storage.summary import BASELINE_ROUND, SkillSummary
+from fdd.storage.summary import SkillSummary
 from fdd.storage.tracing import SpanFilter, select_spans
 
 PER_PAGE = 50
@@ -208,7 +208,7 @@ def _page(site: Site, template: str, **values: object) -> Response:
         "planned": overview.settings.rounds,
         "resume": command_line("resume", site.folder),
         "phases": PHASES,
-        "untaught": BASELINE_ROUND,
+        "untaught": UNTAUGHT,
     }
     return HTMLResponse(site.render(template, {**shared, **values}))
 
@@ -222,7 +222,7 @@ def _evaluation_sets(overview: Overview) -> Results:
 
 def _two(rounds: Sequence[int], before: int | None, after: int | None) -> tuple[int, int]:
     """Returns the rounds to compare: those requested, by default the first and the last."""
-    first, last = (rounds[0], rounds[-1]) if rounds else (BASELINE_ROUND, 0)
+    first, last = (rounds[0], rounds[-1]) if rounds else (UNTAUGHT, 0)
     return first if before is None else before, last if after is None else after
 
 

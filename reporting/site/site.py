@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from fdd.domain import UNTAUGHT
 from fdd.errors import StoreBusyError
 from fdd.reporting import formats
 from fdd.reporting.templating import environment
@@ -17,7 +18,7 @@ from fdd.settings import Settings
 from fdd.storage.explorer import select_overview
 from fdd.storage.records import EventRecord, RunRecord, SpanRecord
 from fdd.storage.store import Store
-from fdd.storage.summary import BASELINE_ROUND, Summary
+from fdd.storage.summary import Summary
 
 EVENTS = 12
 """Number of events that the run page shows."""
@@ -91,5 +92,5 @@ class Site:
             settings=Settings.from_json(run.settings),
             phases=phases,
             events=events,
-            delivered=best.round if best else BASELINE_ROUND,
+            delivered=best.round if best else UNTAUGHT,
         )
