@@ -109,8 +109,8 @@ def round_line(summary: Summary, round: int) -> str:
         return line
     before = "the untaught student" if decision["against"] == UNTAUGHT else f"round {decision['against']}"
     return (
-        f"{line}; UNDONE, for it did harm: of {decision['n']} dev problems {decision['gained']} gained and "
-        f"{decision['lost']} lost against {before} (McNemar p = {decision['p']:.2g})"
+        f"{line}; UNDONE because it did harm: of {decision['n']} dev problems {decision['gained']} gained "
+        f"and {decision['lost']} lost against {before} (McNemar p = {decision['p']:.2g})"
     )
 
 

@@ -10,7 +10,7 @@ from fdd.storage.life import select_life
 
 
 def add(parser: ArgumentParser) -> None:
-    """where a problem came from, what was said about it, and what students made of it"""
+    """where a problem came from, the verdicts on its rationales, and the answers of students"""
     add_folder(parser)
     parser.add_argument("problem", metavar="PROBLEM", help="the problem's id, or its beginning")
     add_json(parser)
