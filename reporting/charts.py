@@ -35,7 +35,7 @@ Counts = Mapping[str, Sequence[int]]
 LINES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."), (INK, "v", "-"))
 ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE, "simpler": GREEN}
 OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": VERMILLION, "call failed": MUTED, "kept out": PURPLE}
-BAND_COLOURS = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
+BAND_COLOURS: Mapping[str, str] = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
 STEPS = (1, 2, 5, 10)
 """Distances between ticks, times powers of ten."""
 MOST_TICKS = 6
@@ -138,7 +138,7 @@ def solve_rates(shares: Sequence[float], panels: Mapping[str, Counts]) -> Figure
 
 def flows(panels: Mapping[str, Mapping[tuple[Band, Band], int]]) -> Figure:
     """Draws one bar for each band before, stacked by the band after."""
-    after = {
+    after: dict[str, Counts] = {
         title: {band: [counts.get((before, band), 0) for before in Band] for band in Band}
         for title, counts in panels.items()
     }

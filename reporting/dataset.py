@@ -38,12 +38,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, bool, str], ...] = (
     ("verdict", _TEXT, False, "what the verifier said to the rationale"),
     ("value", _TEXT, True, "the value that the verifier computed from the rationale, exact"),
     ("repaired", pa.bool_(), False, "the rationale is a second try"),
-    (
-        "probe_round",
-        _COUNT,
-        True,
-        "student that was probed with it before it was taught; null where none was",
-    ),
+    ("probe_round", _COUNT, True, "student that answered it before it was taught; null where none did"),
     ("probe_n", _COUNT, True, "how many answers that student gave"),
     ("probe_correct", _COUNT, True, "how many of them were right"),
     ("solve_rate", pa.float64(), True, "posterior mean of its solve rate before it was taught"),
