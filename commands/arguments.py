@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from fdd.errors import PROGRAM, UsageError
+from fdd.settings import OPTIONS, Settings
 from fdd.storage.life import find_problems
 from fdd.storage.store import Store
 
@@ -20,7 +22,15 @@ def add_json(parser: ArgumentParser) -> None:
 
 
 def print_json(value: object) -> None:
-    print(json.dumps(value, indent=2))
+    print(json.dumps(value, indent=2, default=str))  # exact fractions and times are texts
+
+
+def options_of(settings: Settings, only: Collection[str] | None = None) -> Iterator[str]:
+    """Yields the options that give these settings, or those of these keys, without those at their default."""
+    for option in OPTIONS:
+        value = option.of(settings)
+        if (only is None or option.key in only) and (value != option.default or option.key == "rounds"):
+            yield from (option.flag, str(value)) if option.metavar else (option.flag,)
 
 
 def find_problem(store: Store, beginning: str) -> str:

@@ -11,7 +11,7 @@ from fdd.commands.arguments import add_json, print_json
 def add(parser: ArgumentParser) -> None:
     """settings, accuracy and answers in which two runs differ"""
     parser.add_argument("first", type=Path, metavar="DIR", help="folder of a run")
-    parser.add_argument("second", type=Path, metavar="DIR", help="folder of the run to hold against it")
+    parser.add_argument("second", type=Path, metavar="DIR", help="folder of the run to compare it with")
     parser.add_argument(
         "--round",
         type=int,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
 from math import fsum
 from pathlib import Path
 from time import monotonic
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from fdd.commands.arguments import options_of
 from fdd.domain import PHASES, UNTAUGHT
 from fdd.domain import Progress as PhaseProgress
 from fdd.errors import command_line, printable
@@ -23,9 +23,9 @@ from fdd.reporting.formats import accuracy, dollars, interval, percent, points
 from fdd.reporting.results import results_of
 from fdd.reporting.terminal import shown
 from fdd.rundir.delivery import DATASET, STUDENT
-from fdd.settings import OPTIONS, POLICY, Settings
+from fdd.settings import POLICY, Settings
 from fdd.storage.folder import DATABASE, open_store
-from fdd.storage.summary import EvaluationSummary, ReadSummary, RoundSummary, Summary
+from fdd.storage.summary import EvaluationSummary, RoundSummary, Summary
 from fdd.streams import Lossy
 
 LINE_EVERY_SECONDS = 30.0
@@ -109,8 +109,8 @@ def round_line(summary: Summary, round: int) -> str:
         return line
     before = "the untaught student" if decision["against"] == UNTAUGHT else f"round {decision['against']}"
     return (
-        f"{line}; UNDONE, for it did harm: of {decision['n']} dev problems {decision['gained']} gained and "
-        f"{decision['lost']} lost against {before} (McNemar p = {decision['p']:.2g})"
+        f"{line}; UNDONE because it did harm: of {decision['n']} dev problems {decision['gained']} gained "
+        f"and {decision['lost']} lost against {before} (McNemar p = {decision['p']:.2g})"
     )
 
 
@@ -207,7 +207,7 @@ def form_lines(summary: Summary) -> list[str]:
     return []
 
 
-def _form(entry: ReadSummary) -> str:
+def _form(entry: EvaluationSummary) -> str:
     return "unknown" if entry["form"] is None else percent(entry["form"])
 
 
@@ -248,11 +248,8 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
 
 def evaluation_command(student: Path, settings: Settings) -> str:
     """Returns the command that asks the student as its run did, on the run's own test set if it has one."""
-    options = [(option.flag, option.of(settings)) for option in OPTIONS if option.key in POLICY]
-    usual = {option.flag: option.default for option in OPTIONS}
-    given = [("--problems", settings.problems.test)] if settings.problems.test else []
-    given += [(flag, str(value)) for flag, value in options if value != usual[flag]]
-    return command_line("evaluate", student, *chain.from_iterable(given))
+    exam = ("--problems", settings.problems.test) if settings.problems.test else ()
+    return command_line("evaluate", student, *exam, *options_of(settings, POLICY))
 
 
 def show_plan(console: Console, preview: Preview) -> None:
@@ -280,7 +277,7 @@ def _cost(dollars: float | None) -> str:
     return "unknown" if dollars is None else f"{dollars:.4f}"
 
 
-def show_evaluations(console: Console, evaluations: Sequence[ReadSummary]) -> None:
+def show_evaluations(console: Console, evaluations: Sequence[EvaluationSummary]) -> None:
     for entry in evaluations:
         right = f"{entry['correct']} of {entry['n']} right, {accuracy(entry)}"
         console.print(shown(f"{entry['name']}: {right}; {_form(entry)} in the form taught"))

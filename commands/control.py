@@ -21,7 +21,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--kind", choices=KINDS, default="seeds", help="see below (default: seeds)")
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="a new folder (default: DIR-KIND)")
     parser.add_argument(
-        "--dry-run", action="store_true", help="show what would be asked, and its cost; ask nobody"
+        "--dry-run", action="store_true", help="show what would be asked, and its cost, without asking"
     )
     add_options(parser, only=CHANGEABLE)
     parser.set_defaults(command=control)

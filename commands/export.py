@@ -26,13 +26,12 @@ def add(parser: ArgumentParser) -> None:
 
 def export(given: Namespace) -> int:
     from fdd.commands.console import RunView
-    from fdd.reporting.export import DATA, STUDENT
-    from fdd.reporting.export import export as take_out
+    from fdd.reporting import export as exporting
     from fdd.reporting.terminal import shown, terminal
 
     console = terminal(stderr=given.json)
     with RunView(console) as view:
-        done = take_out(
+        done = exporting.export(
             given.run_dir,
             given.to or given.run_dir / "export",
             view,
@@ -40,13 +39,13 @@ def export(given: Namespace) -> int:
             round=given.round,
         )
     if given.json:
-        print_json({**asdict(done), "folder": str(done.folder)})
+        print_json(asdict(done))
         return 0
     student = "none: the run has kept no student, so only its data was exported"
     if done.student is not None:
-        student = f"{done.folder / STUDENT}, of round {done.round}"
+        student = f"{done.folder / exporting.STUDENT}, of round {done.round}"
     console.print(shown(f"student   {student}"))
     console.print(
-        shown(f"data      {done.folder / DATA}, {done.lessons} rationales up to round {done.round}")
+        shown(f"data      {done.folder / exporting.DATA}, {done.lessons} rationales up to round {done.round}")
     )
     return 0

@@ -17,7 +17,7 @@ def add(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML")
     parser.add_argument(
-        "--dry-run", action="store_true", help="show what would be asked, and its cost; ask nobody"
+        "--dry-run", action="store_true", help="show what would be asked, and its cost, without asking"
     )
     add_options(parser)
     parser.set_defaults(command=run)

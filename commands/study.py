@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,10 +16,10 @@ from shutil import rmtree
 from statistics import fmean
 
 from fdd import IMPORT_ROOT
-from fdd.commands.arguments import add_json, print_json
+from fdd.commands.arguments import add_json, options_of, print_json
 from fdd.errors import RunFailedError, StoppedError, one_line
 from fdd.rundir.study import Cell, Study, read_study, row_of
-from fdd.settings import ENVIRONMENT, OPTIONS, Settings
+from fdd.settings import ENVIRONMENT
 
 SHOW_SECONDS = 30.0
 """A line about the progress is printed this often."""
@@ -142,7 +141,7 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
 def start(cell: Cell, folder: Path, slot: int, jobs: int) -> Job:
     """Starts or resumes the run of a cell in a child process."""
     run = folder / f"{cell.seed}-{cell.arm}"
-    words = ("resume", str(run)) if run.exists() else (*options(cell.settings), "--run-dir", str(run))
+    words = ("resume", str(run)) if run.exists() else (*options_of(cell.settings), "--run-dir", str(run))
     paths = os.pathsep.join(filter(None, (str(IMPORT_ROOT), ENVIRONMENT.get("PYTHONPATH"))))
     gpu = {"CUDA_VISIBLE_DEVICES": str(slot)} if jobs > 1 else {}
     with run.with_suffix(".log").open("ab") as log:
@@ -155,18 +154,6 @@ def start(cell: Cell, folder: Path, slot: int, jobs: int) -> Job:
             start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on once
         )
     return Job(cell, run, process, slot)
-
-
-def options(settings: Settings) -> Iterator[str]:
-    """Yields the command line of a run with these settings."""
-    usual = Settings(rounds=1)
-    for option in OPTIONS:
-        value = option.of(settings)
-        if value == option.of(usual) and option.key != "rounds":
-            continue
-        yield option.flag
-        if option.metavar:
-            yield str(value)
 
 
 def _progress(job: Job) -> str:

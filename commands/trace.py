@@ -82,8 +82,8 @@ def follow(given: Namespace, store: Store, wanted: SpanFilter) -> int:
         else:
             console.print(progress_line(news))
     if not store.read(is_finished):
-        where = terminal(stderr=True)
-        where.print(shown(f"nobody is at work on it; go on with: {command_line('resume', given.run_dir)}"))
+        go_on = command_line("resume", given.run_dir)
+        terminal(stderr=True).print(shown(f"no process is working on it; go on with: {go_on}"))
     return 0
 
 

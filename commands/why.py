@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 
 from fdd.commands.arguments import add_folder, add_json, find_problem, print_json
 from fdd.storage.life import select_life
 
 
 def add(parser: ArgumentParser) -> None:
-    """where a problem came from, what was said about it, and what students made of it"""
+    """where a problem came from, the verdicts on its rationales, and the answers of students"""
     add_folder(parser)
     parser.add_argument("problem", metavar="PROBLEM", help="the problem's id, or its beginning")
     add_json(parser)
@@ -18,14 +19,14 @@ def add(parser: ArgumentParser) -> None:
 
 def why(given: Namespace) -> int:
     from fdd.reporting.terminal import terminal
-    from fdd.reporting.why import as_json, as_text
+    from fdd.reporting.why import as_text
     from fdd.storage.folder import open_store
 
     store = open_store(given.run_dir)
     life = store.read(select_life, find_problem(store, given.problem))
     assert life is not None
     if given.json:
-        print_json(as_json(life))
+        print_json({**asdict(life), "transcripts": [asdict(each) for each in life.transcripts.values()]})
     else:
         terminal().print(as_text(life))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from fdd.agents.allocation import allocate, operator_of
@@ -21,6 +21,7 @@ from fdd.matching import exact_form
 from fdd.settings import Settings
 from fdd.storage.records import SIBLING, AttemptRecord, ProblemRecord
 from fdd.storage.store import Store
+from fdd.storage.summary import probed_skills
 
 WRITER = "symbolic"
 """The agent that writes siblings and harder test problems, whoever writes what is taught."""
@@ -126,7 +127,7 @@ def child_of(parent: Problem, draft: Draft, operator: Operator, round: int) -> P
 
 def beliefs(store: Store, round: int) -> dict[str, Belief]:
     """Returns the skill profile after the probes of a round, with every skill that has a seed."""
-    probes = [Probed(**asdict(row)) for row in store.probed_skills()]
+    probes = [Probed(**row) for row in store.read(probed_skills)]
     known = {probe.skill for probe in probes}
     unprobed = {problem.skill for problem in store.problems(splits=["seed"])} - known
     probes += [Probed(round=0, skill=skill, n=0, correct=0) for skill in unprobed]

@@ -17,7 +17,7 @@ from fdd.rundir.answers import Question, grade
 from fdd.rundir.listener import Listener
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
-from fdd.storage.summary import ReadSummary, evaluation_summary
+from fdd.storage.summary import EvaluationSummary, evaluation_summary
 from fdd.training.config import Device, GenerateConfig
 from fdd.training.fetch import student_path
 
@@ -37,7 +37,7 @@ def score(
     cache: Path,
     listener: Listener,
     should_stop: Callable[[], bool],
-) -> list[ReadSummary]:
+) -> list[EvaluationSummary]:
     """Returns the student's accuracy under a policy for each test set, with 95 % intervals.
 
     Problems of `gsm-symbolic` that the student of a run was taught are left out: a run draws its seeds right
@@ -105,6 +105,6 @@ def _forget(rows: Sequence[Record]) -> None:
     """Drops the rows: outside a run there is no store."""
 
 
-def _summary(name: str, accuracy: Interval, attempts: Sequence[AttemptRecord]) -> ReadSummary:
+def _summary(name: str, accuracy: Interval, attempts: Sequence[AttemptRecord]) -> EvaluationSummary:
     forms = [bool(attempt.form) for attempt in attempts if attempt.evaluation == name]
     return evaluation_summary(name, accuracy, sum(forms) / len(forms))

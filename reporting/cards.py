@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import pyarrow as pa
 from huggingface_hub import CardData, DatasetCardData, EvalResult, ModelCardData
 
 from fdd.agents.thoughts import thought
-from fdd.domain import Operator
 from fdd.errors import one_line
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.reporting.dataset import CHATS, FIELDS, PARQUET, SCHEMA
+from fdd.reporting.formats import ORIGINS, SEED
 from fdd.reporting.results import results_of
 from fdd.reporting.sources import Source, problems_from, weights_from
 from fdd.reporting.templating import Markdown, literal, render
@@ -26,10 +25,6 @@ from fdd.training.tasks import Prompting, Turn
 
 PLACE = "\ue000"
 """Stands for the question in the example chat; a private-use character, so no real text should contain it."""
-
-ORIGINS = ("seed", *Operator)
-# The model hub's size categories.
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +101,13 @@ def model_card(subject: Subject) -> str:
 
 
 def data_card(subject: Subject) -> str:
-    counts = Counter(
-        (lesson.rationale.round, str(lesson.problem.operator or "seed")) for lesson in subject.lessons
-    )
+    counts = Counter((each.rationale.round, each.problem.operator or SEED) for each in subject.lessons)
     rounds = sorted({lesson.rationale.round for lesson in subject.lessons})
     by_origin = [[counts[round, origin] for origin in ORIGINS] for round in rounds]
     return subject.render(
         "data_card.md",
         _data_front(subject),
+        origins=ORIGINS,
         counts=dict(zip(rounds, by_origin, strict=True)),
         total=[sum(column) for column in zip(*by_origin, strict=True)],
         formats=Counter(lesson.rationale.thought for lesson in subject.lessons),
@@ -173,26 +167,13 @@ def _data_front(subject: Subject) -> CardData:
         license=subject.source.licence,
         annotations_creators="machine-generated",
         source_datasets=[subject.source.hub] if subject.source.hub else None,
-        size_categories=next((name for size, name in _SIZES if len(subject.lessons) < size), "n>1M"),
         task_categories=["text-generation"],
         tags=["distillation", "mathematical-reasoning"],
         configs=[
             {"config_name": "default", "data_files": PARQUET},
             {"config_name": "chat", "data_files": CHATS},
         ],
-        dataset_info=[
-            {
-                "config_name": "default",
-                "features": [{"name": field.name, **_feature(field.type)} for field in SCHEMA],
-            }
-        ],
     )
-
-
-def _feature(kind: pa.DataType) -> dict[str, str]:
-    if pa.types.is_list(kind):
-        return {"list": str(kind.value_type)}
-    return {"dtype": {"double": "float64"}.get(str(kind), str(kind))}
 
 
 def _removed(rounds: Sequence[RoundSummary]) -> Iterator[tuple[int, str, str, int]]:

@@ -15,8 +15,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fdd.domain import Band
@@ -37,7 +35,7 @@ Counts = Mapping[str, Sequence[int]]
 LINES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."), (INK, "v", "-"))
 ORIGIN_COLOURS = {"seed": MUTED, "similar": SKY, "harder": ORANGE, "simpler": GREEN}
 OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": VERMILLION, "call failed": MUTED, "kept out": PURPLE}
-BAND_COLOURS = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
+BAND_COLOURS: Mapping[str, str] = {Band.EASY: SKY, Band.MIXED: MUTED, Band.HARD: ORANGE}
 STEPS = (1, 2, 5, 10)
 """Distances between ticks, times powers of ten."""
 MOST_TICKS = 6
@@ -97,13 +95,10 @@ def accuracy(results: Results, rounds: Sequence[int], undone: set[int], delivere
 
 def growth(rounds: Sequence[str], counts: Counts) -> Figure:
     """Draws one bar per round, stacked by the origin of its problems."""
-    figure = Figure(figsize=(WIDTH, 3.0))
-    axes = figure.add_subplot()
-    _stack(axes, range(len(rounds)), counts, ORIGIN_COLOURS)
-    axes.set_xticks(range(len(rounds)), rounds)
+    places = range(len(rounds))
+    figure, axes = _panels({"problems in the training set": counts}, places, ORIGIN_COLOURS, height=2.1)
+    axes.set_xticks(places, rounds)
     axes.set_xlabel("round")
-    axes.set_title("problems in the training set")
-    _legend(figure, axes, 3)
     return figure
 
 
@@ -129,34 +124,27 @@ def outcomes(rows: Sequence[str], counts: Counts) -> Figure:
 
 
 def solve_rates(shares: Sequence[float], panels: Mapping[str, Counts]) -> Figure:
-    """Draws one histogram per student, one above the other, with a bar at each share in `shares`."""
-    figure = Figure(figsize=(WIDTH, 0.9 + 1.25 * len(panels)))
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    """Draws one histogram per student, with a bar at each share in `shares`."""
     gaps = [after - before for before, after in pairwise(shares)]
     width = min([WIDEST_BAR, *(0.8 * gap for gap in gaps)])
-    for each, (title, counts) in zip(axes, panels.items(), strict=True):
-        _stack(each, shares, counts, ORIGIN_COLOURS, width)
-        each.set_title(title)
-    axes[-1].set_xlim(-0.1, 1.1)
+    figure, axes = _panels(panels, shares, ORIGIN_COLOURS, width=width)
+    axes.set_xlim(-0.1, 1.1)
     if len(shares) <= MOST_TICKS:
-        axes[-1].set_xticks(shares)
-    axes[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes[-1].set_xlabel("samples answered rightly")
-    _legend(figure, axes[0], 3)
+        axes.set_xticks(shares)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.set_xlabel("samples answered rightly")
     return figure
 
 
 def flows(panels: Mapping[str, Mapping[tuple[Band, Band], int]]) -> Figure:
-    """Draws ribbons from the band before to the band after; their width is the number of problems."""
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)  # rounded up
-    figure = Figure(figsize=(WIDTH, 0.2 + 2.4 * rows))
-    places = figure.subplots(rows, columns, squeeze=False).flat
-    for axes in places:
-        axes.set_axis_off()
-    for axes, (title, counts) in zip(figure.axes, panels.items(), strict=False):
-        axes.set_title(title)
-        _ribbons(axes, counts)
+    """Draws one bar for each band before, stacked by the band after."""
+    after: dict[str, Counts] = {
+        title: {band: [counts.get((before, band), 0) for before in Band] for band in Band}
+        for title, counts in panels.items()
+    }
+    figure, axes = _panels(after, range(len(Band)), BAND_COLOURS)
+    axes.set_xticks(range(len(Band)), list(Band))
+    axes.set_xlabel("band before (colours: band after)")
     return figure
 
 
@@ -185,57 +173,29 @@ def heat_map(names: Sequence[str], rounds: Sequence[int], shares: Sequence[Seque
     return figure
 
 
-def _ribbons(axes: Axes, counts: Mapping[tuple[Band, Band], int]) -> None:
-    total = sum(counts.values())
-    gap = 0.08 * total
-    tops = [_tops(axes, counts, side, gap) for side in (0, 1)]
-    for before in Band:
-        for after in Band:
-            size = counts.get((before, after), 0)
-            if size:
-                left, right = tops[0][before], tops[1][after]
-                axes.add_patch(_ribbon(left, right, size, BAND_COLOURS[before]))
-                tops[0][before] -= size
-                tops[1][after] -= size
-    axes.set_xlim(-0.42, 1.42)
-    axes.set_ylim(-0.02 * total, total + 2 * gap + 0.02 * total)
+def _panels(
+    panels: Mapping[str, Counts],
+    places: Sequence[float],
+    colours: Mapping[str, str],
+    *,
+    width: float = 0.6,
+    height: float = 1.25,
+) -> tuple[Figure, Axes]:
+    """Draws stacked bars at the same places in each panel, one panel above the other, with one legend.
 
-
-def _tops(axes: Axes, counts: Mapping[tuple[Band, Band], int], side: int, gap: float) -> dict[Band, float]:
-    """Draws one side's bars with their labels; returns the upper end of each bar."""
-    top = sum(counts.values()) + 2 * gap
-    tops = {}
-    for band in Band:
-        size = sum(number for pair, number in counts.items() if pair[side] is band)
-        tops[band] = top
-        if size:
-            place = 1.0 if side else -0.06
-            axes.bar(place, size, 0.06, bottom=top - size, align="edge", color=BAND_COLOURS[band])
-            axes.text(
-                1.1 if side else -0.1,
-                top - size / 2,
-                f"{band}\n{size}",
-                ha="left" if side else "right",
-                va="center",
-                fontsize=9,
-            )
-        top -= size + gap if size else 0
-    return tops
-
-
-def _ribbon(left: float, right: float, size: int, colour: str) -> PathPatch:
-    # Cubic Bézier curves whose control points lie halfway, so that both ends are horizontal.
-    line, curve = Path.LINETO, Path.CURVE4
-    points = [
-        *((0.0, left), (0.5, left), (0.5, right), (1.0, right)),
-        *((1.0, right - size), (0.5, right - size), (0.5, left - size), (0.0, left - size), (0.0, left)),
-    ]
-    codes = [Path.MOVETO, curve, curve, curve, line, curve, curve, curve, Path.CLOSEPOLY]
-    return PathPatch(Path(points, codes), facecolor=colour, alpha=0.55, edgecolor="none")
+    `height` is that of a panel in inches. Also returns the lowest axes, whose ticks belong to all panels.
+    """
+    figure = Figure(figsize=(WIDTH, 0.9 + height * len(panels)))
+    every = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (title, counts) in zip(every, panels.items(), strict=True):
+        _stack(axes, places, counts, colours, width)
+        axes.set_title(title)
+    _legend(figure, every[0], 3)
+    return figure, every[-1]
 
 
 def _stack(
-    axes: Axes, places: Sequence[float], counts: Counts, colours: Mapping[str, str], width: float = 0.6
+    axes: Axes, places: Sequence[float], counts: Counts, colours: Mapping[str, str], width: float
 ) -> None:
     bottoms = [0] * len(places)
     longest = _longest(counts)

@@ -23,7 +23,7 @@ from fdd.settings import Settings, flat
 from fdd.storage.folder import open_store
 from fdd.storage.records import Json
 from fdd.storage.store import Store
-from fdd.storage.summary import ReadSummary
+from fdd.storage.summary import EvaluationSummary
 
 MOST_FLIPS = 10
 
@@ -35,7 +35,7 @@ class EvaluatedStudent:
     round: int
     """The round that trained it; -1 for the untaught student."""
 
-    def results(self) -> dict[str, ReadSummary]:
+    def results(self) -> dict[str, EvaluationSummary]:
         """Returns its results by evaluation set."""
         found = results_of(self.store.summary())
         return {name: by_round[self.round] for name, by_round in found.items() if self.round in by_round}
@@ -59,8 +59,8 @@ class SetComparison(TypedDict):
     """Two students on one evaluation set."""
 
     name: str
-    first: ReadSummary
-    second: ReadSummary
+    first: EvaluationSummary
+    second: EvaluationSummary
     shared: int
     """Number of problems that both were asked; the fields below count only these."""
     both: int
@@ -197,7 +197,10 @@ def _side(folder: Path, run: str, student: EvaluatedStudent | None) -> Side:
 
 
 def _compare_set(
-    first: ReadSummary, second: ReadSummary, before: Mapping[str, Marked], now: Mapping[str, Marked]
+    first: EvaluationSummary,
+    second: EvaluationSummary,
+    before: Mapping[str, Marked],
+    now: Mapping[str, Marked],
 ) -> SetComparison:
     shared = before.keys() & now.keys()
     gained, lost = changes(before, now)

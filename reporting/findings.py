@@ -6,17 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from fdd.domain import Band, Operator
+from fdd.domain import Band
 from fdd.reporting import charts
-from fdd.reporting.formats import interval, percent
+from fdd.reporting.formats import ORIGINS, SEED, interval, percent
 from fdd.reporting.pictures import Picture, Table
 from fdd.reporting.results import results_of, undone_rounds
-from fdd.storage.evidence import Evidence, Rate, Yield
+from fdd.storage.evidence import Evidence, Rate
 from fdd.storage.summary import EvaluationSummary, Summary
-
-SEED = "seed"
-ORIGINS = (SEED, *Operator)
-"""Origins of problems: a seed, or the operator that made it."""
 
 
 def accuracies(summary: Summary, delivered: int | None) -> Picture | None:
@@ -81,22 +77,16 @@ def growth(evidence: Evidence) -> Picture | None:
 
 def outcomes(evidence: Evidence) -> Picture | None:
     """Shows what became of each round's new problems, by origin; None if there are none."""
-    yields = {(row.round, row.operator or SEED): row for row in evidence.yields}
-    kept_out = Counter[tuple[int, str]]()
-    for row in evidence.kept_out:
-        kept_out[row.round, row.operator or SEED] += row.questions
-    keys = sorted(yields.keys() | kept_out.keys(), key=lambda key: (key[0], ORIGINS.index(key[1])))
-    if not keys:
+    rows = sorted(evidence.yields, key=lambda row: (row.round, ORIGINS.index(row.operator or SEED)))
+    if not rows:
         return None
-    # An origin all of whose questions were kept out has no stored problem, and so no row.
-    rows = [yields.get(key) or Yield(key[0], key[1], 0, 0, 0, 0) for key in keys]
     columns = {
         "accepted": [row.accepted for row in rows],
         "quarantined": [row.quarantined for row in rows],
         "call failed": [row.failed for row in rows],
-        "kept out": [kept_out[key] for key in keys],
+        "kept out": [row.kept_out for row in rows],
     }
-    names = [f"{round}: {origin}" for round, origin in keys]
+    names = [f"{row.round}: {row.operator or SEED}" for row in rows]
     totals = {name: sum(counts) for name, counts in columns.items()}
     return Picture(
         name="yield",
@@ -171,21 +161,13 @@ def skills(summary: Summary) -> Picture | None:
     found = summary["skills"]
     if not found:
         return None
-    by_place = {(row["skill"], row["round"]): row for row in found}
+    rates = {(row["skill"], row["round"]): row["correct"] / row["n"] for row in found}
     rounds = sorted({row["round"] for row in found})
     right = Counter[str]()
     for row in found:
         right[row["skill"]] += row["correct"]
     names = sorted(right, key=lambda skill: (-right[skill], skill))
-    shares = [
-        [
-            by_place[name, round]["correct"] / by_place[name, round]["n"]
-            if (name, round) in by_place
-            else None
-            for round in rounds
-        ]
-        for name in names
-    ]
+    shares = [[rates.get((name, round)) for round in rounds] for name in names]
     return Picture(
         name="skills",
         title="Solve rate of each skill",
@@ -211,10 +193,8 @@ def skills(summary: Summary) -> Picture | None:
 def band_flows(evidence: Evidence) -> Picture | None:
     """Shows how bands change from parent to child, by operator, and for problems that were probed again."""
     panels: dict[str, Counter[tuple[Band, Band]]] = {}
-    places = {
-        operator: place for place, operator in enumerate((*Operator, None))
-    }  # the same again comes last
-    for flow in sorted(evidence.flows, key=lambda flow: places[flow.operator]):
+    places = (*ORIGINS, None)  # the same problem again comes last
+    for flow in sorted(evidence.flows, key=lambda flow: places.index(flow.operator)):
         title = f"parent → {flow.operator} child" if flow.operator else "the same problem again"
         panels.setdefault(title, Counter())[flow.before, flow.after] += flow.problems
     if not panels:

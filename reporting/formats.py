@@ -6,10 +6,14 @@ from datetime import datetime
 from fractions import Fraction
 from unicodedata import category
 
+from fdd.domain import Operator
 from fdd.errors import printable
 from fdd.storage.records import Json
 from fdd.storage.summary import EvaluationSummary, TemplateInterval
 
+SEED = "seed"
+ORIGINS = (SEED, *Operator)
+"""Origins of problems: a seed, or the operator that made it."""
 LARGEST_BLOCK = 100_000
 """Most characters of one text that a served page shows."""
 

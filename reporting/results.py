@@ -6,19 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from fdd.agents.statistics import clustered, sign_flip, visible_loss
+from fdd.domain import UNTAUGHT
 from fdd.problems.contamination import DEV
 from fdd.rundir.answers import Marked, answers_of
 from fdd.settings import Settings
 from fdd.storage.store import Store
-from fdd.storage.summary import BASELINE_ROUND, DecisionSummary, ReadSummary, Summary
+from fdd.storage.summary import DecisionSummary, EvaluationSummary, Summary
 
-Results = dict[str, dict[int, ReadSummary]]
+Results = dict[str, dict[int, EvaluationSummary]]
 """By name of the set, then by round (-1: the untaught student), both in order."""
 
 
 def results_of(summary: Summary) -> Results:
-    found: defaultdict[str, dict[int, ReadSummary]] = defaultdict(dict)
-    evaluated = {BASELINE_ROUND: summary["baseline"]["evaluations"]}
+    found: defaultdict[str, dict[int, EvaluationSummary]] = defaultdict(dict)
+    evaluated = {UNTAUGHT: summary["baseline"]["evaluations"]}
     evaluated |= {row["round"]: row["evaluations"] for row in summary["rounds"]}
     for round, entries in evaluated.items():
         for entry in entries:
@@ -35,13 +36,13 @@ def precise(store: Store, summary: Summary) -> Summary:
     settings = Settings.from_json(summary["settings"])
     dev = results_of(summary).get(DEV, {})
 
-    def with_intervals(round: int, entries: list[ReadSummary]) -> list[ReadSummary]:
+    def with_intervals(round: int, entries: list[EvaluationSummary]) -> list[EvaluationSummary]:
         marks = answers_of(round, settings, store, [entry["name"] for entry in entries])
         return [with_templates(entry, marks.get(entry["name"], {}).values()) for entry in entries]
 
     return {
         **summary,
-        "baseline": {"evaluations": with_intervals(BASELINE_ROUND, summary["baseline"]["evaluations"])},
+        "baseline": {"evaluations": with_intervals(UNTAUGHT, summary["baseline"]["evaluations"])},
         "rounds": [
             {
                 **row,
@@ -53,7 +54,7 @@ def precise(store: Store, summary: Summary) -> Summary:
     }
 
 
-def with_templates(entry: ReadSummary, marks: Iterable[Marked]) -> ReadSummary:
+def with_templates(entry: EvaluationSummary, marks: Iterable[Marked]) -> EvaluationSummary:
     """Returns the result with its interval over templates; unchanged if a problem has no template."""
     groups = _by_template(marks)
     if not groups:
@@ -81,7 +82,7 @@ def _by_template(marks: Iterable[Marked]) -> list[list[Marked]]:
     return [] if "" in groups else list(groups.values())
 
 
-def _with_loss(decision: DecisionSummary, dev: Mapping[int, ReadSummary]) -> DecisionSummary:
+def _with_loss(decision: DecisionSummary, dev: Mapping[int, EvaluationSummary]) -> DecisionSummary:
     """Returns the decision with the smallest loss that its test detects with a power of 80 %.
 
     It depends on the dev accuracy of the student before; without that the decision is returned unchanged.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,33 +11,11 @@ from rich.text import Text
 from fdd.reporting.formats import dollars
 from fdd.reporting.terminal import block, shown
 from fdd.storage.life import Life
-from fdd.storage.records import AttemptRecord, Json, ProbeRecord, RationaleRecord, Record
+from fdd.storage.records import AttemptRecord, ProbeRecord, RationaleRecord
 
 
 def as_text(life: Life) -> RenderableType:
     return Group(*_origin(life), *_writing(life), *_rationales(life), *_answers(life), *_taught(life))
-
-
-def as_json(life: Life) -> dict[str, Json]:
-    def rows(records: Sequence[Record]) -> list[Json]:
-        return [{name: _plain(value) for name, value in asdict(record).items()} for record in records]
-
-    return {
-        "problem": rows([life.problem])[0],
-        "ancestors": rows(life.ancestors),
-        "children": rows(life.children),
-        "rationales": rows(life.rationales),
-        "calls": rows(life.calls),
-        "transcripts": rows(list(life.transcripts.values())),
-        "probes": rows(life.probes),
-        "attempts": rows(life.attempts),
-        "taught": list(life.taught),
-        "rejections": rows(life.rejections),
-    }
-
-
-def _plain(value: object) -> Json:
-    return value if isinstance(value, str | int | float | bool | dict | None) else str(value)
 
 
 def _origin(life: Life) -> Iterator[RenderableType]:
@@ -97,11 +74,8 @@ def _call(life: Life, call_id: str | None) -> Iterator[RenderableType]:
         f"{call.seconds:.3g} s",
         "dim",
     )
-    messages = transcript.request["messages"]
-    assert isinstance(messages, list)
-    for message in messages:
-        assert isinstance(message, dict)
-        yield block(f"[{message['role']}] {message['content']}", "dim", inset=4)
+    for role, text in transcript.messages():
+        yield block(f"[{role}] {text}", "dim", inset=4)
     yield block("[no reply]" if transcript.reply is None else f"[reply] {transcript.reply}", inset=4)
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,11 @@ _WAIT = 0.01
 """Seconds between two attempts at an operation that SQLite's own timeout does not cover."""
 
 _COLUMNS = tuple(field.name for field in fields(StoredReply))
+_SELECT = f"SELECT {', '.join(_COLUMNS)}, content_hash FROM replies WHERE key = ?"
+_INSERT = f"""
+INSERT OR REPLACE INTO replies ({", ".join(_COLUMNS)}, content_hash) VALUES ({"?, " * len(_COLUMNS)}?)
+"""
+"""A row under the same key is replaced only if it is damaged: see `CallCache.put`."""
 
 
 class CallCache:
@@ -78,14 +83,10 @@ class CallCache:
         with self._turn, self._reporting("write to"), self._connection as connection:
             # The write lock comes before the look-up, so that two processes cannot both find nothing.
             connection.execute("BEGIN IMMEDIATE")
-            if found := _find(connection, reply.key):
-                return found
-            row = _encode(reply)
-            holes = ", ".join("?" for _ in row)
-            connection.execute(  # replaces a damaged row
-                f"INSERT OR REPLACE INTO replies ({', '.join(row)}) VALUES ({holes})", tuple(row.values())
-            )
-        return reply
+            found = _find(connection, reply.key)
+            if found is None:
+                connection.execute(_INSERT, _encode(reply))
+            return found or reply
 
     def spent(self, run: str) -> Usage:
         """Returns the number, tokens and cost of the replies that this run was the first to store."""
@@ -145,21 +146,18 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _find(connection: sqlite3.Connection, key: str) -> StoredReply | None:
-    row = connection.execute(
-        f"SELECT {', '.join(_COLUMNS)}, content_hash FROM replies WHERE key = ?", [key]
-    ).fetchone()
+    row = connection.execute(_SELECT, [key]).fetchone()
     if row is None:
         return None
-    *values, stored = row
-    found = dict(zip(_COLUMNS, values, strict=True))
-    if hash_values("replies", found) != stored:
+    found = dict(zip(_COLUMNS, row[:-1], strict=True))
+    if hash_values("replies", found) != row[-1]:
         return None
     return StoredReply(**{**found, "started": datetime.fromisoformat(found["started"])})
 
 
-def _encode(reply: StoredReply) -> dict[str, str | int | float]:
+def _encode(reply: StoredReply) -> tuple[str | int | float, ...]:
     row = {
-        **{name: getattr(reply, name) for name in _COLUMNS},
+        **asdict(reply),
         # The hash distinguishes types, so an enum or an int must become the str or float that is read back.
         "status": str(reply.status),
         "finish": str(reply.finish),
@@ -167,4 +165,4 @@ def _encode(reply: StoredReply) -> dict[str, str | int | float]:
         "seconds": float(reply.seconds),
         "started": reply.started.astimezone(UTC).isoformat(),
     }
-    return {**row, "content_hash": hash_values("replies", row)}
+    return (*row.values(), hash_values("replies", row))

@@ -86,21 +86,6 @@ class Database:
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
-    def create(self) -> None:
-        """Creates the file with all tables."""
-        with self.writing():
-            pass  # DuckDB makes the file when it connects
-        self.migrate()
-
-    def settle(self) -> None:
-        """Moves the contents of the write-ahead log into the file, which can then be renamed."""
-        with self._turn:
-            try:
-                with self._connect(read_only=False) as connection:
-                    connection.execute("CHECKPOINT")
-            except duckdb.Error as error:
-                raise self._explain(error, "write to") from error
-
     def _explain(self, error: Exception, action: str) -> StoreError:
         advice = _ADVICE if any(sign in str(error) for sign in _DAMAGED) else ""
         return StoreError(f"cannot {action} the database {self.path}: {_one_line(error)}{advice}")
@@ -116,22 +101,18 @@ class Database:
     def migrate(self, applied: Mapping[int, str] = MappingProxyType({})) -> None:
         """Applies the migrations that are not in `applied`, each in one transaction with its record.
 
-        Raises `StoreError` if another version of this program, with other migrations, wrote the file.
+        Makes the file if there is none, because DuckDB does so when it connects. Raises `StoreError` if
+        another version of this program, with other migrations, wrote the file.
         """
         known = {int(path.name[:4]): path for path in MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")}
         texts = {number: path.read_text(encoding="utf-8") for number, path in known.items()}
         hashes = {number: content_hash(sql) for number, sql in texts.items()}
         for number, found in applied.items():
-            if found != hashes.get(number, found):
+            if found != hashes.get(number):
                 raise StoreError(
-                    f"the database {self.path} has the tables of another version of this program (the hash "
-                    f"of migration {number} differs): use that version, or start a new run"
+                    f"the database {self.path} has the tables of another version of this program (migration "
+                    f"{number} differs): use that version, or start a new run"
                 )
-        if unknown := applied.keys() - known:
-            raise StoreError(
-                f"the database {self.path} was written by a newer version (migration {max(unknown)}); "
-                f"this one knows up to {max(known)}: update the program"
-            )
         for number in sorted(known.keys() - applied):
             with self.writing() as connection:
                 connection.execute(_RECORDS)

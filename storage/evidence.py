@@ -24,7 +24,7 @@ PAIRS = 5
 class Yield:
     """What became of the new problems of one operator (None for seeds) in one round.
 
-    Problems without a rationale are in none of the last three numbers.
+    Problems that have no rationale yet are only in `problems`.
     """
 
     round: int
@@ -36,15 +36,8 @@ class Yield:
     """Problems whose rationales were not accepted."""
     failed: int
     """Problems for which every call for a rationale failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptOut:
-    """Number of questions of one operator, drafts included, that copy an evaluation problem."""
-
-    round: int
-    operator: str | None
-    questions: int
+    kept_out: int
+    """Questions, drafts included, that copy an evaluation problem; not among `problems`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +102,6 @@ class Evidence:
 
     summary: Summary
     yields: tuple[Yield, ...]
-    kept_out: tuple[KeptOut, ...]
     sizes: tuple[SetSize, ...]
     rates: tuple[Rate, ...]
     flows: tuple[Flow, ...]
@@ -124,7 +116,6 @@ def gather_evidence(connection: Connection) -> Evidence:
     return Evidence(
         summary=summarize(connection),
         yields=tuple(Yield(*row) for row in rows(_YIELDS)),
-        kept_out=tuple(KeptOut(*row) for row in rows(_KEPT_OUT)),
         sizes=set_sizes(connection),
         rates=tuple(Rate(*row) for row in rows(_RATES)),
         flows=tuple(
@@ -139,18 +130,20 @@ def gather_evidence(connection: Connection) -> Evidence:
 _YIELDS = """
 WITH became AS (
     SELECT problem_id, round,
-           bool_or(id IN (SELECT rationale_id FROM taught WHERE NOT vote)) AS accepted,
-           bool_and(reason = 'call_failed') AS failed
+           CASE WHEN bool_or(id IN (SELECT rationale_id FROM taught WHERE NOT vote)) THEN 'accepted'
+                WHEN bool_and(reason = 'call_failed') THEN 'failed' ELSE 'quarantined' END AS outcome
     FROM rationales GROUP BY problem_id, round
+), questions AS (
+    SELECT problems.round, operator, coalesce(outcome, 'pending') AS outcome
+    FROM problems LEFT JOIN became ON became.problem_id = problems.id AND became.round = problems.round
+    WHERE split IN ('seed', 'generated')
+    UNION ALL SELECT round, operator, 'kept out' FROM contamination
 )
-SELECT problems.round, operator, count(*), count(*) FILTER (accepted),
-       count(*) FILTER (NOT accepted AND NOT failed), count(*) FILTER (NOT accepted AND failed)
-FROM problems LEFT JOIN became ON became.problem_id = problems.id AND became.round = problems.round
-WHERE split IN ('seed', 'generated')
-GROUP BY problems.round, operator ORDER BY problems.round, operator NULLS FIRST
+SELECT round, operator, count(*) FILTER (outcome <> 'kept out'),
+       count(*) FILTER (outcome = 'accepted'), count(*) FILTER (outcome = 'quarantined'),
+       count(*) FILTER (outcome = 'failed'), count(*) FILTER (outcome = 'kept out')
+FROM questions GROUP BY round, operator ORDER BY round, operator NULLS FIRST
 """
-
-_KEPT_OUT = "SELECT round, operator, count(*) FROM contamination GROUP BY ALL ORDER BY ALL"
 
 _ANSWERED = """
 WITH answered AS (

@@ -8,18 +8,24 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
+from fdd.domain import UNTAUGHT
 from fdd.storage.codec import exact_number, select
 from fdd.storage.database import Connection
-from fdd.storage.records import EventRecord, ProblemRecord, RationaleRecord, RunRecord, evaluation_split
-from fdd.storage.summary import BASELINE_ROUND, Summary, summarize
-from fdd.storage.tracing import Exchange, select_exchanges
+from fdd.storage.records import (
+    EventRecord,
+    ProblemRecord,
+    RationaleRecord,
+    RunRecord,
+    SpanRecord,
+    evaluation_split,
+)
+from fdd.storage.summary import Summary, summarize
+from fdd.storage.tracing import Exchange, select_exchanges, select_phases
 
 Facets = Mapping[str, Sequence[str | int]]
 """The values that rows can be filtered by, sorted, by the plural of the column's name."""
 Sort = Literal["id", "round", "rate", "template", "length"]
 
-MAX_WORDS = 8
-"""Words of a search that are used; further words are ignored."""
 _SORTS: Mapping[Sort, str] = MappingProxyType(
     {"id": "id", "round": "round", "rate": "mean", "template": "template", "length": "length(question)"}
 )
@@ -27,25 +33,6 @@ _LATEST_PROBES = """
     (SELECT problem_id, arg_max(band, round) AS band, arg_max(mean, round) AS mean
      FROM probes GROUP BY problem_id)
 """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProblemSearch:
-    """Which problems to show, and in which order; None and empty text do not restrict."""
-
-    text: str = ""
-    """Words that the question contains, in any case, or the beginning of an id."""
-    split: str | None = None
-    round: int | None = None
-    operator: str | None = None
-    band: str | None = None
-    reason: str | None = None
-    """Verdict on its rationale in at least one format."""
-    template: str | None = None
-    sort: Sort = "id"
-    descending: bool = False
-    offset: int = 0
-    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +53,6 @@ class ProblemRow:
     band: str | None
     rate: float | None
     reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemPage:
-    """One page of the problems found, and the number of problems on all pages."""
-
-    total: int
-    rows: Sequence[ProblemRow]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,43 +86,52 @@ class ItemAnswer:
     value: Fraction | None
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationItems:
-    """An evaluation set with all students' answers."""
-
-    items: Sequence[Item]
-    answers: Sequence[ItemAnswer]
-
-
-def select_overview(connection: Connection) -> tuple[RunRecord, Summary, list[EventRecord]]:
-    """Returns the run, its summary and its events."""
+def select_overview(
+    connection: Connection, events: int
+) -> tuple[RunRecord, Summary, list[SpanRecord], list[EventRecord]]:
+    """Returns the run, its summary, its phases, and the latest `events`, the last one first."""
     summary = summarize(connection)
     [run] = select(connection, RunRecord)
-    return run, summary, select(connection, EventRecord, "ORDER BY seq")
+    latest = select(connection, EventRecord, "ORDER BY seq DESC LIMIT ?", events)
+    return run, summary, select_phases(connection), latest
 
 
-def search_problems(connection: Connection, search: ProblemSearch) -> ProblemPage:
-    conditions = list(_conditions(search))
+def search_problems(
+    connection: Connection,
+    text: str = "",
+    filters: Mapping[str, object] = MappingProxyType({}),
+    *,
+    sort: Sort = "id",
+    descending: bool = False,
+    offset: int = 0,
+    limit: int = 50,
+) -> tuple[int, list[ProblemRow]]:
+    """Returns the number of problems found, and those of one page.
+
+    `text` has words that the question contains, in any case, or the beginning of an id. `filters` has values
+    of columns, such as `{"split": "dev"}`; its `reason` is the verdict on a rationale in at least one format.
+    """
+    conditions = list(_conditions(text, filters))
     where = " AND ".join(condition for condition, _ in conditions) or "true"
     values = [value for _, value in conditions]
     source = "problems"
-    if search.band is not None or search.sort == "rate":
+    if "band" in filters or sort == "rate":
         source += f" LEFT JOIN {_LATEST_PROBES} AS probed ON problem_id = id"
     (total,) = connection.execute(f"SELECT count(*) FROM {source} WHERE {where}", values).fetchone() or (0,)
-    direction = "DESC" if search.descending else "ASC"
     rows = connection.execute(
         f"""
         SELECT id, left(question, 400), answer, split, round, operator, template
         FROM {source} WHERE {where}
-        ORDER BY {_SORTS[search.sort]} {direction} NULLS LAST, id LIMIT ? OFFSET ?
+        ORDER BY {_SORTS[sort]} {"DESC" if descending else "ASC"} NULLS LAST, id LIMIT ? OFFSET ?
         """,
-        [*values, search.limit, search.offset],
+        [*values, limit, offset],
     ).fetchall()
     ids = [row[0] for row in rows]
     probes = _by_problem(connection, "arg_max(band, round), arg_max(mean, round)", "probes", ids)
     reasons = _by_problem(connection, "list(reason ORDER BY thought)", "outcomes", ids)
-    found = [ProblemRow(*row, *probes.get(row[0], (None, None)), *reasons.get(row[0], ((),))) for row in rows]
-    return ProblemPage(total, found)
+    return total, [
+        ProblemRow(*row, *probes.get(row[0], (None, None)), *reasons.get(row[0], ((),))) for row in rows
+    ]
 
 
 def _by_problem(
@@ -169,7 +157,7 @@ def span_facets(connection: Connection) -> Facets:
     columns = {"round": "rounds", "phase": "phases", "agent": "agents", "status": "statuses"}
     steps = f"(SELECT {', '.join(columns)} FROM spans UNION ALL SELECT {', '.join(columns)} FROM stages)"
     facets = {plural: _distinct(connection, column, steps) for column, plural in columns.items()}
-    return facets | {"rounds": [round for round in facets["rounds"] if round != BASELINE_ROUND]}
+    return facets | {"rounds": [round for round in facets["rounds"] if round != UNTAUGHT]}
 
 
 def _distinct(connection: Connection, column: str, table: str) -> list[str | int]:
@@ -178,7 +166,8 @@ def _distinct(connection: Connection, column: str, table: str) -> list[str | int
     return [value for (value,) in connection.execute(query).fetchall()]
 
 
-def evaluation_items(connection: Connection, name: str) -> EvaluationItems:
+def evaluation_items(connection: Connection, name: str) -> tuple[list[Item], list[ItemAnswer]]:
+    """Returns the problems of an evaluation set, and all students' answers to them."""
     items = connection.execute(
         "SELECT id, left(question, 400), answer FROM problems WHERE split = ? ORDER BY id",
         [evaluation_split(name)],
@@ -188,7 +177,7 @@ def evaluation_items(connection: Connection, name: str) -> EvaluationItems:
         "WHERE evaluation = ? AND purpose IN ('baseline', 'evaluation') ORDER BY ALL",
         [name],
     ).fetchall()
-    return EvaluationItems(
+    return (
         [Item(key, question, exact_number(answer)) for key, question, answer in items],
         [
             ItemAnswer(problem_id, round, thought, sample, value and exact_number(value))
@@ -197,19 +186,16 @@ def evaluation_items(connection: Connection, name: str) -> EvaluationItems:
     )
 
 
-def _conditions(search: ProblemSearch) -> Iterator[tuple[str, object]]:
+def _conditions(text: str, filters: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Yields SQL conditions, each with the value of its one parameter."""
-    if search.text.startswith("p-") and len(search.text.split()) == 1:
-        yield "starts_with(id, ?)", search.text.strip()
+    if text.startswith("p-") and len(text.split()) == 1:
+        yield "starts_with(id, ?)", text.strip()
     else:
-        for word in search.text.split()[:MAX_WORDS]:
+        for word in text.split():
             yield "contains(lower(question), lower(?))", word
-    for column in ("split", "round", "operator", "band", "template"):
-        value = getattr(search, column)
-        if value is not None:
-            yield f"{column} = ?", value
-    if search.reason is not None:
-        yield "id IN (SELECT problem_id FROM outcomes WHERE reason = ?)", search.reason
+    for column, value in filters.items():
+        among = "id IN (SELECT problem_id FROM outcomes WHERE reason = ?)"
+        yield among if column == "reason" else f"{column} = ?", value
 
 
 def select_call(connection: Connection, call_id: str) -> CallDetails | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fdd.domain import UNTAUGHT
 from fdd.storage.codec import R, select
 from fdd.storage.database import Connection
 from fdd.storage.records import (
@@ -15,7 +16,6 @@ from fdd.storage.records import (
     RejectionRecord,
     TranscriptRecord,
 )
-from fdd.storage.summary import BASELINE_ROUND
 
 _TAUGHT = """
 SELECT DISTINCT round FROM rounds JOIN taught ON round BETWEEN first_round AND last_round AND NOT vote
@@ -49,7 +49,7 @@ class Life:
 
     def latest(self, round: int) -> int:
         """Returns the round of the student that went on after this round; -1 for the untaught student."""
-        return max((each for each in range(round + 1) if each not in self.undone), default=BASELINE_ROUND)
+        return max((each for each in range(round + 1) if each not in self.undone), default=UNTAUGHT)
 
     def student_of(self, attempt: AttemptRecord) -> int:
         """Returns the round of the student that answered: an evaluation's own round, else the latest."""

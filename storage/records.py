@@ -5,7 +5,8 @@ The comments in migrations/0001_tables.sql say what each column means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -266,6 +267,16 @@ class TranscriptRecord(Record):
     request: Mapping[str, Json]
     reply: str | None
     finish: str
+
+    def messages(self) -> Iterator[tuple[str, str]]:
+        """Yields role and text of each message to the model; content that is no string as JSON."""
+        messages = self.request.get("messages")
+        for message in messages if isinstance(messages, list) else []:
+            if isinstance(message, dict):
+                content = message.get("content")
+                is_text = isinstance(content, str)
+                text = str(content) if is_text else json.dumps(content, indent=1, ensure_ascii=False)
+                yield str(message.get("role", "")), text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

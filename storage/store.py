@@ -42,17 +42,6 @@ _BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class ProbedSkill:
-    """A row of the view `probed_skills`."""
-
-    round: int
-    skill: str
-    n: int
-    correct: int
-    taught: int
-
-
-@dataclass(frozen=True, slots=True)
 class Lesson:
     """One example of a training set: a problem and an accepted rationale for it."""
 
@@ -82,9 +71,12 @@ class Store:
         for file in (draft, log_of(draft)):  # left by a process that was killed before the last line
             file.unlink(missing_ok=True)
         database = Database(draft, patience=patience)
-        database.create()
+        database.migrate()
         cls(database).add([run])
-        database.settle()
+        with database.writing() as connection:
+            connection.execute(
+                "CHECKPOINT"
+            )  # moves the write-ahead log into the file, which can be renamed then
         draft.rename(path)
         return cls(Database(path, patience=patience))
 
@@ -223,12 +215,6 @@ class Store:
 
     def probes(self, *, round: int | None = None, problem_id: str | None = None) -> list[ProbeRecord]:
         return self._equal(ProbeRecord, round=round, problem_id=problem_id)
-
-    def probed_skills(self) -> list[ProbedSkill]:
-        """Returns how each round's student answered the probes of each skill."""
-        with self._database.reading() as connection:
-            rows = connection.execute("SELECT * FROM probed_skills ORDER BY round, skill").fetchall()
-        return [ProbedSkill(*row) for row in rows]
 
     def rounds(self) -> list[RoundRecord]:
         return self._equal(RoundRecord)

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any, NotRequired, TypedDict
 
-from fdd.domain import Interval, shares_templates
+from fdd.domain import UNTAUGHT, Interval, shares_templates
 from fdd.errors import StoreError, brief
 from fdd.storage.database import Connection
 from fdd.storage.records import TAUGHT_SPLITS, Json, evaluation_name
 from fdd.storage.tracing import is_finished
 
-BASELINE_ROUND = -1
-"""Round of the untaught student."""
 _ASKED_A_MODEL = "prompt_tokens + completion_tokens > 0 OR status NOT IN ('answered', 'refused')"
 """Agents without a model only answer or refuse, and use no tokens."""
 _STATUSES = ("answered", "malformed", "truncated", "filtered", "failed", "refused")
@@ -79,11 +77,6 @@ class EvaluationSummary(TypedDict):
     high: float
     by_template: NotRequired[TemplateInterval]
     """Only in `report` and `compare`, and only if every problem of the set has a template."""
-
-
-class ReadSummary(EvaluationSummary):
-    """The same, with the form of the answers."""
-
     form: float | None
     """Share of the answers that have the form that is taught; None if no answer is stored."""
 
@@ -91,7 +84,7 @@ class ReadSummary(EvaluationSummary):
 class BaselineSummary(TypedDict):
     """The results of the untaught student."""
 
-    evaluations: list[ReadSummary]
+    evaluations: list[EvaluationSummary]
 
 
 class DecisionSummary(TypedDict):
@@ -132,39 +125,34 @@ class RoundSummary(TypedDict):
     easy: int
     mixed: int
     hard: int
-    evaluations: list[ReadSummary]
+    evaluations: list[EvaluationSummary]
     decision: DecisionSummary | None
     """None until the round is evaluated."""
 
 
-class AgentUsage(TypedDict):
-    """The calls of one agent in one round; tokens are of all calls, whichever run paid for them."""
+class TotalUsage(TypedDict):
+    """Calls and what they used. Tokens are of all calls, whichever run paid for them."""
 
-    round: int
-    agent: str
     calls: int
     paid: int
     """Calls that this run paid for. Replies to the others came from the cache or cost nothing."""
-    answered: int
-    malformed: int
-    truncated: int
-    filtered: int
-    failed: int
-    refused: int
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float
     """What this run paid."""
 
 
-class TotalUsage(TypedDict):
-    """Sums over rounds and agents."""
+class AgentUsage(TotalUsage):
+    """The calls of one agent in one round, by their status."""
 
-    calls: int
-    paid: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float
+    round: int
+    agent: str
+    answered: int
+    malformed: int
+    truncated: int
+    filtered: int
+    failed: int
+    refused: int
 
 
 class CostSummary(TypedDict):
@@ -174,8 +162,8 @@ class CostSummary(TypedDict):
     by_agent: list[AgentUsage]
 
 
-class SkillSummary(TypedDict):
-    """What a round's student showed of one skill, and what was written for it then."""
+class ProbedSkill(TypedDict):
+    """How a round's student answered the probes of one skill."""
 
     round: int
     skill: str
@@ -184,6 +172,11 @@ class SkillSummary(TypedDict):
     """Right answers of the `n` answers to probes."""
     taught: int
     """Problems of the skill in the student's training set."""
+
+
+class SkillSummary(ProbedSkill):
+    """The same, and what was written for the skill then."""
+
     written: int
     """Problems of the skill that the next round adds."""
     operators: str
@@ -235,15 +228,15 @@ def summarize(connection: Connection) -> Summary:
         "finished": is_finished(connection),
         "settings": _read(settings),
         "exact_only": _exact_only(connection),
-        "baseline": {"evaluations": _rows(connection, _EVALUATIONS, BASELINE_ROUND)},
+        "baseline": {"evaluations": _rows(connection, _EVALUATIONS, UNTAUGHT)},
         "rounds": [_round(connection, number, found) for number, found in sizes.items()],
-        "skills": skills(connection),
+        "skills": _rows(connection, _SKILLS),
         "cost": _cost(connection),
     }
 
 
-def skills(connection: Connection) -> list[SkillSummary]:
-    return _rows(connection, _SKILLS)
+def probed_skills(connection: Connection) -> list[ProbedSkill]:
+    return _rows(connection, "SELECT * FROM probed_skills ORDER BY round, skill")
 
 
 def _round(connection: Connection, number: int, sizes: Iterable[SetSize]) -> RoundSummary:
@@ -306,7 +299,7 @@ def _rows(connection: Connection, query: str, *values: int) -> list[Any]:
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def evaluation_summary(name: str, found: Interval, form: float | None) -> ReadSummary:
+def evaluation_summary(name: str, found: Interval, form: float | None) -> EvaluationSummary:
     return {
         "name": name,
         "n": found.n,

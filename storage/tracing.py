@@ -157,6 +157,12 @@ def select_news(
     return [*(decode(SpanRecord, row) for row in phases), *found], Place(event, last)
 
 
+def select_phases(connection: Connection) -> list[SpanRecord]:
+    """Returns the phases in the order in which they first began; `seconds` leaves out pauses."""
+    found = connection.execute(f"SELECT {_COLUMNS} FROM stages WHERE kind = 'phase' ORDER BY seq")
+    return [decode(SpanRecord, row) for row in found.fetchall()]
+
+
 def select_stages(connection: Connection) -> list[SpanRecord]:
     """Returns the run, its rounds and phases; `seconds` lasts to the last event or step, with pauses."""
     rows = connection.execute(_LAST_SIGNS).fetchall()

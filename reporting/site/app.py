@@ -52,26 +52,25 @@ def build_app(site: Site) -> Starlette:
     return Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
         middleware=[
-            Middleware(Guarded),  # first, so that refusals of the next one get the headers too
+            Middleware(guarded),  # first, so that refusals of the next one get the headers too
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
         ],
         exception_handlers=dict.fromkeys((HTTPException, UsageError, StoreError), partial(_explain, site)),
     )
 
 
-class Guarded:
-    """Adds the security headers to every response."""
+def guarded(app: ASGIApp) -> ASGIApp:
+    """Adds the security headers to every response of an application."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def guarded(message: Message) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await self._app(scope, receive, guarded)
+        await app(scope, receive, send_guarded)
+
+    return answer
 
 
 def _explain(site: Site, request: Request, error: Exception) -> Response:  # noqa: ARG001

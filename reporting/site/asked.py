@@ -42,6 +42,10 @@ class AskedProblems(Asked):
     order: Literal["up", "down"] = "up"
     page: Page = 1
 
+    def filters(self) -> dict[str, object]:
+        """Returns the values that columns must have."""
+        return self.model_dump(exclude={"q", "sort", "order", "page"}, exclude_none=True)
+
 
 class AskedSpans(Asked):
     round: Round | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 from fdd.agents.evaluator import Ask
 from fdd.rundir.answers import policy_at
 from fdd.settings import Settings
-from fdd.storage.explorer import EvaluationItems, Item
+from fdd.storage.explorer import Item, ItemAnswer
 
 Change = Literal["gained", "lost", ""]
 
@@ -31,18 +31,20 @@ class AnsweredItem:
         return "" if was == is_right else "gained" if is_right else "lost"
 
 
-def answered_items(found: EvaluationItems, settings: Settings) -> list[AnsweredItem]:
+def answered_items(
+    items: Sequence[Item], answers: Sequence[ItemAnswer], settings: Settings
+) -> list[AnsweredItem]:
     """Chooses the value of each student's answers to each item with the run's policy, as evaluations do.
 
     While a student is being asked, items that its policy will ask again have no value yet.
     """
-    answers: defaultdict[str, defaultdict[int, dict[Ask, Fraction | None]]]
-    answers = defaultdict(lambda: defaultdict(dict))
-    for answer in found.answers:
-        answers[answer.problem_id][answer.round][Ask(answer.thought, answer.sample)] = answer.value
-    items = []
-    for item in found.items:
-        by_round = [(round, policy_at(round, settings), given) for round, given in answers[item.id].items()]
+    values: defaultdict[str, defaultdict[int, dict[Ask, Fraction | None]]]
+    values = defaultdict(lambda: defaultdict(dict))
+    for answer in answers:
+        values[answer.problem_id][answer.round][Ask(answer.thought, answer.sample)] = answer.value
+    found = []
+    for item in items:
+        by_round = [(round, policy_at(round, settings), given) for round, given in values[item.id].items()]
         chosen = {round: policy.choose(given) for round, policy, given in by_round if not policy.next(given)}
-        items.append(AnsweredItem(item, chosen))
-    return items
+        found.append(AnsweredItem(item, chosen))
+    return found

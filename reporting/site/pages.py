@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import get_args
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from fdd.domain import PHASES, Reason
+from fdd.domain import PHASES, UNTAUGHT, Reason
 from fdd.errors import command_line
 from fdd.reporting.results import Results, results_of, undone_rounds
 from fdd.reporting.site import asked
@@ -21,9 +22,7 @@ from fdd.reporting.site.differences import Piece, compare
 from fdd.reporting.site.exams import answered_items
 from fdd.reporting.site.site import Overview, Site
 from fdd.reporting.site.status import status_of
-from fdd.reporting.site.waterfall import bars_of
 from fdd.storage.explorer import (
-    ProblemSearch,
     evaluation_items,
     problem_facets,
     search_problems,
@@ -31,13 +30,11 @@ from fdd.storage.explorer import (
     span_facets,
 )
 from fdd.storage.life import Life, select_life
-from fdd.storage.records import AttemptRecord, SpanKind, TranscriptRecord
-from fdd.storage.summary import BASELINE_ROUND, SkillSummary
+from fdd.storage.records import AttemptRecord, SpanKind, SpanRecord
+from fdd.storage.summary import SkillSummary
 from fdd.storage.tracing import SpanFilter, select_spans
 
 PER_PAGE = 50
-LATEST_EVENTS = 12
-"""Number of events that the run page shows."""
 SCALES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Accuracies at which the axes of all charts may end: at the smallest that shows every interval."""
 
@@ -86,7 +83,7 @@ def run(site: Site, request: Request) -> Response:  # noqa: ARG001
         scale=next(step for step in SCALES if highest <= step),
         skills=dict(skills),
         skill_rounds=sorted({row["round"] for row in overview.summary["skills"]}),
-        events=overview.events[: -LATEST_EVENTS - 1 : -1],
+        events=overview.events,
         settings=json.dumps(overview.run.settings, indent=2, ensure_ascii=False),
     )
 
@@ -98,23 +95,17 @@ def live(site: Site, request: Request) -> Response:  # noqa: ARG001
 
 def problems(site: Site, request: Request) -> Response:
     query = asked.read(asked.AskedProblems, request.query_params)
-    search = ProblemSearch(
-        text=query.q,
-        split=query.split,
-        round=query.round,
-        operator=query.operator,
-        band=query.band,
-        reason=query.reason,
-        template=query.template,
+    total, rows = site.store.read(
+        search_problems,
+        query.q,
+        query.filters(),
         sort=query.sort,
         descending=query.order == "down",
         offset=PER_PAGE * (query.page - 1),
         limit=PER_PAGE,
     )
-    found, facets = site.store.read(search_problems, search), site.store.read(problem_facets)
-    return _page(
-        site, "problems.html", query=query, found=found, facets=facets, pages=Pages(found.total, query.page)
-    )
+    facets, pages = site.store.read(problem_facets), Pages(total, query.page)
+    return _page(site, "problems.html", query=query, rows=rows, facets=facets, pages=pages)
 
 
 def problem(site: Site, request: Request) -> Response:
@@ -141,7 +132,8 @@ def call(site: Site, request: Request) -> Response:
     exchange = site.store.read(select_call, name)
     if exchange is None:
         raise HTTPException(404, f"This run has no call {name}.")
-    return _page(site, "call.html", exchange=exchange, messages=list(_messages(exchange.transcript)))
+    messages = list(exchange.transcript.messages()) if exchange.transcript else []
+    return _page(site, "call.html", exchange=exchange, messages=messages)
 
 
 def trace(site: Site, request: Request) -> Response:
@@ -156,16 +148,13 @@ def trace(site: Site, request: Request) -> Response:
         min_seconds=query.seconds,
     )
     found = site.store.read(select_spans, wanted, limit=PER_PAGE, offset=PER_PAGE * (query.page - 1))
-    facets = site.store.read(span_facets)
-    bars, scale = bars_of(found.spans)
     return _page(
         site,
         "trace.html",
         query=query,
         found=found,
-        bars=bars,
-        scale=scale,
-        facets=facets,
+        link=_link,
+        facets=site.store.read(span_facets),
         kinds=get_args(SpanKind),
         reasons=set(Reason),
         pages=Pages(found.total, query.page),
@@ -179,7 +168,7 @@ def evaluations(site: Site, request: Request) -> Response:
     name = query.name or (names[0] if names else "")
     if name not in names and names:
         raise HTTPException(404, f"This run has no evaluation set {name}.")
-    items = answered_items(site.store.read(evaluation_items, name), overview.settings)
+    items = answered_items(*site.store.read(evaluation_items, name), overview.settings)
     rounds = sorted({round for each in items for round in each.values})
     # The untaught student is asked only a part of the items.
     whole = [round for round in rounds if round < 0 or all(round in each.values for each in items)]
@@ -214,12 +203,12 @@ def message(site: Site, status: int, title: str, text: str, headers: Mapping[str
 def _page(site: Site, template: str, **values: object) -> Response:
     overview = site.overview()
     shared = {
-        "status": status_of(site.folder, overview.events),
+        "status": status_of(site.folder, overview.phases),
         "version": overview.version,
         "planned": overview.settings.rounds,
         "resume": command_line("resume", site.folder),
         "phases": PHASES,
-        "untaught": BASELINE_ROUND,
+        "untaught": UNTAUGHT,
     }
     return HTMLResponse(site.render(template, {**shared, **values}))
 
@@ -233,8 +222,22 @@ def _evaluation_sets(overview: Overview) -> Results:
 
 def _two(rounds: Sequence[int], before: int | None, after: int | None) -> tuple[int, int]:
     """Returns the rounds to compare: those requested, by default the first and the last."""
-    first, last = (rounds[0], rounds[-1]) if rounds else (BASELINE_ROUND, 0)
+    first, last = (rounds[0], rounds[-1]) if rounds else (UNTAUGHT, 0)
     return first if before is None else before, last if after is None else after
+
+
+def _link(span: SpanRecord) -> str:
+    """Returns the address of the page about a step; empty if there is none."""
+    subject = quote(span.subject, safe="")
+    if span.kind == "round":
+        return f"/trace?round={span.round}"
+    if span.kind == "phase":
+        return f"/trace?round={span.round}&phase={quote(span.phase, safe='')}"
+    if subject.startswith("c-"):
+        return f"/calls/{subject}"
+    if subject.startswith("p-") and not span.problem_id:
+        return f"/problems/{subject}"
+    return f"/problems/{quote(span.problem_id, safe='')}#{subject}" if span.problem_id else ""
 
 
 def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
@@ -248,13 +251,3 @@ def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
         if old or new:
             texts = compare(old.text if old else "", new.text if new else "")
             yield Pair(f"{exam}, {thought}{f', sample {sample + 1}' if sample else ''}", old, new, texts)
-
-
-def _messages(transcript: TranscriptRecord | None) -> Iterator[tuple[str, str]]:
-    """Yields role and text of each message to the model; content that is no string is shown as JSON."""
-    messages = transcript.request.get("messages") if transcript else None
-    for message in messages if isinstance(messages, list) else []:
-        if isinstance(message, dict):
-            content = message.get("content")
-            text = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
-            yield str(message.get("role", "")), text

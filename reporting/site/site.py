@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from fdd.domain import UNTAUGHT
 from fdd.errors import StoreBusyError
 from fdd.reporting import formats
 from fdd.reporting.templating import environment
@@ -15,10 +16,12 @@ from fdd.rundir.delivery import delivered
 from fdd.rundir.progress import latest
 from fdd.settings import Settings
 from fdd.storage.explorer import select_overview
-from fdd.storage.records import EventRecord, RunRecord
+from fdd.storage.records import EventRecord, RunRecord, SpanRecord
 from fdd.storage.store import Store
-from fdd.storage.summary import BASELINE_ROUND, Summary
+from fdd.storage.summary import Summary
 
+EVENTS = 12
+"""Number of events that the run page shows."""
 PATIENCE = 2.0
 """Seconds that a page waits for a writer to close the database."""
 FRESH = 0.5
@@ -36,7 +39,10 @@ class Overview:
     run: RunRecord
     summary: Summary
     settings: Settings
+    phases: list[SpanRecord]
+    """In the order in which they first began."""
     events: list[EventRecord]
+    """The latest ones, the last one first."""
     delivered: int
     """Round of the student that the run delivers; -1 for the untaught one."""
 
@@ -77,13 +83,14 @@ class Site:
         return self._templates.get_template(template).render(values)
 
     def _read_overview(self, version: str) -> Overview:
-        run, summary, events = self.store.read(select_overview)
+        run, summary, phases, events = self.store.read(select_overview, EVENTS)
         best = delivered(self.store)
         return Overview(
             version=version,
             run=run,
             summary=summary,
             settings=Settings.from_json(run.settings),
+            phases=phases,
             events=events,
-            delivered=best.round if best else BASELINE_ROUND,
+            delivered=best.round if best else UNTAUGHT,
         )

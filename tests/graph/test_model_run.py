@@ -19,6 +19,7 @@ from fdd.graph.run import preview, resume, start
 from fdd.settings import Settings
 from fdd.storage.call_cache import CallCache
 from fdd.storage.folder import open_store
+from fdd.storage.summary import probed_skills
 from fdd.storage.tracing import select_exchanges
 from tests.graph.settings import model_settings, tiny_settings
 from tests.graph.test_run import Recorder
@@ -88,7 +89,7 @@ def test_a_model_names_the_skills_of_the_seeds_and_labels_each(
     assert (
         {"addition last", "product last"} < labels <= {"addition last", "product last", "another last step"}
     )
-    assert {row.skill for row in store.probed_skills()} <= labels
+    assert {row.skill for row in store.read(probed_skills)} <= labels
     calls = [call for call in store.calls() if call.agent == "labeller"]
     assert len({call.problem_id for call in calls}) == len(calls) == 12 + 1
 

@@ -17,6 +17,7 @@ from fdd.settings import Settings, load_settings
 from fdd.storage.folder import open_store
 from fdd.storage.records import SIBLING
 from fdd.storage.store import Store
+from fdd.storage.summary import probed_skills
 from tests.graph.test_run import rows
 
 ROUNDS, SEEDS, BUDGET, SIBLINGS = 2, 12, 20, 2
@@ -82,10 +83,10 @@ def test_each_round_has_fresh_siblings_of_each_skill(store: Store) -> None:
 
 
 def test_the_view_counts_what_each_skill_was_taught_before_its_probe(store: Store) -> None:
-    for row in store.probed_skills():
-        lessons = store.training_set(round=row.round)
-        assert row.taught == len({x.problem.id for x in lessons if x.problem.skill == row.skill})
-        assert 0 <= row.correct <= row.n <= SIBLINGS
+    for row in store.read(probed_skills):
+        lessons = store.training_set(round=row["round"])
+        assert row["taught"] == len({x.problem.id for x in lessons if x.problem.skill == row["skill"]})
+        assert 0 <= row["correct"] <= row["n"] <= SIBLINGS
 
 
 def test_what_was_written_is_the_plan_of_the_round_before(store: Store) -> None:

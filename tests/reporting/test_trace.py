@@ -202,4 +202,4 @@ def test_following_ends_when_nobody_is_at_work(
     assert main(["trace", str(tmp_path), "--follow"]) == 0
     said = capsys.readouterr()
     assert said.out == "round 0  teach  running  0 s\n"
-    assert said.err == f"nobody is at work on it; go on with: python main.py resume {tmp_path}\n"
+    assert said.err == f"no process is working on it; go on with: python main.py resume {tmp_path}\n"

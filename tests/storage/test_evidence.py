@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fdd.domain import Band, Operator, Reason
-from fdd.storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, KeptOut, Rate, Yield, gather_evidence
+from fdd.storage.evidence import PAIRS, SPECIMENS, Evidence, Flow, Rate, Yield, gather_evidence
 from fdd.storage.records import DecisionRecord
 from fdd.storage.store import Store
 from fdd.storage.summary import SetSize
@@ -41,10 +41,10 @@ def evidence(store: Store) -> Evidence:
 
 def test_each_operator_has_its_yield_by_round(evidence: Evidence) -> None:
     assert evidence.yields == (
-        Yield(round=0, operator=None, problems=4, accepted=2, quarantined=1, failed=0),
-        Yield(round=1, operator="harder", problems=1, accepted=0, quarantined=0, failed=1),
-        Yield(round=1, operator="similar", problems=1, accepted=1, quarantined=0, failed=0),
-        Yield(round=2, operator="similar", problems=1, accepted=1, quarantined=0, failed=0),
+        Yield(round=0, operator=None, problems=4, accepted=2, quarantined=1, failed=0, kept_out=0),
+        Yield(round=1, operator="harder", problems=1, accepted=0, quarantined=0, failed=1, kept_out=0),
+        Yield(round=1, operator="similar", problems=1, accepted=1, quarantined=0, failed=0, kept_out=0),
+        Yield(round=2, operator="similar", problems=1, accepted=1, quarantined=0, failed=0, kept_out=0),
     )
 
 
@@ -93,12 +93,17 @@ def test_what_was_kept_out_is_counted_by_round_and_operator(store: Store) -> Non
     store.add([contamination(EXAM, round=1, question=f"Copy {n}?", **harder) for n in range(2)])
     store.add([contamination(EXAM, parent=SEEDS[0].id, round=2, question="Copy?", operator=Operator.SIMILAR)])
     store.add([contamination(EXAM, question="Copied seed?", kind="exact")])
-    evidence = store.read(gather_evidence)
-    assert set(evidence.kept_out) == {
-        KeptOut(round=0, operator=None, questions=1),
-        KeptOut(round=1, operator="harder", questions=2),
-        KeptOut(round=2, operator="similar", questions=1),
+    store.add(
+        [contamination(EXAM, parent=SEEDS[0].id, round=3, question="Alone?", operator=Operator.SIMPLER)]
+    )
+    yields = store.read(gather_evidence).yields
+    assert {(row.round, row.operator): row.kept_out for row in yields if row.kept_out} == {
+        (0, None): 1,
+        (1, "harder"): 2,
+        (2, "similar"): 1,
+        (3, "simpler"): 1,
     }
+    assert yields[-1].problems == 0
 
 
 def test_of_each_kind_of_copy_some_pairs_are_shown(store: Store) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -19,13 +18,10 @@ from fdd.domain import Band, Operator, Reason
 from fdd.graph.build import build_run
 from fdd.reporting.site.app import HEADERS, PAGES, build_app
 from fdd.reporting.site.site import Site
-from fdd.reporting.site.status import status_of
 from fdd.rundir.lock import held
 from fdd.storage.folder import DATABASE, open_store
-from fdd.storage.records import EventRecord
 from fdd.storage.store import Store
 from tests.reporting.site.made_up import (
-    BEGUN,
     HOSTILE,
     attempt,
     call,
@@ -456,17 +452,3 @@ def test_a_run_at_work_is_told_from_one_that_was_left(tmp_path: Path) -> None:
             text = " ".join(shown(site, "/").text.split())
         assert "▶ running round 0 of 1: teaching" in text
         assert "▶ teach at work" in text
-
-
-def test_pauses_are_no_part_of_the_time_that_a_run_took() -> None:
-    def event(minute: int, phase: str, kind: str) -> EventRecord:
-        time = BEGUN + timedelta(minutes=minute)
-        return EventRecord(seq=minute, time=time, round=0, phase=phase, kind=kind, detail={})
-
-    events = [event(0, "teach", "started"), event(2, "teach", "interrupted"), event(600, "teach", "started")]
-    events += [
-        event(603, "teach", "finished"),
-        event(603, "report", "started"),
-        event(604, "report", "finished"),
-    ]
-    assert status_of(Path("nowhere"), events).worked == 6 * 60
