@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from matplotlib.figure import Figure
 
-from fdd.agents.statistics import Paired, clustered_difference, paired
+from fdd.agents.statistics import Paired, clustered_mean, paired
 from fdd.reporting.charts import BLUE
 from fdd.reporting.pictures import INK, MUTED, WIDTH, Picture, Table
 from fdd.rundir.study import Row, Study
@@ -90,7 +90,7 @@ def _compare(arm: str, default: Mapping[int, Row], rows: Sequence[Row], endpoint
         arm=arm,
         differences=differences,
         paired=paired(list(differences.values())) if len(differences) > 1 else None,
-        templates=clustered_difference([(total, int(n)) for total, n in clusters.values()])
+        templates=clustered_mean([(total, int(n)) for total, n in clusters.values()])
         if has_templates
         else None,
     )

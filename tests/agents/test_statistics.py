@@ -10,7 +10,7 @@ import pytest
 from fdd.agents.evaluator import is_harm
 from fdd.agents.statistics import (
     clustered,
-    clustered_difference,
+    clustered_mean,
     mcnemar,
     paired,
     posterior,
@@ -255,6 +255,6 @@ def test_equal_differences_leave_no_doubt_and_one_pair_gives_no_interval() -> No
 
 
 def test_the_difference_over_templates_varies_with_the_templates() -> None:
-    low, high = clustered_difference([(4.0, 4)] * 10 + [(-4.0, 4)] * 10)
+    low, high = clustered_mean([(4.0, 4)] * 10 + [(-4.0, 4)] * 10)
     assert low < -0.3 < 0.3 < high
-    assert clustered_difference([(1.0, 4)] * 20) == (0.25, 0.25)
+    assert clustered_mean([(1.0, 4)] * 20) == (0.25, 0.25)
