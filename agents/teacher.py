@@ -122,7 +122,10 @@ class ModelTeacher:
         return await self._write(conversation("repair", problem, thought, failed), sample)
 
     def prompt_hash(self, thought: str) -> str:
-        hashes = (prompt(task).hash(_told(thought), _lessons(task, thought)) for task in TASKS)
+        hashes = (
+            prompt(task).hash(_told(thought), _lessons(task, thought))
+            for task in ("explain", "solve", "repair")
+        )
         return content_hash(self.name, *hashes)
 
     async def _write(self, conversation: Conversation, sample: int = 0) -> Written:
@@ -130,9 +133,6 @@ class ModelTeacher:
         content = reply.content if isinstance(reply.content, Refusal) else reply.content["rationale"]
         declined = Refusal(reason=Reason.DECLINED, detail="the model left its solution empty")
         return Answer(content=content or declined, calls=reply.calls)
-
-
-TASKS = ("explain", "solve", "repair")
 
 
 def conversation(
