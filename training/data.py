@@ -90,13 +90,13 @@ def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
     return pieces
 
 
-def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
+def split_evenly(rows: Sequence[Row], shares: int) -> list[list[Row]]:
     """Splits the rows into at most `shares` lists with about the same number of tokens each."""
-    # The longest rows are dealt first, to the lists in order and in reverse order by turns.
+    # The longest rows come first, and go to the lists in order and in reverse order by turns.
     ordered = sorted(rows, key=len, reverse=True)
     turns = [*range(shares), *reversed(range(shares))]
-    dealt = [[row for i, row in enumerate(ordered) if turns[i % len(turns)] == n] for n in range(shares)]
-    return [share for share in dealt if share]
+    lists = [[row for i, row in enumerate(ordered) if turns[i % len(turns)] == n] for n in range(shares)]
+    return [each for each in lists if each]
 
 
 def to_tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,22 +16,15 @@ from torch import nn
 
 from fdd.errors import RunFailedError, WorkerError
 from fdd.training.config import FineTuneConfig
-from fdd.training.data import Row, deal, epoch_batches, fitting_rows, micro_batches
-from fdd.training.device import (
-    choose_runtime,
-    free_bytes,
-    free_memory,
-    is_out_of_memory,
-    no_room,
-    tokens_at_once,
-)
+from fdd.training.data import Row, epoch_batches, fitting_rows, micro_batches, split_evenly
+from fdd.training.device import choose_runtime, free_bytes, free_memory, no_room, tokens_at_once
 from fdd.training.optimizer import Weight, load_state, save_state
 from fdd.training.parallel import at_once
 from fdd.training.replica import replicas_of
 from fdd.training.schedule import Schedule, schedule
 from fdd.training.student import Student, is_finite, load_student, save_student
 from fdd.training.tasks import Example, FineTuned, FineTuneTask, Notice, OnEvent, Step
-from fdd.training.worker import ADVICE
+from fdd.training.worker import ADVICE, is_out_of_memory
 
 ROOM = 5 / 4
 """Longest answer of the trained student, as a multiple of the longest rationale that it was taught."""
@@ -178,7 +171,7 @@ class Trainer:
     def accumulate(self, batch: Sequence[Row]) -> float:
         """Adds all replicas' gradients to those of the first one; returns the mean loss."""
         labelled = sum(row.labelled for row in batch)
-        shares = deal(batch, len(self.replicas))
+        shares = split_evenly(batch, len(self.replicas))
         jobs = [
             partial(replica.accumulate, share, labelled, self.micro_batch_tokens)
             for replica, share in zip(self.replicas, shares, strict=False)

@@ -13,20 +13,13 @@ from torch import Tensor
 
 from fdd.errors import StudentError
 from fdd.training.config import GenerateConfig
-from fdd.training.device import choose_runtime, free_bytes, free_memory, is_out_of_memory, rows_at_once
+from fdd.training.device import choose_runtime, free_bytes, free_memory, rows_at_once
 from fdd.training.parallel import merged, threads_for
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.reading import PackedReading, Reading, read_prompts
 from fdd.training.student import UNTAUGHT_TOKENS, Student, load_student
-from fdd.training.tasks import (
-    Batch,
-    CheckTask,
-    Completion,
-    GenerateTask,
-    Notice,
-    OnEvent,
-    Request,
-)
+from fdd.training.tasks import Batch, CheckTask, Completion, GenerateTask, Notice, OnEvent, Request
+from fdd.training.worker import is_out_of_memory
 
 BLANK_LINE = "\n\n"
 SHOWN_ROOM = 2
