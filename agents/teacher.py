@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
-from types import MappingProxyType
 from typing import Protocol
 
 from fdd.agents.models.asker import Asker
@@ -118,8 +116,8 @@ class ModelTeacher:
     async def repair(
         self, problem: Problem, thought: str, rationale: str, verdict: Verdict, sample: int = 0
     ) -> Written:
-        failed = {"rationale": rationale, "verdict": finding(verdict)}
-        return await self._write(conversation("repair", problem, thought, failed), sample)
+        failed = conversation("repair", problem, thought, rationale=rationale, verdict=finding(verdict))
+        return await self._write(failed, sample)
 
     def prompt_hash(self, thought: str) -> str:
         hashes = (
@@ -135,9 +133,7 @@ class ModelTeacher:
         return Answer(content=content or declined, calls=reply.calls)
 
 
-def conversation(
-    task: str, problem: Problem, thought: str, more: Mapping[str, str] = MappingProxyType({})
-) -> Conversation:
+def conversation(task: str, problem: Problem, thought: str, **more: str) -> Conversation:
     """What a model is sent to explain, solve or repair; only `explain` shows the worked solution."""
     asked = {"question": problem.question, "solution": problem.solution, **more}
     return prompt(task).conversation(asked, _told(thought), _lessons(task, thought))
