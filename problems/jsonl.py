@@ -63,6 +63,7 @@ def _problem(row: object, source: str, where: str) -> Problem:
                 f"{where}: field {field!r} is missing; the fields are {keys}: rename them to 'question', and "
                 "'answer' with a last line `#### N`"
             )
+        _text(row[field], field, where)
     return make_problem(row["question"], row["answer"], source=source, where=where)
 
 

@@ -43,10 +43,11 @@ def check_student(folder: Path) -> Path:
                     "`git lfs pull` there"
                 )
     try:
-        config: dict[str, Any] = dict(json.loads((folder / "config.json").read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+        config: Any = json.loads((folder / "config.json").read_bytes())
+        quantized = next((config[key] for key in QUANTIZED if config.get(key)), None)
+    except (OSError, ValueError, AttributeError) as error:  # the last one if it is no JSON object
         raise StudentError(f"cannot load the student in {str(folder)!r}: config.json: {error}") from None
-    if quantized := next((config[key] for key in QUANTIZED if config.get(key)), None):
+    if quantized:
         method = quantized.get("quant_method") if isinstance(quantized, dict) else None
         raise StudentError(
             f"the student in {str(folder)!r} is quantized ({method or 'see its config.json'}) and cannot be "
