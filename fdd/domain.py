@@ -92,8 +92,6 @@ class Reason(StrEnum):
     """No meaningful new problem could be made from this parent."""
     DUPLICATE = "duplicate"
     """A problem with the same question (in its exact form) is already in the run."""
-    CONTAMINATED = "contaminated"
-    """The problem matches one of an evaluation set."""
 
     MALFORMED = "malformed"
     """A model's reply does not have the requested form."""

@@ -50,12 +50,11 @@ def fitting_rows(
     Raises `PreflightError` if there is no example, one has an empty rationale, or too many are too long.
     """
     if not examples:
-        raise PreflightError("empty_set", "there is no example to train on")
+        raise PreflightError("there is no example to train on")
     rows = [encode(tokenizer, example) for example in examples]
     for example, row in zip(examples, rows, strict=True):
         if set(row.labels) <= {IGNORED, tokenizer.eos_token_id}:
-            what = f"nothing to learn from the example {example.question[:60]!r}"
-            raise PreflightError("empty_labels", what)
+            raise PreflightError(f"nothing to learn from the example {example.question[:60]!r}")
     longest = min(config.max_length, positions)
     fitting = [row for row in rows if len(row) <= longest]
     cut = len(rows) - len(fitting)
@@ -63,7 +62,6 @@ def fitting_rows(
         limited = longest < config.max_length
         advice = "give a student with more positions" if limited else "raise --max-length"
         raise PreflightError(
-            "too_many_truncated",
             f"{cut} of {len(rows)} examples are longer than {longest} tokens, more than the "
             f"{config.max_truncated_share:.0%} allowed: {advice}, or leave long problems out",
         )

@@ -82,9 +82,8 @@ def test_a_folder_for_temporary_files_may_have_a_long_name(tmp_path: Path) -> No
 
 def test_an_error_of_the_child_comes_up_as_it_is(tiny: Path, tmp_path: Path) -> None:
     empty = Example(question="How many?", cue="Compute.", rationale="")
-    with pytest.raises(PreflightError) as caught:
+    with pytest.raises(PreflightError, match="nothing to learn from the example 'How many"):
         run_in_child(FineTuneTask(student=tiny, examples=(empty,), output=tmp_path / "taught"), ignore)
-    assert caught.value.reason == "empty_labels"
 
 
 def test_a_student_that_is_not_there_is_named(tmp_path: Path) -> None:
