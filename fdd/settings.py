@@ -449,11 +449,10 @@ def find_telemetry(environment: Mapping[str, str] = ENVIRONMENT) -> Telemetry | 
     off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
     if not endpoint or off or environment.get("OTEL_TRACES_EXPORTER") == "none":
         return None
-    content = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower()
-    found = Telemetry(endpoint, content in ("true", "span_only", "span_and_event"))
     if url_fault(endpoint.partition("?")[0]):
         raise UsageError("OTEL_EXPORTER_OTLP_ENDPOINT is no URL of a collector: give http://HOST:PORT")
-    return found
+    content = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower()
+    return Telemetry(endpoint, content in ("true", "span_only", "span_and_event"))
 
 
 def may_block(environment: Mapping[str, str] = ENVIRONMENT) -> bool:
