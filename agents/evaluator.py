@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 from fdd.agents.statistics import HARM_LEVEL, mcnemar, visible_loss
 from fdd.domain import Band, PolicyName
@@ -27,33 +26,19 @@ Values = Mapping[Ask, Fraction | None]
 """The ways in which one question was asked so far, with the value of each answer; None for no value."""
 
 
-class Policy(Protocol):
-    """A policy for one question; it never sees the reference answer."""
-
-    @property
-    def asks(self) -> tuple[Ask, ...]:
-        """Everything that it may ask, in order."""
-        ...
-
-    def next(self, values: Values) -> tuple[Ask, ...]:
-        """What to ask next, in one batch; empty when the answer is decided."""
-        ...
-
-    def choose(self, values: Values) -> Fraction | None:
-        """The student's answer; None if it has none."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Fallback:
     """Takes the first value; asks in the next way only if all ways before gave none."""
 
     asks: tuple[Ask, ...]
+    """Everything that may be asked, in order."""
 
     def next(self, values: Values) -> tuple[Ask, ...]:
+        """What to ask next, in one batch; empty when the answer is decided."""
         return _unasked(self.asks, values)[:1] if self.choose(values) is None else ()
 
     def choose(self, values: Values) -> Fraction | None:
+        """The student's answer; None if it has none."""
         return next((value for value in _in_order(self.asks, values) if value is not None), None)
 
 
@@ -65,30 +50,23 @@ class Majority:
     """
 
     asks: tuple[Ask, ...]
+    early: bool = False
+    """Whether to stop asking when no remaining answer could change the value, which is the idea of
+    Adaptive-Solver (Zhou et al., arXiv 2310.01446)."""
 
     def next(self, values: Values) -> tuple[Ask, ...]:
-        return _unasked(self.asks, values)
-
-    def choose(self, values: Values) -> Fraction | None:
-        return most_given(_in_order(self.asks, values))
-
-
-@dataclass(frozen=True, slots=True)
-class EarlyMajority:
-    """Gives the same value as `Majority`, but stops asking when no remaining answer could change it.
-
-    Stopping early on consistent answers is the idea of Adaptive-Solver (Zhou et al., arXiv 2310.01446).
-    """
-
-    asks: tuple[Ask, ...]
-
-    def next(self, values: Values) -> tuple[Ask, ...]:
-        """The asks needed even if all agree: asking one by one would need as many, in more batches."""
         unasked = _unasked(self.asks, values)
+        if not self.early:
+            return unasked
+        # As many as are needed even if all agree: asking one by one would need as many, in more batches.
         return unasked[: fewest_to_decide(_in_order(self.asks, values), len(unasked))]
 
     def choose(self, values: Values) -> Fraction | None:
         return most_given(_in_order(self.asks, values))
+
+
+Policy = Fallback | Majority
+"""How one question is asked; a policy never sees the reference answer."""
 
 
 def policy_of(name: PolicyName, thoughts: Sequence[str], samples: int) -> Policy:
@@ -102,7 +80,7 @@ def policy_of(name: PolicyName, thoughts: Sequence[str], samples: int) -> Policy
         case "vote":
             return Majority(once)
         case "samples":
-            return EarlyMajority(samples_of(thoughts[0], samples))
+            return Majority(samples_of(thoughts[0], samples), early=True)
 
 
 def samples_of(thought: str, number: int) -> tuple[Ask, ...]:

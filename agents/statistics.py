@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean, stdev
 
 import numpy as np
@@ -65,11 +66,8 @@ def wilson(correct: int, n: int) -> Interval:
     """The 95 % score interval of a share: E. B. Wilson, JASA 22 (1927), 209-212.
 
     Unlike the normal approximation it stays inside 0..1, and its width is not zero when all or none are
-    right. Raises ValueError for `n=0`.
+    right. `n` must be positive.
     """
-    _check(correct, n)
-    if n == 0:
-        raise ValueError("the interval of a share needs at least one observation, got n=0")
     low, high = _score_interval(correct / n, n)
     return Interval(n=n, correct=correct, low=low, high=high)
 
@@ -77,28 +75,19 @@ def wilson(correct: int, n: int) -> Interval:
 def clustered(counts: Sequence[tuple[int, int]]) -> Interval:
     """The 95 % interval of a share over clusters: the range that other clusters might have given.
 
-    `counts` has `(correct, n)` for each cluster, such as the instances of one template. The method is a
-    percentile bootstrap that draws whole clusters, with a fixed seed: C. A. Field and A. H. Welsh, JRSS B 69
-    (2007), 369-390. If fewer than five clusters have a right answer, or fewer than five a wrong one, the
-    bootstrap is too narrow (with none, its width is zero). Then the result is Wilson's interval with each
-    cluster as one observation. The interval always contains Wilson's interval over observations, since
-    clusters vary at least as much as chance does.
+    `counts` has `(correct, n)` for each cluster, such as the instances of one template. The method is
+    `clustered_mean`. If fewer than five clusters have a right answer, or fewer than five a wrong one, that is
+    too narrow (with none, its width is zero). Then the result is Wilson's interval with each cluster as one
+    observation. The interval always contains Wilson's interval over observations, since clusters vary at
+    least as much as chance does.
     """
-    for right, asked in counts:
-        _check(right, asked)
-    if not counts or not all(asked for _, asked in counts):
-        raise ValueError("the interval of a share over clusters needs an observation in each, and a cluster")
     correct, n = sum(right for right, _ in counts), sum(asked for _, asked in counts)
     with_right = sum(right > 0 for right, _ in counts)
     with_wrong = sum(right < asked for right, asked in counts)
     if min(with_right, with_wrong) < FEWEST_CLUSTERS:
         low, high = _score_interval(correct / n, len(counts))
     else:
-        draws = np.random.default_rng(0).multinomial(
-            len(counts), np.full(len(counts), 1 / len(counts)), size=DRAWS
-        )
-        rights, asks = (draws @ np.array(counts, np.float64)).T
-        low, high = map(float, np.percentile(rights / asks, (2.5, 97.5)))
+        low, high = clustered_mean(counts)
     single = wilson(correct, n)
     return Interval(n=n, correct=correct, low=min(low, single.low), high=max(high, single.high))
 
@@ -147,8 +136,6 @@ def paired(differences: Sequence[float]) -> Paired:
     has the unit of the differences.
     """
     n = len(differences)
-    if n < 2:
-        raise ValueError(f"an interval of a mean difference needs at least two pairs, got {n}")
     mean, deviation = fmean(differences), stdev(differences)
     error = deviation / math.sqrt(n)
     half = t_quantile(0.975, n - 1) * error
@@ -176,11 +163,12 @@ def t_quantile(level: float, freedom: int) -> float:
     return math.sqrt(freedom * (1 - share) / share)
 
 
-def clustered_difference(clusters: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The 95 % interval of a mean difference over clusters: a percentile bootstrap that draws whole clusters.
+def clustered_mean(clusters: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The 95 % interval of a mean over clusters: a percentile bootstrap that draws whole clusters.
 
-    `clusters` has, for each template, the sum of its differences over problems and seeds, and their number or
-    weight.
+    `clusters` has the sum of the values in each cluster, and their number or weight, such as the differences
+    of one template over problems and seeds. The method is that of C. A. Field and A. H. Welsh, JRSS B 69
+    (2007), 369-390. The seed is fixed, so that the same counts give the same interval.
     """
     sums = np.array([total for total, _ in clusters], np.float64)
     sizes = np.array([n for _, n in clusters], np.float64)
@@ -196,8 +184,6 @@ def visible_loss(n: int, accuracy: float) -> float | None:
     that solves nothing any more. The answers of both students are assumed to have the correlation
     `AGREEMENT`; under that assumption the power is exact: S. W. Duffy, Biometrics 40 (1984), 1005-1015.
     """
-    if not 0 <= accuracy <= 1:
-        raise ValueError(f"accuracy must lie between 0 and 1, got {accuracy!r}")
     critical = [_critical(discordant) for discordant in range(n + 1)]
 
     def power(loss: float) -> float:
@@ -245,22 +231,8 @@ def posterior(correct: int, n: int) -> Posterior:
 
     `n = 0` gives the prior itself. The interval is the equal-tailed 95 % credible interval.
     """
-    _check(correct, n)
-
-    def exceeded(rate: float) -> float:
-        # The CDF of Beta(correct + 1, n - correct + 1) at `rate`.
-        return _tail(correct + 1, n + 1, rate)
-
-    return Posterior(
-        mean=(correct + 1) / (n + 2),
-        low=_root(exceeded, 0.025),
-        high=_root(exceeded, 0.975),
-    )
-
-
-def _check(correct: int, n: int) -> None:
-    if not 0 <= correct <= n:
-        raise ValueError(f"correct must lie between 0 and n, got correct={correct!r}, n={n!r}")
+    below = partial(_tail, correct + 1, n + 1)  # P(solve rate < x)
+    return Posterior(mean=(correct + 1) / (n + 2), low=_root(below, 0.025), high=_root(below, 0.975))
 
 
 def _tail(least: int, n: int, rate: float) -> float:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
-from types import MappingProxyType
 from typing import Protocol
 
 from fdd.agents.models.asker import Asker
@@ -118,11 +116,14 @@ class ModelTeacher:
     async def repair(
         self, problem: Problem, thought: str, rationale: str, verdict: Verdict, sample: int = 0
     ) -> Written:
-        failed = {"rationale": rationale, "verdict": finding(verdict)}
-        return await self._write(conversation("repair", problem, thought, failed), sample)
+        failed = conversation("repair", problem, thought, rationale=rationale, verdict=finding(verdict))
+        return await self._write(failed, sample)
 
     def prompt_hash(self, thought: str) -> str:
-        hashes = (prompt(task).hash(_told(thought), _lessons(task, thought)) for task in TASKS)
+        hashes = (
+            prompt(task).hash(_told(thought), _lessons(task, thought))
+            for task in ("explain", "solve", "repair")
+        )
         return content_hash(self.name, *hashes)
 
     async def _write(self, conversation: Conversation, sample: int = 0) -> Written:
@@ -132,12 +133,7 @@ class ModelTeacher:
         return Answer(content=content or declined, calls=reply.calls)
 
 
-TASKS = ("explain", "solve", "repair")
-
-
-def conversation(
-    task: str, problem: Problem, thought: str, more: Mapping[str, str] = MappingProxyType({})
-) -> Conversation:
+def conversation(task: str, problem: Problem, thought: str, **more: str) -> Conversation:
     """What a model is sent to explain, solve or repair; only `explain` shows the worked solution."""
     asked = {"question": problem.question, "solution": problem.solution, **more}
     return prompt(task).conversation(asked, _told(thought), _lessons(task, thought))

@@ -32,8 +32,6 @@ TOO_LONG = Verdict(
 )
 TOO_DEEP = Verdict(reason=Reason.MEMORY_LIMIT, detail="an expression is nested too deeply")
 UNFINISHED = Verdict(reason=Reason.NO_ANSWER, detail="the text was cut off before its end", form=False)
-UNFORMED = (Reason.NO_ANSWER, Reason.SYNTAX_ERROR)
-"""Reasons that mean that a text does not have the form of its thought."""
 
 UNCONFINED = (
     "The processes that run programs are not confined on this machine: only the interpreter's own limits "
@@ -200,7 +198,8 @@ def compare(outcome: Outcome, answer: Fraction) -> Verdict:
         rounded = is_rounding(answer, outcome.value)
         reason = Reason.ROUNDED_REFERENCE if rounded else Reason.WRONG_ANSWER
         return Verdict(reason=reason, value=outcome.value, detail=detail)
-    form = outcome.reason not in UNFORMED
+    # These two mean that a text does not have the form of its thought.
+    form = outcome.reason not in (Reason.NO_ANSWER, Reason.SYNTAX_ERROR)
     return Verdict(reason=outcome.reason, value=outcome.value, detail=outcome.detail, form=form)
 
 

@@ -92,8 +92,6 @@ class Reason(StrEnum):
     """No meaningful new problem could be made from this parent."""
     DUPLICATE = "duplicate"
     """A problem with the same question (in its exact form) is already in the run."""
-    CONTAMINATED = "contaminated"
-    """The problem matches one of an evaluation set."""
 
     MALFORMED = "malformed"
     """A model's reply does not have the requested form."""
@@ -124,10 +122,7 @@ class Reason(StrEnum):
     @property
     def unanswered(self) -> bool:
         """True if there is no text that could be corrected."""
-        return self in _UNANSWERED
-
-
-_UNANSWERED = (Reason.MALFORMED, Reason.TRUNCATED, Reason.FILTERED, Reason.CALL_FAILED, Reason.DECLINED)
+        return self in ("malformed", "truncated", "filtered", "call_failed", "declined")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,17 +220,11 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: Usage) -> Usage:
-        return self._plus(other, 1)
-
-    def __sub__(self, other: Usage) -> Usage:
-        return self._plus(other, -1)
-
-    def _plus(self, other: Usage, sign: int) -> Usage:
         return Usage(
-            calls=self.calls + sign * other.calls,
-            prompt_tokens=self.prompt_tokens + sign * other.prompt_tokens,
-            completion_tokens=self.completion_tokens + sign * other.completion_tokens,
-            cost_usd=self.cost_usd + sign * other.cost_usd,
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
         )
 
 

@@ -79,15 +79,7 @@ class RunFailedError(FddError):
 
 
 class PreflightError(RunFailedError):
-    """The training data would teach the wrong thing; `reason` names the check that failed."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-    # Without this, unpickling would call `__init__` with the message only.
-    def __reduce__(self) -> tuple[type[PreflightError], tuple[str, str]]:
-        return type(self), (self.reason, str(self))
+    """The training data would teach the wrong thing."""
 
 
 class StoreError(RunFailedError):

@@ -7,7 +7,6 @@ import re
 import ssl
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import urlsplit
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -30,9 +29,10 @@ def network_fault(environment: Mapping[str, str]) -> str | None:
         if name.lower() in PROXIES and value:
             fault = _proxy_fault(value if "://" in value else f"http://{value}")
         elif name == "SSL_CERT_FILE" and value:
-            fault = _certificate_fault(value)
-        elif name == "SSL_CERT_DIR" and value and not Path(value).is_dir():
-            fault = "is no folder: correct it or unset it"
+            try:
+                ssl.create_default_context(cafile=value)
+            except OSError as error:  # an SSLError is one
+                fault = f"is no file of PEM certificates ({error.strerror}): correct it or unset it"
         if fault:
             return f"{name}={without_login(value)!r} {fault}"
     return None
@@ -82,14 +82,4 @@ def _proxy_fault(url: str) -> str | None:
         return f"is no URL of a proxy ({fault}): correct it or unset it"
     if scheme in SOCKS and find_spec("socksio") is None:
         return "is a SOCKS proxy, which needs another package: pip install socksio, or unset it"
-    return None
-
-
-def _certificate_fault(file: str) -> str | None:
-    try:
-        ssl.create_default_context(cafile=file)
-    except ssl.SSLError:
-        return "is no file of PEM certificates: correct it or unset it"
-    except OSError as error:
-        return f"cannot be read ({error.strerror}): correct it or unset it"
     return None

@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     JsonValue,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     TypeAdapter,
     ValidationError,
@@ -125,9 +126,7 @@ class Settings:
     """The first one is also the format of probes and practice."""
     samples: Annotated[PositiveInt, Flag("K", "answers to each probed problem: 1 is greedy")] = 1
     """With more than one answer, all are drawn at `probe_temperature`."""
-    probe_temperature: Annotated[
-        float, Field(gt=0), Flag("T", "temperature of probes with several samples")
-    ] = 0.7
+    probe_temperature: Annotated[PositiveFloat, Flag("T", "temperature of probes with several samples")] = 0.7
     reprobe: Annotated[bool, Flag(None, "probe what was trained on as well, as the paper does")] = False
     initial_share: Annotated[Share | None, Flag("X", "share of the seeds in the first training set")] = None
     """None spreads the seeds over all rounds, with one seed per template in round 0 if possible (see
@@ -177,13 +176,13 @@ class Settings:
     ] = "written"
     """The last two are controls."""
     self_samples: Annotated[
-        int, Field(ge=0), Flag("K", "the student's own answers to each problem; right ones join")
+        NonNegativeInt, Flag("K", "the student's own answers to each problem; right ones join")
     ] = 0
     self_samples_where: Annotated[
         Literal["missing", "everywhere"],
         Flag("NAME", "missing: only where no rationale of the teacher's was accepted; or everywhere"),
     ] = "missing"
-    shots: Annotated[int, Field(ge=0), Flag("N", "worked examples shown to the untaught student")] = 4
+    shots: Annotated[NonNegativeInt, Flag("N", "worked examples shown to the untaught student")] = 4
 
     baseline_size: Annotated[
         PositiveInt, Flag("N", "problems of each set that the untaught student is asked", group="evaluation")
@@ -199,9 +198,7 @@ class Settings:
     - `samples`: the majority over several answers in the first thought.
     """
     policy_samples: Annotated[PositiveInt, Flag("K", "with samples: most answers to one question")] = 5
-    policy_temperature: Annotated[
-        float, Field(gt=0), Flag("T", "with samples: temperature of the answers")
-    ] = 0.7
+    policy_temperature: Annotated[PositiveFloat, Flag("T", "with samples: temperature of the answers")] = 0.7
     calls: CallConfig = field(default_factory=CallConfig)
 
     student: Annotated[
@@ -331,11 +328,14 @@ def load_settings(
     `given` has the options of the command line by key, `problems.limit` for example. Raises `UsageError` for
     anything invalid.
     """
-    values: dict[str, object] = dict(_read_toml(file)) if file else {}
+    values = _read_toml(file) if file else {}
     values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
     values |= given
     # Last, because any source may name the recipe and the student, but below all of them in precedence.
-    values = {**_recipe(str(values.get("recipe", "default"))), **values}
+    recipe = str(values.get("recipe", "default"))
+    if recipe not in (known := sorted(each.stem for each in RECIPES.glob("*.toml"))):
+        raise UsageError(f"--recipe {brief(recipe)} is none of {', '.join(known)}")
+    values = {**_read_toml(RECIPES / f"{recipe}.toml"), **values}
     values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
@@ -410,22 +410,20 @@ def _check_urls(settings: Settings) -> None:
 
 
 def _check_share(settings: Settings) -> None:
-    if settings.allocation != "each" and settings.initial_share is not None:
-        raise UsageError(
-            f"--initial-share {settings.initial_share:g} holds seeds back to be probed, which only "
-            "`--allocation each` does: leave it out, or add that"
+    if (share := settings.initial_share) is None:
+        return
+    if settings.allocation != "each":
+        fault = "holds seeds back to be probed, as only `--allocation each` does: leave it out, or add that"
+    elif settings.rounds == 0:
+        fault = "holds seeds back for rounds that never come: leave it out with --rounds 0"
+    elif share == 1 and not (settings.reprobe or settings.self_samples):
+        fault = (
+            "keeps no seeds back to probe, so every round would train on the same set: give less than 1, or "
+            "add --reprobe"
         )
-    if settings.rounds == 0:
-        if settings.initial_share is not None:
-            raise UsageError(
-                f"--initial-share {settings.initial_share:g} holds seeds back for rounds that never come: "
-                "leave it out with --rounds 0"
-            )
-    elif settings.initial_share == 1 and not (settings.reprobe or settings.self_samples):
-        raise UsageError(
-            "--initial-share 1 keeps no seeds back to probe, so every round would train on the same set: "
-            "give less than 1, or add --reprobe"
-        )
+    else:
+        return
+    raise UsageError(f"--initial-share {share:g} {fault}")
 
 
 def cache_folder(environment: Mapping[str, str] = ENVIRONMENT) -> Path:
@@ -461,18 +459,10 @@ def find_telemetry(environment: Mapping[str, str] = ENVIRONMENT) -> Telemetry | 
     off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
     if not endpoint or off or environment.get("OTEL_TRACES_EXPORTER") == "none":
         return None
-    content = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower()
-    found = Telemetry(endpoint, content in ("true", "span_only", "span_and_event"))
-    if not endpoint.startswith(("http://", "https://")) or not _can_be_split(endpoint):
+    if url_fault(endpoint.partition("?")[0]):
         raise UsageError("OTEL_EXPORTER_OTLP_ENDPOINT is no URL of a collector: give http://HOST:PORT")
-    return found
-
-
-def _can_be_split(url: str) -> bool:
-    try:
-        return bool(urlsplit(url).hostname)
-    except ValueError:
-        return False
+    content = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower()
+    return Telemetry(endpoint, content in ("true", "span_only", "span_and_event"))
 
 
 def may_block(environment: Mapping[str, str] = ENVIRONMENT) -> bool:
@@ -480,34 +470,24 @@ def may_block(environment: Mapping[str, str] = ENVIRONMENT) -> bool:
     return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
 
 
-def _read_toml(file: Path) -> Iterator[tuple[str, object]]:
+def _read_toml(file: Path) -> dict[str, object]:
     try:
-        settings = dict(flat(tomllib.loads(file.read_text("utf-8"))))
+        return known_settings(tomllib.loads(file.read_text("utf-8")), repr(str(file)))
     except OSError as error:
         raise UsageError(f"cannot read settings file {str(file)!r}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"settings file {str(file)!r} is not TOML that can be read: {error}") from None
-    yield from known_settings(settings, repr(str(file)))
 
 
-def _recipe(name: str) -> dict[str, object]:
-    """Returns the settings of a recipe. Raises `UsageError` if there is none of that name."""
-    known = sorted(file.stem for file in RECIPES.glob("*.toml"))
-    if name not in known:
-        raise UsageError(f"--recipe {brief(name)} is none of {', '.join(known)}")
-    return dict(_read_toml(RECIPES / f"{name}.toml"))
-
-
-def known_settings(table: Mapping[str, object], where: str) -> Iterator[tuple[str, object]]:
-    """Yields the settings of nested tables by dotted key (`problems.limit`).
+def known_settings(tables: Mapping[str, object], where: str) -> dict[str, object]:
+    """Returns the settings of nested tables by dotted key (`problems.limit`).
 
     Raises `UsageError` for an unknown key.
     """
-    known = {option.key for option in OPTIONS}
-    for key, value in flat(table):
-        if key not in known:
-            raise UsageError(f"unknown setting {brief(key)} in {where}: known are {', '.join(sorted(known))}")
-        yield key, value
+    settings, known = dict(flat(tables)), sorted(option.key for option in OPTIONS)
+    if unknown := [key for key in settings if key not in known]:
+        raise UsageError(f"unknown setting {brief(unknown[0])} in {where}: known are {', '.join(known)}")
+    return settings
 
 
 def flat(table: Mapping[str, T], prefix: str = "") -> Iterator[tuple[str, T]]:

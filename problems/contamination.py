@@ -64,7 +64,7 @@ class Decontaminator:
         self._words, self._share = words, share
         self._exact: dict[str, Match] = {}
         self._masked: dict[str, Match] = {}
-        self._wholes: list[tuple[str, Problem, frozenset[Run]]] = []
+        self._evaluated: list[tuple[str, Problem, frozenset[Run]]] = []
         for name, problems in sets.items():
             for problem in problems:
                 self._exact.setdefault(exact_form(problem.question), Match("exact", name, problem))
@@ -73,8 +73,8 @@ class Decontaminator:
                 form = masked(problem.question)
                 self._masked.setdefault(form, Match("masked", name, problem))
                 if len(runs := grams(form, words)) >= LEAST_RUNS:
-                    self._wholes.append((name, problem, runs))
-        self._holders = _index([runs for _, _, runs in self._wholes], share)
+                    self._evaluated.append((name, problem, runs))
+        self._places = _index([runs for _, _, runs in self._evaluated], share)
 
     def match(self, question: str) -> Match | None:
         """Returns the problem that the question copies: exact before masked before overlap; None if none."""
@@ -85,25 +85,25 @@ class Decontaminator:
         """Returns the problem with the largest share of its runs in this question; the first of equals."""
         found, highest = None, self._share
         runs = grams(form, self._words)
-        for place in sorted({place for run in runs for place in self._holders.get(run, ())}):
-            name, problem, whole = self._wholes[place]
-            overlap = len(runs & whole) / len(whole)
+        for place in sorted({place for run in runs for place in self._places.get(run, ())}):
+            name, problem, problem_runs = self._evaluated[place]
+            overlap = len(runs & problem_runs) / len(problem_runs)
             if overlap > highest or (found is None and overlap == highest):
                 found, highest = Match("overlap", name, problem, overlap), overlap
         return found
 
 
-def _index(wholes: Sequence[frozenset[Run]], share: float) -> dict[Run, list[int]]:
-    """Maps runs to the places in `wholes` of the problems that contain them.
+def _index(evaluated: Sequence[frozenset[Run]], share: float) -> dict[Run, list[int]]:
+    """Maps runs to the places in `evaluated` of the problems that contain them.
 
     Each problem is listed only under its rarest runs, as many as ensure that every question with `share` of
     its runs has one of them. That leaves out common runs, which nearly every question has, and makes the
     search fast.
     """
-    known = Counter(run for runs in wholes for run in runs)
-    holders: defaultdict[Run, list[int]] = defaultdict(list)
-    for place, runs in enumerate(wholes):
+    known = Counter(run for runs in evaluated for run in runs)
+    places: defaultdict[Run, list[int]] = defaultdict(list)
+    for place, runs in enumerate(evaluated):
         missing = max(n for n in range(len(runs)) if (len(runs) - n) / len(runs) >= share)
         for run in sorted(runs, key=lambda run: (known[run], run))[: missing + 1]:
-            holders[run].append(place)
-    return holders
+            places[run].append(place)
+    return places

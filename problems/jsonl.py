@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,8 +20,6 @@ from fdd.matching import exact_form
 
 SHOWN = 3
 """Most faults of a file that an error message describes; it counts the others."""
-
-Row = dict[str, object]
 
 
 def read_jsonl(path: Path) -> list[Problem]:
@@ -35,7 +33,7 @@ def read_jsonl(path: Path) -> list[Problem]:
     known: dict[str, tuple[str, Fraction]] = {}
     for place, row in _rows(path):
         try:
-            problem = _problem(row, source=path.stem, where=place)
+            problem = _problem(row, path.stem, place)
             first, answer = known.setdefault(exact_form(problem.question), (place, problem.answer))
             if answer != problem.answer:
                 raise ProblemSetError(
@@ -53,9 +51,11 @@ def read_jsonl(path: Path) -> list[Problem]:
     return problems
 
 
-def _problem(row: Row | ProblemSetError, *, source: str, where: str) -> Problem:
-    if isinstance(row, ProblemSetError):
-        raise ProblemSetError(f"{where}: {row}")
+def _problem(row: object, source: str, where: str) -> Problem:
+    if isinstance(row, bytes):
+        row = _parsed(row, where)
+    if not isinstance(row, dict):
+        raise ProblemSetError(f"{where}: not a JSON object but {brief(row)}")
     for field in ("question", "answer"):
         if row.get(field) is None:
             keys = ", ".join(map(brief, list(row)[:8])) or "none"
@@ -111,8 +111,8 @@ def _text(value: object, field: str, where: str) -> str:
     return value.strip()
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Row | ProblemSetError]]:
-    """Yields the place of every row (`line 3`) with the row or its fault; skips blank lines."""
+def _rows(path: Path) -> Iterator[tuple[str, object]]:
+    """Yields the place of every row (`line 3`) and the row, as bytes if it is a line; skips blank lines."""
     data = _read(path)
     if data.startswith(b"PAR1") or path.suffix == ".parquet":
         yield from _parquet(path, data)
@@ -120,11 +120,9 @@ def _rows(path: Path) -> Iterator[tuple[str, Row | ProblemSetError]]:
     data = data.removeprefix(b"\xef\xbb\xbf")  # byte order mark
     array = _array(path, data) if data.lstrip().startswith(b"[") else None
     if array is not None:
-        yield from ((f"item {number}", _checked(item)) for number, item in enumerate(array, start=1))
+        yield from ((f"item {number}", item) for number, item in enumerate(array, start=1))
         return
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if line.strip():
-            yield f"line {number}", _row(line)
+    yield from ((f"line {n}", line) for n, line in enumerate(data.split(b"\n"), start=1) if line.strip())
 
 
 def _read(path: Path) -> bytes:
@@ -141,7 +139,7 @@ def _read(path: Path) -> bytes:
         raise ProblemSetError(f"cannot read the problem file {str(path)!r}: {error.strerror}") from error
 
 
-def _parquet(path: Path, data: bytes) -> Iterator[tuple[str, Row]]:
+def _parquet(path: Path, data: bytes) -> Iterator[tuple[str, object]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -156,7 +154,7 @@ def _parquet(path: Path, data: bytes) -> Iterator[tuple[str, Row]]:
 def _array(path: Path, data: bytes) -> list[object] | None:
     """Returns the items of a file that is one JSON array; None for other files, which are read by line."""
     try:
-        array: list[object] = json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+        array: list[object] = json.loads(data.decode("utf-8"))
     except UnicodeDecodeError:
         return None
     except json.JSONDecodeError as error:
@@ -171,26 +169,15 @@ def _array(path: Path, data: bytes) -> list[object] | None:
     return array
 
 
-def _row(line: bytes) -> Row | ProblemSetError:
+def _parsed(line: bytes, where: str) -> object:
     try:
-        return _checked(json.loads(line.decode("utf-8"), object_pairs_hook=_object))
+        row: object = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
-        return ProblemSetError(f"not UTF-8 at byte {error.start + 1}; save the file as UTF-8")
+        fault = f"not UTF-8 at byte {error.start + 1}; save the file as UTF-8"
     except json.JSONDecodeError as error:
-        return ProblemSetError(f"not JSON at column {error.colno}: {error.msg}")
+        fault = f"not JSON at column {error.colno}: {error.msg}"
     except (ValueError, RecursionError) as error:
-        return ProblemSetError(f"not JSON that can be read: {error}")
-
-
-def _checked(row: object) -> Row | ProblemSetError:
-    return row if isinstance(row, dict) else ProblemSetError(f"not a JSON object but {brief(row)}")
-
-
-def _object(pairs: Sequence[tuple[str, object]]) -> Row:
-    """Builds a JSON object; ValueError for a key that occurs twice, since either value may be meant."""
-    found: Row = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {brief(key)} stands twice in one object")
-        found[key] = value
-    return found
+        fault = f"not JSON that can be read: {error}"
+    else:
+        return row
+    raise ProblemSetError(f"{where}: {fault}")

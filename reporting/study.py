@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from matplotlib.figure import Figure
 
-from fdd.agents.statistics import Paired, clustered_difference, paired
+from fdd.agents.statistics import Paired, clustered_mean, paired
 from fdd.errors import UsageError
 from fdd.reporting.charts import BLUE
 from fdd.reporting.pictures import INK, MUTED, WIDTH, Picture, Table
@@ -101,7 +101,7 @@ def _compare(arm: str, default: Mapping[int, Row], rows: Sequence[Row], endpoint
         arm=arm,
         differences=differences,
         paired=paired(list(differences.values())) if len(differences) > 1 else None,
-        templates=clustered_difference([(total, size) for total, size in clusters.values()])
+        templates=clustered_mean([(total, size) for total, size in clusters.values()])
         if has_templates
         else None,
     )

@@ -60,7 +60,7 @@ def test_settings_survive_the_store() -> None:
         ),
         (
             {"rounds": "1", "recipe": "skills", "initial_share": "0.5"},
-            "which only `--allocation each` does: leave it out",
+            "as only `--allocation each` does: leave it out",
         ),
         ({"rounds": "1", "recipe": "magic"}, "--recipe 'magic' is none of default, fdd, skills"),
         ({}, "--rounds N"),
@@ -100,7 +100,6 @@ MAY_BE_NOTHING = {
     "fine_tune.replay_share",
     "fine_tune.warmup_share",
     "fine_tune.decay_share",
-    "fine_tune.weight_decay",
     "fine_tune.max_truncated_share",
     "generate.temperature",
     "problems.harder_size",

@@ -39,7 +39,6 @@ class FineTuneConfig:
     second_moment_half_life: PositiveInt = 26_000
     """Tokens after which a squared gradient counts half in AdamW's average. beta2 follows from it, so that it
     means the same at every batch size (Marek et al., arXiv 2507.07101)."""
-    weight_decay: NonNegativeFloat = 0.0
     max_gradient_norm: PositiveFloat = 1.0
     batch_size: Annotated[PositiveInt, Flag("N", "examples to one optimizer step")] = 4
     micro_batch_tokens: PositiveInt = 1024

@@ -50,12 +50,11 @@ def fitting_rows(
     Raises `PreflightError` if there is no example, one has an empty rationale, or too many are too long.
     """
     if not examples:
-        raise PreflightError("empty_set", "there is no example to train on")
+        raise PreflightError("there is no example to train on")
     rows = [encode(tokenizer, example) for example in examples]
     for example, row in zip(examples, rows, strict=True):
         if set(row.labels) <= {IGNORED, tokenizer.eos_token_id}:
-            what = f"nothing to learn from the example {example.question[:60]!r}"
-            raise PreflightError("empty_labels", what)
+            raise PreflightError(f"nothing to learn from the example {example.question[:60]!r}")
     longest = min(config.max_length, positions)
     fitting = [row for row in rows if len(row) <= longest]
     cut = len(rows) - len(fitting)
@@ -63,7 +62,6 @@ def fitting_rows(
         limited = longest < config.max_length
         advice = "give a student with more positions" if limited else "raise --max-length"
         raise PreflightError(
-            "too_many_truncated",
             f"{cut} of {len(rows)} examples are longer than {longest} tokens, more than the "
             f"{config.max_truncated_share:.0%} allowed: {advice}, or leave long problems out",
         )
@@ -90,13 +88,13 @@ def micro_batches(batch: Sequence[Row], max_tokens: int) -> list[list[Row]]:
     return pieces
 
 
-def deal(rows: Sequence[Row], shares: int) -> list[list[Row]]:
+def split_evenly(rows: Sequence[Row], shares: int) -> list[list[Row]]:
     """Splits the rows into at most `shares` lists with about the same number of tokens each."""
-    # The longest rows are dealt first, to the lists in order and in reverse order by turns.
+    # The longest rows come first, and go to the lists in order and in reverse order by turns.
     ordered = sorted(rows, key=len, reverse=True)
     turns = [*range(shares), *reversed(range(shares))]
-    dealt = [[row for i, row in enumerate(ordered) if turns[i % len(turns)] == n] for n in range(shares)]
-    return [share for share in dealt if share]
+    lists = [[row for i, row in enumerate(ordered) if turns[i % len(turns)] == n] for n in range(shares)]
+    return [each for each in lists if each]
 
 
 def to_tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,7 +17,6 @@ import torch
 from fdd.errors import StudentError
 from fdd.training.config import ROWS, Device
 from fdd.training.tasks import DescribeTask, DeviceReport
-from fdd.training.worker import NO_MEMORY
 
 WITHOUT_BFLOAT16 = frozenset(("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"))
 """Values of `ONEDNN_MAX_CPU_ISA` that keep oneDNN from using the bfloat16 instructions."""
@@ -151,11 +150,6 @@ def tokens_at_once(
     free = max(0, free - training_bytes(weights, dtype))
     per_token: int = ACTIVATIONS * dtype.itemsize * model_config.num_hidden_layers * model_config.hidden_size
     return max(set_tokens, int(USABLE * free) // per_token)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    # For most of these errors only the text says so.
-    return isinstance(error, torch.OutOfMemoryError) or bool(NO_MEMORY.search(str(error)))
 
 
 def free_memory(runtime: Runtime) -> None:

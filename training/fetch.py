@@ -17,7 +17,7 @@ from fdd.errors import StudentError
 from fdd.network import hub_fault, without_login
 from fdd.training.tasks import ConvertTask
 from fdd.training.tiny import build_tiny
-from fdd.training.weights import check_student, file_sha256, new_folder, seal
+from fdd.training.weights import check_student, file_sha256, new_folder, write_checksums
 from fdd.training.worker import run_in_child
 
 URL_WITH_LOGIN = re.compile(r"[^\s']+@\S+")
@@ -78,12 +78,11 @@ def cached(target: Path, build: Callable[[Path], None]) -> Path:
     try:
         with new_folder(target) as folder:
             build(folder)
-            seal(folder)
+            write_checksums(folder)
     except OSError as error:
         if target.is_dir():
             return check_student(target)
-        reason = error.strerror or error
-        raise StudentError(f"cannot write into {str(target.parent)!r}: {reason}") from None
+        raise StudentError(f"cannot write into {str(target.parent)!r}: {error.strerror or error}") from None
     return target
 
 
@@ -117,10 +116,6 @@ def download(name: str, cache: Path) -> Path:
     patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     try:
         return Path(snapshot_download(name, cache_dir=cache, allow_patterns=patterns))
-    except errors.HFValidationError as error:
-        raise StudentError(
-            f"unknown student {name!r}: it is no folder, and the hub allows no such name: {error}"
-        ) from None
     except errors.GatedRepoError:
         raise StudentError(
             f"cannot fetch student {name!r}, which is gated: accept its licence on its page of the hub, "
@@ -131,14 +126,7 @@ def download(name: str, cache: Path) -> Path:
             f"unknown student {name!r}: the model hub has no such repository: check the name, or set "
             "HF_TOKEN if it is private"
         ) from None
-    except (
-        errors.HfHubHTTPError,
-        httpx2.HTTPError,
-        httpx2.InvalidURL,
-        ImportError,
-        OSError,
-        ValueError,
-    ) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
         reason = hub_fault() or (str(error).strip() or type(error).__name__).splitlines()[0]
         reason = URL_WITH_LOGIN.sub(lambda url: without_login(url[0]), reason)
         raise StudentError(f"cannot fetch student {name!r} from the model hub: {reason}") from None

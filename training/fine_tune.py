@@ -15,24 +15,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from fdd.errors import RunFailedError, WorkerError
+from fdd.errors import RunFailedError
 from fdd.training.config import FineTuneConfig
-from fdd.training.data import Row, deal, epoch_batches, fitting_rows, micro_batches
-from fdd.training.device import (
-    choose_runtime,
-    free_bytes,
-    free_memory,
-    is_out_of_memory,
-    no_room,
-    tokens_at_once,
-)
+from fdd.training.data import Row, epoch_batches, fitting_rows, micro_batches, split_evenly
+from fdd.training.device import choose_runtime, free_bytes, free_memory, tokens_at_once
 from fdd.training.optimizer import Weight, load_state, save_state
 from fdd.training.parallel import at_once
 from fdd.training.replica import replicas_of
 from fdd.training.schedule import Schedule, schedule
 from fdd.training.student import Student, is_finite, load_student, save_student
 from fdd.training.tasks import Example, FineTuned, FineTuneTask, Notice, OnEvent, Step
-from fdd.training.worker import ADVICE
+from fdd.training.worker import is_out_of_memory
 
 ROOM = 5 / 4
 """Longest answer of the trained student, as a multiple of the longest rationale that it was taught."""
@@ -137,7 +130,7 @@ def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
 
 
 class Trainer:
-    """Takes optimizer steps on one student; raises `WorkerError` if a GPU cannot hold its state."""
+    """Takes optimizer steps on one student."""
 
     def __init__(
         self, student: Student, model: Any, config: FineTuneConfig, on_event: OnEvent, *, beta2: float
@@ -146,8 +139,6 @@ class Trainer:
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         count = sum(p.numel() for p in trained.values())
         free, dtype = free_bytes(student.runtime), student.runtime.dtype
-        if fault := no_room(count, dtype, free):
-            raise WorkerError(fault)
         self.weights = [Weight(name, p, config, beta2) for name, p in trained.items()]
         self.replicas = replicas_of(student, count)
         set_tokens = config.micro_batch_tokens
@@ -161,14 +152,8 @@ class Trainer:
         used = [weight.used for weight in self.weights]
         if not nn.utils.clip_grad_norm_(used, self.config.max_gradient_norm).isfinite():
             return nan
-        try:
-            for weight in self.weights:
-                weight.step(rate)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            # The activations are freed by now, so smaller micro-batches would not help.
-            raise WorkerError(f"out of memory for the optimizer's state: {ADVICE}") from None
+        for weight in self.weights:
+            weight.step(rate)
         return loss
 
     def accumulate_with_less_memory(self, batch: Sequence[Row]) -> float:
@@ -190,7 +175,7 @@ class Trainer:
     def accumulate(self, batch: Sequence[Row]) -> float:
         """Adds all replicas' gradients to those of the first one; returns the mean loss."""
         labelled = sum(row.labelled for row in batch)
-        shares = deal(batch, len(self.replicas))
+        shares = split_evenly(batch, len(self.replicas))
         jobs = [
             partial(replica.accumulate, share, labelled, self.micro_batch_tokens)
             for replica, share in zip(self.replicas, shares, strict=False)

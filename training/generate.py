@@ -13,27 +13,20 @@ from torch import Tensor
 
 from fdd.errors import StudentError
 from fdd.training.config import GenerateConfig
-from fdd.training.device import choose_runtime, free_bytes, free_memory, is_out_of_memory, rows_at_once
+from fdd.training.device import choose_runtime, free_bytes, free_memory, rows_at_once
 from fdd.training.parallel import merged, threads_for
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.reading import PackedReading, Reading, read_prompts
 from fdd.training.student import UNTAUGHT_TOKENS, Student, load_student
-from fdd.training.tasks import (
-    Batch,
-    CheckTask,
-    Completion,
-    GenerateTask,
-    Notice,
-    OnEvent,
-    Request,
-)
+from fdd.training.tasks import Batch, CheckTask, Completion, GenerateTask, Notice, OnEvent, Request
+from fdd.training.worker import is_out_of_memory
 
 BLANK_LINE = "\n\n"
 SHOWN_ROOM = 2
 """Longest answer, as a multiple of the longest worked example; worked examples are short."""
 LEAST_ROWS = 2
-"""Smallest batch that is decoded. A batch of one uses other kernels that round differently, so its text would
-depend on when the other rows finished."""
+"""Smallest batch that is decoded, also if memory runs out. A batch of one uses other kernels that round
+differently, so its text would depend on when the other rows finished."""
 LONGEST_PERIOD = 24
 """Length in tokens of the longest passage whose repetition is recognized: a few lines of a program."""
 REPETITIONS, LEAST_REPEATED = 3, 24
@@ -65,8 +58,6 @@ class Queue:
 
     items: list[Encoded]
     rows: int
-    least: int = LEAST_ROWS
-    """Smallest batch that is decoded; 1 once there is no memory for two rows."""
 
 
 @dataclass(slots=True)
@@ -159,11 +150,9 @@ def make_queues(
 
 
 def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[Completion | Notice]:
-    """Yields the queue's completions. If memory runs out, generates the rest with half as many rows, down to
-    a single one, whose text may then differ by rounding.
-    """
+    """Yields the queue's completions. If memory runs out, generates the rest with half as many rows."""
     left = {item.request.key: item for item in queue.items}
-    rows = max(queue.rows, queue.least)
+    rows = max(queue.rows, LEAST_ROWS)
     try:
         for item, ids in decode(student, queue, config):
             del left[item.request.key]
@@ -176,13 +165,13 @@ def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[C
                 finished=ended or ids[-1] in student.stop_ids,
             )
     except RuntimeError as error:
-        if rows == 1 or not is_out_of_memory(error):
+        if rows == LEAST_ROWS or not is_out_of_memory(error):
             raise
     if left:  # not in the handler, whose error keeps the batch in memory
-        half = rows // 2
+        half = max(rows // 2, LEAST_ROWS)
         free_memory(student.runtime)
         yield Notice(text=f"out of memory with {rows} questions at once: going on with {half}")
-        yield from answer(student, Queue(list(left.values()), half, min(half, LEAST_ROWS)), config)
+        yield from answer(student, Queue(list(left.values()), half), config)
 
 
 def text_of(student: Student, ids: list[int]) -> str:
@@ -216,7 +205,7 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
         if waiting and (has_room or not texts):
             new = [waiting.popleft() for _ in range(min(queue.rows - len(texts), len(waiting)))]
             added = [Text(item, draw_numbers(item, config)) for item in new]
-            if len(added) < queue.least:  # add a row that nobody reads
+            if len(added) < LEAST_ROWS:  # add a row that nobody reads
                 added.append(Text(new[0], repeat(0.0), ended=True))
             fresh = read_prompts(student, [text.item.ids for text in added])
             if texts:
@@ -243,7 +232,7 @@ def decode(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[t
         if not writing:
             texts = []
             continue
-        if (left := max(queue.least, writing)) < COMPACT_BELOW * len(texts):
+        if (left := max(LEAST_ROWS, writing)) < COMPACT_BELOW * len(texts):
             # Unfinished rows first; a finished one only fills the batch up to its least size.
             rows = sorted(range(len(texts)), key=lambda row: texts[row].ended)[:left]
             texts, keep = [texts[row] for row in rows], torch.tensor(rows, device=chosen.device)

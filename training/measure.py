@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from fdd.errors import StudentError
-from fdd.training.config import FineTuneConfig
+from fdd.training.config import ROWS, FineTuneConfig
 from fdd.training.data import IGNORED, Row
 from fdd.training.device import choose_runtime, describe, free_bytes, no_room
 from fdd.training.fine_tune import Trainer, with_adapters
@@ -19,8 +19,8 @@ from fdd.training.reading import Reading, read_prompts
 from fdd.training.student import Student, load_student
 from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, DescribeTask, Measured, MeasureTask, Speed
 
-ROWS, WRITTEN = 64, 8
-"""Questions in the batch that is measured, and tokens written to each of them in each repetition."""
+WRITTEN = 8
+"""Tokens written to each of the batch's questions in each repetition."""
 SECONDS, MOST = 2.0, 3
 """A measurement is repeated until it has taken these seconds, but at most this many times."""
 

@@ -25,9 +25,8 @@ class Weight:
         self.name, self.used = name, used
         # bfloat16 is too coarse for small steps, so these are made on a copy.
         self.master = used if used.dtype == torch.float32 else nn.Parameter(used.detach().float())
-        decay = config.weight_decay if used.dim() > 1 else 0.0  # not of biases and norms
         self.optimizer = torch.optim.AdamW(
-            [self.master], config.learning_rate, (BETA1, beta2), weight_decay=decay, fused=True
+            [self.master], config.learning_rate, (BETA1, beta2), weight_decay=0.0, fused=True
         )
 
     def step(self, rate: float) -> None:

@@ -24,10 +24,11 @@ from transformers import (
 
 from fdd.errors import RunFailedError, StudentError
 from fdd.training.attention import GROUPED, is_plain
-from fdd.training.device import Runtime, is_out_of_memory
+from fdd.training.device import Runtime
 from fdd.training.prompts import prompt_ids, prompt_turns, shows_questions
 from fdd.training.tasks import ConvertTask, Prompting, PromptTask
-from fdd.training.weights import check_student, new_folder, seal
+from fdd.training.weights import check_student, new_folder, write_checksums
+from fdd.training.worker import is_out_of_memory
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 UNTAUGHT_TOKENS = 256
@@ -85,14 +86,14 @@ def check_weights(folder: Path, model: PreTrainedModel, report: dict[str, Any]) 
     """
     known = {name for name, _ in model.named_modules()} - {"", model.base_model_prefix}
     parts = tuple(f"{name}." for name in known)
-    homeless = {name for name in report["unexpected_keys"] if name.startswith(parts)}
+    surplus = {name for name in report["unexpected_keys"] if name.startswith(parts)}
     infinite = {name for name, weight in model.named_parameters() if not is_finite(weight)}
     sizes = {f"{name} {tuple(has)}, not {tuple(wants)}" for name, has, wants in report["mismatched_keys"]}
     files = f", which have {min(found)}" if (found := report["unexpected_keys"]) else ""
     for weights, fault in (
         (report["missing_keys"], f"are not in its files{files}"),
         (sizes, "have another size than its config.json says"),
-        (homeless, "have no place in the network of its config.json"),
+        (surplus, "have no place in the network of its config.json"),
         (infinite, "have numbers that are not finite"),
     ):
         if weights:
@@ -150,7 +151,7 @@ def loading(folder: Path, part: str = "weights") -> Iterator[None]:
         yield
     except Exception as error:
         # Libraries raise nearly every type of error for a folder that is not as they expect.
-        if isinstance(error, MemoryError) or is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise
         reason = f"{type(error).__name__}: {' '.join(str(error).splitlines()[:2])}"
         raise StudentError(
@@ -219,7 +220,7 @@ def save_student(student: Student, output: Path) -> None:
         with new_folder(output) as folder:
             student.model.save_pretrained(folder)
             student.tokenizer.save_pretrained(folder)
-            seal(folder)
+            write_checksums(folder)
             shutil.rmtree(output, ignore_errors=True)  # a folder cannot be renamed to one that is not empty
     except Exception as error:
         # The tokenizer's library reports errors of the operating system without a type of their own.

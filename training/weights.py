@@ -1,4 +1,4 @@
-"""Checks, seals and makes folders with a student's weights.
+"""Checks and makes folders with a student's weights.
 
 A student is a folder in Hugging Face's format (safetensors and tokenizer). Folders written by this program
 contain a file `weights.sha256` for `sha256sum -c`, and are checked against it before they are used.
@@ -19,8 +19,7 @@ from typing import Any
 
 from fdd.errors import StudentError
 
-SEAL = "weights.sha256"
-WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+CHECKSUMS = "weights.sha256"
 ADAPTER = "adapter_config.json"
 QUANTIZED = ("quantization_config", "compression_config")
 """Keys of config.json that mark quantized weights."""
@@ -43,32 +42,23 @@ def check_student(folder: Path) -> Path:
                     f"the student in {str(folder)!r} has a pointer of Git LFS in place of {file.name!r}: run "
                     "`git lfs pull` there"
                 )
-    config = read_object(folder, "config.json")
-    if quantized := next((config[key] for key in QUANTIZED if config.get(key)), None):
+    try:
+        config: Any = json.loads((folder / "config.json").read_bytes())
+        quantized = next((config[key] for key in QUANTIZED if config.get(key)), None)
+    except (OSError, ValueError, AttributeError) as error:  # the last one if it is no JSON object
+        raise StudentError(f"cannot load the student in {str(folder)!r}: config.json: {error}") from None
+    if quantized:
         method = quantized.get("quant_method") if isinstance(quantized, dict) else None
         raise StudentError(
             f"the student in {str(folder)!r} is quantized ({method or 'see its config.json'}) and cannot be "
             "trained: give it in 16 or 32 bits"
         )
-    check_shards(folder)
-    check_seal(folder)
+    check_checksums(folder)
     return folder
 
 
-def check_shards(folder: Path) -> None:
-    if (folder / WHOLE).is_file() or not (folder / INDEX).is_file():
-        return
-    places = read_object(folder, INDEX).get("weight_map")
-    shards = set(places.values()) if isinstance(places, dict) else set()
-    if missing := sorted(str(name) for name in shards if not (folder / str(name)).is_file()):
-        raise StudentError(
-            f"the student in {str(folder)!r} lacks {len(missing)} of the {len(shards)} files of its weights, "
-            f"first {missing[0]!r}: fetch it again"
-        )
-
-
-def check_seal(folder: Path) -> None:
-    record = folder / SEAL
+def check_checksums(folder: Path) -> None:
+    record = folder / CHECKSUMS
     lines = record.read_text("utf-8", "replace").splitlines() if record.is_file() else []
     for line in filter(str.strip, lines):
         expected, _, name = line.partition(" ")
@@ -79,19 +69,9 @@ def check_seal(folder: Path) -> None:
             )
 
 
-def read_object(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads((folder / name).read_bytes())
-    except (OSError, ValueError) as error:
-        raise StudentError(f"cannot load the student in {str(folder)!r}: {name}: {error}") from None
-    if not isinstance(value, dict):
-        raise StudentError(f"cannot load the student in {str(folder)!r}: {name} holds no JSON object")
-    return value
-
-
-def seal(folder: Path) -> None:
+def write_checksums(folder: Path) -> None:
     lines = [f"{file_sha256(file)}  {file.name}\n" for file in sorted(folder.glob("*.safetensors"))]
-    (folder / SEAL).write_text("".join(lines))
+    (folder / CHECKSUMS).write_text("".join(lines))
 
 
 def file_sha256(file: Path) -> str:
@@ -103,23 +83,20 @@ def file_sha256(file: Path) -> str:
 def new_folder(target: Path) -> Iterator[Path]:
     """Yields a new folder beside `target`, renamed to it if the block succeeds and deleted if it raises.
 
-    First removes such folders that killed processes left behind.
+    Raises `OSError` if it cannot be made. First removes such folders that killed processes left behind.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for abandoned in target.parent.glob(f".{target.name}-*"):
+        with suppress(BlockingIOError, FileNotFoundError), locked(abandoned):  # fails if it is in use
+            shutil.rmtree(abandoned)
     with ExitStack() as stack:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            for abandoned in target.parent.glob(f".{target.name}-*"):
-                with suppress(BlockingIOError, FileNotFoundError), locked(abandoned):  # fails if it is in use
-                    shutil.rmtree(abandoned)
-            while True:
-                folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-                # Until it is locked, another process may take it for an abandoned one and remove it.
-                with suppress(BlockingIOError, FileNotFoundError):
-                    stack.enter_context(locked(folder))
-                    if folder.is_dir():
-                        break
-        except OSError as error:
-            raise StudentError(f"cannot write into {str(target.parent)!r}: {error.strerror}") from None
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+            # Until it is locked, another process may take it for an abandoned one and remove it.
+            with suppress(BlockingIOError, FileNotFoundError):
+                stack.enter_context(locked(folder))
+                if folder.is_dir():
+                    break
         try:
             yield folder
             folder.chmod(0o755)  # mkdtemp makes it for its owner only

@@ -48,9 +48,8 @@ GRACE_SECONDS = 10
 """Time that a child has to clean up after SIGTERM, before it is killed."""
 LONGEST_TMPDIR = 71
 """In bytes. A socket's path may have 103 bytes (macOS; Linux: 107), of which multiprocessing appends 32."""
-SHORT_TMPDIRS = ("/tmp", "/var/tmp", "/dev/shm")
 STARTING = threading.Lock()
-"""Held while a child starts, because that temporarily changes settings of the whole process."""
+"""Held while `settings_to_start` changes settings of the whole process."""
 
 
 def never() -> bool:
@@ -70,7 +69,7 @@ def run_in_child(task: Task[R], on_event: OnEvent, should_stop: Callable[[], boo
     ours, theirs = context.Pipe(duplex=True)  # the child reads as well, to notice when this process dies
     child = context.Process(target=child_main, args=(task, theirs), name="student", daemon=True)
     try:
-        with STARTING, without_main_module(), short_tmpdir():
+        with STARTING, settings_to_start():
             child.start()
     except (OSError, EOFError) as error:
         raise errors.WorkerError(f"cannot start the student's process: {error}") from None
@@ -89,37 +88,22 @@ def run_in_child(task: Task[R], on_event: OnEvent, should_stop: Callable[[], boo
 
 
 @contextmanager
-def without_main_module() -> Iterator[None]:
+def settings_to_start() -> Iterator[None]:
     """Keeps children that start in this block from importing the caller's script, which would run it again.
 
     multiprocessing imports the main module so that objects defined in it can be unpickled. Tasks contain
-    none, and multiprocessing does not import a main module called `PACKAGE.__main__`.
+    none, and multiprocessing does not import a main module called `PACKAGE.__main__`. The block also makes it
+    create its fork server's socket under a path that is short enough.
     """
     main = sys.modules["__main__"]
-    spec = main.__spec__
+    spec, folder = main.__spec__, tempfile.gettempdir()
     main.__spec__ = ModuleSpec("training.__main__", None)
-    try:
-        yield
-    finally:
-        main.__spec__ = spec
-
-
-@contextmanager
-def short_tmpdir() -> Iterator[None]:
-    """Makes multiprocessing create its fork server's socket under a short path while the block runs."""
-    given, folder = tempfile.tempdir, tempfile.gettempdir()
     if len(os.fsencode(folder)) > LONGEST_TMPDIR:
-        short = next((name for name in SHORT_TMPDIRS if os.access(name, os.W_OK | os.X_OK)), None)
-        if short is None:
-            raise errors.UsageError(
-                f"the folder for temporary files {folder!r} has too long a name for a socket: set TMPDIR to "
-                f"a folder whose name has at most {LONGEST_TMPDIR} bytes"
-            )
-        tempfile.tempdir = short
+        tempfile.tempdir = "/tmp"
     try:
         yield
     finally:
-        tempfile.tempdir = given
+        main.__spec__, tempfile.tempdir = spec, folder
 
 
 def follow(child: BaseProcess, ours: Connection, on_event: OnEvent, should_stop: Callable[[], bool]) -> Any:
@@ -173,7 +157,7 @@ def outcome_of(task: Task[R], on_event: OnEvent) -> R | errors.FddError:
         module, _, function = task.does.partition(":")
         result: R = getattr(import_module(module), function)(task, on_event)
     except Exception as error:  # the one place that records what broke in the child
-        if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+        if is_out_of_memory(error):
             return errors.WorkerError(f"the student's process ran out of memory: {ADVICE}")
         if isinstance(error, errors.FddError):
             return error
@@ -181,3 +165,8 @@ def outcome_of(task: Task[R], on_event: OnEvent) -> R | errors.FddError:
         what = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
         return errors.WorkerError(f"the student's process failed: {what}")
     return result
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    # Mostly a RuntimeError, so that only the text says so.
+    return isinstance(error, MemoryError) or bool(NO_MEMORY.search(str(error)))

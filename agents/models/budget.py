@@ -30,30 +30,27 @@ class Budget:
         self._limits = {flag: limit for flag, limit in limits.items() if limit is not None}
         self.spent = spent
         """Usage of the whole run, also before an interruption."""
-        self._reserved = NOTHING
-        """The most that the calls in flight can use."""
-        self._waiting: list[asyncio.Future[None]] = []
+        self._in_flight: list[Usage] = []
+        """The most that each call in flight can use."""
+        self._ended = asyncio.Event()
+        """Set when the next call in flight ends, and then replaced."""
 
     @asynccontextmanager
     async def reserve(self, most: Usage) -> AsyncIterator[None]:
         """Reserve `most` for a call as soon as it may be sent; raises `LimitReachedError` at a limit."""
         while not self._has_room():
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
-        self._reserved += most
+            await self._ended.wait()
+        self._in_flight.append(most)
         try:
             yield
         finally:
-            self._reserved -= most
+            self._in_flight.remove(most)
             # Every waiting call checks again: a small one may fit where the first does not.
-            for turn in self._waiting:
-                if not turn.done():
-                    turn.set_result(None)
-            self._waiting.clear()
+            self._ended.set()
+            self._ended = asyncio.Event()
 
     def _has_room(self) -> bool:
-        spent, possible = _amounts(self.spent), _amounts(self.spent + self._reserved)
+        spent = _amounts(self.spent)
         for flag, limit in self._limits.items():
             if spent[flag] >= limit:
                 raise LimitReachedError(
@@ -61,7 +58,10 @@ class Budget:
                     f"have cost ${self.spent.cost_usd:.4g}; go on with a higher one: resume DIR {flag} N"
                 )
         # With nothing in flight a call is sent even if it could exceed a limit: waiting would free nothing.
-        return not self._reserved.calls or all(possible[flag] < limit for flag, limit in self._limits.items())
+        if not self._in_flight or not self._limits:
+            return True
+        possible = _amounts(sum(self._in_flight, self.spent))
+        return all(possible[flag] < limit for flag, limit in self._limits.items())
 
 
 def _amounts(usage: Usage) -> dict[str, float]:

@@ -105,7 +105,7 @@ class Client:
 
     async def _fetch(self, key: str, request: ModelRequest) -> Call:
         # Seeded with the key: the jitter differs between calls and is the same in every run.
-        chance = random.Random(key)
+        rng = random.Random(key)
         for number in count(1):
             place = await self.limit.enter()
             try:
@@ -115,7 +115,7 @@ class Client:
                     return call
                 last = error.fault is Fault.REJECTED or number >= self._tries
                 # What the server asks for, plus full jitter.
-                jitter = chance.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (number - 1)))
+                jitter = rng.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (number - 1)))
                 pause = 0.0 if last else (error.retry_after or 0.0) + jitter
                 if error.fault is Fault.TIMEOUT:
                     self.limit.timed_out(place)
@@ -137,16 +137,13 @@ class Client:
             self._check()
             now = asyncio.get_running_loop().time
             begun = now()
-            call = Call(
+            ended = partial(
+                Call,
                 key=key,
                 request=request,
                 model=self.model.name,
-                status=CallStatus.FAILED,
-                reply=None,
                 tries=number,
                 paid=True,
-                cost_usd=0.0,
-                seconds=0.0,
                 started=datetime.now(UTC),
             )
             self._breaker.sending(begun)
@@ -157,8 +154,7 @@ class Client:
             else:
                 usage = self._usage(reply.prompt_tokens, reply.completion_tokens)
                 status = STATUSES.get(reply.finish, CallStatus.ANSWERED)
-                call = replace(
-                    call,
+                call = ended(
                     status=status,
                     reply=reply,
                     detail=DETAILS.get(status, ""),
@@ -179,7 +175,10 @@ class Client:
                 url = ", which takes another URL as well" if self.model.address else ""
                 self._give_up(f"{reason}; go on later with `resume`{url}")
                 self._check()
-            return self._counted(replace(call, detail=str(error), seconds=now() - begun)), error
+            call = ended(
+                status=CallStatus.FAILED, reply=None, detail=str(error), cost_usd=0.0, seconds=now() - begun
+            )
+            return self._counted(call), error
 
     def _counted(self, call: Call) -> Call:
         """Return the same call; send no more if the first calls all failed for one reason."""

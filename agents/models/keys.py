@@ -60,8 +60,6 @@ class Keys:
             # Checked here, because a library that refuses such a header quotes it in its error.
             if not all("!" <= character <= "~" for character in key):
                 fault = "white space or a character that is not ASCII"
-                if all("!" <= character <= "~" for character in key.strip()):
-                    fault = "white space at an end"
                 raise UsageError(f"the key in {name} cannot be sent, it has {fault}: set it without")
 
     def masked(self, text: str) -> str:

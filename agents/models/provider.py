@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 OPENAI = "openai"
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 """Always given explicitly, so that no environment variable sends requests to another server than recorded."""
-REASONING = re.compile(r"(ft:)?o\d")
-"""OpenAI's models that take no temperature: o1, o3-mini, o4-mini. LangChain knows the later ones."""
 FINISHES = {
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "complete", "eos", "eos_token"), Finish.STOP),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Finish.LENGTH),
@@ -70,8 +67,6 @@ class LangChainModel:
         self._chat = cache(self._open_chat)
         self._left_out = frozenset[Setting]()
         """Settings that the model is known to refuse."""
-        if self._provider == OPENAI and not address and REASONING.match(self._model):
-            self._left_out = frozenset({Setting.TEMPERATURE})
         self._optional = set(Setting) if address else {Setting.TEMPERATURE, Setting.SYSTEM}
         """Settings that can be left out of a request to this provider."""
         if self._provider == OPENAI:

@@ -94,7 +94,7 @@ def explain(error: Exception, address: str, keys: Keys) -> CallError:
 def refused_setting(error: Exception) -> Setting | None:
     """The part of the request that the server refuses; None if its message names none."""
     # So that the patterns need only the long form of a negation.
-    said = re.sub("n['’]t\\b", " not", words(error).lower())
+    said = re.sub("n['’]t\\b", " not", server_message(error).lower())
     if _status_of(error) not in ABOUT_THE_REQUEST or _TOO_LONG.search(said):
         return None
     if _NO_SYSTEM_TURN.search(said):
@@ -108,7 +108,7 @@ def refused_setting(error: Exception) -> Setting | None:
 
 def line(error: BaseException, keys: Keys) -> str:
     """The error's message in one line and without secrets: the server's own if it sent one."""
-    status, said = _status_of(error), words(error)
+    status, said = _status_of(error), server_message(error)
     if status is not None and said:
         text = f"HTTP {status}: {said}"
     else:
@@ -119,7 +119,7 @@ def line(error: BaseException, keys: Keys) -> str:
     return keys.masked(text)[:LONGEST_DETAIL]
 
 
-def words(error: BaseException) -> str:
+def server_message(error: BaseException) -> str:
     """The message in the body of the server's reply; empty if there is none."""
     return next(filter(None, (_message(getattr(link, "body", None)) for link in _chain(error))), "")
 
@@ -143,7 +143,7 @@ def _message(body: object) -> str:
 def _hint(error: Exception, fault: Fault, address: str) -> str:
     """The probable cause, if the server's message does not name it."""
     status = _status_of(error)
-    if status == 413 or (status in ABOUT_THE_REQUEST and _TOO_LONG.search(words(error).lower())):
+    if status == 413 or (status in ABOUT_THE_REQUEST and _TOO_LONG.search(server_message(error).lower())):
         return " (the request is too long for this server or model)"
     path = urlsplit(address).path.rstrip("/")
     if not address or not (status in (404, 405) or fault is Fault.UNREADABLE):

@@ -8,7 +8,6 @@ import pytest
 
 from fdd.agents.evaluator import (
     Ask,
-    EarlyMajority,
     Fallback,
     Majority,
     Policy,
@@ -93,13 +92,13 @@ def test_values_are_compared_exactly() -> None:
 def test_stopping_early_never_changes_the_outcome_of_a_vote(limit: int) -> None:
     asks = samples_of("pot", limit)
     for outcomes in courses(limit):
-        early = EarlyMajority(asks)
+        early = Majority(asks, early=True)
         assert early.choose(follow(early, outcomes)) == most_given(outcomes)
 
 
 @pytest.mark.parametrize("limit", range(1, 7))
 def test_stages_ask_no_more_than_asking_one_by_one(limit: int) -> None:
-    policy = EarlyMajority(samples_of("pot", limit))
+    policy = Majority(samples_of("pot", limit), early=True)
     for outcomes in courses(limit):
         needed = next(n for n in range(limit + 1) if is_decided(outcomes[:n], limit - n))
         assert len(follow(policy, outcomes)) == needed
@@ -114,7 +113,7 @@ def test_a_vote_is_decided_exactly_when_every_ending_gives_the_same(limit: int) 
 
 
 def test_three_of_five_that_agree_spare_the_other_two() -> None:
-    policy = EarlyMajority(samples_of("pot", 5))
+    policy = Majority(samples_of("pot", 5), early=True)
     assert len(policy.next({})) == 3
     assert policy.next(dict.fromkeys(samples_of("pot", 3), Fraction(7))) == ()
 

@@ -17,7 +17,7 @@ from fdd.graph.agents import CALLS
 from fdd.rundir.delivery import DATASET, STUDENT
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import HASHED_RECORDS, RunRecord
-from fdd.training.weights import SEAL
+from fdd.training.weights import CHECKSUMS
 from tests.crash.lives import Track
 from tests.servers.completions import Entry
 from tests.servers.manner import Act
@@ -62,8 +62,8 @@ def rows_of(run: Path) -> Iterator[Row]:
 
 
 def texts_of(run: Path) -> Iterator[Row]:
-    """Yields the data set, the seal (checksum) of each student, and which student is delivered."""
-    for file in (run / DATASET, *run.glob(f"students/*/{SEAL}")):
+    """Yields the data set, the checksum of each student, and which student is delivered."""
+    for file in (run / DATASET, *run.glob(f"students/*/{CHECKSUMS}")):
         yield "file", str(file.relative_to(run)), file.read_text()
     yield "file", STUDENT, str((run / STUDENT).readlink())
 

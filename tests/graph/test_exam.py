@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fdd.agents.evaluator import Ask, EarlyMajority, Fallback, Majority, Policy, policy_of, samples_of
+from fdd.agents.evaluator import Ask, Fallback, Majority, Policy, policy_of, samples_of
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Progress, Reason, Verdict
 from fdd.errors import ProblemSetError, StoppedError
@@ -148,9 +148,8 @@ def test_a_vote_that_is_decided_spares_the_other_samples_and_says_how_many(
         for ask, value in zip(samples_of("pot", 5), values, strict=False)
     ]
     proctor = Proctor(verifier)
-    attempts = ask(
-        exam(tiny, EarlyMajority(samples_of("pot", 5))), QUESTIONS, proctor.examiner, by_id(before)
-    )
+    asked = exam(tiny, Majority(samples_of("pot", 5), early=True))
+    attempts = ask(asked, QUESTIONS, proctor.examiner, by_id(before))
     assert by_id(attempts) == by_id(before)
     assert proctor.notices == ["evaluate: 10 answers decided it, 5 more were not needed"]
 
@@ -159,7 +158,7 @@ def test_a_vote_that_is_decided_spares_the_other_samples_and_says_how_many(
 def test_an_exam_interrupted_in_any_stage_ends_with_the_same_attempts_and_asks_nothing_twice(
     stop_at: int, verifier: Verifier, tiny: Path
 ) -> None:
-    asked = exam(tiny, EarlyMajority(samples_of("pot", 3)), temperature=0.7)
+    asked = exam(tiny, Majority(samples_of("pot", 3), early=True), temperature=0.7)
     whole = ask(asked, QUESTIONS, Proctor(verifier).examiner, before={})
     first, second = Proctor(verifier, stop_at), Proctor(verifier)
     with pytest.raises(StoppedError):

@@ -89,7 +89,7 @@ def test_a_model_names_the_skills_of_the_seeds_and_labels_each(
     assert (
         {"addition last", "product last"} < labels <= {"addition last", "product last", "another last step"}
     )
-    assert {row.skill for row in store.read(probed_skills)} <= labels
+    assert {row["skill"] for row in store.read(probed_skills)} <= labels
     calls = [call for call in store.calls() if call.agent == "labeller"]
     assert len({call.problem_id for call in calls}) == len(calls) == 12 + 1
 

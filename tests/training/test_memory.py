@@ -7,12 +7,12 @@ import torch
 from fdd.training.device import (
     Runtime,
     free_bytes,
-    is_out_of_memory,
     no_room,
     rows_at_once,
     tokens_at_once,
     training_bytes,
 )
+from fdd.training.worker import is_out_of_memory
 
 SMOLLM2 = SimpleNamespace(
     hidden_size=576, num_attention_heads=9, num_key_value_heads=3, num_hidden_layers=30, vocab_size=49152

@@ -159,8 +159,8 @@ def test_a_file_of_the_weights_that_is_missing_is_named(folder: Path, runtime: R
     (folder / "model.safetensors").rename(folder / names[0])
     places = {name: names[number % 2] for number, name in enumerate(weights)}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
-    with pytest.raises(StudentError, match=r"lacks 1 of the 2 files of its weights, first 'model-00002"):
-        student_path(str(folder), folder)
+    with pytest.raises(StudentError, match=r"its weights: .*No such file or directory: .*/model-00002"):
+        load_student(folder, runtime)
     shutil.copy(folder / names[0], folder / names[1])
     load_student(folder, runtime)
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from fdd.training.config import FineTuneConfig, GenerateConfig
-from fdd.training.data import Row, deal, encode
+from fdd.training.data import Row, encode, split_evenly
 from fdd.training.device import Runtime
 from fdd.training.fine_tune import Trainer, fine_tune
 from fdd.training.generate import generate
@@ -141,5 +141,5 @@ def test_trainings_in_two_threads_are_the_same_to_the_last_bit(
 
 def test_rows_are_dealt_with_about_as_many_tokens_each() -> None:
     rows = [Row(tuple(range(length)), tuple(range(length))) for length in (10, 40, 20, 30)]
-    assert [[len(row) for row in share] for share in deal(rows, 2)] == [[40, 10], [30, 20]]
-    assert [[len(row) for row in share] for share in deal(rows[:1], 2)] == [[10]]
+    assert [[len(row) for row in share] for share in split_evenly(rows, 2)] == [[40, 10], [30, 20]]
+    assert [[len(row) for row in share] for share in split_evenly(rows[:1], 2)] == [[10]]

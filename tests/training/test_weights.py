@@ -244,7 +244,7 @@ def test_what_begins_like_a_path_is_a_folder_and_no_name_of_the_hub(name: str, t
 
 
 def test_a_name_that_the_hub_does_not_allow_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match=r"unknown student 'a--b/c': .* hub allows no such name"):
+    with pytest.raises(StudentError, match=r"cannot fetch student 'a--b/c' from the model hub: .*repo_id"):
         student_path("a--b/c", tmp_path)
 
 

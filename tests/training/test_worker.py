@@ -4,7 +4,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing import active_children, get_context
@@ -14,8 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fdd.errors import PreflightError, StoppedError, StudentError, UsageError, WorkerError
-from fdd.training import worker
+from fdd.errors import PreflightError, StoppedError, StudentError, WorkerError
 from fdd.training.config import FineTuneConfig, GenerateConfig
 from fdd.training.tasks import (
     Batch,
@@ -27,7 +25,7 @@ from fdd.training.tasks import (
     Request,
     Step,
 )
-from fdd.training.worker import describe_exit, follow, never, outcome_of, run_in_child, short_tmpdir
+from fdd.training.worker import describe_exit, follow, never, outcome_of, run_in_child
 
 EXAMPLE = Example(question="How many?", cue="Compute.", rationale="answer = 2")
 
@@ -82,20 +80,10 @@ def test_a_folder_for_temporary_files_may_have_a_long_name(tmp_path: Path) -> No
     assert list(folder.iterdir()) == []
 
 
-def test_where_no_short_folder_for_temporary_files_can_be_written_the_long_one_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 90)))
-    monkeypatch.setattr(worker, "SHORT_TMPDIRS", ())
-    with pytest.raises(UsageError, match="xxx' has too long a name for a socket: set TMPDIR"), short_tmpdir():
-        pass
-
-
 def test_an_error_of_the_child_comes_up_as_it_is(tiny: Path, tmp_path: Path) -> None:
     empty = Example(question="How many?", cue="Compute.", rationale="")
-    with pytest.raises(PreflightError) as caught:
+    with pytest.raises(PreflightError, match="nothing to learn from the example 'How many"):
         run_in_child(FineTuneTask(student=tiny, examples=(empty,), output=tmp_path / "taught"), ignore)
-    assert caught.value.reason == "empty_labels"
 
 
 def test_a_student_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -486,26 +486,6 @@ def test_a_value_out_of_range_is_told_and_not_left_out(message: str) -> None:
     assert len(server.bodies) == 1
 
 
-@pytest.mark.parametrize("name", ["o1", "o3", "o4-mini", "ft:o4-mini:me"])
-def test_openais_models_that_take_no_temperature_are_sent_none(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    server = Server(says(200, completion()))
-
-    async def scenario() -> None:
-        async with server.listening() as url:
-            monkeypatch.setattr("fdd.agents.models.provider.OPENAI_ADDRESS", url)
-            model = LangChainModel(f"openai:{name}", seconds=5, environment=os.environ)
-            await model.complete(REQUEST)
-            await model.close()
-
-    asyncio.run(scenario())
-    (body,) = server.bodies
-    assert "temperature" not in body
-    assert (body["max_completion_tokens"], body["seed"]) == (40, 5)
-
-
 @pytest.mark.parametrize(
     ("path", "status", "hint"),
     [
