@@ -30,6 +30,14 @@ def _origin(life: Life) -> Iterator[RenderableType]:
         yield shown(f"  answer {problem.answer}", "bold")
     for child in life.children:
         yield shown(f"-> {child.id}  {child.operator}, round {child.round}", "dim")
+    if life.skill:
+        yield shown(f"\nSkill {life.problem.skill}", "bold")
+    for each in life.skill:
+        written = f"; then {each['written']} written ({each['operators']})" if each["written"] else ""
+        yield shown(
+            f"after round {each['round']}  {each['correct']} of {each['n']} probes right, "
+            f"{each['taught']} problems taught{written}"
+        )
 
 
 def _writing(life: Life) -> Iterator[RenderableType]:

@@ -16,6 +16,7 @@ from fdd.storage.records import (
     RejectionRecord,
     TranscriptRecord,
 )
+from fdd.storage.summary import SkillSummary, skills
 
 _TAUGHT = """
 SELECT DISTINCT round FROM rounds JOIN taught ON round BETWEEN first_round AND last_round AND NOT vote
@@ -31,6 +32,8 @@ class Life:
     ancestors: list[ProblemRecord]
     """The seed first, the parent last."""
     children: list[ProblemRecord]
+    skill: list[SkillSummary]
+    """What each round's probes found about the problem's skill, and what was written for it then."""
     rationales: list[RationaleRecord]
     """By round and format, a repair after the rationale that it repairs."""
     calls: list[CallRecord]
@@ -76,6 +79,7 @@ def select_life(connection: Connection, problem_id: str) -> Life | None:
         problem=problem,
         ancestors=select_ancestors(connection, problem),
         children=rows(ProblemRecord, "round, id", "parent"),
+        skill=[each for each in skills(connection) if each["skill"] == problem.skill],
         rationales=rows(RationaleRecord, "round, thought, repaired, id"),
         calls=calls,
         transcripts={transcript.call_id: transcript for transcript in transcripts},

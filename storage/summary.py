@@ -230,9 +230,13 @@ def summarize(connection: Connection) -> Summary:
         "exact_only": _exact_only(connection),
         "baseline": {"evaluations": _rows(connection, _EVALUATIONS, UNTAUGHT)},
         "rounds": [_round(connection, number, found) for number, found in sizes.items()],
-        "skills": _rows(connection, _SKILLS),
+        "skills": skills(connection),
         "cost": _cost(connection),
     }
+
+
+def skills(connection: Connection) -> list[SkillSummary]:
+    return _rows(connection, _SKILLS)
 
 
 def probed_skills(connection: Connection) -> list[ProbedSkill]:

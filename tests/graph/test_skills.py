@@ -9,6 +9,7 @@ import pytest
 from fdd.domain import Operator
 from fdd.graph.curriculum import Share, attempts_to_show, beliefs, plan
 from fdd.graph.run import create, opened, resume, start
+from fdd.main import main
 from fdd.matching import exact_form
 from fdd.problems.gsm_symbolic import TAUGHT_TEMPLATES
 from fdd.rundir.control import KINDS, control_of
@@ -100,6 +101,22 @@ def test_what_was_written_is_the_plan_of_the_round_before(store: Store) -> None:
         assert sum(share.problems for share in shares.values()) == BUDGET == written.total()
         missing = sum(max(0, share.problems - written[skill]) for skill, share in shares.items())
         assert missing <= sum(removed[round + 1].values())
+
+
+def test_why_tells_what_was_known_of_the_skill_when_a_problem_was_written(
+    run: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = next(each for each in store.problems(splits=["generated"]) if each.round == 1)
+    known = next(
+        each for each in store.summary()["skills"] if (each["round"], each["skill"]) == (0, written.skill)
+    )
+    assert main(["why", str(run), written.id]) == 0
+    told = capsys.readouterr().out
+    assert f"Skill {written.skill}" in told
+    assert (
+        f"after round 0  0 of {known['n']} probes right, {known['taught']} problems taught; "
+        f"then {known['written']} written ({known['operators']})"
+    ) in " ".join(told.split("\n"))
 
 
 def test_children_share_the_skill_of_their_parent(store: Store) -> None:
