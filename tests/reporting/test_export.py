@@ -221,6 +221,7 @@ def test_the_model_card_holds_the_numbers_of_the_report(
 def test_the_data_card_counts_what_is_in_the_set_and_what_was_removed(finished: Path, whole: Path) -> None:
     card, rows = (whole / DATA / CARD).read_text(), rows_in(whole)
     counts = [sum(row["operator"] == operator for row in rows) for operator in (None, *Operator)]
+    assert "| round | seed | similar | harder | simpler | all |\n|---:|---:|---:|---:|---:|---:|\n" in card
     assert "| all | " + " | ".join(map(str, [*counts, len(rows)])) + " |" in card
     for row in open_store(finished).summary()["rounds"]:
         for reason, count in row["removed"].items():
