@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 from fdd import IMPORT_ROOT
 from fdd.agents.checking.confinement import Layer, confine
-from fdd.agents.checking.launcher import launcher
+from fdd.agents.checking.launcher import START_SECONDS, launcher
 from fdd.errors import WorkerError
 
 MEGABYTES = 256
@@ -29,8 +29,6 @@ RUN = (
     f"runpy.run_module({__spec__.name!r}, run_name='__main__')"
 )
 """Program that finds this module without environment variables, which workers do not have."""
-SECONDS = 30.0
-"""For starting Python on a busy machine."""
 
 
 class Action(StrEnum):
@@ -77,10 +75,10 @@ def refused(layers: Iterable[Layer], program: str | None = None) -> frozenset[Ac
                 [program or sys.executable, "-P", "-c", RUN, folder, str(port), *layers],
                 capture_output=True,
                 text=True,
-                timeout=SECONDS,
+                timeout=START_SECONDS,
             )
         except subprocess.TimeoutExpired:
-            raise WorkerError(f"the confinement cannot be tried within {SECONDS:g} s") from None
+            raise WorkerError(f"the confinement cannot be tried within {START_SECONDS:g} s") from None
     if done.returncode:
         raise WorkerError(f"the confinement cannot be tried: {(done.stderr.splitlines() or [''])[-1]}")
     return frozenset(map(Action, done.stdout.splitlines()))

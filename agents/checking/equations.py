@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from fdd.agents.checking.programs import written
-from fdd.agents.checking.values import MAX_BITS, fault, too_long
+from fdd.agents.checking.values import MAX_BITS, TOO_LONG, fault
 from fdd.agents.thoughts.base import Outcome
 from fdd.domain import Reason
 
@@ -208,7 +208,7 @@ class Linear:
     def __post_init__(self) -> None:
         numbers = (self.constant, *self.terms.values())
         if any(max(n.numerator.bit_length(), n.denominator.bit_length()) > MAX_BITS for n in numbers):
-            raise Refused(too_long())
+            raise Refused(TOO_LONG)
 
     def __add__(self, other: Linear) -> Linear:
         terms = dict(self.terms)
@@ -241,7 +241,7 @@ class Linear:
         # Checked before the power is computed, which could take all memory.
         bits = max(base.numerator.bit_length(), base.denominator.bit_length())
         if bits * abs(power) > 2 * MAX_BITS:
-            raise Refused(too_long())
+            raise Refused(TOO_LONG)
         return Linear(base ** int(power))
 
     def times(self, factor: Fraction) -> Linear:

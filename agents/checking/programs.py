@@ -70,7 +70,7 @@ class Program:
                 # `+=` also reads the name, which therefore stays wanted.
                 if name is not None and not isinstance(statement, ast.AugAssign):
                     wanted.discard(name)
-                wanted |= _loaded(value)
+                wanted |= {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
         return found
 
     @property
@@ -193,7 +193,3 @@ def _assignment(statement: ast.stmt) -> tuple[str | None, ast.AST]:
         ):
             return name, value
     return None, statement
-
-
-def _loaded(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}

@@ -41,6 +41,7 @@ class Renumbered:
         found: dict[Fraction, Fraction] = {}
         unchanged = {quantity.value for quantity, new in self._pairs() if quantity.value == new}
         fixed = self.derivation.constants() | unchanged | self._parts
+        explained = self.derivation.constants().union(each.value for each in self.derivation.quantities)
         for quantity, new in self._pairs():
             if quantity.value == new:
                 continue
@@ -48,7 +49,7 @@ class Renumbered:
             written = views.keys() & numbers
             # A share may be written without its number, such as 25% as `/ 4`.
             is_share = quantity.form is Form.PERCENT or quantity.value.denominator > 1
-            if not written and (is_share or not self._is_accounted_for(numbers)):
+            if not written and (is_share or not explained.issuperset(numbers)):
                 return None
             # A number that also stands for something unchanged, or for two different new ones, is ambiguous.
             for view in written:
@@ -101,10 +102,6 @@ class Renumbered:
 
     def _pairs(self) -> Iterator[tuple[Quantity, Fraction]]:
         yield from zip(self.derivation.quantities, map(Fraction, self.table), strict=True)
-
-    def _is_accounted_for(self, numbers: Collection[Fraction]) -> bool:
-        givens = {quantity.value for quantity in self.derivation.quantities}
-        return givens.union(self.derivation.constants()).issuperset(numbers)
 
     def _views(self, quantity: Quantity, new: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
         old = quantity.value

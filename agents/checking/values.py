@@ -26,12 +26,12 @@ def value_outcome(value: object) -> Outcome:
     Subclasses are faults too, so that no method written by a model is ever called.
     """
     if type(value) is int:
-        return too_long() if value.bit_length() > MAX_BITS else Outcome(value=Fraction(value))
+        return TOO_LONG if value.bit_length() > MAX_BITS else Outcome(value=Fraction(value))
     if type(value) is float and math.isfinite(value):
         return Outcome(value=meant(value))
     if type(value) is Decimal and value.is_finite():
         # Decimal("1e999999") is short, but not as an exact number.
-        return too_long() if abs(value.adjusted()) > MAX_DIGITS else Outcome(value=meant(value))
+        return TOO_LONG if abs(value.adjusted()) > MAX_DIGITS else Outcome(value=meant(value))
     kind = type(value).__name__
     shown = f"{kind} {value!r}" if isinstance(value, (bool, float, Decimal, complex)) else kind
     return fault(Reason.NOT_A_NUMBER, f"the answer is no number but {shown}")
@@ -39,6 +39,9 @@ def value_outcome(value: object) -> Outcome:
 
 def fault(reason: Reason, detail: str, value: Fraction | None = None) -> Outcome:
     return Outcome(value=value, reason=reason, detail=detail)
+
+
+TOO_LONG = fault(Reason.MEMORY_LIMIT, f"the answer has more than {MAX_DIGITS} digits")
 
 
 def unreasoned(
@@ -56,7 +59,3 @@ def unreasoned(
     if origins.given and origins.given.isdisjoint(numbers):
         return fault(Reason.NO_REASONING, "it uses no number of the question", answer)
     return None
-
-
-def too_long() -> Outcome:
-    return fault(Reason.MEMORY_LIMIT, f"the answer has more than {MAX_DIGITS} digits")

@@ -13,6 +13,7 @@ from fdd.agents.symbolic.reading.parse import derive
 from fdd.agents.symbolic.reckoner import Reckoner, normal
 from fdd.agents.symbolic.varying.further_steps import Setting, convert, extend
 from fdd.agents.symbolic.varying.renumbering import Renumbering
+from fdd.agents.symbolic.varying.similar import ROUND_TRIPS
 from fdd.agents.symbolic.varying.slots import Slot, slots
 from fdd.agents.symbolic.wording.asking import Asked, parse_asking
 from fdd.agents.symbolic.wording.first_names import rename
@@ -21,8 +22,6 @@ from fdd.amounts import CURRENCY
 from fdd.domain import Draft, Problem, Reason, Refusal
 
 CHAINED = 0.25  # share of the parents for which chaining is tried first
-ROUND_TRIPS = 3
-"""Number of attempts with other numbers. With some numbers the new solution can be read in several ways."""
 PARTNERS = 6  # number of other problems that are tried as the second one of a chain
 _LETTERS = "xnkyzw"
 

@@ -6,7 +6,6 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from itertools import combinations, product
 
 from fdd.agents.symbolic.derivation import Derivation, Form, Given, Result, leaves
@@ -34,7 +33,7 @@ class Renumbering:
         self.reckoner = Reckoner(derivation)
         quantities, question = derivation.quantities, derivation.question
         units = [units_of(question, quantity) for quantity in quantities]
-        values = [quantity.value for quantity in quantities]
+        values = self.reckoner.old[: self.reckoner.givens]
         pairs = [(i, j) for i, j in combinations(range(len(units)), 2) if units[i] & units[j]]
         self.ordered = [
             (i, j) if values[i] < values[j] else (j, i) for i, j in pairs if values[i] != values[j]
@@ -103,7 +102,7 @@ def _fill(givens: list[Number], slot: Slot, value: Number) -> None:
         givens[member] = value
 
 
-def _sums(values: Sequence[Fraction], units: Sequence[frozenset[str]]) -> Iterator[Terms]:
+def _sums(values: Sequence[Number], units: Sequence[frozenset[str]]) -> Iterator[Terms]:
     """Yield groups of three or four numbers with a common unit that add up to 0 with suitable signs."""
     for size in (3, 4):
         for group in combinations(range(len(values)), size):

@@ -12,7 +12,8 @@ from fdd.agents.symbolic.wording.first_names import rename
 from fdd.agents.symbolic.wording.rewriting import Renewal
 from fdd.domain import Draft, Problem, Reason, Refusal
 
-ROUND_TRIPS = 3  # number of attempts with other numbers before the parent is refused
+ROUND_TRIPS = 3
+"""Number of attempts with other numbers. With some numbers the new solution can be read in several ways."""
 
 
 def similar(problem: Problem, derivation: Derivation, rng: random.Random) -> Draft | Refusal:

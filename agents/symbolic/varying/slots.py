@@ -26,6 +26,8 @@ from fdd.agents.symbolic.vocabulary import LISTS
 from fdd.amounts import CURRENCY, CURRENCY_SIGNS
 
 SUBSTANTIAL = 12  # numbers up to this one are often equal by chance
+MOST_NUMBERS = 40
+"""A question with more numbers is not varied: each group of four of them is searched for relations."""
 MAX_COUNTED = 6
 """Largest number taken for a count of things that the question lists (`3 friends, Ann, Bob and Al`)."""
 MOST_TIMES = 9
@@ -122,7 +124,8 @@ def slots(derivation: Derivation) -> tuple[Slot, ...]:
     uses = Counter(leaf.index for leaf in derivation.leaves() if isinstance(leaf, Given))
     brought = derivation.constants()
     if (
-        not all(_is_accounted_for(question, constant) for constant in brought)
+        len(quantities) > MOST_NUMBERS
+        or not all(_is_accounted_for(question, constant) for constant in brought)
         or _divides_by_itself(derivation)
         # A single step that leaves several numbers unused: the rest was not written down.
         or (len(derivation.steps) == 1 and len(quantities) - len(uses) > 1)

@@ -9,7 +9,7 @@ import pytest
 from fdd.agents.symbolic.derivation import Form
 from fdd.agents.symbolic.numbers import find_quantities
 from fdd.agents.symbolic.varying.similar import similar
-from fdd.agents.symbolic.varying.slots import common_candidates, is_fixed, slots, units_of
+from fdd.agents.symbolic.varying.slots import MOST_NUMBERS, common_candidates, is_fixed, slots, units_of
 from fdd.domain import Draft
 from tests.agents.symbolic.parents import BEADS, BREAD, CHEAPER, problem, read
 
@@ -141,6 +141,18 @@ def test_a_number_divided_by_itself_leaves_no_slots() -> None:
         1,
     )
     assert slots(read(parent)) == ()
+
+
+@pytest.mark.parametrize(("shops", "varied"), [(5, True), (MOST_NUMBERS, False)])
+def test_a_question_with_very_many_numbers_keeps_them(shops: int, varied: bool) -> None:
+    """Looking for their relations could take minutes."""
+    told = " ".join(f"A shop sells {10**6 * shop} pens." for shop in range(1, shops + 1))
+    parent = problem(
+        f"Ann buys 48 pens and Bob buys 37 pens. {told} They lose 23 pens. How many pens do they have?",
+        "They buy 48+37 = <<48+37=85>>85 pens. They have 85-23 = <<85-23=62>>62 pens.",
+        62,
+    )
+    assert bool(slots(read(parent))) is varied
 
 
 def test_percentages_are_told_from_plain_numbers() -> None:
