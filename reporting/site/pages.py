@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import get_args
-from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from fdd.reporting.site.differences import Piece, compare
 from fdd.reporting.site.exams import answered_items
 from fdd.reporting.site.site import Overview, Site
 from fdd.reporting.site.status import status_of
+from fdd.reporting.site.waterfall import bars_of
 from fdd.storage.explorer import (
     evaluation_items,
     problem_facets,
@@ -30,7 +30,7 @@ from fdd.storage.explorer import (
     span_facets,
 )
 from fdd.storage.life import Life, select_life
-from fdd.storage.records import AttemptRecord, SpanKind, SpanRecord
+from fdd.storage.records import AttemptRecord, SpanKind
 from fdd.storage.summary import SkillSummary
 from fdd.storage.tracing import SpanFilter, select_spans
 
@@ -148,13 +148,16 @@ def trace(site: Site, request: Request) -> Response:
         min_seconds=query.seconds,
     )
     found = site.store.read(select_spans, wanted, limit=PER_PAGE, offset=PER_PAGE * (query.page - 1))
+    facets = site.store.read(span_facets)
+    bars, scale = bars_of(found.spans)
     return _page(
         site,
         "trace.html",
         query=query,
         found=found,
-        link=_link,
-        facets=site.store.read(span_facets),
+        bars=bars,
+        scale=scale,
+        facets=facets,
         kinds=get_args(SpanKind),
         reasons=set(Reason),
         pages=Pages(found.total, query.page),
@@ -224,20 +227,6 @@ def _two(rounds: Sequence[int], before: int | None, after: int | None) -> tuple[
     """Returns the rounds to compare: those requested, by default the first and the last."""
     first, last = (rounds[0], rounds[-1]) if rounds else (UNTAUGHT, 0)
     return first if before is None else before, last if after is None else after
-
-
-def _link(span: SpanRecord) -> str:
-    """Returns the address of the page about a step; empty if there is none."""
-    subject = quote(span.subject, safe="")
-    if span.kind == "round":
-        return f"/trace?round={span.round}"
-    if span.kind == "phase":
-        return f"/trace?round={span.round}&phase={quote(span.phase, safe='')}"
-    if subject.startswith("c-"):
-        return f"/calls/{subject}"
-    if subject.startswith("p-") and not span.problem_id:
-        return f"/problems/{subject}"
-    return f"/problems/{quote(span.problem_id, safe='')}#{subject}" if span.problem_id else ""
 
 
 def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
