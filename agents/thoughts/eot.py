@@ -39,6 +39,7 @@ Write the problem as a system of equations. A program solves it, so you need not
 - Write numbers bare: `1200`, not `1,200`, `$1200` or `1200 kites`; 25% is `25 / 100`. Write down no number
   that you worked out in your head: write the equation that gives it.
 - The equations must fix the value of every unknown: one equation for each, none that contradicts another.
+- An equation must be linear in what the others leave open: no product, quotient or power of two unknowns.
 - The last line is `solve for NAME`, with the one unknown that the problem asks for, in the unit that it
   asks for (where that is a percentage, 25 and not 0.25): `solve for kites_in_june`. Nothing stands after it.\
 """

@@ -27,7 +27,7 @@ NOTHING_ASKED = "What is the answer"
 
 
 _STOP = re.compile(r"[.!?]['\"”’)]*\s+|\n+")
-_TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St)$")
+_TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St)$")
 _UNIT = re.compile(r"\b(?:oz|ft|lbs?|sq|vs|etc|approx|[ap]\.m|[A-Z]\.[A-Z])$")
 _HOW = r"how (?:many|much|long|old|far|fast|tall|heavy|high|big|large|deep|wide|often|soon)"
 _WHAT = r"what(?:['’]s)?|calculate|find(?: out)?|determine|compute"
@@ -53,7 +53,7 @@ _CIRCUMSTANCE = re.compile(
 )
 _LEAST_WORDS = 3  # minimum number of words of a condition that becomes a fact of its own
 _LINK = re.compile(
-    r"(?:But|And|So|Also|However|Additionally|Meanwhile|Moreover|Furthermore|On top of that),? (?=[a-zA-Z])"
+    r"(?:But|And|So(?! far)|Also|However|Additionally|Meanwhile|Moreover|Furthermore|On top of that),? (?=[a-zA-Z])"
 )
 _END = re.compile(r",?(?: (?:then|and|so))?[,;]?$")
 _BACKWARD = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|Th[eo]se|This|That|Then)\b")

@@ -105,6 +105,7 @@ def test_a_pronoun_that_may_mean_somebody_else_stays(question: str) -> None:
     [
         ("A pen costs $3. pencils cost $4.", ("A pen costs $3.", "Pencils cost $4.")),
         ("Mrs. Lee has 3 pens.\nBut Mr. Li has 4.", ("Mrs. Lee has 3 pens.", "Mr. Li has 4.")),
+        ("Prof. Lee has 3 pens. So far he lent 4.", ("Prof. Lee has 3 pens.", "So far he lent 4.")),
         ("It weighs 3 oz. and costs $4. I have 5.", ("It weighs 3 oz. and costs $4.", "I have 5.")),
         ("It weighs 3 oz. I have 4.", ("It weighs 3 oz.", "I have 4.")),
         ("Class A has 3 pens, class B 4. 5 are red.", ("Class A has 3 pens, class B 4.", "5 are red.")),
