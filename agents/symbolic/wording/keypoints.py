@@ -53,7 +53,8 @@ _CIRCUMSTANCE = re.compile(
 )
 _LEAST_WORDS = 3  # minimum number of words of a condition that becomes a fact of its own
 _LINK = re.compile(
-    r"(?:But|And|So(?! far)|Also|However|Additionally|Meanwhile|Moreover|Furthermore|On top of that),? (?=[a-zA-Z])"
+    r"(?:But|And|So(?! far)|Also|However|Additionally|Meanwhile|Moreover|Furthermore|On top of that),? "
+    r"(?=[a-zA-Z])"
 )
 _END = re.compile(r",?(?: (?:then|and|so))?[,;]?$")
 _BACKWARD = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|Th[eo]se|This|That|Then)\b")
