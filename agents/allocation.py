@@ -7,7 +7,7 @@ from math import floor
 from random import Random
 
 from fdd.agents.profile import Belief, progress
-from fdd.domain import AllocationName, Operator
+from fdd.domain import AllocationName, Band, Operator
 
 EVEN_SHARE = 0.25
 """Share of the budget that is spread evenly, so that no skill is forgotten."""
@@ -111,3 +111,10 @@ def operator_of(belief: Belief, overall: float) -> Operator:
     if overall >= ABLE and belief.taught and not belief.correct and belief.n >= FAILURES:
         return Operator.SIMPLER
     return Operator.SIMILAR
+
+
+def operator_for(band: Band) -> Operator:
+    """Returns how a child of a single problem is made, for `--allocation each`: harder if the parent is easy,
+    otherwise similar.
+    """
+    return Operator.HARDER if band is Band.EASY else Operator.SIMILAR

@@ -1,4 +1,4 @@
-"""Synthesizers write a new problem from an old one: a harder one if it was easy, otherwise a similar one."""
+"""Synthesizers write a new problem from an old one: a harder, a similar or a simpler one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fdd.agents.symbolic.varying.harder import harder
 from fdd.agents.symbolic.varying.similar import similar
 from fdd.agents.symbolic.varying.simpler import simpler
 from fdd.agents.thoughts.cot import read_answer
-from fdd.domain import MAX_TEXT, Band, Draft, Operator, Problem, Reason, Refusal
+from fdd.domain import MAX_TEXT, Draft, Operator, Problem, Reason, Refusal
 
 ATTEMPT = ("attempt_question", "attempt_text", "attempt_verdict")
 """The variables of a prompt that show an attempt; empty where there is none."""
@@ -161,8 +161,3 @@ def _read_draft(parts: dict[str, str]) -> Draft | Refusal:
     if max(len(parts["problem"]), len(parts["solution"])) > MAX_TEXT:
         return Refusal(reason=Reason.MALFORMED, detail=f"more than {MAX_TEXT} characters")
     return Draft(question=parts["problem"], solution=parts["solution"], answer=answer)
-
-
-def operator_for(band: Band) -> Operator:
-    """The operator for a parent of this difficulty: harder for an easy one, otherwise similar."""
-    return Operator.HARDER if band is Band.EASY else Operator.SIMILAR

@@ -18,9 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from fdd.agents.allocation import operator_for
 from fdd.agents.evaluator import band
 from fdd.agents.statistics import wilson
-from fdd.agents.synthesizer import SymbolicSynthesizer, operator_for
+from fdd.agents.synthesizer import SymbolicSynthesizer
 from fdd.agents.teacher import SymbolicTeacher
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import Verifier

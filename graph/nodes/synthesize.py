@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from langgraph.runtime import Runtime
 
-from fdd.agents.synthesizer import Attempt, operator_for
+from fdd.agents.allocation import operator_for
+from fdd.agents.synthesizer import Attempt
 from fdd.domain import (
     Band,
     Draft,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdd.agents.allocation import MOST, allocate, operator_of
+from fdd.agents.allocation import MOST, allocate, operator_for, operator_of
 from fdd.agents.profile import Probed, profile
-from fdd.domain import AllocationName, Operator
+from fdd.domain import AllocationName, Band, Operator
 
 POLICIES: tuple[AllocationName, ...] = ("uniform", "balanced", "weak", "frontier", "progress", "oracle")
 COUNTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=70)
@@ -81,3 +81,11 @@ def test_the_operator_follows_what_is_known_of_a_skill(
     probed = Probed(round=0, skill="a", n=n, correct=correct, taught=taught)
     other = Probed(round=0, skill="b", n=8, correct=4, taught=2)
     assert operator_of(profile([probed, other], 0)["a"], overall) is operator
+
+
+@pytest.mark.parametrize(
+    ("band", "operator"),
+    [(Band.EASY, Operator.HARDER), (Band.MIXED, Operator.SIMILAR), (Band.HARD, Operator.SIMILAR)],
+)
+def test_an_easy_problem_gets_a_harder_child_and_others_a_similar_one(band: Band, operator: Operator) -> None:
+    assert operator_for(band) is operator

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from fdd.agents.synthesizer import Attempt, SymbolicSynthesizer, Synthesizer, conversation, operator_for
-from fdd.domain import Band, Draft, Operator, Problem, Reason, Refusal
+from fdd.agents.synthesizer import Attempt, SymbolicSynthesizer, Synthesizer, conversation
+from fdd.domain import Draft, Operator, Problem, Reason, Refusal
 from fdd.matching import masked
 from tests.agents.symbolic.parents import BEADS, BREAD, BUSES, TANK, problem
 
@@ -19,14 +19,6 @@ def write(
 ) -> Draft | Refusal:
     synthesizer: Synthesizer = SymbolicSynthesizer()
     return asyncio.run(synthesizer.write(parent, operator, others, random.Random(seed))).content
-
-
-@pytest.mark.parametrize(
-    ("band", "operator"),
-    [(Band.EASY, Operator.HARDER), (Band.MIXED, Operator.SIMILAR), (Band.HARD, Operator.SIMILAR)],
-)
-def test_an_easy_problem_gets_a_harder_one_and_others_a_similar_one(band: Band, operator: Operator) -> None:
-    assert operator_for(band) is operator
 
 
 @pytest.mark.parametrize("operator", list(Operator))
