@@ -7,7 +7,6 @@ tests/test_house.py lists the few other modules that touch the environment of li
 from __future__ import annotations
 
 import os
-import tomllib
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
@@ -33,6 +32,7 @@ from fdd.errors import StoreError, UsageError, brief, command_line, is_unicode
 from fdd.flags import Flag
 from fdd.network import has_login, url_fault, without_login
 from fdd.problems.config import ProblemSettings
+from fdd.toml import read_toml
 from fdd.training.config import Device, FineTuneConfig, GenerateConfig
 
 ENVIRONMENT: Mapping[str, str] = os.environ
@@ -328,14 +328,14 @@ def load_settings(
     `given` has the options of the command line by key, `problems.limit` for example. Raises `UsageError` for
     anything invalid.
     """
-    values = _read_toml(file) if file else {}
+    values = _settings_in(file) if file else {}
     values |= {o.key: environment[o.variable] for o in OPTIONS if o.variable in environment}
     values |= given
     # Last, because any source may name the recipe and the student, but below all of them in precedence.
     recipe = str(values.get("recipe", "default"))
     if recipe not in (known := sorted(each.stem for each in RECIPES.glob("*.toml"))):
         raise UsageError(f"--recipe {brief(recipe)} is none of {', '.join(known)}")
-    values = {**_read_toml(RECIPES / f"{recipe}.toml"), **values}
+    values = {**_settings_in(RECIPES / f"{recipe}.toml"), **values}
     values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
@@ -470,13 +470,8 @@ def may_block(environment: Mapping[str, str] = ENVIRONMENT) -> bool:
     return environment.get("LANGGRAPH_ALLOW_BLOCKING", "true") == "true"
 
 
-def _read_toml(file: Path) -> dict[str, object]:
-    try:
-        return known_settings(tomllib.loads(file.read_text("utf-8")), repr(str(file)))
-    except OSError as error:
-        raise UsageError(f"cannot read settings file {str(file)!r}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"settings file {str(file)!r} is not TOML that can be read: {error}") from None
+def _settings_in(file: Path) -> dict[str, object]:
+    return known_settings(read_toml(file, "settings file"), repr(str(file)))
 
 
 def known_settings(tables: Mapping[str, object], where: str) -> dict[str, object]:

@@ -19,7 +19,6 @@ Each finished student is a row of `NAME.jsonl`. What has a row is not run again,
 from __future__ import annotations
 
 import json
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from fdd.rundir.delivery import delivered
 from fdd.settings import Settings, flat, known_settings, load_settings
 from fdd.storage.folder import open_store
 from fdd.storage.tracing import seconds_worked
+from fdd.toml import read_toml
 from fdd.training.tasks import DescribeTask
 from fdd.training.worker import run_in_child
 
@@ -145,11 +145,7 @@ class Study:
 def read_study(file: Path) -> Study:
     """Reads a plan. Raises `UsageError` for a file that is missing, no TOML, or no plan."""
     try:
-        plan = Plan.model_validate(tomllib.loads(file.read_text("utf-8")))
-    except OSError as error:
-        raise UsageError(f"cannot read the study {str(file)!r}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"the study {str(file)!r} is no TOML: {error}") from None
+        plan = Plan.model_validate(read_toml(file, "the study"))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

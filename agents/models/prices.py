@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fdd.agents.models.config import CallConfig
 from fdd.errors import UsageError
+from fdd.toml import read_toml
 
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -73,12 +73,8 @@ def _is_own(address: str) -> bool:
 
 def _read(file: Path) -> dict[str, Price]:
     try:
-        return _PRICES.validate_python(tomllib.loads(file.read_text("utf-8")))
-    except OSError as error:
-        raise UsageError(f"cannot read price file {str(file)!r}: {error.strerror}") from None
+        return _PRICES.validate_python(read_toml(file, "price file"))
     except ValidationError as error:
         first = error.errors()[0]
         key = " ".join(str(part) for part in first["loc"])
         raise UsageError(f"price file {str(file)!r}: {key}: {first['msg']}") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"price file {str(file)!r} is not TOML that can be read: {error}") from None

@@ -149,7 +149,7 @@ def test_tables_are_markdown_and_latex_and_the_plot_is_svg(study: Study) -> None
             "arm 'even' is 'evenly'; give settings, or one of the controls",
         ),
         ("budget = 30", "bugdet = 30", "bugdet"),
-        ("endpoint =", "end point =", "is no TOML"),
+        ("endpoint =", "end point =", "is not TOML"),
         ('question = "Who gets the problems?"', "", "question"),
     ],
 )
