@@ -41,7 +41,7 @@ HERE = {"attempts": "*", "rounds": "* EXCLUDE (seconds)", "evaluations": "*"}
 def run(folder: Path, *options: str, cache: Path | None = None) -> Path:
     environment = os.environ | ({"FDD_CACHE": str(cache)} if cache else {})
     command = [sys.executable, "main.py", "--seed", "3", *options, "--run-dir", str(folder)]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=1200)
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=3600)
     return folder
 
 
