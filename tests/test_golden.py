@@ -91,8 +91,8 @@ def test_a_run_on_the_tiny_student_leaves_the_same_tables_everywhere(tiny: Path)
 def test_a_run_on_the_tiny_student_leaves_the_same_texts_on_this_kind_of_machine(
     tiny: Path, tmp_path: Path, cache: Path
 ) -> None:
-    """One of some thirty runs had another loss, beside the other tests. It has not been seen again, so a second
-    run decides, and the losses of the first are shown.
+    """One of some thirty runs had another loss, beside the other tests. It has not been seen again, so a
+    second run decides, and the losses of the first are shown.
     """
     name = f"tiny on {machine()}"
     try:
