@@ -34,7 +34,8 @@ class Status:
 
 def status_of(folder: Path, phases: Sequence[SpanRecord]) -> Status:
     """Returns where the run in this folder stands; `phases` are in the order in which they first began."""
-    last = phases[-1] if phases else None
+    begun = [each for each in phases if each.status == "running"] or phases
+    last = begun[-1] if begun else None
     round, phase = (last.round, last.phase) if last else (0, "seed")
     condition: Condition = "running" if is_held(folder) else "interrupted"
     if condition != "running" and last and (last.phase, last.status) == ("report", "finished"):
