@@ -485,10 +485,17 @@ def known_settings(tables: Mapping[str, object], where: str) -> dict[str, object
     return settings
 
 
+DEEPEST = 2
+"""Tables around a setting."""
+
+
 def flat(table: Mapping[str, T], prefix: str = "") -> Iterator[tuple[str, T]]:
-    """Yields each value that is not a table, under its dotted key."""
+    """Yields each value that is not a table, under its dotted key.
+
+    Tables deeper than a setting's are values, so that no depth of them ends Python's recursion.
+    """
     for name, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and prefix.count(".") < DEEPEST:
             yield from flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
