@@ -31,12 +31,13 @@ def _origin(life: Life) -> Iterator[RenderableType]:
     for child in life.children:
         yield shown(f"-> {child.id}  {child.operator}, round {child.round}", "dim")
     if life.skill:
-        yield shown(f"\nSkill {life.problem.skill}", "bold")
+        yield Text("\nSkill", "bold")
+        yield shown(life.problem.skill)
     for each in life.skill:
         written = f"; then {each['written']} written ({each['operators']})" if each["written"] else ""
         yield shown(
             f"after round {each['round']}  {each['correct']} of {each['n']} probes right, "
-            f"{each['taught']} problems taught{written}"
+            f"{each['taught']} of its problems taught{written}"
         )
 
 

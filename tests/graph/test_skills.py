@@ -112,9 +112,9 @@ def test_why_tells_what_was_known_of_the_skill_when_a_problem_was_written(
     )
     assert main(["why", str(run), written.id]) == 0
     told = capsys.readouterr().out
-    assert f"Skill {written.skill}" in told
+    assert f"\nSkill\n{written.skill}\n" in told
     assert (
-        f"after round 0  0 of {known['n']} probes right, {known['taught']} problems taught; "
+        f"after round 0  0 of {known['n']} probes right, {known['taught']} of its problems taught; "
         f"then {known['written']} written ({known['operators']})"
     ) in " ".join(told.split("\n"))
 
