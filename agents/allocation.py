@@ -19,10 +19,10 @@ MASTERED = 0.7
 SURE = 0.8
 """A skill is mastered if its solve rate exceeds `MASTERED` with at least this probability."""
 FAILURES = 3
-"""Wrong answers, with no right one, after which a taught skill needs a stepping stone, ..."""
+"""Wrong answers, with no right one, after which a taught skill may need simpler problems."""
 ABLE = 0.5
-"""... if the student solves at least this share of all skills. Before that, most skills fail for want of
-training, and stepping stones teach it to stop halfway."""
+"""Solve rate over all skills from which a student gets simpler problems. Below it most skills fail for want
+of training, and simpler problems teach the student to stop halfway."""
 
 
 def allocate(

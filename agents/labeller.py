@@ -24,8 +24,8 @@ class Labeller:
         self._asker = asker
 
     async def name_skills(self, problems: Sequence[Problem]) -> Answer[tuple[str, ...] | Refusal]:
-        """Returns the names of 1 to `MOST` skills, from the questions of at most `SHOWN` problems."""
-        shown = "\n\n".join(problem.question for problem in problems[:SHOWN])
+        """Returns the names of 1 to `MOST` skills, from the questions of these problems."""
+        shown = "\n\n".join(problem.question for problem in problems)
         sent = prompt("taxonomy").conversation({"question": shown}, {})
         reply = await self._asker.ask(sent, agent="labeller", parts=("skills",))
         if isinstance(reply.content, Refusal):

@@ -32,7 +32,7 @@ class Attempt:
     question: str
     text: str
     verdict: str
-    """What is wrong with it, in a few words."""
+    """Whether it is right and, if not, what it gives instead of the right answer."""
 
 
 class Synthesizer(Protocol):

@@ -56,7 +56,7 @@ def logged(node: Node) -> Node:
 
 
 def calls_to_models(calls: Sequence[Call], *, round: int, problem_id: str | None) -> list[CallRecord]:
-    """Builds the rows of the requests that one lesson task or draft took. The last request gave its result.
+    """Builds the rows of the requests that one lesson task, draft or label took. The last one decided.
 
     A failed request gets another id than the same request gets if it is answered after an interruption.
     """

@@ -36,8 +36,8 @@ async def label(seeds: Sequence[Problem], context: RunContext) -> tuple[list[str
     rows = _rows("name the skills", named, watch)
     if isinstance(named.content, Refusal):
         raise ProviderError(
-            f"the teacher named no skills ({named.content.reason}: {named.content.detail}): "
-            "`resume` asks again; or begin a run with --skills derivation"
+            f"the teacher named no skills ({named.content.reason}: {named.content.detail}): begin a new run "
+            "with another teacher, or with --skills derivation"
         )
     skills = named.content
 
