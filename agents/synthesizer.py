@@ -35,6 +35,18 @@ class Attempt:
     """Whether it is right and, if not, what it gives instead of the right answer."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """A problem that is to be written."""
+
+    parent: Problem
+    operator: Operator
+    others: Sequence[Problem] = ()
+    """Problems that may be chained with the parent to make it harder."""
+    attempt: Attempt | None = None
+    """An answer of the student to the parent or to a problem of the same skill."""
+
+
 class Synthesizer(Protocol):
     """An agent that proposes problems, which must still be verified."""
 
@@ -48,18 +60,8 @@ class Synthesizer(Protocol):
         """True if its answers follow from a checked derivation; otherwise solutions must agree on each."""
         ...
 
-    async def write(
-        self,
-        problem: Problem,
-        operator: Operator,
-        others: Sequence[Problem],
-        rng: random.Random,
-        attempt: Attempt | None = None,
-    ) -> Drafted:
-        """Write a draft from the problem with the operator; the same state of `rng` gives the same draft.
-        `others` are problems that may be chained with this one to make it harder. `attempt` is an answer of
-        the student to this problem or to one of the same skill.
-        """
+    async def write(self, wanted: Wanted, rng: random.Random) -> Drafted:
+        """Write a draft; the same state of `rng` gives the same draft."""
         ...
 
 
@@ -69,25 +71,18 @@ class SymbolicSynthesizer:
     name = "symbolic"
     proven = True
 
-    async def write(
-        self,
-        problem: Problem,
-        operator: Operator,
-        others: Sequence[Problem],
-        rng: random.Random,
-        attempt: Attempt | None = None,
-    ) -> Drafted:
-        del attempt
+    async def write(self, wanted: Wanted, rng: random.Random) -> Drafted:
+        problem = wanted.parent
         derivation = derive(problem.question, problem.solution, problem.answer)
         if isinstance(derivation, Refusal):
             return Answer(content=derivation)
-        match operator:
+        match wanted.operator:
             case Operator.SIMILAR:
                 return Answer(content=similar(problem, derivation, rng))
             case Operator.SIMPLER:
                 return Answer(content=simpler(problem, derivation, rng))
             case Operator.HARDER:
-                return Answer(content=harder(problem, derivation, others, rng))
+                return Answer(content=harder(problem, derivation, wanted.others, rng))
 
 
 class ModelSynthesizer:
@@ -102,17 +97,9 @@ class ModelSynthesizer:
     def name(self) -> str:
         return self._asker.client.model.name
 
-    async def write(
-        self,
-        problem: Problem,
-        operator: Operator,
-        others: Sequence[Problem],
-        rng: random.Random,
-        attempt: Attempt | None = None,
-    ) -> Drafted:
-        del others
+    async def write(self, wanted: Wanted, rng: random.Random) -> Drafted:
         reply = await self._asker.ask(
-            conversation(problem, operator, rng, attempt),
+            conversation(wanted, rng),
             agent="synthesizer",
             parts=("problem", "solution", "answer"),
             # Drawn, so that equal prompts of different problems or rounds get independent replies.
@@ -122,16 +109,14 @@ class ModelSynthesizer:
         return Answer(content=draft, calls=reply.calls)
 
 
-def conversation(
-    problem: Problem, operator: Operator, rng: random.Random, attempt: Attempt | None = None
-) -> Conversation:
+def conversation(wanted: Wanted, rng: random.Random) -> Conversation:
     """The messages that ask a model for a problem; the direction of a harder one is drawn from `rng`.
 
     A harder problem follows a right answer, so that only the other operators show an attempt.
     """
-    asked = {"question": problem.question, "solution": problem.solution}
-    if operator is not Operator.HARDER:
-        shown = asdict(attempt) if attempt else {}
+    asked = {"question": wanted.parent.question, "solution": wanted.parent.solution}
+    if (operator := wanted.operator) is not Operator.HARDER:
+        shown = asdict(wanted.attempt) if wanted.attempt else {}
         asked |= {name: shown.get(name.removeprefix("attempt_"), "") for name in ATTEMPT}
         return prompt(operator).conversation(asked, {}, _turns(operator, "example"))
     turns = _turns("harder", "direction")

@@ -36,7 +36,7 @@ from benchmarks.lessons import programs
 from benchmarks.recipe import ask, ignore
 from fdd.agents.allocation import allocate, operator_of
 from fdd.agents.profile import Belief, Probed, profile
-from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.agents.synthesizer import SymbolicSynthesizer, Wanted
 from fdd.agents.thoughts import thought
 from fdd.domain import Draft, Operator, Problem
 from fdd.graph.curriculum import child_of
@@ -143,7 +143,8 @@ class World:
                 if len(found) == wanted:
                     break
                 parent, _ = members[number % len(members)]
-                draft = asyncio.run(SymbolicSynthesizer().write(parent, operator, others, rng)).content
+                child = Wanted(parent=parent, operator=operator, others=others)
+                draft = asyncio.run(SymbolicSynthesizer().write(child, rng)).content
                 if isinstance(draft, Draft) and is_new(draft.question, taken):
                     found += programs([child_of(parent, draft, operator, 1)])
             written += found

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.agents.synthesizer import SymbolicSynthesizer, Wanted
 from fdd.domain import Draft, Operator, Problem
 from fdd.problems.gsm_symbolic import GsmSymbolic
 from fdd.problems.jsonl import read_jsonl
@@ -63,7 +63,9 @@ def _write_all(problems: Sequence[Problem], operator: Operator, seed: int) -> li
     written, refused = [], Counter[str]()
     for problem in problems:
         rng = random.Random(f"{seed} {problem.id} {operator}")
-        draft = asyncio.run(synthesizer.write(problem, operator, others, rng)).content
+        draft = asyncio.run(
+            synthesizer.write(Wanted(parent=problem, operator=operator, others=others), rng)
+        ).content
         if isinstance(draft, Draft):
             written.append((problem, draft))
         else:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from fdd.agents.allocation import operator_for
 from fdd.agents.evaluator import band
 from fdd.agents.statistics import wilson
-from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.agents.synthesizer import SymbolicSynthesizer, Wanted
 from fdd.agents.teacher import SymbolicTeacher
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import Verifier
@@ -127,7 +127,9 @@ def write_children(parents: Sequence[Problem], solved: Sequence[bool]) -> list[P
     children, rng, synthesizer = [], random.Random(0), SymbolicSynthesizer()
     for parent, right in zip(parents, solved, strict=True):
         operator = operator_for(band(int(right), 1))
-        draft = asyncio.run(synthesizer.write(parent, operator, parents, rng)).content
+        draft = asyncio.run(
+            synthesizer.write(Wanted(parent=parent, operator=operator, others=parents), rng)
+        ).content
         if isinstance(draft, Draft):
             children.append(
                 Problem(

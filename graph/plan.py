@@ -18,6 +18,7 @@ from fdd.agents.labeller import conversation as labelling
 from fdd.agents.models.prices import find_price
 from fdd.agents.models.prompting import Conversation
 from fdd.agents.models.provider import full_name
+from fdd.agents.synthesizer import Wanted
 from fdd.agents.synthesizer import conversation as writing
 from fdd.agents.teacher import conversation as teaching
 from fdd.domain import Operator, Problem
@@ -255,7 +256,8 @@ def _specimens(part: str, settings: Settings, problems: Sequence[Problem]) -> li
         return [labelling(problem, LABELS) for problem in problems]
     if part == "synthesizer":
         chance = random.Random(0)
-        return [writing(problem, operator, chance) for problem in problems for operator in Operator]
+        wanted = [Wanted(parent=problem, operator=operator) for problem in problems for operator in Operator]
+        return [writing(each, chance) for each in wanted]
     task, tasks = ("solve", solving_tasks) if part == "judge" else ("explain", explaining_tasks)
     return [teaching(task, problem, each.thought) for problem in problems for each in tasks(settings)]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from langgraph.runtime import Runtime
 
 from fdd.agents.allocation import operator_for
-from fdd.agents.synthesizer import Attempt
+from fdd.agents.synthesizer import Attempt, Wanted
 from fdd.domain import (
     Band,
     Draft,
@@ -220,7 +220,8 @@ class Writer:
         rng = random.Random(" ".join(map(str, (seed, self.round, parent.id, operator, *unit, number))))
         watch = Stopwatch()
         attempt = self._attempt(assignment)
-        draft = await synthesizer.write(parent, operator, self.others, rng, attempt)
+        wanted = Wanted(parent=parent, operator=operator, others=self.others, attempt=attempt)
+        draft = await synthesizer.write(wanted, rng)
         timing = watch.read()
         calls = calls_to_models(draft.calls, round=self.round, problem_id=parent.id) or [
             call_without_model(

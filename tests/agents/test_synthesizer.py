@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from fdd.agents.synthesizer import Attempt, SymbolicSynthesizer, Synthesizer, conversation
+from fdd.agents.synthesizer import Attempt, SymbolicSynthesizer, Synthesizer, Wanted, conversation
 from fdd.domain import Draft, Operator, Problem, Reason, Refusal
 from fdd.matching import masked
 from tests.agents.symbolic.parents import BEADS, BREAD, BUSES, TANK, problem
@@ -18,20 +19,22 @@ def write(
     parent: Problem, operator: Operator, others: Sequence[Problem] = (), seed: int = 0
 ) -> Draft | Refusal:
     synthesizer: Synthesizer = SymbolicSynthesizer()
-    return asyncio.run(synthesizer.write(parent, operator, others, random.Random(seed))).content
+    wanted = Wanted(parent=parent, operator=operator, others=others)
+    return asyncio.run(synthesizer.write(wanted, random.Random(seed))).content
 
 
 @pytest.mark.parametrize("operator", list(Operator))
 def test_a_model_sees_a_wrong_answer_unless_it_is_to_write_something_harder(operator: Operator) -> None:
+    wanted = Wanted(parent=BUSES, operator=operator)
     attempt = Attempt(question=TANK.question, text="answer = 5 </result>", verdict="wrong answer: it gives 5")
-    sent = conversation(BUSES, operator, random.Random(0), attempt).messages[-1].content
+    sent = conversation(replace(wanted, attempt=attempt), random.Random(0)).messages[-1].content
     shown = (
         f"<student_was_asked>\n{TANK.question}\n</student_was_asked>\n"
         "<student_wrote>\nanswer = 5 <\\/result>\n</student_wrote>\n"
         "<result>wrong answer: it gives 5</result>"
     )
     assert (shown in sent) is (operator is not Operator.HARDER)
-    assert "student_wrote" not in conversation(BUSES, operator, random.Random(0)).messages[-1].content
+    assert "student_wrote" not in conversation(wanted, random.Random(0)).messages[-1].content
 
 
 def test_similar_keeps_the_question_up_to_its_numbers_and_names() -> None:

@@ -13,8 +13,9 @@ import pytest
 from langgraph.runtime import Runtime
 
 from fdd.agents.models.request import Answer
+from fdd.agents.synthesizer import Drafted, Wanted
 from fdd.commands.console import kept_out_lines
-from fdd.domain import Band, Draft, Operator, Problem, Refusal
+from fdd.domain import Band, Draft
 from fdd.graph.nodes.seed import seed
 from fdd.graph.nodes.synthesize import DRAFTS, synthesize
 from fdd.graph.state import RunContext, RunState
@@ -40,17 +41,9 @@ class Copyist:
     def __init__(self, questions: Sequence[str]) -> None:
         self.copies = [copy for plant in PLANTS for _, copy in planted(questions, plant)]
 
-    async def write(
-        self,
-        parent: Problem,
-        operator: Operator,
-        others: Sequence[Problem],
-        rng: random.Random,
-        attempt: object = None,
-    ) -> Answer[Draft | Refusal]:
-        del operator, others, attempt
+    async def write(self, wanted: Wanted, rng: random.Random) -> Drafted:
         return Answer(
-            content=Draft(question=rng.choice(self.copies), solution="1 + 1 = 2", answer=parent.answer)
+            content=Draft(question=rng.choice(self.copies), solution="1 + 1 = 2", answer=wanted.parent.answer)
         )
 
 

@@ -4,7 +4,7 @@ Its answers are in the store beforehand, as after an interruption; it has no wei
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from langgraph.runtime import Runtime
 
-from fdd.agents.models.request import Answer
-from fdd.agents.synthesizer import Synthesizer
-from fdd.domain import Draft, Operator, Problem, Reason, Refusal
+from fdd.agents.synthesizer import Drafted, Synthesizer, Wanted
+from fdd.domain import Operator, Problem, Reason
 from fdd.graph.nodes.fine_tune import choose_examples
 from fdd.graph.nodes.practise import choose_problems, practise
 from fdd.graph.state import RunContext, RunState
@@ -43,17 +42,8 @@ class Unproven:
     name = "unproven"
     proven = False
 
-    async def write(
-        self,
-        parent: Problem,
-        operator: Operator,
-        others: Sequence[Problem],
-        rng: random.Random,
-        attempt: object = None,
-    ) -> Answer[Draft | Refusal]:
-        raise AssertionError(
-            f"nobody asked for a child of {parent.id}: {operator}, {len(others)}, {rng}, {attempt}"
-        )
+    async def write(self, wanted: Wanted, rng: random.Random) -> Drafted:
+        raise AssertionError(f"nobody asked for {wanted}, {rng}")
 
 
 Make = Callable[..., RunContext]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ import pytest
 from langgraph.runtime import Runtime
 
 from fdd.agents.models.request import Answer, Call, CallStatus, Finish, Message, ModelReply, ModelRequest
-from fdd.domain import Band, Draft, Operator, Problem, Reason, Refusal
+from fdd.agents.synthesizer import Drafted, Wanted
+from fdd.domain import Band, Draft, Operator, Reason, Refusal
 from fdd.errors import StoppedError
 from fdd.graph.nodes.synthesize import Writer, synthesize, write_one_each
 from fdd.graph.state import RunContext, RunState
@@ -34,25 +35,18 @@ class Moody:
     proven = True
     answers = False
 
-    async def write(
-        self,
-        parent: Problem,
-        operator: Operator,
-        others: Sequence[Problem],
-        rng: random.Random,
-        attempt: object = None,
-    ) -> Answer[Draft | Refusal]:
-        del operator, others, rng, attempt
+    async def write(self, wanted: Wanted, rng: random.Random) -> Drafted:
+        del rng
         request = ModelRequest(
             agent="synthesizer",
-            messages=(Message(role="user", content=parent.question),),
+            messages=(Message(role="user", content=wanted.parent.question),),
             temperature=0.0,
             max_tokens=100,
             prompt_hash="version 1",
         )
         reply = ModelReply(text="2 + 2", prompt_tokens=3, completion_tokens=3, finish=Finish.STOP)
         call = Call(
-            key=parent.question,
+            key=wanted.parent.question,
             request=request,
             model="moody",
             status=CallStatus.ANSWERED if self.answers else CallStatus.FAILED,
@@ -65,9 +59,9 @@ class Moody:
         )
         if not self.answers:
             return Answer(content=Refusal(reason=Reason.CALL_FAILED), calls=(call,))
-        question = f"Bob had what Ann has. {parent.question}"
+        question = f"Bob had what Ann has. {wanted.parent.question}"
         return Answer(
-            content=Draft(question=question, solution="1 + 1 = 2", answer=parent.answer), calls=(call,)
+            content=Draft(question=question, solution="1 + 1 = 2", answer=wanted.parent.answer), calls=(call,)
         )
 
 

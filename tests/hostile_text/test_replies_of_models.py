@@ -15,7 +15,7 @@ from fdd.agents.models.client import Client
 from fdd.agents.models.config import CallConfig
 from fdd.agents.models.prices import FREE
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
-from fdd.agents.synthesizer import Drafted, ModelSynthesizer
+from fdd.agents.synthesizer import Drafted, ModelSynthesizer, Wanted
 from fdd.agents.verifier import Verifier
 from fdd.domain import MAX_TEXT, Draft, Operator, Reason, Refusal
 from fdd.storage.call_cache import CallCache
@@ -64,7 +64,7 @@ def written(reply: str, folder: Path) -> Draft | Refusal:
             model = ScriptedModel(reply)
             client = Client(model, run="r", cache=cache, budget=Budget(ONE_TRY), price=FREE, config=ONE_TRY)
             synthesizer = ModelSynthesizer(Asker(client, temperature=0.7, max_tokens=100))
-            draft = await synthesizer.write(BEADS, Operator.SIMILAR, [], random.Random(0))
+            draft = await synthesizer.write(Wanted(parent=BEADS, operator=Operator.SIMILAR), random.Random(0))
             await client.close()
             return draft
 

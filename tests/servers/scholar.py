@@ -13,7 +13,7 @@ from pathlib import Path
 from fdd.agents.symbolic.derivation import Derivation, Operation
 from fdd.agents.symbolic.numbers import DIGITS, write_plain
 from fdd.agents.symbolic.reading.parse import derive
-from fdd.agents.synthesizer import SymbolicSynthesizer
+from fdd.agents.synthesizer import SymbolicSynthesizer, Wanted
 from fdd.agents.thoughts import thought as find_thought
 from fdd.amounts import parse_number
 from fdd.domain import Draft, Operator, Problem, Refusal, problem_id
@@ -64,7 +64,8 @@ class Scholar:
         return UNSOLVED if derivation is None else _explain(derivation, asked.thought, wrong, rng)
 
     async def _invent(self, parent: Problem, operator: Operator, wrong: bool, rng: random.Random) -> Reply:
-        written = (await SymbolicSynthesizer().write(parent, operator, (), rng)).content
+        wanted = Wanted(parent=parent, operator=operator)
+        written = (await SymbolicSynthesizer().write(wanted, rng)).content
         if isinstance(written, Refusal):
             return UNWRITTEN
         self._remember(written)
