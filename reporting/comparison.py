@@ -16,7 +16,7 @@ from fdd.errors import UsageError
 from fdd.reporting.formats import printed
 from fdd.reporting.results import paired_by_template, results_of, with_templates
 from fdd.reporting.templating import environment
-from fdd.rundir.answers import Marked, answers_of, changes
+from fdd.rundir.answers import Graded, answers_of, changes
 from fdd.rundir.control import budget_of
 from fdd.rundir.delivery import delivered
 from fdd.settings import Settings, flat
@@ -199,8 +199,8 @@ def _side(folder: Path, run: str, student: EvaluatedStudent | None) -> Side:
 def _compare_set(
     first: EvaluationSummary,
     second: EvaluationSummary,
-    before: Mapping[str, Marked],
-    now: Mapping[str, Marked],
+    before: Mapping[str, Graded],
+    now: Mapping[str, Graded],
 ) -> SetComparison:
     shared = before.keys() & now.keys()
     gained, lost = changes(before, now)
@@ -218,7 +218,7 @@ def _compare_set(
     }
 
 
-def _flip(before: Marked, now: Marked) -> Flip:
+def _flip(before: Graded, now: Graded) -> Flip:
     return {
         "problem": now.problem.id,
         "question": now.problem.question,

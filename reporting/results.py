@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from fdd.agents.statistics import clustered, sign_flip, visible_loss
 from fdd.domain import UNTAUGHT
 from fdd.problems.contamination import DEV
-from fdd.rundir.answers import Marked, answers_of
+from fdd.rundir.answers import Graded, answers_of
 from fdd.settings import Settings
 from fdd.storage.store import Store
 from fdd.storage.summary import DecisionSummary, EvaluationSummary, Summary
@@ -54,16 +54,16 @@ def precise(store: Store, summary: Summary) -> Summary:
     }
 
 
-def with_templates(entry: EvaluationSummary, marks: Iterable[Marked]) -> EvaluationSummary:
+def with_templates(entry: EvaluationSummary, answers: Iterable[Graded]) -> EvaluationSummary:
     """Returns the result with its interval over templates; unchanged if a problem has no template."""
-    groups = _by_template(marks)
+    groups = _by_template(answers)
     if not groups:
         return entry
     found = clustered([(sum(each.right for each in group), len(group)) for group in groups])
     return {**entry, "by_template": {"templates": len(groups), "low": found.low, "high": found.high}}
 
 
-def paired_by_template(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> float | None:
+def paired_by_template(before: Mapping[str, Graded], now: Mapping[str, Graded]) -> float | None:
     """Returns the p-value of the sign-flip test over templates, on the problems in both mappings.
 
     None if there are none, or if one of them has no template.
@@ -74,10 +74,10 @@ def paired_by_template(before: Mapping[str, Marked], now: Mapping[str, Marked]) 
     return sign_flip([sum(each.right - before[each.problem.id].right for each in group) for group in groups])
 
 
-def _by_template(marks: Iterable[Marked]) -> list[list[Marked]]:
+def _by_template(answers: Iterable[Graded]) -> list[list[Graded]]:
     """Groups the answers by template; returns an empty list if a problem has no template."""
-    groups: defaultdict[str, list[Marked]] = defaultdict(list)
-    for each in marks:
+    groups: defaultdict[str, list[Graded]] = defaultdict(list)
+    for each in answers:
         groups[each.problem.template].append(each)
     return [] if "" in groups else list(groups.values())
 

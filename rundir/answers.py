@@ -26,7 +26,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class Graded:
     """A problem of an evaluation set and the student's answer to it."""
 
     problem: ProblemRecord
@@ -58,7 +58,7 @@ def asked(store: Store, evaluations: Collection[str] | None = None) -> list[Ques
 
 def answers_of(
     round: int, settings: Settings, store: Store, evaluations: Collection[str]
-) -> dict[str, dict[str, Marked]]:
+) -> dict[str, dict[str, Graded]]:
     """Returns by evaluation and problem id the answers of this round's student (-1: the untaught one).
 
     Problems that it was not asked are left out.
@@ -67,13 +67,13 @@ def answers_of(
     answered = {(attempt.evaluation, attempt.problem_id) for attempt in attempts}
     questions = [each for each in asked(store, evaluations) if (each.evaluation, each.problem.id) in answered]
     chosen = choose(policy_at(round, settings), questions, attempts)
-    marks: defaultdict[str, dict[str, Marked]] = defaultdict(dict)
+    graded: defaultdict[str, dict[str, Graded]] = defaultdict(dict)
     for question, value in chosen.items():
-        marks[question.evaluation][question.problem.id] = Marked(question.problem, value)
-    return marks
+        graded[question.evaluation][question.problem.id] = Graded(question.problem, value)
+    return graded
 
 
-def changes(before: Mapping[str, Marked], now: Mapping[str, Marked]) -> tuple[list[str], list[str]]:
+def changes(before: Mapping[str, Graded], now: Mapping[str, Graded]) -> tuple[list[str], list[str]]:
     """Returns the ids of problems right only now, and of those right only before, among those in both."""
     both = sorted(before.keys() & now.keys())
     gained = [key for key in both if now[key].right and not before[key].right]

@@ -11,10 +11,10 @@ from fractions import Fraction
 from itertools import combinations
 
 from fdd.agents.checking.origins import percent_views
+from fdd.agents.symbolic.computation import Number
 from fdd.agents.symbolic.derivation import Derivation, Form, Given, Quantity
 from fdd.agents.symbolic.numbers import scale_of, write_plain
 from fdd.agents.symbolic.reading.parse import derive
-from fdd.agents.symbolic.reckoner import Number
 from fdd.agents.symbolic.varying.renumbering import Renumbering
 from fdd.agents.symbolic.varying.slots import slots
 from fdd.domain import Problem, Refusal
@@ -64,11 +64,11 @@ class Renumbered:
         if isinstance(read, Refusal) or read.quantities != quantities:
             return None
         renumbering = Renumbering(read)
-        reckoner = renumbering.reckoner
-        table = reckoner.table(self.table)
+        computation = renumbering.computation
+        table = computation.table(self.table)
         if table is None or not renumbering.is_distinct(table):
             return None
-        changed = {old for old, new in zip(reckoner.old, table, strict=True) if old != new}
+        changed = {old for old, new in zip(computation.old, table, strict=True) if old != new}
         brought = read.constants()
         # A changed number that is also a constant of the text could be meant as either.
         if changed & (brought | self._parts):
@@ -77,7 +77,7 @@ class Renumbered:
         missed = self._changed(self.derivation) - self._changed(read)
         if missed and not brought <= self.derivation.constants():
             return None
-        return Fraction(table[reckoner.steps[-1]])
+        return Fraction(table[computation.steps[-1]])
 
     def __str__(self) -> str:
         changed = {write_plain(old.value): write_plain(new) for old, new in self._pairs() if old.value != new}
@@ -137,14 +137,14 @@ def renumberings(problem: Problem) -> Iterator[Renumbered]:
     if isinstance(derivation, Refusal) or not (free := slots(derivation)):
         return
     renumbering = Renumbering(derivation)
-    reckoner = renumbering.reckoner
+    computation = renumbering.computation
     # Seeded with the problem, so that every check of a rationale uses the same numbers.
     rng = random.Random(problem.id)
     for chosen in (*[free] * CHECKS, *([slot] for slot in free)):
         table = renumbering.choose(chosen, rng)
-        if table is not None and _fits(reckoner.old[: reckoner.givens], table):
+        if table is not None and _fits(computation.old[: computation.givens], table):
             yield Renumbered(
                 derivation=derivation,
-                table=tuple(table[: reckoner.givens]),
-                answer=Fraction(table[reckoner.steps[-1]]),
+                table=tuple(table[: computation.givens]),
+                answer=Fraction(table[computation.steps[-1]]),
             )

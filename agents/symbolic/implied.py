@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from fdd.agents.symbolic.computation import Number
 from fdd.agents.symbolic.derivation import Form, Quantity
 from fdd.agents.symbolic.numbers import write_like
-from fdd.agents.symbolic.reckoner import Number
 from fdd.agents.symbolic.vocabulary import IMPLIED_BY
 from fdd.amounts import CURRENCY
 

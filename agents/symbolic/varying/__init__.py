@@ -19,11 +19,11 @@ slot remains. 30 is no candidate: it could mean the days of April.
 >>> [(slot.members, slot.candidates[:4], slot.candidates[-1]) for slot in slots(derivation)]
 [((0,), (28, 29, 31, 32), 76)]
 
-2. `renumbering` chooses among them. `reckoner`, outside this folder, computes the table of the numbers of the
-question, the constant 2, and both steps. The 24 clips must stay whole, so only even numbers are possible.
+2. `renumbering` chooses among them. `computation`, outside this folder, computes the table of the question's
+numbers, the constant 2, and both steps. The 24 clips must stay whole, so only even numbers are possible.
 
 >>> from fdd.agents.symbolic.varying.renumbering import Renumbering
->>> Renumbering(derivation).reckoner.old
+>>> Renumbering(derivation).computation.old
 [48, Fraction(1, 2), 2, 24, 72]
 >>> Renumbering(derivation).choose(slots(derivation), random.Random(1))
 [36, Fraction(1, 2), 2, 18, 54]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from fdd.agents.symbolic.computation import Number
 from fdd.agents.symbolic.derivation import OPERATORS, Sign
 from fdd.agents.symbolic.numbers import decimal_places, write_plain
-from fdd.agents.symbolic.reckoner import Number
 from fdd.agents.symbolic.vocabulary import LISTS
 from fdd.agents.symbolic.wording.asking import Asked, Named
 from fdd.agents.symbolic.wording.first_names import gender, other_name

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+from fdd.agents.symbolic.computation import Computation, normal
 from fdd.agents.symbolic.derivation import Derivation, Form
 from fdd.agents.symbolic.reading.parse import derive
-from fdd.agents.symbolic.reckoner import Reckoner, normal
 from fdd.agents.symbolic.varying.further_steps import Setting, convert, extend
 from fdd.agents.symbolic.varying.renumbering import Renumbering
 from fdd.agents.symbolic.varying.similar import ROUND_TRIPS
 from fdd.agents.symbolic.varying.slots import Slot, slots
 from fdd.agents.symbolic.wording.asking import Asked, parse_asking
 from fdd.agents.symbolic.wording.first_names import rename
-from fdd.agents.symbolic.wording.rewriting import Renewal
+from fdd.agents.symbolic.wording.rewriting import Rewritten
 from fdd.amounts import CURRENCY
 from fdd.domain import Draft, Problem, Reason, Refusal
 
@@ -37,15 +37,15 @@ def harder(
     partners = [other for other in others if other.id != problem.id]
     free = slots(derivation)
     renumbering = Renumbering(derivation) if free else None
-    reckoner = renumbering.reckoner if renumbering else Reckoner(derivation)
+    computation = renumbering.computation if renumbering else Computation(derivation)
     for _ in range(ROUND_TRIPS):
         # Other numbers where possible; otherwise the parent keeps its own.
         table = renumbering.choose(free, rng) if renumbering else None
-        renewal = Renewal(derivation, reckoner, table or reckoner.old)
-        question = renewal.question()
+        rewritten = Rewritten(derivation, computation, table or computation.old)
+        question = rewritten.question()
         if question is None:
             return Refusal(reason=Reason.NO_VARIATION, detail="the new numbers cannot be written")
-        for draft in _drafts(question, renewal, partners, rng):
+        for draft in _drafts(question, rewritten, partners, rng):
             # Accept only what the embedded teacher can itself read and explain again.
             back = derive(draft.question, draft.solution, draft.answer)
             if not isinstance(back, Refusal) and len(back.steps) > len(derivation.steps):
@@ -54,31 +54,31 @@ def harder(
 
 
 def _drafts(
-    question: str, renewal: Renewal, partners: Sequence[Problem], rng: random.Random
+    question: str, rewritten: Rewritten, partners: Sequence[Problem], rng: random.Random
 ) -> Iterator[Draft]:
     # The answer is money where the solution writes it with a currency sign.
-    last = renewal.derivation.steps[-1].text
+    last = rewritten.derivation.steps[-1].text
     is_money = re.search(rf"=\s*{CURRENCY}|{CURRENCY}\s?[\d.,]+\W*$", last) is not None
     asked = parse_asking(question, is_money=is_money)
     chained = asked is not None and rng.random() < CHAINED
     if asked is not None and chained:
-        yield from _chained(asked, renewal, partners, rng)
-    for asking, line, answer in convert(" ".join(question.split()), renewal.answer, rng):
-        text, solution = rename(asking, f"{renewal.solution()}\n{line}", rng)
+        yield from _chained(asked, rewritten, partners, rng)
+    for asking, line, answer in convert(" ".join(question.split()), rewritten.answer, rng):
+        text, solution = rename(asking, f"{rewritten.solution()}\n{line}", rng)
         yield Draft(question=text, solution=solution, answer=answer)
     if asked is not None:
-        yield from _extended(asked, question, renewal, rng)
+        yield from _extended(asked, question, rewritten, rng)
         if not chained:
-            yield from _chained(asked, renewal, partners, rng)
+            yield from _chained(asked, rewritten, partners, rng)
 
 
-def _extended(asked: Asked, question: str, renewal: Renewal, rng: random.Random) -> Iterator[Draft]:
+def _extended(asked: Asked, question: str, rewritten: Rewritten, rng: random.Random) -> Iterator[Draft]:
     currency = re.search(CURRENCY, question)
     setting = Setting(
         asked=asked,
-        answer=renewal.answer,
+        answer=rewritten.answer,
         currency=currency[0] if currency else "$",
-        taken=frozenset(Fraction(value) for value in renewal.table),
+        taken=frozenset(Fraction(value) for value in rewritten.table),
         text=question,
         rng=rng,
     )
@@ -89,7 +89,7 @@ def _extended(asked: Asked, question: str, renewal: Renewal, rng: random.Random)
             opening = opening.rstrip(",") + " and"
         last = f"{opening} {extension.asking}?".strip()
         parts = filter(None, (asked.story, extension.fact, last[0].upper() + last[1:]))
-        solution = "\n".join((renewal.solution(), *extension.lines))
+        solution = "\n".join((rewritten.solution(), *extension.lines))
         text, solution = rename(" ".join(parts), solution, rng)
         yield Draft(question=text, solution=solution, answer=extension.answer)
 
@@ -100,7 +100,7 @@ def _derive_partner(problem: Problem) -> Derivation | Refusal:
 
 
 def _chained(
-    asked: Asked, first: Renewal, partners: Sequence[Problem], rng: random.Random
+    asked: Asked, first: Rewritten, partners: Sequence[Problem], rng: random.Random
 ) -> Iterator[Draft]:
     """Put the answer of the first problem, whose question is `asked`, in place of one number of another."""
     for partner in rng.sample(partners, min(PARTNERS, len(partners))):
@@ -112,19 +112,19 @@ def _chained(
             (slot.members[0], _with_value(first.answer, slot, free, second, renumbering, rng))
             for slot in rng.sample(free, len(free))
         )
-        place, renewal = next((each for each in tried if each[1] is not None), (0, None))
+        place, rewritten = next((each for each in tried if each[1] is not None), (0, None))
         letter = next(letter for letter in _LETTERS if not re.search(rf"\b{letter}\b", asked.story))
-        question = renewal.question(hidden={place: letter}) if renewal else None
-        if renewal is None or question is None:
+        question = rewritten.question(hidden={place: letter}) if rewritten else None
+        if rewritten is None or question is None:
             continue
         setting = f"{asked.opening} let {letter} be {asked.named.phrase}.".strip()
         opening = f"{asked.story} {setting[0].upper()}{setting[1:]}".strip()
         told = first.solution()
-        question, solution = rename(question, renewal.solution(), rng, avoid=f"{opening} {told}")
+        question, solution = rename(question, rewritten.solution(), rng, avoid=f"{opening} {told}")
         yield Draft(
             question=f"{opening} {question}",
             solution="\n".join((told, f"So {letter} = {first.answer}.", solution)),
-            answer=renewal.answer,
+            answer=rewritten.answer,
         )
 
 
@@ -135,7 +135,7 @@ def _with_value(
     second: Derivation,
     renumbering: Renumbering,
     rng: random.Random,
-) -> Renewal | None:
+) -> Rewritten | None:
     """Return the second problem with this value in the slot; None where it cannot sensibly stand there."""
     quantity = second.quantities[slot.members[0]]
     old = quantity.value
@@ -147,4 +147,4 @@ def _with_value(
     fixed = Slot(slot.members, (normal(value),))
     others = [other for other in free if other is not slot]
     table = renumbering.choose([fixed, *others], rng, always=fixed)
-    return None if table is None else Renewal(second, renumbering.reckoner, table)
+    return None if table is None else Rewritten(second, renumbering.computation, table)

@@ -9,7 +9,7 @@ from fdd.agents.symbolic.reading.parse import derive
 from fdd.agents.symbolic.varying.renumbering import Renumbering
 from fdd.agents.symbolic.varying.slots import slots
 from fdd.agents.symbolic.wording.first_names import rename
-from fdd.agents.symbolic.wording.rewriting import Renewal
+from fdd.agents.symbolic.wording.rewriting import Rewritten
 from fdd.domain import Draft, Problem, Reason, Refusal
 
 ROUND_TRIPS = 3
@@ -26,13 +26,13 @@ def similar(problem: Problem, derivation: Derivation, rng: random.Random) -> Dra
         table = renumbering.choose(free, rng)
         if table is None:
             return Refusal(reason=Reason.NO_VARIATION, detail="no other numbers make sense")
-        renewal = Renewal(derivation, renumbering.reckoner, table)
-        question = renewal.question()
+        rewritten = Rewritten(derivation, renumbering.computation, table)
+        question = rewritten.question()
         if question is None:
             continue
-        question, solution = rename(question, renewal.solution(), rng)
-        back = derive(question, solution, renewal.answer)
+        question, solution = rename(question, rewritten.solution(), rng)
+        back = derive(question, solution, rewritten.answer)
         is_read = not isinstance(back, Refusal) and len(back.steps) == len(derivation.steps)
         if is_read and question != problem.question:
-            return Draft(question=question, solution=solution, answer=renewal.answer)
+            return Draft(question=question, solution=solution, answer=rewritten.answer)
     return Refusal(reason=Reason.NO_VARIATION, detail="the new solution could not be read back")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
 
+from fdd.agents.symbolic.computation import Number, normal
 from fdd.agents.symbolic.derivation import (
     Constant,
     Derivation,
@@ -21,7 +22,6 @@ from fdd.agents.symbolic.derivation import (
 )
 from fdd.agents.symbolic.implied import fraction_parts, is_factor, is_implied, is_squared
 from fdd.agents.symbolic.numbers import decimal_places, write_like
-from fdd.agents.symbolic.reckoner import Number, normal
 from fdd.agents.symbolic.vocabulary import LISTS
 from fdd.amounts import CURRENCY, CURRENCY_SIGNS
 

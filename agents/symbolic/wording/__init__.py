@@ -49,9 +49,10 @@ gives people other names, and `rewriting` repeats question and solution with oth
 >>> from fdd.agents.symbolic.wording.first_names import rename
 >>> rename("Natalia has 3 clips.", "3", random.Random(0))[0]
 'Mary has 3 clips.'
->>> from fdd.agents.symbolic.reckoner import Reckoner
->>> from fdd.agents.symbolic.wording.rewriting import Renewal
->>> reckoner = Reckoner(derivation)
->>> print(Renewal(derivation, reckoner, reckoner.table([62, Fraction(1, 2)])).solution().splitlines()[0])
+>>> from fdd.agents.symbolic.computation import Computation
+>>> from fdd.agents.symbolic.wording.rewriting import Rewritten
+>>> computation = Computation(derivation)
+>>> rewritten = Rewritten(derivation, computation, computation.table([62, Fraction(1, 2)]))
+>>> print(rewritten.solution().splitlines()[0])
 Natalia sold 62/2 = <<62/2=31>>31 clips in May.
 """

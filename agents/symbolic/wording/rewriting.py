@@ -8,9 +8,9 @@ from fractions import Fraction
 from itertools import groupby
 from types import MappingProxyType
 
+from fdd.agents.symbolic.computation import Computation, Number, normal
 from fdd.agents.symbolic.derivation import Constant, Derivation, Expression, Form, Given, Operation, Result
 from fdd.agents.symbolic.numbers import CARDINALS, DIGITS, PERCENT, read_digits, write_like, write_plain
-from fdd.agents.symbolic.reckoner import Number, Reckoner, normal
 from fdd.amounts import CURRENCY
 
 _ONES = "two|three|four|five|six|seven|eight|nine"
@@ -31,12 +31,12 @@ _UNEXPLAINED = 12
 Spot = tuple[int, int, Number]  # start, end and value of a number in a rewritten sentence
 
 
-class Renewal:
-    """A derivation with new numbers. `table` is the reckoner's table for these."""
+class Rewritten:
+    """A derivation with new numbers. `table` is the computation's table for these."""
 
-    def __init__(self, derivation: Derivation, reckoner: Reckoner, table: Sequence[Number]) -> None:
+    def __init__(self, derivation: Derivation, computation: Computation, table: Sequence[Number]) -> None:
         self.derivation = derivation
-        self.reckoner = reckoner
+        self.computation = computation
         self.table = table
         self._everywhere = self._changes(range(len(table)))
         self._fractions = {
@@ -46,15 +46,15 @@ class Renewal:
     def _changes(self, places: Iterable[int]) -> dict[Number, set[Number]]:
         changes: dict[Number, set[Number]] = {}
         for place in places:
-            changes.setdefault(self.reckoner.old[place], set()).add(self.table[place])
+            changes.setdefault(self.computation.old[place], set()).add(self.table[place])
         return changes
 
     @property
     def answer(self) -> Fraction:
-        return self._value(len(self.reckoner.steps) - 1)
+        return self._value(len(self.computation.steps) - 1)
 
     def _value(self, step: int) -> Fraction:
-        return Fraction(self.table[self.reckoner.steps[step]])
+        return Fraction(self.table[self.computation.steps[step]])
 
     def question(self, hidden: Mapping[int, str] = MappingProxyType({})) -> str | None:
         """Return the question with new numbers, or letters (`hidden`); None if one cannot be written."""
@@ -64,7 +64,7 @@ class Renewal:
             written: str | None = old[quantity.start : quantity.end]
             if index in hidden:
                 written = hidden[index]
-            elif self.table[index] != self.reckoner.old[index]:
+            elif self.table[index] != self.computation.old[index]:
                 written = write_like(Fraction(self.table[index]), written or "", quantity.form)
             if written is None:
                 return None
@@ -116,7 +116,7 @@ class Renewal:
 
     def _retell(self, old: str, steps: Sequence[int]) -> str | None:
         """Return the sentence of these steps with the new numbers and marks; None if it cannot be reused."""
-        nearby = self._changes(place for step in steps for place in self.reckoner.places[step])
+        nearby = self._changes(place for step in steps for place in self.computation.places[step])
         text, end = "", 0
         spots: list[Spot] = []
         for match in self._numbers(old):

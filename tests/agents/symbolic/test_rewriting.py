@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 import pytest
 
-from fdd.agents.symbolic.reckoner import Number, Reckoner
-from fdd.agents.symbolic.wording.rewriting import Renewal, with_article
+from fdd.agents.symbolic.computation import Computation, Number
+from fdd.agents.symbolic.wording.rewriting import Rewritten, with_article
 from fdd.domain import Problem
 from tests.agents.symbolic.parents import BREAD, TANK, problem, read
 
 
-def renew(parent: Problem, changes: Mapping[int, Number]) -> Renewal:
+def renew(parent: Problem, changes: Mapping[int, Number]) -> Rewritten:
     derivation = read(parent)
-    reckoner = Reckoner(derivation)
-    givens = [changes.get(place, value) for place, value in enumerate(reckoner.old[: reckoner.givens])]
-    table = reckoner.table(givens)
+    computation = Computation(derivation)
+    givens = [changes.get(place, value) for place, value in enumerate(computation.old[: computation.givens])]
+    table = computation.table(givens)
     assert table is not None
-    return Renewal(derivation, reckoner, table)
+    return Rewritten(derivation, computation, table)
 
 
 def tell(question: str, solution: str, answer: int, changes: Mapping[int, Number]) -> str:
@@ -26,12 +26,12 @@ def tell(question: str, solution: str, answer: int, changes: Mapping[int, Number
 
 
 def test_question_and_solution_get_the_new_numbers() -> None:
-    renewal = renew(TANK, {0: 300, 1: 10, 2: 5})
-    assert renewal.question() == TANK.question.replace("240", "300").replace("12", "10").replace("8", "5")
-    assert renewal.solution() == (
+    rewritten = renew(TANK, {0: 300, 1: 10, 2: 5})
+    assert rewritten.question() == TANK.question.replace("240", "300").replace("12", "10").replace("8", "5")
+    assert rewritten.solution() == (
         "Both pumps bring 10+5 = <<10+5=15>>15 liters a minute.\nIt takes 300/15 = <<300/15=20>>20 minutes."
     )
-    assert renewal.answer == 20
+    assert rewritten.answer == 20
 
 
 def test_without_changes_the_solution_stays_as_it_was() -> None:

@@ -22,7 +22,7 @@ def normal(value: Number) -> Number:
     return value.numerator if value.denominator == 1 else value
 
 
-class Reckoner:
+class Computation:
     """A derivation as a flat table: the question's numbers, the constants, the value of each operation."""
 
     def __init__(self, derivation: Derivation) -> None:
