@@ -40,7 +40,7 @@ def allocate(
     weights = _weights(policy, now, before, budget, chance)
     if not any(weights.values()):
         weights = dict.fromkeys(now, 1.0)
-    return _whole(_limited(weights, budget), budget)
+    return whole(_limited(weights, budget), budget)
 
 
 def _weights(
@@ -91,7 +91,7 @@ def _limited(weights: Mapping[str, float], budget: int) -> dict[str, float]:
     return shares
 
 
-def _whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
+def whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
     """Rounds the shares to whole problems that sum to the budget: the largest remainders are rounded up."""
     counts = {skill: floor(share) for skill, share in shares.items()}
     by_remainder = sorted(shares, key=lambda skill: (counts[skill] - shares[skill], skill))

@@ -149,6 +149,11 @@ class Settings:
     budget: Annotated[
         PositiveInt | None, Flag("N", "problems that each round adds (default: as many as there are seeds)")
     ] = None
+    overgenerate: Annotated[
+        float,
+        Field(ge=1),
+        Flag("X", "problems written for each one taught; the student's answers choose those to teach"),
+    ] = 1.0
     skills: Annotated[
         SkillKind,
         Flag("NAME", "what a skill is: the template of a problem, its derivation, or a label by the model"),
@@ -410,6 +415,11 @@ def _check_urls(settings: Settings) -> None:
 
 
 def _check_share(settings: Settings) -> None:
+    if settings.overgenerate > 1 and settings.allocation == "each":
+        raise UsageError(
+            f"--overgenerate {settings.overgenerate:g} needs a budget of problems, which `--allocation each` "
+            "does not have: add another --allocation, or leave it out"
+        )
     if (share := settings.initial_share) is None:
         return
     if settings.allocation != "each":

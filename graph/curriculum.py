@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from statistics import fmean
 
 from fdd.agents.allocation import allocate, operator_of
@@ -139,7 +140,7 @@ def plan(store: Store, round: int, settings: Settings) -> dict[str, Share]:
     now, before = beliefs(store, round), beliefs(store, round - 1) if round else {}
     chance = random.Random(f"allocation {settings.seed} {round}")
     seeds = sum(problem.round == 0 for problem in store.problems(splits=["seed"]))
-    budget = problems_per_round(settings, seeds)
+    budget = ceil(settings.overgenerate * problems_per_round(settings, seeds))
     counts = allocate(settings.allocation, now, before, budget, chance)
     overall = fmean(belief.mean for belief in now.values())
     shares = {
@@ -190,7 +191,9 @@ def _result(attempt: AttemptRecord, problem: Problem) -> str:
 
 
 def problems_per_round(settings: Settings, seeds: int) -> int:
-    """Returns the number of problems that a round adds: as many as there are seeds, unless it is set."""
+    """Returns the number of problems that a round teaches beside those before: as many as there are seeds,
+    unless it is set.
+    """
     return seeds if settings.budget is None else settings.budget
 
 

@@ -97,7 +97,8 @@ def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Secon
             found[0, "baseline"] = exam(2 * untaught) + shots
         else:
             found[number, "practise"] = exam(settings.self_samples * each.total)
-            probed = each.children if settings.allocation == "each" else 0
+            is_asked = settings.allocation == "each" or settings.overgenerate > 1
+            probed = each.children if is_asked else 0
             found[number, "probe_children"] = exam(settings.samples * probed)
         tokens = _examples(settings, rounds, number) * (PROMPT_TOKENS + ANSWER_TOKENS)
         if settings.fine_tune.start == "continue" and number < settings.rounds:
@@ -141,8 +142,9 @@ def _examples(settings: Settings, rounds: Sequence[Growth], number: int) -> floa
     config, each = settings.fine_tune, rounds[number]
     if config.max_steps:
         return config.max_steps * config.batch_size
-    new = each.known + each.children
-    replayed = config.replay_share * (each.total - new) if new else 0
+    old = rounds[number - 1].total if number else 0
+    new = each.total - old
+    replayed = config.replay_share * old if new else 0
     taught = each.total if config.start == "base" else new + replayed
     return config.epochs * len(settings.thoughts) * taught
 

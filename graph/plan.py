@@ -90,7 +90,7 @@ class Growth(NamedTuple):
     known: int
     """Seeds that are new in this round."""
     children: int
-    """Problems written for this round."""
+    """Problems written for this round. With `--overgenerate` not all of them are taught."""
     total: int
     """All problems of the set, including those of earlier rounds."""
 
@@ -228,7 +228,8 @@ def growth(settings: Settings, seeds: Mapping[int, int]) -> list[Growth]:
         known, before = seeds.get(number, 0), rounds[-1]
         if settings.allocation != "each":
             added = problems_per_round(settings, first)
-            known, children = (added, 0) if settings.adds == "seeds" else (0, added)
+            written = ceil(settings.overgenerate * added)
+            known, children = (added, 0) if settings.adds == "seeds" else (0, written)
             rounds.append(Growth(known=known, children=children, total=before.total + added))
             continue
         # Parents are the seeds of this round and the children of the round before; with `reprobe`, everything

@@ -123,4 +123,4 @@ def _taught(life: Life) -> Iterator[RenderableType]:
     sets = f"the training set of round {rounds}" if rounds else "no training set"
     yield Text(f"\nIt was in {sets}", "bold")
     for rejection in life.rejections:
-        yield shown(f"A person rejected it before round {rejection.round}: {rejection.detail}", "red")
+        yield shown(f"Left out from round {rejection.round} on: {rejection.detail}", "red")

@@ -300,7 +300,7 @@ class ContaminationRecord(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RejectionRecord(Record):
-    """A problem that a person does not want taught, and why, in the person's words."""
+    """A problem that is not taught (any more), and why: in a person's words, or by the student's answers."""
 
     table: ClassVar[str] = "rejections"
     key: ClassVar[tuple[str, ...]] = ("problem_id",)

@@ -195,7 +195,7 @@ class Store:
         return [Lesson(problems[rationale.problem_id], rationale) for rationale in rationales]
 
     def teachable(self, *, round: int) -> list[ProblemRecord]:
-        """Returns the problems of this round and of earlier kept ones that nobody rejected, by id."""
+        """Returns the problems of this round and of earlier kept ones, without rejected ones, by id."""
         return self._select(
             ProblemRecord,
             """
@@ -231,7 +231,7 @@ class Store:
         return self._equal(DecisionRecord)
 
     def rejections(self) -> list[RejectionRecord]:
-        """Returns the problems that a person does not want taught."""
+        """Returns the problems that are not taught any more."""
         return self._equal(RejectionRecord)
 
     def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:

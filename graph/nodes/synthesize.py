@@ -121,7 +121,7 @@ async def write_one_each(writer: Writer, state: RunState, context: RunContext) -
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
     """Yields the problems that this round's student was probed on, with their bands.
 
-    Leaves out problems that a person rejected, and children of the next round: `probe_children` asks this
+    Leaves out rejected problems, and children of the next round: `probe_children` asks this
     student about them as well.
     """
     rejected = {rejection.problem_id for rejection in context.store.rejections()}

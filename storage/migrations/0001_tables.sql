@@ -123,11 +123,12 @@ CREATE TABLE decisions (
     content_hash VARCHAR NOT NULL
 );
 
--- Problems that a person does not want taught. Training sets of earlier rounds stay as they were.
+-- Problems that a person does not want taught, or that `--overgenerate` left out. Training sets of earlier rounds stay as
+-- they were.
 CREATE TABLE rejections (
     problem_id VARCHAR PRIMARY KEY, -- problems.id
     round INTEGER NOT NULL,         -- the first one whose training set is without it
-    detail VARCHAR NOT NULL,        -- why, in the person's words
+    detail VARCHAR NOT NULL,        -- why
     content_hash VARCHAR NOT NULL
 );
 
@@ -208,7 +209,7 @@ CREATE TABLE events (
 CREATE VIEW undone AS SELECT round FROM decisions WHERE NOT kept;
 
 -- The training sets. An accepted rationale is in those from `first_round` to `last_round`: from its own round on
--- until a person rejects its problem, but only in its own if that round was undone. A vote is in a format that the
+-- until its problem is rejected, but only in its own if that round was undone. A vote is in a format that the
 -- run does not teach: it counts for what is known of an answer, and the student never sees it.
 CREATE VIEW taught AS
 SELECT *
@@ -235,7 +236,7 @@ FROM probes JOIN problems ON problems.id = probes.problem_id
 WHERE split = 'sibling'
 GROUP BY probes.round, skill;
 
--- What became of each problem in each format: `rejected` if a person did not want what was accepted, else the accepted
+-- What became of each problem in each format: `rejected` if what was accepted is not taught, else the accepted
 -- rationale's verdict if there is one, else the last try's; `call_failed` only if every call failed.
 CREATE VIEW outcomes AS
 SELECT verdicts.round, problem_id, thought,
