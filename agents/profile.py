@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from random import Random
 
 from mpmath import betainc
 
 DISCOUNT = 0.5
 """Weight of a round's evidence relative to that of the round after it, because the student changes."""
-PRIOR_ANSWERS = 2.0
-"""The prior of a skill weighs as much as this many answers at the student's overall solve rate."""
+PRIOR_ANSWERS = (2.0, 50.0)
+"""The prior of a skill weighs as much as so many answers at the student's overall solve rate, at least and at
+most: few where skills differ much, many where their solve rates differ hardly more than by chance."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +57,7 @@ def profile(probes: Iterable[Probed], round: int) -> dict[str, Belief]:
     """Returns the belief about each skill that was probed up to this round, by skill in alphabetical order.
 
     Older answers count less, by `DISCOUNT` for each round. The prior is centred on the overall solve rate, so
-    a skill with few answers is believed to be like the others.
+    a skill with few answers is believed to be like the others, the more so the less the skills differ.
     """
     right: defaultdict[str, float] = defaultdict(float)
     asked: defaultdict[str, float] = defaultdict(float)
@@ -68,16 +70,36 @@ def profile(probes: Iterable[Probed], round: int) -> dict[str, Belief]:
             taught[probe.skill] = probe.taught
     # Laplace's rule keeps both parameters of the prior above zero when all answers or none are right.
     overall = (sum(right.values()) + 1) / (sum(asked.values()) + 2)
+    weight = prior_answers([(right[skill], n) for skill, n in asked.items() if n])
     return {
         skill: Belief(
-            alpha=PRIOR_ANSWERS * overall + right[skill],
-            beta=PRIOR_ANSWERS * (1 - overall) + asked[skill] - right[skill],
+            alpha=weight * overall + right[skill],
+            beta=weight * (1 - overall) + asked[skill] - right[skill],
             correct=right[skill],
             n=asked[skill],
             taught=taught[skill],
         )
         for skill in sorted(asked)
     }
+
+
+def prior_answers(answers: Sequence[tuple[float, float]]) -> float:
+    """Returns how many answers the prior of each skill weighs, from the right answers and answers of skills.
+
+    It is the sum of both parameters of the beta distribution from which the skills' solve rates are drawn, by
+    the method of moments (Kleinman, "Proportions with extraneous variance", JASA 68, 1973), within the limits
+    of `PRIOR_ANSWERS`. Without evidence for or against a difference it is the lower limit.
+    """
+    least, most = PRIOR_ANSWERS
+    total = fsum(n for _, n in answers)
+    mean = fsum(right for right, _ in answers) / total if total else 0.0
+    by_chance = len(answers) - 1.0
+    more = total - fsum(n * n for _, n in answers) / total - by_chance if total else 0.0
+    if not 0 < mean < 1 or more <= 0:
+        return least
+    spread = fsum(n * (right / n - mean) ** 2 for right, n in answers) / (mean * (1 - mean))
+    correlation = (spread - by_chance) / more  # of two answers to one skill
+    return min(most, max(least, 1 / correlation - 1)) if correlation > 0 else most
 
 
 def progress(now: Mapping[str, Belief], before: Mapping[str, Belief], chance: Random) -> dict[str, float]:

@@ -137,7 +137,7 @@ class World:
         written: list[Lesson] = []
         for template, members in parents.items():
             rng = random.Random(f"{self.seed} {purpose} {operator} {template}")
-            wanted = size if isinstance(size, int) else size[template]
+            wanted = size if isinstance(size, int) else size.get(template, 0)
             found: list[Lesson] = []
             for number in range(6 * wanted):
                 if len(found) == wanted:

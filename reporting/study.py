@@ -42,8 +42,8 @@ class Analysis:
     @property
     def interim(self) -> bool:
         """Whether pairs are missing that were planned, so that nothing may be concluded yet."""
-        planned = len(self.study.plan.seeds)
-        return any(len(each.differences) < planned for each in self.comparisons)
+        planned = self.study.plan.planned
+        return any(len(each.differences) < planned(each.arm) for each in self.comparisons)
 
 
 class ComparisonJson(TypedDict):
@@ -132,23 +132,31 @@ def as_json(found: Analysis) -> AnalysisJson:
 
 
 ARMS = ("arm", "students", "accuracy", "problems", "steps", "seconds", "seconds per point")
+"""Where the endpoint is a mean of several sets, the accuracy on each of them follows the mean."""
 DIFFERENCES = ("arm", "pairs", "mean", "95 %", "p", "sign test", "over templates", "visible")
 
 
 def arm_table(found: Analysis) -> Table:
     """A row for each arm, with means over its students."""
-    endpoint, empty = found.study.plan.endpoint, ("",) * (len(ARMS) - 2)
-    rows = [_arm_row(arm, rows, endpoint) if rows else (arm, "0", *empty) for arm, rows in found.arms.items()]
-    return Table(caption=f"Accuracy on {endpoint}", headings=ARMS, rows=tuple(rows))
+    endpoint = found.study.plan.endpoint
+    sets = endpoint.split("+") if "+" in endpoint else []
+    headings = (*ARMS[:3], *sets, *ARMS[3:])
+    empty = ("",) * (len(headings) - 2)
+    rows = [
+        _arm_row(arm, rows, endpoint, sets) if rows else (arm, "0", *empty)
+        for arm, rows in found.arms.items()
+    ]
+    return Table(caption=f"Accuracy on {endpoint}", headings=headings, rows=tuple(rows))
 
 
-def _arm_row(arm: str, rows: Sequence[Row], endpoint: str) -> tuple[str, ...]:
+def _arm_row(arm: str, rows: Sequence[Row], endpoint: str, sets: Sequence[str]) -> tuple[str, ...]:
     mean = fmean(accuracy(row, endpoint) for row in rows)
     seconds = fmean(row.seconds for row in rows)
     return (
         arm,
         str(len(rows)),
         f"{mean:.1f} %",
+        *(f"{fmean(accuracy(row, name) for row in rows):.1f} %" for name in sets),
         f"{fmean(row.problems for row in rows):.0f}",
         f"{fmean(row.steps for row in rows):.0f}",
         f"{seconds:.0f}",

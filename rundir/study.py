@@ -13,6 +13,9 @@
     weak = { allocation = "weak" }  # settings of one arm
     uniform = "uniform"             # or a kind of control
 
+    [pairs]                         # of arms that get fewer students than there are seeds
+    uniform = 2
+
 Each finished student is a row of `NAME.jsonl`. What has a row is not run again, wherever the study goes on.
 """
 
@@ -23,7 +26,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -57,6 +60,11 @@ class Plan(BaseModel):
     seeds: list[int] = Field(min_length=2)
     settings: dict[str, Any]
     arms: dict[str, str | dict[str, Any]] = Field(min_length=2)
+    pairs: dict[str, Annotated[int, Field(ge=2)]] = {}
+    """Number of students of an arm, taught on the first seeds; one for each seed if it is not named."""
+
+    def planned(self, arm: str) -> int:
+        return self.pairs.get(arm, len(self.seeds))
 
 
 class Row(BaseModel):
@@ -155,14 +163,22 @@ def read_study(file: Path) -> Study:
     if plan.default not in plan.arms:
         known = ", ".join(plan.arms)
         raise UsageError(f"the study {str(file)!r}: default {plan.default!r} is none of its arms {known}")
+    for arm, pairs in plan.pairs.items():
+        if arm not in plan.arms or arm == plan.default or pairs > len(plan.seeds):
+            raise UsageError(
+                f"the study {str(file)!r}: pairs.{arm} {pairs}: name another arm than the default, and give "
+                f"at most {len(plan.seeds)}, the number of seeds"
+            )
     if len(set(plan.seeds)) < len(plan.seeds):
         raise UsageError(f"the study {str(file)!r}: a seed is named twice; each gives one student an arm")
     return Study(file=file, plan=plan, cells=tuple(_cells(file, plan)))
 
 
 def _cells(file: Path, plan: Plan) -> Iterator[Cell]:
-    for seed in plan.seeds:
+    for number, seed in enumerate(plan.seeds):
         for arm, changes in plan.arms.items():
+            if number >= plan.planned(arm):
+                continue
             if isinstance(changes, str) and changes not in KINDS:
                 raise UsageError(
                     f"the study {str(file)!r}: arm {arm!r} is {changes!r}; give settings, or one of the "

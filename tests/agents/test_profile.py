@@ -1,11 +1,11 @@
 """Beliefs about skills against closed forms."""
 
 from random import Random
-from statistics import fmean
+from statistics import fmean, median
 
 import pytest
 
-from fdd.agents.profile import Belief, Probed, profile, progress
+from fdd.agents.profile import PRIOR_ANSWERS, Belief, Probed, prior_answers, profile, progress
 
 
 def probed(skill: str, n: int, correct: int, *, round: int = 0, taught: int = 0) -> Probed:
@@ -17,6 +17,24 @@ def test_the_prior_is_centred_on_the_overall_solve_rate() -> None:
     found = profile([probed("a", 4, 4), probed("b", 4, 1)], 0)
     assert (found["a"].alpha, found["a"].beta) == pytest.approx((1.2 + 4, 0.8))
     assert (found["b"].alpha, found["b"].beta) == pytest.approx((1.2 + 1, 0.8 + 3))
+
+
+@pytest.mark.parametrize(("weight", "n"), [(4, 4), (4, 20), (20, 8), (20, 3)])
+def test_the_prior_weighs_as_much_as_the_spread_of_the_skills_says(weight: float, n: int) -> None:
+    chance = Random(weight)
+    found = []
+    for _ in range(200):
+        rates = [chance.betavariate(0.6 * weight, 0.4 * weight) for _ in range(65)]
+        found.append(prior_answers([(sum(chance.random() < rate for _ in range(n)), n) for rate in rates]))
+    assert weight / 1.6 < median(found) < 1.6 * weight
+
+
+def test_the_prior_weighs_most_where_skills_do_not_differ_and_least_without_evidence() -> None:
+    least, most = PRIOR_ANSWERS
+    assert prior_answers([(3, 5)] * 40) == most
+    assert prior_answers([(5, 5)] * 20 + [(0, 5)] * 20) == least
+    assert prior_answers([(0, 1), (1, 1)]) == least  # one answer each: nothing is known of the skills
+    assert prior_answers([(2, 2)] * 9) == prior_answers([(0, 2)]) == prior_answers([]) == least
 
 
 def test_answers_of_the_round_before_count_half() -> None:

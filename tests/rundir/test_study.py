@@ -101,7 +101,9 @@ def test_an_endpoint_of_two_sets_counts_each_of_them_as_much(study: Study) -> No
     even, _ = as_json(analyse(both))["comparisons"]
     # 2, 3 and 1 of 20 harder problems are as many points as 4, 6 and 2 of 40.
     assert even["mean"] == pytest.approx(10)
-    assert arm_table(analyse(both)).rows[1][2] == "45.0 %"
+    table = arm_table(analyse(both))
+    assert table.headings[2:5] == ("accuracy", "in-domain", "harder")
+    assert table.rows[1][2:5] == ("45.0 %", "45.0 %", "45.0 %")
 
 
 def test_an_endpoint_that_no_student_was_asked_is_one_line(study: Study) -> None:
@@ -125,6 +127,18 @@ def test_a_study_with_missing_pairs_says_interim(study: Study) -> None:
         "p": None,
     }
     assert difference_table(found).rows[0][:3] == ("even", "1", "")
+
+
+def test_an_arm_may_have_fewer_students_than_there_are_seeds(study: Study) -> None:
+    text = PLAN.replace("[arms]", "[pairs]\nmore = 2\n\n[arms]")
+    study.file.write_text(text)
+    fewer = read_study(study.file)
+    assert [cell.seed for cell in fewer.cells if cell.arm == "more"] == [1, 2]
+    for cell in fewer.cells:
+        assert analyse(fewer).interim
+        finish(fewer, cell.arm, cell.seed, 20)
+    assert not analyse(fewer).interim
+    assert [each["pairs"] for each in as_json(analyse(fewer))["comparisons"]] == [3, 2]
 
 
 def test_tables_are_markdown_and_latex_and_the_plot_is_svg(study: Study) -> None:
@@ -151,6 +165,9 @@ def test_tables_are_markdown_and_latex_and_the_plot_is_svg(study: Study) -> None
         ("budget = 30", "bugdet = 30", "bugdet"),
         ("endpoint =", "end point =", "is not TOML"),
         ('question = "Who gets the problems?"', "", "question"),
+        ("[arms]", "[pairs]\nweak = 2\n[arms]", "pairs.weak 2: name another arm than the default"),
+        ("[arms]", "[pairs]\nmore = 4\n[arms]", "pairs.more 4: .* at most 3, the number of seeds"),
+        ("[arms]", "[pairs]\nmore = 1\n[arms]", "pairs.more 1"),
     ],
 )
 def test_a_plan_that_cannot_be_meant_is_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
