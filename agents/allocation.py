@@ -15,9 +15,10 @@ MOST = 4.0
 """A skill gets at most this many times its even share."""
 FRONTIER = (0.2, 0.8)
 """Solve rates between which a skill is neither out of reach nor mastered."""
-MASTERED = 0.7
+MASTERED = 0.5
 SURE = 0.8
-"""A skill is mastered if its solve rate exceeds `MASTERED` with at least this probability."""
+"""A skill is mastered if its solve rate exceeds `MASTERED` with at least this probability. Harder problems
+before that cost accuracy at the level of the seeds (docs/LOG.md, 2026-11-29)."""
 FAILURES = 3
 """Wrong answers, with no right one, after which a taught skill may need simpler problems."""
 ABLE = 0.5

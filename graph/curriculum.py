@@ -37,13 +37,12 @@ class Share:
     problems: int
     operator: Operator
 
-    def operators(self, settings: Settings) -> list[Operator]:
-        """Returns the operator of each problem. Every second one is similar, so that the student does not
-        forget what it is asked at its own level, unless a control wants one operator only.
+    def operators(self) -> list[Operator]:
+        """Returns the operator of each problem. Where simpler ones are needed, every second one is similar,
+        because a student that is taught simpler problems alone learns to stop halfway.
         """
-        if settings.operators in ("similar", "harder"):
-            return [self.operator] * self.problems
-        return [Operator.SIMILAR if number % 2 else self.operator for number in range(self.problems)]
+        by_turns = (self.operator, Operator.SIMILAR if self.operator is Operator.SIMPLER else self.operator)
+        return [by_turns[number % 2] for number in range(self.problems)]
 
 
 def write_siblings(

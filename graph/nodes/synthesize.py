@@ -146,7 +146,7 @@ async def write_plan(writer: Writer, state: RunState, context: RunContext) -> No
         assign(skill, operator)
         for skill, share in shares.items()
         if skill in parents
-        for operator in share.operators(context.settings)
+        for operator in share.operators()
     ]
     for _ in range(PASSES):
         await writer.write(assignments)

@@ -131,10 +131,9 @@ def test_a_student_that_solves_nothing_yet_gets_similar_problems(store: Store) -
     assert operators == {Operator.SIMILAR}
 
 
-def test_every_second_problem_of_a_skill_is_similar_unless_a_control_wants_one_operator() -> None:
-    share = Share(3, Operator.HARDER)
-    assert share.operators(skill_settings()) == [Operator.HARDER, Operator.SIMILAR, Operator.HARDER]
-    assert share.operators(skill_settings(operators="harder")) == [Operator.HARDER] * 3
+def test_every_second_problem_of_a_skill_that_needs_simpler_ones_is_similar() -> None:
+    assert Share(3, Operator.SIMPLER).operators() == [Operator.SIMPLER, Operator.SIMILAR, Operator.SIMPLER]
+    assert Share(3, Operator.HARDER).operators() == [Operator.HARDER] * 3
 
 
 def test_there_is_a_test_set_of_harder_problems(store: Store) -> None:
