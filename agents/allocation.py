@@ -16,7 +16,7 @@ MOST = 4.0
 FRONTIER = (0.2, 0.8)
 """Solve rates between which a skill is neither out of reach nor mastered."""
 MASTERED = 0.5
-SURE = 0.8
+SURE = 0.7
 """A skill is mastered if its solve rate exceeds `MASTERED` with at least this probability. Harder problems
 before that cost accuracy at the level of the seeds (docs/LOG.md, 2026-11-29)."""
 FAILURES = 3

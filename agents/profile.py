@@ -12,7 +12,7 @@ from mpmath import betainc
 
 DISCOUNT = 0.5
 """Weight of a round's evidence relative to that of the round after it, because the student changes."""
-PRIOR_ANSWERS = (2.0, 50.0)
+PRIOR_ANSWERS = (4.0, 50.0)
 """The prior of a skill weighs as much as so many answers at the student's overall solve rate, at least and at
 most: few where skills differ much, many where their solve rates differ hardly more than by chance."""
 

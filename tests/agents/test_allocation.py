@@ -79,7 +79,7 @@ def test_the_operator_follows_what_is_known_of_a_skill(
     n: int, correct: int, taught: int, overall: float, operator: Operator
 ) -> None:
     probed = Probed(round=0, skill="a", n=n, correct=correct, taught=taught)
-    other = Probed(round=0, skill="b", n=8, correct=4, taught=2)
+    other = Probed(round=0, skill="b", n=8, correct=3, taught=2)
     assert operator_of(profile([probed, other], 0)["a"], overall) is operator
 
 

@@ -13,13 +13,13 @@ def probed(skill: str, n: int, correct: int, *, round: int = 0, taught: int = 0)
 
 
 def test_the_prior_is_centred_on_the_overall_solve_rate() -> None:
-    # 5 of 8 are right; Laplace's rule gives 6/10. The prior weighs two answers.
+    # 5 of 8 are right; Laplace's rule gives 6/10. The prior weighs four answers.
     found = profile([probed("a", 4, 4), probed("b", 4, 1)], 0)
-    assert (found["a"].alpha, found["a"].beta) == pytest.approx((1.2 + 4, 0.8))
-    assert (found["b"].alpha, found["b"].beta) == pytest.approx((1.2 + 1, 0.8 + 3))
+    assert (found["a"].alpha, found["a"].beta) == pytest.approx((2.4 + 4, 1.6))
+    assert (found["b"].alpha, found["b"].beta) == pytest.approx((2.4 + 1, 1.6 + 3))
 
 
-@pytest.mark.parametrize(("weight", "n"), [(4, 4), (4, 20), (20, 8), (20, 3)])
+@pytest.mark.parametrize(("weight", "n"), [(5, 4), (5, 20), (20, 8), (20, 3)])
 def test_the_prior_weighs_as_much_as_the_spread_of_the_skills_says(weight: float, n: int) -> None:
     chance = Random(weight)
     found = []
