@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor
+from math import floor, fsum
 from random import Random
 
 from fdd.agents.profile import Belief, progress
@@ -15,10 +15,6 @@ MOST = 4.0
 """A skill gets at most this many times its even share."""
 FRONTIER = (0.2, 0.8)
 """Solve rates between which a skill is neither out of reach nor mastered."""
-MASTERED = 0.5
-SURE = 0.7
-"""A skill is mastered if its solve rate exceeds `MASTERED` with at least this probability. Harder problems
-before that cost accuracy at the level of the seeds (docs/LOG.md, 2026-11-29)."""
 FAILURES = 3
 """Wrong answers, with no right one, after which a taught skill may need simpler problems."""
 ABLE = 0.5
@@ -101,17 +97,17 @@ def whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
     return counts
 
 
-def operator_of(belief: Belief, overall: float) -> Operator:
-    """Returns how problems of a skill are varied: `harder` where it is mastered, `simpler` where nothing is
-    solved although it was taught and the student solves others, `similar` in between.
+def harder_ones(counts: Mapping[str, int], now: Mapping[str, Belief]) -> dict[str, int]:
+    """Returns how many of the problems of each skill are made harder: the share that the student solves."""
+    shares = {skill: number * now[skill].mean for skill, number in counts.items()}
+    return whole(shares, round(fsum(shares.values())))
 
-    `overall` is the student's solve rate over all skills.
+
+def needs_simpler(belief: Belief, overall: float) -> bool:
+    """Returns True for a skill of which nothing is solved although it was taught, by a student whose solve
+    rate over all skills is at least `ABLE`.
     """
-    if belief.between(MASTERED, 1) >= SURE:
-        return Operator.HARDER
-    if overall >= ABLE and belief.taught and not belief.correct and belief.n >= FAILURES:
-        return Operator.SIMPLER
-    return Operator.SIMILAR
+    return overall >= ABLE and bool(belief.taught) and not belief.correct and belief.n >= FAILURES
 
 
 def operator_for(band: Band) -> Operator:

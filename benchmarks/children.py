@@ -1,6 +1,6 @@
 """Which new problems teach most? Students that differ only in the problems of their last rounds.
 
-    python benchmarks/children.py --seeds 40 --arms similar,harder,"similar harder","similar profile"
+    python benchmarks/children.py --seeds 40 --arms similar,harder,"similar harder","rate rate"
     python benchmarks/children.py --report
 
 An arm names the policy of each round after the first, by its name in `POLICIES`. Arms with the same
@@ -34,7 +34,7 @@ os.environ.update(LIBRARY_VARIABLES)  # before torch is imported
 
 from benchmarks.lessons import programs
 from benchmarks.recipe import ask, ignore
-from fdd.agents.allocation import allocate, operator_of
+from fdd.agents.allocation import allocate, whole
 from fdd.agents.profile import Belief, Probed, profile
 from fdd.agents.synthesizer import SymbolicSynthesizer, Wanted
 from fdd.agents.thoughts import thought
@@ -229,38 +229,32 @@ def only(operator: Operator) -> Policy:
 
     def write(world: World, student: Student, name: str, taken: set[str]) -> list[Lesson]:
         del student
-        return mixed(world, dict.fromkeys(world.seeds, operator), NEW, name, taken)
+        return mixed(world, operator, dict.fromkeys(world.seeds, NEW), name, taken)
 
     return write
 
 
 def mixed(
-    world: World, operators: Mapping[str, Operator], size: int, name: str, taken: set[str]
+    world: World, operator: Operator, sizes: Mapping[str, int], name: str, taken: set[str]
 ) -> list[Lesson]:
-    """Writes `size` problems by each template's operator, then similar ones until there are `NEW`."""
-    written = [
-        lesson
-        for template, operator in operators.items()
-        for lesson in world.write({template: world.seeds[template]}, size, operator, name, taken)
-    ]
+    """Writes so many problems of each template by the operator, then similar ones until there are `NEW`."""
+    written = world.write(world.seeds, sizes, operator, name, taken)
     have = Counter(problem.template for problem, _ in written)
-    missing = {template: NEW - have[template] for template in operators}
+    missing = {template: NEW - have[template] for template in world.seeds}
     return [*written, *world.write(world.seeds, missing, Operator.SIMILAR, f"{name} rest", taken)]
 
 
 def half(world: World, student: Student, name: str, taken: set[str]) -> list[Lesson]:
     """Half harder, half similar for every template."""
     del student
-    return mixed(world, dict.fromkeys(world.seeds, Operator.HARDER), NEW // 2, name, taken)
+    return mixed(world, Operator.HARDER, dict.fromkeys(world.seeds, NEW // 2), name, taken)
 
 
-def by_profile(world: World, student: Student, name: str, taken: set[str]) -> list[Lesson]:
-    """Half harder for templates that are mastered, and similar problems otherwise."""
+def by_rate(world: World, student: Student, name: str, taken: set[str]) -> list[Lesson]:
+    """Of each template as large a share harder as the student solves, the rest similar."""
     found = world.beliefs(student, name, taken)
-    mastered = {t: Operator.HARDER for t in world.seeds if operator_of(found[t], 1.0) is Operator.HARDER}
-    rest = {template: NEW for template in world.seeds if template not in mastered}
-    similar = world.write({t: world.seeds[t] for t in rest}, rest, Operator.SIMILAR, name, taken)
-    return [*mixed(world, mastered, NEW // 2, name, taken), *similar]
+    shares = {template: NEW * found[template].mean for template in world.seeds}
+    return mixed(world, Operator.HARDER, whole(shares, round(sum(shares.values()))), name, taken)
 
 
 def weak(world: World, student: Student, name: str, taken: set[str]) -> list[Lesson]:
@@ -285,7 +279,7 @@ POLICIES: Mapping[str, Policy] = {
     "harder": only(Operator.HARDER),
     "simpler": only(Operator.SIMPLER),
     "half": half,
-    "profile": by_profile,
+    "rate": by_rate,
     "weak": weak,
     "failed": failed,
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from statistics import fmean
 
-from fdd.agents.allocation import allocate, operator_of
+from fdd.agents.allocation import allocate, harder_ones, needs_simpler
 from fdd.agents.profile import Belief, Probed, profile
 from fdd.agents.symbolic.derivation import Derivation
 from fdd.agents.symbolic.numbers import write_plain
@@ -35,14 +35,16 @@ class Share:
     """What a round adds to one skill."""
 
     problems: int
-    operator: Operator
+    harder: int = 0
+    """How many of them are harder; the others are similar."""
+    simpler: bool = False
+    """Whether every second one of the others is simpler. Simpler problems alone teach to stop halfway."""
 
     def operators(self) -> list[Operator]:
-        """Returns the operator of each problem. Where simpler ones are needed, every second one is similar,
-        because a student that is taught simpler problems alone learns to stop halfway.
-        """
-        by_turns = (self.operator, Operator.SIMILAR if self.operator is Operator.SIMPLER else self.operator)
-        return [by_turns[number % 2] for number in range(self.problems)]
+        """Returns the operator of each problem."""
+        by_turns = (Operator.SIMPLER if self.simpler else Operator.SIMILAR, Operator.SIMILAR)
+        others = [by_turns[number % 2] for number in range(self.problems - self.harder)]
+        return [*others, *[Operator.HARDER] * self.harder]
 
 
 def write_siblings(
@@ -141,24 +143,18 @@ def plan(store: Store, round: int, settings: Settings) -> dict[str, Share]:
     seeds = sum(problem.round == 0 for problem in store.problems(splits=["seed"]))
     budget = ceil(settings.overgenerate * problems_per_round(settings, seeds))
     counts = allocate(settings.allocation, now, before, budget, chance)
-    overall = fmean(belief.mean for belief in now.values())
+    if settings.operators in ("similar", "harder"):
+        only_harder = settings.operators == "harder"
+        return {skill: Share(number, harder=only_harder * number) for skill, number in counts.items()}
+    overall, harder = fmean(belief.mean for belief in now.values()), harder_ones(counts, now)
     shares = {
-        skill: Share(counts[skill], _operator(belief, overall, settings)) for skill, belief in now.items()
+        skill: Share(counts[skill], harder[skill], needs_simpler(belief, overall))
+        for skill, belief in now.items()
     }
     if settings.operators != "shuffled":
         return shares
     dealt = chance.sample(list(shares.values()), len(shares))
     return dict(zip(shares, dealt, strict=True))
-
-
-def _operator(belief: Belief, overall: float, settings: Settings) -> Operator:
-    match settings.operators:
-        case "similar":
-            return Operator.SIMILAR
-        case "harder":
-            return Operator.HARDER
-        case _:
-            return operator_of(belief, overall)
 
 
 def attempts_to_show(store: Store, round: int, settings: Settings) -> dict[str, list[Attempt]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdd.agents.allocation import MOST, allocate, operator_for, operator_of
+from fdd.agents.allocation import MOST, allocate, harder_ones, needs_simpler, operator_for
 from fdd.agents.profile import Probed, profile
 from fdd.domain import AllocationName, Band, Operator
 
@@ -63,24 +63,28 @@ def test_progress_gives_most_to_what_was_learnt_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "correct", "taught", "overall", "operator"),
+    ("n", "correct", "taught", "overall", "simpler"),
     [
-        (8, 8, 2, 0.5, Operator.HARDER),
-        (8, 4, 2, 0.5, Operator.SIMILAR),
-        (8, 0, 2, 0.5, Operator.SIMPLER),
-        (8, 0, 2, 0.4, Operator.SIMILAR),  # it fails at others too, for want of training
-        (2, 0, 2, 0.5, Operator.SIMILAR),  # the student may need more of the same
-        (8, 0, 0, 0.5, Operator.SIMILAR),  # it was never taught, so that failing shows nothing
-        (1, 0, 2, 0.5, Operator.SIMILAR),  # one wrong answer may be chance
-        (1, 1, 2, 0.5, Operator.SIMILAR),  # one right answer as well
+        (8, 0, 2, 0.5, True),
+        (8, 1, 2, 0.5, False),
+        (8, 0, 2, 0.4, False),  # it fails at others too, for want of training
+        (2, 0, 2, 0.5, False),  # the student may need more of the same
+        (8, 0, 0, 0.5, False),  # it was never taught, so that failing shows nothing
     ],
 )
-def test_the_operator_follows_what_is_known_of_a_skill(
-    n: int, correct: int, taught: int, overall: float, operator: Operator
+def test_a_skill_needs_simpler_problems_if_teaching_it_was_in_vain(
+    n: int, correct: int, taught: int, overall: float, simpler: bool
 ) -> None:
     probed = Probed(round=0, skill="a", n=n, correct=correct, taught=taught)
-    other = Probed(round=0, skill="b", n=8, correct=3, taught=2)
-    assert operator_of(profile([probed, other], 0)["a"], overall) is operator
+    assert needs_simpler(profile([probed], 0)["a"], overall) is simpler
+
+
+def test_as_large_a_share_is_harder_as_the_student_solves() -> None:
+    right = {"a": 300, "b": 100, "c": 0}
+    now = profile([Probed(round=0, skill=name, n=400, correct=n) for name, n in right.items()], 0)
+    assert harder_ones({"a": 8, "b": 8, "c": 8}, now) == {"a": 6, "b": 2, "c": 0}
+    # Too few problems for a share of each skill: those solved most come first, and the sum is kept.
+    assert harder_ones({"a": 1, "b": 1, "c": 1}, now) == {"a": 1, "b": 0, "c": 0}
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,9 @@ def test_a_student_that_solves_nothing_yet_gets_similar_problems(store: Store) -
     assert operators == {Operator.SIMILAR}
 
 
-def test_every_second_problem_of_a_skill_that_needs_simpler_ones_is_similar() -> None:
-    assert Share(3, Operator.SIMPLER).operators() == [Operator.SIMPLER, Operator.SIMILAR, Operator.SIMPLER]
-    assert Share(3, Operator.HARDER).operators() == [Operator.HARDER] * 3
+def test_what_is_not_harder_is_similar_or_where_it_is_needed_simpler_by_turns() -> None:
+    assert Share(3, harder=1).operators() == [Operator.SIMILAR, Operator.SIMILAR, Operator.HARDER]
+    assert Share(3, simpler=True).operators() == [Operator.SIMPLER, Operator.SIMILAR, Operator.SIMPLER]
 
 
 def test_there_is_a_test_set_of_harder_problems(store: Store) -> None:
