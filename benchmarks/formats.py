@@ -28,7 +28,7 @@ from fdd.agents.thoughts import thought
 from fdd.commands.console import RunView
 from fdd.domain import Interval, PolicyName
 from fdd.graph.score import score
-from fdd.problems.config import ProblemSettings
+from fdd.problems.config import SPARE, ProblemSettings
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.problems.split import prepare
 from fdd.reporting.terminal import terminal
@@ -40,8 +40,6 @@ from fdd.training.worker import never, run_in_child
 
 EPOCHS = 3
 MAX_LENGTH = 1024
-SPARE = 2
-"""Problems drawn for each one taught, as the symbolic teacher cannot explain all of them."""
 
 
 Results = Mapping[str, Mapping[str, Interval]]

@@ -39,7 +39,7 @@ from benchmarks.lessons import programs
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem
-from fdd.problems.config import ProblemSettings
+from fdd.problems.config import SPARE, ProblemSettings
 from fdd.problems.split import prepare
 from fdd.settings import cache_folder
 from fdd.training.config import FineTuneConfig, GenerateConfig
@@ -53,8 +53,6 @@ from fdd.training.tasks import Batch, Event, Example, Request
 Row = dict[str, Any]
 """A line of `recipe.jsonl`."""
 ROWS = Path(__file__).with_suffix(".jsonl")
-SPARE = 2
-"""Problems drawn for each one taught, as the symbolic teacher cannot explain all of them."""
 THOUGHT = "pot"
 CELL = ("method", "problems", "batch", "rate", "epochs", "half_life", "replay", "restart", "anew")
 PARTS = (0.42, 0.24, 0.34)

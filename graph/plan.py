@@ -25,13 +25,11 @@ from fdd.domain import Operator, Problem
 from fdd.graph.curriculum import problems_per_round
 from fdd.graph.lesson import Task
 from fdd.graph.state import RunContext
-from fdd.problems.config import ProblemSettings
+from fdd.problems.config import SPARE, ProblemSettings
 from fdd.problems.split import ProblemSets
 from fdd.settings import Settings
 from fdd.storage.summary import usage_by_agent
 
-SPARE = 1.5
-"""Seeds drawn for each one to be taught, because the teacher cannot explain every seed."""
 SECOND_OPINIONS = ("pot", "cot")
 """Formats added for checking a proposed answer, if the student is taught too few formats."""
 MOST_AT_FIRST = 10 / 11
@@ -100,7 +98,7 @@ def spacious(settings: Settings) -> ProblemSettings:
     problems = settings.problems
     if settings.adds != "seeds" or problems.limit is None:
         return problems
-    spare = settings.rounds * ceil(SPARE * problems_per_round(settings, problems.limit))
+    spare = settings.rounds * SPARE * problems_per_round(settings, problems.limit)
     return replace(problems, limit=problems.limit + spare)
 
 

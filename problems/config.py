@@ -12,6 +12,8 @@ from fdd.flags import Flag
 DEV_SIZE = 150
 """At an accuracy of 40 %, a round's loss is detected with a power of 80 % from 12 points on with 150
 problems, and from 23 points on with 40 (`agents.evaluator.visible_loss`)."""
+SPARE = 2
+"""Problems drawn for each one to be taught, because the symbolic teacher cannot explain all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

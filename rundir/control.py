@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fdd.errors import UsageError, command_line
+from fdd.problems.config import SPARE
 from fdd.rundir.delivery import delivered
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
@@ -14,8 +15,6 @@ from fdd.storage.store import Store
 from fdd.storage.tracing import is_finished
 from fdd.training.schedule import own_steps
 
-SPARE = 2
-"""Seeds drawn for each seed to be taught, because the teacher cannot explain every seed."""
 EACH = ("seeds", "repeat", "shuffled")
 """Kinds of control for a run with `--allocation each`."""
 ORACLE = 16
