@@ -19,7 +19,7 @@ from fdd.commands.arguments import add_json, print_json
 from fdd.domain import Reason
 from fdd.errors import FddError
 from fdd.settings import cache_folder
-from fdd.training.fetch import EMBEDDED
+from fdd.training.fetch import DEFAULT, EMBEDDED, models_here
 from fdd.training.tasks import CheckTask, DescribeTask
 from fdd.training.worker import run_in_child
 
@@ -64,7 +64,8 @@ def examine(cache: Path, folder: Path) -> list[Check]:
         "device": _device,
         "sandbox": _sandbox,
         "confinement": _confinement,
-        **{f"weights {name}": partial(_weights, cache / name) for name in EMBEDDED},
+        f"weights {DEFAULT}": partial(_weights, cache / DEFAULT),
+        "models": partial(_models, cache),
         "disk": partial(_disk, folder),
     }
     checks = []
@@ -127,6 +128,12 @@ def _weights(folder: Path) -> str:
         raise FddError(f"not fetched yet: the first run does it ({folder})")
     run_in_child(CheckTask(student=folder), lambda _: None)
     return str(folder)
+
+
+def _models(cache: Path) -> str:
+    here = models_here(cache)
+    others = [name for name in EMBEDDED if name not in here]
+    return f"here: {', '.join(here) or 'none'}; fetched at their first use: {', '.join(others) or 'none'}"
 
 
 def _disk(folder: Path) -> str:

@@ -228,12 +228,12 @@ def test_a_record_without_checksums_counts_as_corrupted(tmp_path: Path, text: by
 
 def test_a_missing_weights_file_is_named_too(tmp_path: Path) -> None:
     (student_path("tiny", tmp_path) / "model.safetensors").unlink()
-    with pytest.raises(StudentError, match="no student in"):
+    with pytest.raises(StudentError, match="no model in"):
         student_path("tiny", tmp_path)
 
 
 def test_an_unknown_student_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match="unknown student 'huge': give one of smollm2-135m, tiny"):
+    with pytest.raises(StudentError, match="unknown model 'huge': give one of smollm2-135m, tiny"):
         student_path("huge", tmp_path)
 
 
@@ -244,7 +244,7 @@ def test_what_begins_like_a_path_is_a_folder_and_no_name_of_the_hub(name: str, t
 
 
 def test_a_name_that_the_hub_does_not_allow_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match=r"cannot fetch student 'a--b/c' from the model hub: .*repo_id"):
+    with pytest.raises(StudentError, match=r"cannot fetch model 'a--b/c' from the model hub: .*repo_id"):
         student_path("a--b/c", tmp_path)
 
 
@@ -269,12 +269,12 @@ def test_a_student_that_the_hub_withholds_is_named_with_what_to_do(
 
 
 def test_a_folder_without_weights_is_no_student(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match="no student in"):
+    with pytest.raises(StudentError, match="no model in"):
         student_path(str(tmp_path), tmp_path / "cache")
 
 
 def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match="cannot fetch student 'someone/some-model'") as caught:
+    with pytest.raises(StudentError, match="cannot fetch model 'someone/some-model'") as caught:
         student_path("someone/some-model", tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -296,7 +296,7 @@ def test_a_variable_that_keeps_the_hub_from_being_reached_is_named(
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert ended.stderr.startswith(
-        f"error: cannot fetch student 'someone/some-model' from the model hub: {variable}={value!r} "
+        f"error: cannot fetch model 'someone/some-model' from the model hub: {variable}={value!r} "
     )
     assert ended.stderr.count("\n") == 1
 
@@ -323,7 +323,7 @@ def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_a_student_whose_files_do_not_fit_is_refused(tmp_path: Path, runtime: Runtime) -> None:
     folder = student_path("tiny", tmp_path)
     (folder / "config.json").write_text("{")
-    with pytest.raises(StudentError, match="cannot load the student"):
+    with pytest.raises(StudentError, match="cannot load the model"):
         load_student(folder, runtime)
 
 
