@@ -51,6 +51,10 @@ def test_settings_survive_the_store() -> None:
             "--judge-url 'http://x/v1' needs a model of that server: give --judge openai:MODEL",
         ),
         (
+            {"rounds": "1", "teacher": "local:tiny", "teacher_url": "http://x/v1"},
+            "--teacher-url 'http://x/v1' needs a model of that server: give --teacher openai:MODEL",
+        ),
+        (
             {"rounds": "1", "synthesizer": "", "synthesizer_url": "http://x/v1"},
             "--synthesizer-url 'http://x/v1' needs a model of that server: give --synthesizer openai:MODEL",
         ),
