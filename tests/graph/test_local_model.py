@@ -179,6 +179,7 @@ def test_a_teacher_that_explains_nothing_is_named_and_is_not_asked_again(
     }
     assert all(call.prompt_tokens and call.completion_tokens for call in calls)
     assert open_store(folder).verify() == []
+    assert len(watched.tasks[0].requests) == 8  # of all lessons, without a slow start
     asked = watched.asked()
     assert len(asked) == len(set(asked)) == len(calls)
     with pytest.raises(ProviderError, match=said):

