@@ -217,7 +217,7 @@ def test_a_killed_run_asks_again_only_for_what_was_not_stored(
 ) -> None:
     folder, config = tmp_path / "run", tmp_path / "config.toml"
     given: dict[str, object] = {"rounds": 1, "student": "tiny", "teacher": f"local:{talker}"}
-    given |= {"problems.limit": 20}
+    given |= {"problems.limit": 16}
     given |= {"calls.max_reply_tokens": LONGEST, "generate.batch_size": 2, "device": "cpu"}
     given |= {"problems.test_size": 2, "problems.held_out_size": 2, "problems.dev_size": 2}
     config.write_text("".join(f'"{key}" = {json.dumps(value)}\n' for key, value in given.items()))
