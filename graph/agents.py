@@ -20,6 +20,7 @@ from fdd.agents.models.client import Client
 from fdd.agents.models.limiter import FIRST
 from fdd.agents.models.prices import FREE, Price, find_price
 from fdd.agents.models.provider import LangChainModel, full_name
+from fdd.agents.models.request import ChatModel
 from fdd.agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
 from fdd.agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
 from fdd.domain import Usage
@@ -167,7 +168,7 @@ def open_models(
     cache: Path,
     listener: Listener = UNWATCHED,
     should_stop: Callable[[], bool] = never,
-) -> Mapping[Role, tuple[LocalModel | LangChainModel, Price]]:
+) -> Mapping[Role, tuple[ChatModel, Price]]:
     """Opens the models that the settings name, and finds their prices; unknown ones count as 0.
 
     Local models that are not in the cache folder are downloaded, after all others are opened. Raises
@@ -175,12 +176,13 @@ def open_models(
     """
     check_agents(settings)
     config, turn = settings.calls, asyncio.Lock()
-    models: dict[Role, tuple[LocalModel | LangChainModel, Price]] = {}
+    models: dict[Role, tuple[ChatModel, Price]] = {}
     named = {role for role in settings.roles().values() if role.is_model}
     for role in sorted(named, key=lambda role: (role.local_id, role.name)):
+        model: ChatModel
         if role.local_id:
             folder = student_path(role.local_id, cache, listener.noticed)
-            model: LocalModel | LangChainModel = LocalModel(
+            model = LocalModel(
                 role.local_id, folder, settings, turn=turn, listener=listener, should_stop=should_stop
             )
         else:

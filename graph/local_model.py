@@ -43,7 +43,6 @@ class LocalModel:
         # Tables and data sets name a user's folder without its path.
         self.name = LOCAL + Path(name).name if Path(name).is_absolute() else LOCAL + name
         self.address = content_hash(checksums(folder))
-        self.folder = folder
         config = GenerateConfig(
             max_new_tokens=settings.calls.max_reply_tokens,
             temperature=settings.calls.temperature,

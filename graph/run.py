@@ -23,7 +23,6 @@ from fdd.graph import plan
 from fdd.graph.agents import Agents, check_agents, open_agents, open_models
 from fdd.graph.build import STEPS_PER_ROUND, build_run
 from fdd.graph.forecast import clock_of, is_open, sized
-from fdd.graph.local_model import LocalModel
 from fdd.graph.open_run import CHECKPOINTS, OpenRun
 from fdd.graph.plan import Preview
 from fdd.graph.state import RunContext, RunState
@@ -143,11 +142,9 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         )
     for name in settings.thoughts:
         thought(name)
-    models = (model for model, _ in open_models(settings, cache, listener).values())
-    loaded = [model.folder for model in models if isinstance(model, LocalModel)]
-    if settings.solver:
-        loaded.append(student_path(settings.solver, cache, listener.noticed))
-    for model in loaded:
+    open_models(settings, cache, listener)
+    for name in filter(None, {settings.solver, *(role.local_id for role in settings.roles().values())}):
+        model = student_path(name, cache, listener.noticed)
         run_in_child(CheckTask(student=model, device=settings.device), lambda _: None)
     measured = _measure(settings, cache, listener)
     settings = sized(settings, measured.speed)

@@ -25,8 +25,6 @@ USABLE = 0.6
 ACTIVATIONS = 34
 """Numbers kept for the backward pass per token, layer and hidden unit. In 16 bits twice the bytes in equation
 1 of Korthikanti et al. (arXiv 2205.05198) without attention scores, since gated layers keep more."""
-
-
 CPU_TOKENS = 2**15
 """Most tokens of prompts and answers that a thread of the CPU decodes together, unless the settings decide.
 Their keys and values take 2 GB in float32 with a model of 1.5 B parameters."""

@@ -50,7 +50,7 @@ def check_student(folder: Path) -> Path:
     if quantized:
         method = quantized.get("quant_method") if isinstance(quantized, dict) else None
         raise StudentError(
-            f"the model in {str(folder)!r} is quantized ({method or 'see its config.json'}) which is not "
+            f"the model in {str(folder)!r} is quantized ({method or 'see its config.json'}), which is not "
             "supported: give it in 16 or 32 bits"
         )
     check_checksums(folder)
