@@ -18,8 +18,8 @@ from fdd.agents.verifier import Verifier
 from fdd.commands.arguments import add_json, print_json
 from fdd.domain import Reason
 from fdd.errors import FddError
-from fdd.settings import cache_folder
-from fdd.training.fetch import EMBEDDED
+from fdd.settings import Settings, cache_folder
+from fdd.training.fetch import EMBEDDED, models_here
 from fdd.training.tasks import CheckTask, DescribeTask
 from fdd.training.worker import run_in_child
 
@@ -59,12 +59,14 @@ def doctor(given: Namespace) -> int:
 
 def examine(cache: Path, folder: Path) -> list[Check]:
     """Runs every check, even after one has failed; `folder` is the one that runs would be written to."""
+    default = Settings(rounds=0).student
     looks: dict[str, Callable[[], str]] = {
         "packages": _packages,
         "device": _device,
         "sandbox": _sandbox,
         "confinement": _confinement,
-        **{f"weights {name}": partial(_weights, cache / name) for name in EMBEDDED},
+        f"weights {default}": partial(_weights, cache / default),
+        "models": partial(_models, cache),
         "disk": partial(_disk, folder),
     }
     checks = []
@@ -127,6 +129,12 @@ def _weights(folder: Path) -> str:
         raise FddError(f"not fetched yet: the first run does it ({folder})")
     run_in_child(CheckTask(student=folder), lambda _: None)
     return str(folder)
+
+
+def _models(cache: Path) -> str:
+    here = models_here(cache)
+    others = [name for name in EMBEDDED if name not in here]
+    return f"here: {', '.join(here) or 'none'}; fetched at their first use: {', '.join(others) or 'none'}"
 
 
 def _disk(folder: Path) -> str:

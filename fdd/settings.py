@@ -26,7 +26,7 @@ from pydantic import (
     ValidationError,
 )
 
-from fdd.agents.models.config import CallConfig
+from fdd.agents.models.config import LOCAL, CallConfig
 from fdd.domain import AllocationName, PolicyName, SkillKind
 from fdd.errors import StoreError, UsageError, brief, command_line, is_unicode
 from fdd.flags import Flag
@@ -84,6 +84,11 @@ class Role:
     def is_model(self) -> bool:
         return self.name != SYMBOLIC
 
+    @property
+    def local_id(self) -> str:
+        """The model's ID, as for `--student`, if the run loads it by itself; otherwise empty."""
+        return self.name.removeprefix(LOCAL) if self.name.startswith(LOCAL) else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -99,7 +104,13 @@ class Settings:
     problems: ProblemSettings = field(default_factory=ProblemSettings)
 
     teacher: Annotated[
-        str, Flag("NAME", "symbolic (needs no model), or a model: openai:MODEL", group="teaching")
+        str,
+        Flag(
+            "NAME",
+            "symbolic (needs no model); local:ID, a model on this machine, with ID as for --student; or a "
+            "model of a provider: openai:MODEL",
+            group="teaching",
+        ),
     ] = SYMBOLIC
     teacher_url: Annotated[str, Flag("URL", "server of your own that speaks OpenAI's protocol")] = ""
     synthesizer: Annotated[str | None, Flag("NAME", "who writes problems (default: the teacher)")] = None
@@ -207,7 +218,12 @@ class Settings:
     calls: CallConfig = field(default_factory=CallConfig)
 
     student: Annotated[
-        str, Flag("ID", "smollm2-135m, tiny, a folder, or a hub's ORG/NAME", group="student and fine-tuning")
+        str,
+        Flag(
+            "ID",
+            "smollm2-135m, qwen2.5-coder-0.5b, qwen2.5-coder-1.5b, tiny, a folder, or a hub's ORG/NAME",
+            group="student and fine-tuning",
+        ),
     ] = "smollm2-135m"
     solver: Annotated[
         str | None, Flag("ID", "who answers what the student only decomposes; as --student")
@@ -396,11 +412,12 @@ def _check_solver(settings: Settings) -> None:
 
 def _check_urls(settings: Settings) -> None:
     for part in ROLES:
-        name, url = getattr(settings, part), getattr(settings, f"{part}_url")
-        if url and not Role(name or SYMBOLIC, url).is_model:
+        url = getattr(settings, f"{part}_url")
+        role = Role(getattr(settings, part) or SYMBOLIC, url)
+        if url and (role.local_id or not role.is_model):
             raise UsageError(
-                f"--{part}-url {without_login(url)!r} needs a model: give --{part} openai:MODEL with the "
-                "name that the server knows"
+                f"--{part}-url {without_login(url)!r} needs a model of that server: give --{part} "
+                "openai:MODEL with the name that the server knows"
             )
         if url and (fault := url_fault(url)):
             raise UsageError(

@@ -17,6 +17,7 @@ from fdd.agents.labeller import Labeller
 from fdd.agents.models.asker import Asker
 from fdd.agents.models.budget import NOTHING, Budget
 from fdd.agents.models.client import Client
+from fdd.agents.models.limiter import FIRST
 from fdd.agents.models.prices import FREE, Price, find_price
 from fdd.agents.models.provider import LangChainModel, full_name
 from fdd.agents.models.request import ChatModel
@@ -24,8 +25,12 @@ from fdd.agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthe
 from fdd.agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
 from fdd.domain import Usage
 from fdd.errors import StoppedError, UsageError
+from fdd.graph.local_model import LocalModel
+from fdd.rundir.listener import UNWATCHED, Listener
 from fdd.settings import ENVIRONMENT, Role, Settings
 from fdd.storage.call_cache import CallCache
+from fdd.training.fetch import student_path
+from fdd.training.worker import never
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -108,24 +113,33 @@ class RunAgents(Agents):
 
 @contextmanager
 def open_agents(
-    settings: Settings, agents: Agents | None, *, run: str, cache: Path, paid: Usage = NOTHING
+    settings: Settings,
+    agents: Agents | None,
+    *,
+    run: str,
+    cache: Path,
+    paid: Usage = NOTHING,
+    listener: Listener = UNWATCHED,
+    should_stop: Callable[[], bool] = never,
 ) -> Iterator[RunAgents]:
     """Starts the given agents, or those that the settings name if `agents` is None.
 
     At the end it waits until every request in flight has been answered. `run` is the id of the run that pays
     for calls. `paid` is what its database says that it has paid, which is more than the cache says if the run
-    was begun with another cache. Raises `UsageError` for a model that cannot be used as the settings say, and
-    for a synthesizer whose answers are not proven when there is no judge.
+    was begun with another cache. Local models stop when `should_stop` returns True. Raises `UsageError` for a
+    model that cannot be used as the settings say, and for a synthesizer whose answers are not proven when
+    there is no judge.
     """
     config, budget = settings.calls, Budget(settings.calls)
     clients: dict[Role, Client] = {}
     with ExitStack() as resources:
-        if agents is None and (models := open_models(settings)):
+        if agents is None and (models := open_models(settings, cache, listener, should_stop)):
             replies = resources.enter_context(CallCache(cache / CALLS))
             budget = Budget(config, max(replies.spent(run), paid, key=lambda usage: usage.calls))
             for role, (model, price) in models.items():
+                first = config.at_once if role.local_id else FIRST
                 clients[role] = Client(
-                    model, run=run, cache=replies, budget=budget, price=price, config=config
+                    model, run=run, cache=replies, budget=budget, price=price, config=config, first=first
                 )
         agents = agents or _named_agents(settings, clients)
         if agents.judge is None and not agents.synthesizer.proven:
@@ -149,15 +163,32 @@ def open_agents(
         )
 
 
-def open_models(settings: Settings) -> Mapping[Role, tuple[ChatModel, Price]]:
+def open_models(
+    settings: Settings,
+    cache: Path,
+    listener: Listener = UNWATCHED,
+    should_stop: Callable[[], bool] = never,
+) -> Mapping[Role, tuple[ChatModel, Price]]:
     """Opens the models that the settings name, and finds their prices; unknown ones count as 0.
 
-    Raises `UsageError` for a model that cannot be used, and for an unknown price if the cost is limited.
+    Local models that are not in the cache folder are downloaded, after all others are opened. Raises
+    `UsageError` for a model that cannot be used, and for an unknown price if the cost is limited.
     """
     check_agents(settings)
-    config, models = settings.calls, {}
-    for role in {role for role in settings.roles().values() if role.is_model}:
-        model = LangChainModel(role.name, address=role.url, seconds=config.seconds, environment=ENVIRONMENT)
+    config, turn = settings.calls, asyncio.Lock()
+    models: dict[Role, tuple[ChatModel, Price]] = {}
+    named = {role for role in settings.roles().values() if role.is_model}
+    for role in sorted(named, key=lambda role: (role.local_id, role.name)):
+        model: ChatModel
+        if role.local_id:
+            folder = student_path(role.local_id, cache, listener.noticed)
+            model = LocalModel(
+                role.local_id, folder, settings, turn=turn, listener=listener, should_stop=should_stop
+            )
+        else:
+            model = LangChainModel(
+                role.name, address=role.url, seconds=config.seconds, environment=ENVIRONMENT
+            )
         models[role] = model, find_price(full_name(role.name, role.url), role.url, config) or FREE
     return models
 

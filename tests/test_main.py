@@ -37,7 +37,9 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             "--operators 'none': input should be 'profile', 'similar', 'harder' or 'shuffled'",
         ),
         (["--rounds", "1", "--nonsense"], "unrecognized arguments: --nonsense"),
-        (["--rounds", "1", "--student", "nobody"], "unknown student 'nobody'"),
+        (["--rounds", "1", "--student", "nobody"], "unknown model 'nobody'"),
+        (["--rounds", "1", "--student", "tiny", "--teacher", "local:nobody"], "unknown model 'nobody'"),
+        (["--rounds", "1", "--student", "tiny", "--judge", "local:."], "no model in '.'"),
         (["--rounds", "1", "--thoughts", "pot,tot"], "choose from cot, decompose, eot, kp_cot, kp_pot, pot"),
         (["--rounds", "1", "--problems", "none.jsonl", "--student", "tiny"], "none.jsonl"),
         (
@@ -54,7 +56,7 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ),
         (["report", "nowhere"], "no run in 'nowhere'"),
         (["resume", "nowhere"], "no run in 'nowhere'"),
-        (["evaluate", "nobody"], "unknown student 'nobody'"),
+        (["evaluate", "nobody"], "unknown model 'nobody'"),
     ],
 )
 def test_wrong_input_gives_one_line_and_leaves_nothing(

@@ -48,11 +48,15 @@ def test_settings_survive_the_store() -> None:
         ),
         (
             {"rounds": "1", "judge_url": "http://x/v1"},
-            "--judge-url 'http://x/v1' needs a model: give --judge openai:MODEL",
+            "--judge-url 'http://x/v1' needs a model of that server: give --judge openai:MODEL",
+        ),
+        (
+            {"rounds": "1", "teacher": "local:tiny", "teacher_url": "http://x/v1"},
+            "--teacher-url 'http://x/v1' needs a model of that server: give --teacher openai:MODEL",
         ),
         (
             {"rounds": "1", "synthesizer": "", "synthesizer_url": "http://x/v1"},
-            "--synthesizer-url 'http://x/v1' needs a model: give --synthesizer openai:MODEL",
+            "--synthesizer-url 'http://x/v1' needs a model of that server: give --synthesizer openai:MODEL",
         ),
         (
             {"rounds": "1", "recipe": "fdd", "initial_share": "1"},

@@ -25,6 +25,9 @@ USABLE = 0.6
 ACTIVATIONS = 34
 """Numbers kept for the backward pass per token, layer and hidden unit. In 16 bits twice the bytes in equation
 1 of Korthikanti et al. (arXiv 2205.05198) without attention scores, since gated layers keep more."""
+CPU_TOKENS = 2**15
+"""Most tokens of prompts and answers that a thread of the CPU decodes together, unless the settings decide.
+Their keys and values take 2 GB in float32 with a model of 1.5 B parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def rows_at_once(
     `lengths` are the tokens of each prompt with its longest answer, `free` is in bytes.
     """
     if free is None or not lengths:
-        return most or ROWS
+        return most or min(ROWS, max(1, CPU_TOKENS // max(lengths, default=1)))
     heads = getattr(model_config, "num_key_value_heads", None) or model_config.num_attention_heads
     width = model_config.hidden_size // model_config.num_attention_heads
     keys_and_values: int = 2 * dtype.itemsize * model_config.num_hidden_layers * heads * width

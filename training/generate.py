@@ -161,6 +161,7 @@ def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[C
             yield Completion(
                 key=item.request.key,
                 text=text.strip().partition(BLANK_LINE)[0] if ended else text,
+                prompt_tokens=len(item.ids),
                 new_tokens=len(ids),
                 finished=ended or ids[-1] in student.stop_ids,
             )
@@ -182,7 +183,7 @@ def has_ended(student: Student, request: Request, ids: list[int]) -> bool:
     """Whether another paragraph begins, while every worked example has only one."""
     shown = [shot.rationale.strip() for shot in request.shots]
     is_one_paragraph = bool(shown) and not any(BLANK_LINE in text for text in shown)
-    return is_one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
+    return not request.blank_lines and is_one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
 
 
 def repeats_itself(ids: Sequence[int]) -> bool:

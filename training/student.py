@@ -99,7 +99,7 @@ def check_weights(folder: Path, model: PreTrainedModel, report: dict[str, Any]) 
         if weights:
             named = ", ".join(sorted(weights)[:NAMED]) + ", ..." * (len(weights) > NAMED)
             raise StudentError(
-                f"the student in {str(folder)!r} is not whole: {len(weights)} weights {fault} ({named}); "
+                f"the model in {str(folder)!r} is not whole: {len(weights)} weights {fault} ({named}); "
                 "fetch it again, or save it with `save_pretrained`"
             )
 
@@ -118,7 +118,7 @@ def check_vocabulary(folder: Path, model: PreTrainedModel, tokenizer: PreTrained
     used |= set(tokenizer.get_vocab().values()) - special
     if outside := [token for token in used if token >= rows]:
         raise StudentError(
-            f"the student in {str(folder)!r} has {rows} embeddings, and {len(outside)} tokens of its "
+            f"the model in {str(folder)!r} has {rows} embeddings, and {len(outside)} tokens of its "
             "tokenizer have none: save it with its own tokenizer, or after `resize_token_embeddings`"
         )
 
@@ -132,15 +132,15 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         ids = tokenizer(ORDINARY, add_special_tokens=False)["input_ids"]
     if set(ids) <= {tokenizer.unk_token_id}:
         raise StudentError(
-            f"the tokenizer of the student in {str(folder)!r} knows no words: its file is missing "
+            f"the tokenizer of the model in {str(folder)!r} knows no words: its file is missing "
             "(tokenizer.json or tokenizer.model)"
         )
     with loading(folder, "chat template"):
         shown = shows_questions(tokenizer)
     if not shown:
-        raise StudentError(f"the chat template of the student in {str(folder)!r} leaves out what a user asks")
+        raise StudentError(f"the chat template of the model in {str(folder)!r} leaves out what a user asks")
     if tokenizer.eos_token_id is None:
-        raise StudentError(f"the student in {str(folder)!r} has no end-of-text token, so it could never stop")
+        raise StudentError(f"the model in {str(folder)!r} has no end-of-text token, so it could never stop")
     return tokenizer
 
 
@@ -155,7 +155,7 @@ def loading(folder: Path, part: str = "weights") -> Iterator[None]:
             raise
         reason = f"{type(error).__name__}: {' '.join(str(error).splitlines()[:2])}"
         raise StudentError(
-            f"cannot load the student in {str(folder)!r}: its {part}: {shorten(reason, REASON)}"
+            f"cannot load the model in {str(folder)!r}: its {part}: {shorten(reason, REASON)}"
         ) from None
 
 
@@ -202,6 +202,9 @@ def convert(task: ConvertTask, _: object) -> None:
     del model.config.quantization_config, model.hf_quantizer, model.quantization_method
     model.is_quantized = False
     model.config._name_or_path = ""
+    if task.tied:
+        model.get_input_embeddings().weight = model.get_output_embeddings().weight
+        model.config.tie_word_embeddings = True
     model.to(torch.bfloat16).save_pretrained(task.output)
     tokenizer.save_pretrained(task.output)
 

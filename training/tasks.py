@@ -37,12 +37,15 @@ class Request:
     shots: tuple[Example, ...] = ()
     sample: int = 0
     """Distinguishes samples of one question; part of the random seed."""
+    blank_lines: bool = False
+    """Whether a blank line never ends the answer. Otherwise it does if no worked example has one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
     key: str
     text: str
+    prompt_tokens: int
     new_tokens: int
     finished: bool
     """False if the text reached its limit or was stopped for repeating itself."""
@@ -217,3 +220,5 @@ class ConvertTask(Task[None]):
     does = "fdd.training.student:convert"
     gguf: Path
     output: Path
+    tied: bool = False
+    """Whether the file's output layer is its embedding again, with more bits, and takes its place."""

@@ -34,24 +34,24 @@ def check_student(folder: Path) -> Path:
             "model with `merge_and_unload`, and give the folder of that"
         )
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        raise StudentError(f"no student in {str(folder)!r}: it needs config.json and *.safetensors")
+        raise StudentError(f"no model in {str(folder)!r}: it needs config.json and *.safetensors")
     for file in sorted(each for each in folder.iterdir() if each.is_file()):
         with file.open("rb") as stream:
             if stream.read(len(POINTER)) == POINTER:
                 raise StudentError(
-                    f"the student in {str(folder)!r} has a pointer of Git LFS in place of {file.name!r}: run "
+                    f"the model in {str(folder)!r} has a pointer of Git LFS in place of {file.name!r}: run "
                     "`git lfs pull` there"
                 )
     try:
         config: Any = json.loads((folder / "config.json").read_bytes())
         quantized = next((config[key] for key in QUANTIZED if config.get(key)), None)
     except (OSError, ValueError, AttributeError) as error:  # the last one if it is no JSON object
-        raise StudentError(f"cannot load the student in {str(folder)!r}: config.json: {error}") from None
+        raise StudentError(f"cannot load the model in {str(folder)!r}: config.json: {error}") from None
     if quantized:
         method = quantized.get("quant_method") if isinstance(quantized, dict) else None
         raise StudentError(
-            f"the student in {str(folder)!r} is quantized ({method or 'see its config.json'}) and cannot be "
-            "trained: give it in 16 or 32 bits"
+            f"the model in {str(folder)!r} is quantized ({method or 'see its config.json'}), which is not "
+            "supported: give it in 16 or 32 bits"
         )
     check_checksums(folder)
     return folder
@@ -70,8 +70,13 @@ def check_checksums(folder: Path) -> None:
 
 
 def write_checksums(folder: Path) -> None:
-    lines = [f"{file_sha256(file)}  {file.name}\n" for file in sorted(folder.glob("*.safetensors"))]
-    (folder / CHECKSUMS).write_text("".join(lines))
+    (folder / CHECKSUMS).write_text(checksums(folder))
+
+
+def checksums(folder: Path) -> str:
+    """Returns the SHA-256 of each weights file, as `sha256sum` prints them."""
+    files = sorted(folder.glob("*.safetensors"))
+    return "".join(f"{file_sha256(file)}  {file.name}\n" for file in files)
 
 
 def file_sha256(file: Path) -> str:

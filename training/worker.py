@@ -40,7 +40,7 @@ LIBRARY_VARIABLES = {
 NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory|_STATUS_ALLOC_FAILED", re.IGNORECASE)
 """Matches error messages of torch, CUDA's libraries and the operating system."""
 ADVICE = (
-    "close other programs, then `resume`; a new run may take a smaller student, smaller batches or "
+    "close other programs, then `resume`; a new run may take a smaller model, smaller batches or "
     "`--method lora`"
 )
 POLL_SECONDS = 0.2
@@ -72,7 +72,7 @@ def run_in_child(task: Task[R], on_event: OnEvent, should_stop: Callable[[], boo
         with STARTING, settings_to_start():
             child.start()
     except (OSError, EOFError) as error:
-        raise errors.WorkerError(f"cannot start the student's process: {error}") from None
+        raise errors.WorkerError(f"cannot start the model's process: {error}") from None
     theirs.close()  # otherwise `recv` would never raise EOFError when the child dies
     try:
         result: R = follow(child, ours, on_event, should_stop)
@@ -130,10 +130,10 @@ def follow(child: BaseProcess, ours: Connection, on_event: OnEvent, should_stop:
 
 def describe_exit(code: int) -> str:
     if code == -signal.SIGKILL:
-        return f"the student's process was killed (SIGKILL), most likely because memory ran out: {ADVICE}"
+        return f"the model's process was killed (SIGKILL), most likely because memory ran out: {ADVICE}"
     if code < 0:
-        return f"the student's process ended by {signal.Signals(-code).name}; `resume` continues the run"
-    return f"the student's process ended with exit code {code} and no result; `resume` continues the run"
+        return f"the model's process ended by {signal.Signals(-code).name}; `resume` continues the run"
+    return f"the model's process ended with exit code {code} and no result; `resume` continues the run"
 
 
 def child_main(task: Task[R], parent: Connection) -> None:
@@ -158,12 +158,12 @@ def outcome_of(task: Task[R], on_event: OnEvent) -> R | errors.FddError:
         result: R = getattr(import_module(module), function)(task, on_event)
     except Exception as error:  # the one place that records what broke in the child
         if is_out_of_memory(error):
-            return errors.WorkerError(f"the student's process ran out of memory: {ADVICE}")
+            return errors.WorkerError(f"the model's process ran out of memory: {ADVICE}")
         if isinstance(error, errors.FddError):
             return error
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        return errors.WorkerError(f"the student's process failed: {what}")
+        return errors.WorkerError(f"the model's process failed: {what}")
     return result
 
 

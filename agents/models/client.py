@@ -14,7 +14,7 @@ from fdd.agents.models.breaker import Breaker
 from fdd.agents.models.budget import Budget
 from fdd.agents.models.cache import DETAILS, ReplyCache, from_cache, to_cache
 from fdd.agents.models.config import CallConfig
-from fdd.agents.models.limiter import AdaptiveLimit
+from fdd.agents.models.limiter import FIRST, AdaptiveLimit
 from fdd.agents.models.prices import Price
 from fdd.agents.models.request import Call, CallError, CallStatus, ChatModel, Fault, Finish, ModelRequest
 from fdd.domain import Usage
@@ -45,10 +45,11 @@ class Client:
         budget: Budget,
         price: Price,
         config: CallConfig,
+        first: int = FIRST,
     ) -> None:
-        """`run` is the id of the run that pays."""
+        """`run` is the id of the run that pays. `first` is the number of requests in flight at the start."""
         self.model = model
-        self.limit = AdaptiveLimit(config.at_once)
+        self.limit = AdaptiveLimit(config.at_once, first)
         self._run, self._cache, self._budget, self._price = run, cache, budget, price
         self._tries = config.tries
         self._breaker = Breaker()

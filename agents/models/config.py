@@ -9,6 +9,9 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 
 from fdd.flags import Flag
 
+LOCAL = "local:"
+"""Prefix of the names of models that a run loads by itself, without a server."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallConfig:

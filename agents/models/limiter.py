@@ -23,12 +23,12 @@ class AdaptiveLimit:
     nothing about the limit since then, so the limit is cut at most once per round trip.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, first: int = FIRST) -> None:
         """`most` is the largest number of requests in flight, however fast the server is."""
         self.inside = 0
         """Requests in flight."""
         self._most = most
-        self._limit = float(min(FIRST, most))
+        self._limit = float(min(first, most))
         self._doubling = True
         self._next = self._cut_at = 0
         """Numbers of the next request and of the first since the last cut, in the order of admission."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from fdd.agents.models.config import CallConfig
+from fdd.agents.models.config import LOCAL, CallConfig
 from fdd.errors import UsageError
 from fdd.toml import read_toml
 
@@ -43,11 +43,13 @@ def load_prices(file: str | None = None) -> dict[str, Price]:
 
 
 def find_price(name: str, address: str, config: CallConfig) -> Price | None:
-    """The price of a model, `provider:model`; on a private server it is free unless it is in the table.
+    """The price of a model, `provider:model`; on this machine or on a private server it is free unless it is
+    in the table.
 
     None if it is unknown; raises `UsageError` for that if the run has a cost limit.
     """
-    price = load_prices(config.prices).get(name) or (FREE if _is_own(address) else None)
+    own = name.startswith(LOCAL) or _is_own(address)
+    price = load_prices(config.prices).get(name) or (FREE if own else None)
     if price is None and config.max_cost is not None:
         server = f" at {address!r}" if address else ""
         raise UsageError(

@@ -96,7 +96,7 @@ class ChatModel(Protocol):
     name: str
     """Provider and model: `openai:gpt-4o-mini`."""
     address: str
-    """URL of the user's own server; empty for the provider's."""
+    """URL of the user's own server; a hash of the weights of a local model; empty for the provider's."""
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Send one request; raises `CallError`."""

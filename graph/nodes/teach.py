@@ -35,7 +35,7 @@ BETTER_TEACHER = "name another model as --teacher"
 ADVICE: Mapping[Reason, str] = {
     Reason.CALL_FAILED: "make its server answer such requests",
     Reason.TRUNCATED: "give a higher --max-reply-tokens",
-    Reason.MALFORMED: "look at what it wrote and change its server's settings or the model",
+    Reason.MALFORMED: "look at what it wrote, and change the model or its settings",
 }
 """Advice if a model explained nothing, by the most frequent reason."""
 

@@ -56,7 +56,7 @@ def test_a_full_disk_ends_the_run_with_one_line(track: Track, act: Act, at: str,
 
 def test_a_student_whose_process_is_killed_is_reported_in_one_line(track: Track) -> None:
     assert track.live(act=Act.KILL_STUDENT, at="student begins", number=1).code == 1
-    assert "the student's process was killed (SIGKILL)" in complaint(track)
+    assert "the model's process was killed (SIGKILL)" in complaint(track)
 
 
 def test_a_folder_that_cannot_be_written_is_refused_in_one_line_and_can_be_read(track: Track) -> None:

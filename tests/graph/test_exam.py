@@ -218,7 +218,8 @@ def judged(purpose: Purpose, verifier: Verifier, tiny: Path, *texts: str) -> lis
     """Verdicts on these answers to `What is 1 times 3?`."""
     sat = replace(exam(tiny, Majority((Ask("pot"),))), purpose=purpose)
     completions = [
-        Completion(key=str(place), text=text, new_tokens=4, finished=True) for place, text in enumerate(texts)
+        Completion(key=str(place), text=text, prompt_tokens=9, new_tokens=4, finished=True)
+        for place, text in enumerate(texts)
     ]
     return judge(sat, completions, {each.key: (QUESTIONS[0], Ask("pot")) for each in completions}, verifier)
 

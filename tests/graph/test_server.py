@@ -93,7 +93,7 @@ def test_bad_input_is_told_to_the_client_and_leaves_nothing(server: httpx.Client
     assert "say how many rounds" in complaint(server, {"run_dir": str(folder)})
     assert "unknown setting 'studnet'" in told(studnet="tiny")
     assert "--rounds -1: input should be greater than or equal to 0" in told(rounds=-1)
-    assert "unknown student 'nobody'" in told(student="nobody")
+    assert "unknown model 'nobody'" in told(student="nobody")
     assert "there is no problem file 'none.jsonl'" in told(problems={"name": "none.jsonl"})
     assert not folder.exists()
 

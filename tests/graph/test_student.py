@@ -20,7 +20,7 @@ from fdd.graph.run import create, resume, start
 from fdd.main import main
 from fdd.settings import Settings
 from fdd.storage.folder import open_store
-from fdd.training.fetch import EMBEDDED, student_path
+from fdd.training.fetch import student_path
 from tests.graph.settings import tiny_settings
 from tests.graph.test_run import Recorder
 
@@ -60,12 +60,19 @@ def test_evaluate_refuses_a_student_that_lacks_weights_in_one_line(
     assert MISSING in printed.err.splitlines()[-1]
 
 
-def test_doctor_loads_the_weights_that_were_fetched(partial: Path, tmp_path: Path) -> None:
-    (name,) = EMBEDDED
-    partial.rename(tmp_path / name)
+def test_doctor_loads_the_default_weights_and_names_the_models_that_are_here(
+    partial: Path, tmp_path: Path
+) -> None:
+    partial.rename(tmp_path / "smollm2-135m")
+    weights = tmp_path / "hub" / "models--Org--Model" / "snapshots" / "main" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
     checks = {check.name: check for check in examine(tmp_path, tmp_path)}
-    assert not checks[f"weights {name}"].ok
-    assert MISSING in checks[f"weights {name}"].detail
+    assert not checks["weights smollm2-135m"].ok
+    assert MISSING in checks["weights smollm2-135m"].detail
+    assert checks["models"].detail == (
+        "here: smollm2-135m, Org/Model; fetched at their first use: qwen2.5-coder-0.5b, qwen2.5-coder-1.5b"
+    )
 
 
 def test_doctor_says_why_a_gpu_is_not_used(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_value_that_cannot_be_used_is_named_with_its_flag(
 ) -> None:
     given = ["--rounds", "1", "--student", "tiny", "--run-dir", str(tmp_path / "run")]
     error = error_of([*given, flag, value], capsys)
-    assert flag in error or "unknown student" in error or "give a shorter name" in error
+    assert flag in error or "unknown model" in error or "give a shorter name" in error
     assert not (tmp_path / "run").exists()
 
 

@@ -130,7 +130,7 @@ def test_an_error_is_one_harmless_line(text: str, capsys: pytest.CaptureFixture[
 
 
 def test_a_long_value_is_cut_in_its_middle_so_that_the_advice_stays() -> None:
-    line = one_line(f"unknown student '{'x' * 100_000}': give a folder")
+    line = one_line(f"unknown model '{'x' * 100_000}': give a folder")
     assert len(line) < LONGEST_LINE + 10
-    assert line.startswith("unknown student 'xxx")
+    assert line.startswith("unknown model 'xxx")
     assert line.endswith("x': give a folder")

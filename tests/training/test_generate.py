@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from fdd.training.config import GenerateConfig
-from fdd.training.generate import Queue, choose, decode, encode, generate, make_queues, repeats_itself
+from fdd.training.generate import (
+    Queue,
+    choose,
+    decode,
+    encode,
+    generate,
+    has_ended,
+    make_queues,
+    repeats_itself,
+)
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.student import Student
 from fdd.training.tasks import Batch, Completion, Event, Example, Notice, Request
@@ -98,6 +107,15 @@ def test_an_answer_may_be_as_long_as_the_student_says_or_twice_what_was_shown(st
     assert longest(own) == 10
     assert longest(own, "answer = 1", "1") == 2 * len(rationale_ids(student.tokenizer, "answer = 1"))
     assert longest(SHORT, "answer = 1") == 12
+
+
+def test_a_blank_line_ends_an_answer_after_worked_examples_unless_the_request_allows_it(
+    student: Student,
+) -> None:
+    shot = Example(question="One?", cue="Compute.", rationale="answer = 1")
+    shown, ids = replace(REQUESTS[0], shots=(shot,)), student.tokenizer("a\n\nb")["input_ids"]
+    assert has_ended(student, shown, ids)
+    assert not has_ended(student, replace(shown, blank_lines=True), ids)
 
 
 def test_a_resumed_run_writes_the_same_texts_and_none_that_is_there(student: Student) -> None:

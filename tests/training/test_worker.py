@@ -87,7 +87,7 @@ def test_an_error_of_the_child_comes_up_as_it_is(tiny: Path, tmp_path: Path) -> 
 
 
 def test_a_student_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StudentError, match="no student in"):
+    with pytest.raises(StudentError, match="no model in"):
         run_in_child(GenerateTask(student=tmp_path / "none", requests=()), ignore)
 
 
@@ -113,7 +113,7 @@ def test_a_child_that_runs_out_of_memory_says_so_in_one_line(
     task = GenerateTask(student=tiny, requests=(request,), config=GenerateConfig(max_new_tokens=1))
     failed = outcome_of(task, take_too_much)
     assert isinstance(failed, WorkerError)
-    assert str(failed).startswith("the student's process ran out of memory: close other programs")
+    assert str(failed).startswith("the model's process ran out of memory: close other programs")
 
 
 def die_in_the_middle_of_a_message(parent: Connection) -> None:

@@ -21,6 +21,10 @@ def test_usual_models_are_known() -> None:
     assert {name.partition(":")[0] for name in prices} >= {"openai", "anthropic", "google_genai", "mistralai"}
 
 
+def test_a_model_that_the_run_loads_by_itself_costs_nothing() -> None:
+    assert find_price("local:smollm2-135m", "", CallConfig(max_cost=1)) is FREE
+
+
 def test_a_file_overrides_and_extends_the_table(tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
     file.write_text("['openai:gpt-4o']\ninput = 1\noutput = 2\n['groq:llama']\ninput = 0.1\noutput = 0.2\n")
