@@ -3,9 +3,10 @@
     python -m tests.crash.campaign [--moments 200] [--seed 0]
 
 Points are before and after every node, every commit to the database, the call cache and the checkpoint, and
-every renaming of a file. Two runs, one with the embedded teacher and one taught by a faulty server, are
-killed at each of their points, one after the other. Other runs of both kinds are killed once each, at moments
-spread evenly over a run's time; half of these kills spare the children of the process.
+every renaming of a file. Three runs are killed at each of their points, one after the other: one with the
+embedded teacher, one that divides a budget over skills, and one taught by a faulty server. Other runs of
+these kinds are killed once each, at moments spread evenly over a run's time; half of these kills spare the
+children of the process.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from shutil import rmtree
 import httpx
 
 from tests.crash.evidence import Evidence, Figures, compare, evidence, paid, stored
-from tests.crash.life import Death
-from tests.crash.lives import SYMBOLIC, Nursery, Track, model, nursery
+from tests.crash.process import Exit
+from tests.crash.runs import SKILLS, SYMBOLIC, CrashRun, ForkServer, fork_server, model
 from tests.servers.teaching import TeachingServer, teaching
 
+MODEL = "model"
+KINDS = {MODEL: {}, "symbolic": SYMBOLIC, "skills": SKILLS}
+"""Settings by kind of run; those of the one with a model name its server."""
 FAULTS = ("malformed", "truncated", "rate_limited", "server_error", "dropped", "slow")
 SERVER = (
     *("--gsm-symbolic", "0", "--wrong", "0.2", "--latency", "0.01", "--slow-seconds", "0.1"),
@@ -46,7 +50,8 @@ SETTLE = 0.2
 class Case:
     """Where a run is killed: once at `moment`, or at every point if that is None."""
 
-    with_model: bool
+    kind: str
+    """One of `KINDS`."""
     moment: float | None = None
     """Share of an uninterrupted run's time, from 0 to 1."""
     alone: bool = False
@@ -54,53 +59,54 @@ class Case:
 
 
 @dataclass
-class Ward:
+class Worker:
     """One worker of the campaign: its fork server, its teaching server and the uninterrupted runs."""
 
     place: Path
-    nursery: Nursery
+    forks: ForkServer
     server: TeachingServer
-    wholes: dict[bool, Evidence] = field(default_factory=dict)
-    seconds: dict[bool, float] = field(default_factory=dict)
+    wholes: dict[str, Evidence] = field(default_factory=dict)
+    """By kind of run, as all that follows."""
+    seconds: dict[str, float] = field(default_factory=dict)
 
-    def track(self, name: str, *, with_model: bool) -> Track:
-        settings = model(self.server.url) if with_model else SYMBOLIC
-        return Track(self.place / f"{name}-{'model' if with_model else 'symbolic'}", settings, self.nursery)
+    def track(self, name: str, kind: str) -> CrashRun:
+        settings = model(self.server.url) if kind == MODEL else KINDS[kind]
+        return CrashRun(self.place / f"{name}-{kind}", settings, self.forks)
 
     def run_whole(self) -> None:
-        for with_model in (False, True):
-            track = self.track("whole", with_model=with_model)
-            death = track.live()
-            if death.code != 0:
-                raise RuntimeError(f"a run that nobody kills ends with {death.code}: {track.said()}")
-            self.wholes[with_model] = evidence(track)
-            self.seconds[with_model] = death.seconds
+        for kind in KINDS:
+            track = self.track("whole", kind)
+            ended = track.start()
+            if ended.code != 0:
+                raise RuntimeError(f"a run that nobody kills ends with {ended.code}: {track.printed()}")
+            self.wholes[kind] = evidence(track)
+            self.seconds[kind] = ended.seconds
 
     def run(self, case: Case) -> Figures:
         """Makes the run of a case. Its files are kept only if it was damaged."""
         name = "everywhere" if case.moment is None else f"at-{case.moment:.4f}"
-        track = self.track(name, with_model=case.with_model)
+        track = self.track(name, case.kind)
         before, unstored = len(self.server.log()), 0
         for _ in range(MOST_POINTS if case.moment is None else 1):
-            if self._die(track, case).code >= 0:
+            if self._kill(track, case).code >= 0:
                 break
-            if case.with_model:
+            if case.kind == MODEL:
                 unstored = delivered_unstored(track, self.server, before)
-        track.live()
-        figures = compare(track, self.wholes[case.with_model], self.server.log()[before:], unstored)
+        track.start()
+        figures = compare(track, self.wholes[case.kind], self.server.log()[before:], unstored)
         if figures.harmless:
             rmtree(track.place)
         if case.moment is None or not figures.harmless:
             print(f"{case}: {figures}", "" if figures.harmless else f"see {track.place}", flush=True)
         return figures
 
-    def _die(self, track: Track, case: Case) -> Death:
+    def _kill(self, track: CrashRun, case: Case) -> Exit:
         if case.moment is None:
-            return track.live(killed=str(track.killed))
-        return track.live(moment=case.moment * self.seconds[case.with_model], alone=case.alone)
+            return track.start(killed=str(track.killed))
+        return track.start(moment=case.moment * self.seconds[case.kind], alone=case.alone)
 
 
-def delivered_unstored(track: Track, server: TeachingServer, before: int) -> int:
+def delivered_unstored(track: CrashRun, server: TeachingServer, before: int) -> int:
     """Counts replies that the server has sent to this run and that none of its processes has stored.
 
     The run's part of the server's log begins at `before`.
@@ -116,40 +122,41 @@ def cases(moments: int, chance: random.Random) -> list[Case]:
 
     A run's time is divided into `moments` equal parts; each gives one random moment.
     """
-    found = [Case(with_model=with_model) for with_model in (True, False)]
+    found = [Case(kind=kind) for kind in KINDS]
     for number in range(moments):
         share = (number + chance.random()) / moments
-        found.append(Case(with_model=number % 2 == 1, moment=share, alone=number % 4 >= 2))
+        kind = list(KINDS)[number % len(KINDS)]
+        found.append(Case(kind=kind, moment=share, alone=number // len(KINDS) % 2 == 1))
     return found
 
 
 @contextmanager
-def wards(place: Path, count: int) -> Iterator[list[Ward]]:
+def workers(place: Path, count: int) -> Iterator[list[Worker]]:
     """Yields workers, each pinned to its own processor, so that results do not depend on their number."""
     with ExitStack() as stack:
         opened = []
         for number, core in zip(range(count), sorted(os.sched_getaffinity(0)), strict=False):
             folder = place / str(number)
             folder.mkdir()
-            raised = stack.enter_context(nursery())
-            os.sched_setaffinity(raised.pid, {core})
-            raised.wait()
-            opened.append(Ward(folder, raised, stack.enter_context(teaching(folder, *SERVER))))
+            forks = stack.enter_context(fork_server())
+            os.sched_setaffinity(forks.pid, {core})
+            forks.wait()
+            opened.append(Worker(folder, forks, stack.enter_context(teaching(folder, *SERVER))))
         yield opened
 
 
 def campaign(place: Path, moments: int, chance: random.Random) -> Figures:
-    with wards(place, len(os.sched_getaffinity(0))) as opened, ThreadPoolExecutor(len(opened)) as threads:
-        list(threads.map(Ward.run_whole, opened))
+    with workers(place, len(os.sched_getaffinity(0))) as opened, ThreadPoolExecutor(len(opened)) as threads:
+        list(threads.map(Worker.run_whole, opened))
         todo = deque(cases(moments, chance))
-        parts = threads.map(lambda ward: clear(ward, todo), opened)
+        parts = threads.map(lambda worker: clear(worker, todo), opened)
         return sum(parts, Figures())
 
 
-def clear(ward: Ward, todo: deque[Case]) -> Figures:
+def clear(worker: Worker, todo: deque[Case]) -> Figures:
     figures = Figures()
     while todo:
-        figures += ward.run(todo.popleft())
+        figures += worker.run(todo.popleft())
     return figures
 
 

@@ -9,31 +9,31 @@ from pathlib import Path
 import pytest
 
 from tests.crash.evidence import Evidence, evidence
-from tests.crash.lives import SYMBOLIC, Nursery, Track, nursery
+from tests.crash.runs import SYMBOLIC, CrashRun, ForkServer, fork_server
 
 
 @pytest.fixture(scope="session")
-def raised() -> Iterator[Nursery]:
-    with nursery() as process:
+def forks() -> Iterator[ForkServer]:
+    with fork_server() as process:
         process.wait()
         yield process
 
 
 @pytest.fixture(scope="session")
-def undisturbed(raised: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Track:
-    track = Track(tmp_path_factory.mktemp("whole"), SYMBOLIC, raised)
-    assert track.live().code == 0, track.said()
+def undisturbed(forks: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> CrashRun:
+    track = CrashRun(tmp_path_factory.mktemp("whole"), SYMBOLIC, forks)
+    assert track.start().code == 0, track.printed()
     return track
 
 
 @pytest.fixture(scope="session")
-def whole(undisturbed: Track) -> Evidence:
+def whole(undisturbed: CrashRun) -> Evidence:
     return evidence(undisturbed)
 
 
 @pytest.fixture
-def finished(undisturbed: Track, raised: Nursery, tmp_path: Path) -> Track:
+def finished(undisturbed: CrashRun, forks: ForkServer, tmp_path: Path) -> CrashRun:
     """A copy of the finished run that was never interrupted."""
-    track = Track(tmp_path, SYMBOLIC, raised)
+    track = CrashRun(tmp_path, SYMBOLIC, forks)
     shutil.copytree(undisturbed.run.parent, track.run.parent, symlinks=True)
     return track

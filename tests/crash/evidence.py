@@ -18,7 +18,7 @@ from fdd.rundir.delivery import DATASET, STUDENT
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import HASHED_RECORDS, RunRecord
 from fdd.training.weights import CHECKSUMS
-from tests.crash.lives import Track
+from tests.crash.runs import CrashRun
 from tests.servers.completions import Entry
 from tests.servers.manner import Act
 
@@ -39,7 +39,7 @@ class Evidence:
     """Number of findings of `verify`."""
 
 
-def evidence(track: Track) -> Evidence:
+def evidence(track: CrashRun) -> Evidence:
     world = track.run.parent
     return Evidence(
         rows=frozenset([*rows_of(track.run), *texts_of(track.run)]),
@@ -104,10 +104,10 @@ class Figures:
         )
 
 
-def compare(track: Track, whole: Evidence, log: Sequence[Entry] = (), unstored: int = 0) -> Figures:
+def compare(track: CrashRun, whole: Evidence, log: Sequence[Entry] = (), unstored: int = 0) -> Figures:
     """Compares a killed run with the uninterrupted one; `log` is the server's log of its requests."""
-    kills = sum(death.code < 0 for death in track.deaths)
-    if track.deaths[-1].code != 0:
+    kills = sum(ended.code < 0 for ended in track.exits)
+    if track.exits[-1].code != 0:
         return Figures(kills=kills, unfinished=1)
     found = evidence(track)
     harm = Figures(
@@ -116,7 +116,7 @@ def compare(track: Track, whole: Evidence, log: Sequence[Entry] = (), unstored: 
         paid_twice=max(0, repeated(log) - unstored),
         stray=len(found.files - whole.files),
         findings=found.findings,
-        left=sum(death.left for death in track.deaths),
+        left=sum(ended.left for ended in track.exits),
     )
     survived = kills if harm.harmless else 0
     return replace(harm, kills=kills, survived=survived, unstored=unstored)

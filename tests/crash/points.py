@@ -30,16 +30,16 @@ from fdd.storage import call_cache
 from fdd.storage.database import Database
 from fdd.training import worker
 from fdd.training.tasks import Event
-from tests.crash.life import Act, Life
+from tests.crash.process import Act, Launch
 
 
 class Points:
     """Is told of every point that the process passes, and acts at one of them."""
 
-    def __init__(self, life: Life) -> None:
-        self._life = life
-        self._left = life.number
-        self._killed = Path(life.killed) if life.killed else None
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._left = launch.number
+        self._killed = Path(launch.killed) if launch.killed else None
         known = self._killed is not None and self._killed.exists()
         self._known = set(self._killed.read_text().splitlines()) if self._killed and known else set()
         self._turn = threading.Lock()
@@ -54,10 +54,10 @@ class Points:
                 with self._killed.open("a") as file:
                     print(name, file=file)
                 _send(signal.SIGKILL)
-            if name.startswith(self._life.at):
+            if name.startswith(self._launch.at):
                 self._left -= 1
                 if self._left == 0:
-                    ACTS[self._life.act](self._life)
+                    ACTS[self._launch.act](self._launch)
 
     @contextmanager
     def around(self, name: str) -> Iterator[None]:
@@ -205,13 +205,13 @@ def _fill(process: int, limit: int) -> None:
     resource.prlimit(process, resource.RLIMIT_FSIZE, (limit, hard))
 
 
-ACTS: Mapping[Act, Callable[[Life], object]] = {
+ACTS: Mapping[Act, Callable[[Launch], object]] = {
     Act.KILL: lambda _: _send(signal.SIGKILL),
     Act.KILL_STUDENT: lambda _: os.kill(_student(), signal.SIGKILL),
-    Act.FILL: lambda life: _fill(0, life.limit),
-    Act.FILL_STUDENT: lambda life: _fill(_student(), life.limit),
+    Act.FILL: lambda launch: _fill(0, launch.limit),
+    Act.FILL_STUDENT: lambda launch: _fill(_student(), launch.limit),
     Act.TERMINATE: lambda _: _send(signal.SIGTERM, signal.SIGTERM),
     Act.INTERRUPT: lambda _: _send(signal.SIGINT),
     Act.INTERRUPT_TWICE: lambda _: threading.Thread(target=_interrupt_twice, daemon=True).start(),
-    Act.RESUME: lambda life: _send(signal.SIGKILL) if main.main(("resume", life.arguments[-1])) else None,
+    Act.RESUME: lambda launch: _send(signal.SIGKILL) if main.main(("resume", launch.arguments[-1])) else None,
 }

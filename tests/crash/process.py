@@ -1,4 +1,4 @@
-"""One process of a run (a life): how it starts, what is done to it and where, and how it ends (its death)."""
+"""One process of a run: how it is launched, what is done to it and where, and how it ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Life:
+class Launch:
     """A process that runs `main.py`. It ends by itself, at a point or at a moment."""
 
     arguments: tuple[str, ...]
@@ -52,7 +52,7 @@ class Life:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Death:
+class Exit:
     """How a process ended."""
 
     pid: int
@@ -60,4 +60,4 @@ class Death:
     """Exit code; negative for a signal."""
     seconds: float
     left: int
-    """Number of its child processes that had to be killed: they had not ended `nursery.PATIENCE` s later."""
+    """Number of its child processes that had to be killed, `fork_server.PATIENCE` s later."""

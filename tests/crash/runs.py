@@ -1,4 +1,4 @@
-"""Runs made of several processes (lives) that end at chosen points: settings, folders, start and resume."""
+"""Runs made of several processes that end at chosen points: settings, folders, start and resume."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fdd.storage.folder import DATABASE
-from tests.crash.life import Death, Life
-from tests.crash.nursery import DEATH, LIFE
+from tests.crash.fork_server import EXIT, LAUNCH
+from tests.crash.process import Exit, Launch
 from tests.servers.children import ROOT
 
 SYMBOLIC: Mapping[str, str | int] = {
@@ -32,6 +32,16 @@ SYMBOLIC: Mapping[str, str | int] = {
     "device": "cpu",
 }
 """Settings of the smallest run that passes through every phase."""
+SKILLS: Mapping[str, str | int] = {
+    **SYMBOLIC,
+    "recipe": "skills",
+    "overgenerate": 2,
+    "thoughts": "pot",
+    "policy": "single",
+    "self_samples": 0,
+    "problems.harder_size": 2,
+}
+"""Settings of such a run that divides its budget over skills, and leaves out half of what is written."""
 
 
 def model(url: str) -> Mapping[str, str | int]:
@@ -40,8 +50,8 @@ def model(url: str) -> Mapping[str, str | int]:
     return {**SYMBOLIC, **asked, "problems.limit": 6, "self_samples": 0, "calls.seconds": 2}
 
 
-class Nursery:
-    """Client of the fork server, the process from which lives are forked."""
+class ForkServer:
+    """Client of the fork server, from which the processes of runs are forked."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -54,42 +64,42 @@ class Nursery:
         """Waits until the process is ready."""
         self._read()
 
-    def raise_one(self, life: Life) -> Death:
+    def fork(self, launch: Launch) -> Exit:
         assert self._process.stdin is not None
-        self._process.stdin.write(LIFE.dump_json(life).decode() + "\n")
+        self._process.stdin.write(LAUNCH.dump_json(launch).decode() + "\n")
         self._process.stdin.flush()
-        return DEATH.validate_json(self._read())
+        return EXIT.validate_json(self._read())
 
     def _read(self) -> str:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the nursery ended with {self._process.wait()}")
+            raise RuntimeError(f"the fork server ended with {self._process.wait()}")
         return line
 
 
 @contextlib.contextmanager
-def nursery() -> Iterator[Nursery]:
-    command = [sys.executable, "-m", "tests.crash.nursery"]
+def fork_server() -> Iterator[ForkServer]:
+    command = [sys.executable, "-m", "tests.crash.fork_server"]
     environment = {**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true", "HF_HUB_OFFLINE": "1"}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            yield Nursery(process)
+            yield ForkServer(process)
         finally:
             process.kill()
 
 
 @dataclass(frozen=True)
-class Track:
+class CrashRun:
     """A run in its own folder, from its first process to its last."""
 
     place: Path
     """The folder for all files of the run."""
     settings: Mapping[str, str | int]
-    nursery: Nursery
-    deaths: list[Death] = field(default_factory=list)
+    forks: ForkServer
+    exits: list[Exit] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.place.mkdir(exist_ok=True)
@@ -112,21 +122,21 @@ class Track:
     def killed(self) -> Path:
         return self.place / "killed.txt"
 
-    def live(self, arguments: tuple[str, ...] = (), **how: object) -> Death:
-        """Starts or resumes the run, or runs the command `arguments`; `how` are fields of `Life`."""
+    def start(self, arguments: tuple[str, ...] = (), **how: object) -> Exit:
+        """Starts or resumes the run, or runs the command `arguments`; `how` are fields of `Launch`."""
         self.cache.mkdir(parents=True, exist_ok=True)
         begun = (self.run / DATABASE).exists()
         start = ("--config", str(self.place / "config.toml"), "--run-dir", str(self.run))
-        life = Life(
+        launch = Launch(
             arguments=arguments or (("resume", str(self.run)) if begun else start),
             cache=str(self.cache),
             output=str(self.output),
         )
-        death = self.nursery.raise_one(replace(life, **how))  # type: ignore[arg-type]
-        self.deaths.append(death)
-        return death
+        ended = self.forks.fork(replace(launch, **how))  # type: ignore[arg-type]
+        self.exits.append(ended)
+        return ended
 
-    def said(self) -> list[str]:
+    def printed(self) -> list[str]:
         """Returns the lines printed since the last call, and deletes them."""
         lines = self.output.read_text().splitlines() if self.output.exists() else []
         self.output.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """A fork server: it has imported everything, so that the processes of runs start without delay.
 
-    python -m tests.crash.nursery
+    python -m tests.crash.fork_server
 
-Reads one `Life` per line and answers each with its `Death`. Imports at the top of this module must be cheap,
+Reads one `Launch` per line and answers each with its `Exit`. Imports at the top of this module must be cheap,
 because every student's process imports it.
 """
 
@@ -22,10 +22,10 @@ from typing import NoReturn
 
 from pydantic import TypeAdapter
 
-from tests.crash.life import Death, Life
+from tests.crash.process import Exit, Launch
 
 PATIENCE = 60.0
-"""Seconds that the child processes of a life have to end after it."""
+"""Seconds that the child processes of a process have to end after it."""
 WARM = (
     *("langchain.chat_models", "langchain_openai", "langsmith.run_helpers", "openai", "reasoning_gym"),
     *("fdd.graph.score", "main", "tests.crash.points"),
@@ -34,7 +34,7 @@ WARM = (
 CAPABILITIES_3 = 0x20080522
 """Version 3 of the structures that capset(2) takes."""
 
-LIFE, DEATH = TypeAdapter(Life), TypeAdapter(Death)
+LAUNCH, EXIT = TypeAdapter(Launch), TypeAdapter(Exit)
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
         warm_up()
         print(file=answers)
         for line in sys.stdin:
-            print(DEATH.dump_json(raise_one(LIFE.validate_json(line))).decode(), file=answers)
+            print(EXIT.dump_json(fork(LAUNCH.validate_json(line))).decode(), file=answers)
 
 
 def warm_up() -> None:
@@ -53,18 +53,18 @@ def warm_up() -> None:
     forkserver.ensure_running()
 
 
-def raise_one(life: Life) -> Death:
-    # multiprocessing's fork server ends when a life is killed while it requests a student's process.
+def fork(launch: Launch) -> Exit:
+    # multiprocessing's fork server ends when a process is killed while it requests a student's process.
     forkserver.ensure_running()
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        live(life)
-    if life.moment is not None:
-        kill_at(pid, life.moment, alone=life.alone)
+        run_main(launch)
+    if launch.moment is not None:
+        kill_at(pid, launch.moment, alone=launch.alone)
     _, status = os.waitpid(pid, 0)
     seconds = time.monotonic() - began
-    return Death(pid=pid, code=os.waitstatus_to_exitcode(status), seconds=seconds, left=await_end(pid))
+    return Exit(pid=pid, code=os.waitstatus_to_exitcode(status), seconds=seconds, left=await_end(pid))
 
 
 def kill_at(pid: int, moment: float, *, alone: bool) -> None:
@@ -106,17 +106,17 @@ def followers(pid: int) -> list[int]:
     return found
 
 
-def live(life: Life) -> NoReturn:
+def run_main(launch: Launch) -> NoReturn:
     """Runs `main.py` in the forked child."""
     code = 1
     try:
         os.setsid()
-        redirect(life.output)
-        os.environ["FDD_CACHE"] = life.cache
-        prepare(life)
+        redirect(launch.output)
+        os.environ["FDD_CACHE"] = launch.cache
+        prepare(launch)
         from fdd.main import main
 
-        code = main(life.arguments)
+        code = main(launch.arguments)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -133,7 +133,7 @@ def redirect(output: str) -> None:
     os.dup2(file, 2)
 
 
-def prepare(life: Life) -> None:
+def prepare(launch: Launch) -> None:
     import pytest
 
     from tests.crash.points import Points, shake_clock
@@ -141,10 +141,10 @@ def prepare(life: Life) -> None:
     patch = pytest.MonkeyPatch()  # never undone: the process ends
     # The fork server of students is a child of our parent process; only the parent can wait for it.
     patch.setattr(forkserver._forkserver, "ensure_running", lambda: None)
-    Points(life).hook(patch)
-    if life.jumps:
-        shake_clock(patch, life.jumps)
-    if life.ordinary:
+    Points(launch).hook(patch)
+    if launch.jumps:
+        shake_clock(patch, launch.jumps)
+    if launch.ordinary:
         drop_privileges()
 
 
