@@ -93,9 +93,11 @@ class Job:
 def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
     """Runs what has no row yet, `jobs` at a time. Each finished student becomes a row at once.
 
-    On Ctrl-C the runs stop at their next safe points; the study goes on from there. Raises `RunFailedError`
-    if a run fails.
+    On Ctrl-C and SIGTERM the runs stop at their next safe points; the study goes on from there. Raises
+    `RunFailedError` if a run fails.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):  # shells start background jobs with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     folder.mkdir(parents=True, exist_ok=True)
     pending, running = found.pending(), list[Job]()
     total, durations = len(found.cells), list[float]()
