@@ -98,9 +98,12 @@ def whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
 
 
 def harder_ones(counts: Mapping[str, int], now: Mapping[str, Belief]) -> dict[str, int]:
-    """Returns how many of the problems of each skill are made harder: the share that the student solves."""
+    """Returns how many of the problems of each skill are made harder: the share that the student solves.
+
+    Their sum is rounded down, as the prior has the student solve a little even if it solves nothing.
+    """
     shares = {skill: number * now[skill].mean for skill, number in counts.items()}
-    return whole(shares, round(fsum(shares.values())))
+    return whole(shares, floor(fsum(shares.values())))
 
 
 def needs_simpler(belief: Belief, overall: float) -> bool:

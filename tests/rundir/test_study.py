@@ -23,7 +23,7 @@ student = "tiny"
 problems.limit = 16
 
 [arms]
-weak = {}
+weak = { allocation = "weak" }
 even = "uniform"
 more = { budget = 30 }
 """
