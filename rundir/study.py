@@ -21,7 +21,6 @@ Each finished student is a row of `NAME.jsonl`. What has a row is not run again,
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fdd.domain import content_hash
 from fdd.errors import RunFailedError, UsageError, brief
 from fdd.problems.contamination import DEV
 from fdd.rundir.answers import answers_of
@@ -74,8 +72,8 @@ class Row(BaseModel):
 
     arm: str
     seed: int
-    settings: str
-    """Hash of the settings, so that rows of a plan that was changed since are noticed."""
+    settings: dict[str, Any]
+    """So that rows of a plan that was changed since are noticed. Settings that came later are not in it."""
     results: Results
     problems: int
     """Problems in the last training set."""
@@ -94,9 +92,9 @@ class Cell:
     seed: int
     settings: Settings
 
-    @property
-    def hash(self) -> str:
-        return content_hash(json.dumps(self.settings.to_store(), sort_keys=True))
+    def fits(self, row: Row) -> bool:
+        """Returns True if the row has the settings of this cell, as far as there were settings then."""
+        return row.settings.items() <= dict(flat(self.settings.to_store())).items()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +117,7 @@ class Study:
         """
         if not self.rows_file.exists():
             return []
-        hashes = {(cell.arm, cell.seed): cell.hash for cell in self.cells}
+        cells = {(cell.arm, cell.seed): cell for cell in self.cells}
         found: dict[tuple[str, int], Row] = {}
         for number, line in enumerate(self.rows_file.read_text("utf-8").splitlines(), start=1):
             where = f"{str(self.rows_file)!r}, line {number}"
@@ -129,14 +127,14 @@ class Study:
                 fault = error.errors()[0]["msg"]
                 raise UsageError(f"{where}: {fault}; remove the line, then run again") from None
             key = row.arm, row.seed
-            if key in hashes and row.settings != hashes[key]:
+            if key in cells and not cells[key].fits(row):
                 raise UsageError(
                     f"{where} has other settings than the plan for arm {row.arm!r}, seed {row.seed}: restore "
                     "the plan, or give the changed study another name"
                 )
             if key in found:
                 raise UsageError(f"{where} repeats arm {row.arm!r}, seed {row.seed}: remove one of them")
-            if key in hashes:
+            if key in cells:
                 found[key] = row
         return list(found.values())
 
@@ -207,7 +205,7 @@ def row_of(cell: Cell, folder: Path) -> Row:
     return Row(
         arm=cell.arm,
         seed=cell.seed,
-        settings=cell.hash,
+        settings=dict(flat(cell.settings.to_store())),
         results=results,
         problems=record.problems,
         steps=budget_of(store, record.round).steps,

@@ -9,6 +9,7 @@ from fdd.errors import UsageError
 from fdd.reporting.pictures import save
 from fdd.reporting.study import analyse, arm_table, as_json, difference_table, forest, latex, markdown
 from fdd.rundir.study import Row, Study, read_study
+from fdd.settings import flat
 
 PLAN = """
 question = "Who gets the problems?"
@@ -45,7 +46,7 @@ def finish(study: Study, arm: str, seed: int, right: int) -> None:
         Row(
             arm=arm,
             seed=seed,
-            settings=cell.hash,
+            settings=dict(flat(cell.settings.to_store())),
             results={"in-domain": counts, "harder": {"1": (right // 2, 20)}},
             problems=32,
             steps=20,
@@ -177,6 +178,14 @@ def test_a_plan_that_cannot_be_meant_is_one_line(tmp_path: Path, old: str, new: 
     with pytest.raises(UsageError, match=message) as caught:
         read_study(file)
     assert "\n" not in str(caught.value)
+
+
+def test_a_row_from_before_a_setting_was_added_still_counts(study: Study) -> None:
+    finish(study, "weak", 1, 20)
+    row = study.rows()[0]
+    del row.settings["overgenerate"]
+    study.rows_file.write_text(f"{row.model_dump_json()}\n")
+    assert [each.seed for each in study.rows()] == [1]
 
 
 def test_a_missing_plan_is_one_line(tmp_path: Path) -> None:
