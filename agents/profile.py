@@ -13,8 +13,8 @@ from mpmath import betainc
 DISCOUNT = 0.5
 """Weight of a round's evidence relative to that of the round after it, because the student changes."""
 PRIOR_ANSWERS = (4.0, 50.0)
-"""The prior of a skill weighs as much as so many answers at the student's overall solve rate, at least and at
-most: few where skills differ much, many where their solve rates differ hardly more than by chance."""
+"""Least and most answers at the overall solve rate that a skill's prior stands for: few where skills differ
+much, many where their solve rates differ hardly more than by chance."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +57,7 @@ def profile(probes: Iterable[Probed], round: int) -> dict[str, Belief]:
     """Returns the belief about each skill that was probed up to this round, by skill in alphabetical order.
 
     Older answers count less, by `DISCOUNT` for each round. The prior is centred on the overall solve rate, so
-    a skill with few answers is believed to be like the others, the more so the less the skills differ.
+    a skill with few answers is believed to be like the others. It weighs more where skills differ less.
     """
     right: defaultdict[str, float] = defaultdict(float)
     asked: defaultdict[str, float] = defaultdict(float)

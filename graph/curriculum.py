@@ -140,8 +140,7 @@ def plan(store: Store, round: int, settings: Settings) -> dict[str, Share]:
     """Divides the budget of the next round over the skills, and says how each one's problems are varied."""
     now, before = beliefs(store, round), beliefs(store, round - 1) if round else {}
     chance = random.Random(f"allocation {settings.seed} {round}")
-    seeds = sum(problem.round == 0 for problem in store.problems(splits=["seed"]))
-    budget = ceil(settings.overgenerate * problems_per_round(settings, seeds))
+    budget = ceil(settings.overgenerate * round_budget(store, settings))
     counts = allocate(settings.allocation, now, before, budget, chance)
     if settings.operators in ("similar", "harder"):
         only_harder = settings.operators == "harder"
@@ -190,6 +189,12 @@ def problems_per_round(settings: Settings, seeds: int) -> int:
     unless it is set.
     """
     return seeds if settings.budget is None else settings.budget
+
+
+def round_budget(store: Store, settings: Settings) -> int:
+    """Returns `problems_per_round` of a run whose seeds are in the store."""
+    seeds = sum(problem.round == 0 for problem in store.problems(splits=["seed"]))
+    return problems_per_round(settings, seeds)
 
 
 def parents_by_skill(store: Store) -> dict[str, list[ProblemRecord]]:

@@ -18,7 +18,7 @@ from fdd.agents.allocation import whole
 from fdd.agents.evaluator import Majority, band, samples_of
 from fdd.agents.statistics import posterior
 from fdd.domain import Band, Progress
-from fdd.graph.curriculum import problems_per_round
+from fdd.graph.curriculum import round_budget
 from fdd.graph.exam import Exam, examine
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.rundir.answers import Question
@@ -60,9 +60,8 @@ def probe_children(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     children = [problem for problem in taught.values() if problem.parent and problem.round == state.round]
     _probe("probe_children", state.round - 1, children, state, context)
     if settings.overgenerate > 1:
-        seeds = sum(problem.round == 0 for problem in context.store.problems(splits=["seed"]))
-        budget = problems_per_round(settings, seeds)
-        context.store.add(surplus(children, budget, context.store.probes(round=state.round - 1), state.round))
+        budget, probes = round_budget(context.store, settings), context.store.probes(round=state.round - 1)
+        context.store.add(surplus(children, budget, probes, state.round))
     return {}
 
 

@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 
 from fdd.domain import Progress, Reason, Verdict, content_hash
 from fdd.errors import FddError, ProblemSetError, ProviderError, command_line
-from fdd.graph.curriculum import problems_per_round
+from fdd.graph.curriculum import round_budget
 from fdd.graph.journal import call_without_model, calls_to_models, transcripts
 from fdd.graph.lesson import LessonContext, LessonState, Try, build_lesson
 from fdd.graph.plan import announce, explaining_tasks, solving_tasks
@@ -51,8 +51,7 @@ def teach(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     elif state.round and settings.adds == "seeds":
         before = context.store.training_set(round=state.round - 1, thoughts=settings.thoughts)
         known = len({lesson.problem.id for lesson in before})
-        seeds = sum(problem.round == 0 for problem in context.store.problems(splits=["seed"]))
-        _teach_as_many(known + problems_per_round(settings, seeds), pending, state, context)
+        _teach_as_many(known + round_budget(context.store, settings), pending, state, context)
     else:
         context.agents.run(_teach, pending, state, context)
     return _count(state, context)

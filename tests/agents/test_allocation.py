@@ -79,7 +79,7 @@ def test_a_skill_needs_simpler_problems_if_teaching_it_was_in_vain(
     assert needs_simpler(profile([probed], 0)["a"], overall) is simpler
 
 
-def test_as_large_a_share_is_harder_as_the_student_solves() -> None:
+def test_the_share_of_harder_problems_is_the_solve_rate() -> None:
     right = {"a": 300, "b": 100, "c": 0}
     now = profile([Probed(round=0, skill=name, n=400, correct=n) for name, n in right.items()], 0)
     assert harder_ones({"a": 8, "b": 8, "c": 8}, now) == {"a": 6, "b": 2, "c": 0}

@@ -30,7 +30,7 @@ def test_a_run_killed_again_and_again_ends_as_one_that_was_not(
     kill_again_and_again(CrashRun(tmp_path, SYMBOLIC, forks), whole)
 
 
-def test_so_does_a_run_that_divides_a_budget_over_skills_and_leaves_out_half_of_what_is_written(
+def test_a_run_over_skills_that_is_killed_again_and_again_ends_as_one_that_was_not(
     forks: ForkServer, tmp_path: Path
 ) -> None:
     whole, killed = (CrashRun(tmp_path / name, SKILLS, forks) for name in ("whole", "killed"))
