@@ -250,11 +250,15 @@ def half(world: World, student: Student, name: str, taken: set[str]) -> list[Les
     return mixed(world, Operator.HARDER, dict.fromkeys(world.seeds, NEW // 2), name, taken)
 
 
-def by_rate(world: World, student: Student, name: str, taken: set[str]) -> list[Lesson]:
-    """Of each template as large a share harder as the student solves, the rest similar."""
-    found = world.beliefs(student, name, taken)
-    shares = {template: NEW * found[template].mean for template in world.seeds}
-    return mixed(world, Operator.HARDER, whole(shares, round(sum(shares.values()))), name, taken)
+def by_rate(slope: float) -> Policy:
+    """Of each template a share harder that is as large as the solve rate times `slope`, the rest similar."""
+
+    def write(world: World, student: Student, name: str, taken: set[str]) -> list[Lesson]:
+        found = world.beliefs(student, name, taken)
+        shares = {template: NEW * min(1.0, slope * found[template].mean) for template in world.seeds}
+        return mixed(world, Operator.HARDER, whole(shares, round(sum(shares.values()))), name, taken)
+
+    return write
 
 
 def weak(world: World, student: Student, name: str, taken: set[str]) -> list[Lesson]:
@@ -279,7 +283,8 @@ POLICIES: Mapping[str, Policy] = {
     "harder": only(Operator.HARDER),
     "simpler": only(Operator.SIMPLER),
     "half": half,
-    "rate": by_rate,
+    "rate": by_rate(1.0),
+    "steep": by_rate(2.0),
     "weak": weak,
     "failed": failed,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -28,6 +28,7 @@ from pydantic import (
 
 from fdd.agents.models.config import LOCAL, CallConfig
 from fdd.domain import AllocationName, PolicyName, SkillKind
+from fdd.engines.config import EngineConfig
 from fdd.errors import StoreError, UsageError, brief, command_line, is_unicode
 from fdd.flags import Flag
 from fdd.network import has_login, url_fault, without_login
@@ -230,6 +231,7 @@ class Settings:
     ] = None
     fine_tune: FineTuneConfig = field(default_factory=FineTuneConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
 
     def roles(self) -> dict[str, Role]:
         """Returns the agents for teacher, synthesizer and judge. The teacher takes roles without a name."""
@@ -244,12 +246,13 @@ class Settings:
         """
         if others := sorted(given.keys() - set(CHANGEABLE)):
             raise UsageError(f"{others[0]!r} of a run cannot be changed; only {', '.join(CHANGEABLE)} can")
-        values: dict[str, object] = dict(self.to_json())
-        calls = asdict(self.calls)
+        values: dict[str, Any] = dict(self.to_json())
         for key, value in given.items():
-            (calls if key.startswith("calls.") else values)[key.removeprefix("calls.")] = value
-        settings = _read({**values, "calls": calls})
+            *tables, name = key.split(".")
+            (values[tables[0]] if tables else values)[name] = value
+        settings = _read(values)
         _check_urls(settings)
+        _check_engine(settings)
         return settings
 
     @property
@@ -322,8 +325,13 @@ def _options(settings: type, tables: str = "", group: str = "") -> Iterator[Opti
 
 OPTIONS = tuple(_options(Settings))
 URLS = tuple(f"{part}_url" for part in ROLES)
-CHANGEABLE = ("calls.max_cost", "calls.max_tokens", "calls.max_calls", *URLS)
-"""Settings that `resume` may change: the limits of a run and the URLs of its models, but not what it does."""
+CHANGEABLE = (
+    *("calls.max_cost", "calls.max_tokens", "calls.max_calls"),
+    *URLS,
+    *("engine.name", "engine.address"),
+)
+"""Settings that `resume` may change: the limits of a run, the URLs of its models, and the machines that it
+uses, but not what it does."""
 
 
 POLICY = ("thoughts", "policy", "policy_samples", "policy_temperature")
@@ -372,6 +380,7 @@ def load_settings(
     _check_solver(settings)
     _check_urls(settings)
     _check_share(settings)
+    _check_engine(settings)
     return settings
 
 
@@ -429,6 +438,15 @@ def _check_urls(settings: Settings) -> None:
                 f"--{part}-url {url!r} is stored without its user and password: give the whole URL again, "
                 f"`{command_line('resume', 'DIR', f'--{part}-url', 'URL')}`"
             )
+
+
+def _check_engine(settings: Settings) -> None:
+    if settings.engine.name == "ray":
+        return
+    if settings.engine.address:
+        raise UsageError(f"--address {brief(settings.engine.address)} needs --engine ray")
+    if settings.engine.data_parallel is not None:
+        raise UsageError(f"--data-parallel {settings.engine.data_parallel} needs --engine ray")
 
 
 def _check_share(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from fdd.agents.models.request import ChatModel
 from fdd.agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
 from fdd.agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
 from fdd.domain import Usage
+from fdd.engines.engine import LOCAL, Engine
 from fdd.errors import StoppedError, UsageError
 from fdd.graph.local_model import LocalModel
 from fdd.rundir.listener import UNWATCHED, Listener
@@ -119,6 +120,7 @@ def open_agents(
     run: str,
     cache: Path,
     paid: Usage = NOTHING,
+    engine: Engine = LOCAL,
     listener: Listener = UNWATCHED,
     should_stop: Callable[[], bool] = never,
 ) -> Iterator[RunAgents]:
@@ -133,7 +135,7 @@ def open_agents(
     config, budget = settings.calls, Budget(settings.calls)
     clients: dict[Role, Client] = {}
     with ExitStack() as resources:
-        if agents is None and (models := open_models(settings, cache, listener, should_stop)):
+        if agents is None and (models := open_models(settings, cache, engine, listener, should_stop)):
             replies = resources.enter_context(CallCache(cache / CALLS))
             budget = Budget(config, max(replies.spent(run), paid, key=lambda usage: usage.calls))
             for role, (model, price) in models.items():
@@ -166,6 +168,7 @@ def open_agents(
 def open_models(
     settings: Settings,
     cache: Path,
+    engine: Engine = LOCAL,
     listener: Listener = UNWATCHED,
     should_stop: Callable[[], bool] = never,
 ) -> Mapping[Role, tuple[ChatModel, Price]]:
@@ -183,7 +186,13 @@ def open_models(
         if role.local_id:
             folder = student_path(role.local_id, cache, listener.noticed)
             model = LocalModel(
-                role.local_id, folder, settings, turn=turn, listener=listener, should_stop=should_stop
+                role.local_id,
+                folder,
+                settings,
+                turn=turn,
+                engine=engine,
+                listener=listener,
+                should_stop=should_stop,
             )
         else:
             model = LangChainModel(

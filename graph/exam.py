@@ -15,6 +15,7 @@ from fdd.agents.thoughts import thought
 from fdd.agents.thoughts.decompose import PLAN_CUE
 from fdd.agents.verifier import Verifier
 from fdd.domain import PolicyName, Problem, Progress, Stopwatch, Timing, Verdict
+from fdd.engines.engine import Engine
 from fdd.errors import ProblemSetError, brief
 from fdd.graph import spans
 from fdd.graph.state import RunContext
@@ -24,7 +25,6 @@ from fdd.rundir.listener import Listener
 from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from fdd.training.config import Device, GenerateConfig
 from fdd.training.tasks import Batch, Completion, Event, Example, GenerateTask, Notice, Request
-from fdd.training.worker import run_in_child
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,7 @@ class Examiner:
     verifier: Verifier
     listener: Listener
     device: Device
+    engine: Engine
     should_stop: Callable[[], bool]
     keep: Callable[[Sequence[Record]], object]
     """Called with the attempts and spans of each batch as soon as they are judged."""
@@ -119,6 +120,7 @@ def _examine(exam: Exam, questions: Sequence[Question], context: RunContext) -> 
         verifier=context.verifier,
         listener=context.listener,
         device=context.settings.device,
+        engine=context.engine,
         should_stop=context.should_stop,
         keep=context.store.add,
     )
@@ -195,7 +197,7 @@ def _ask_stage(
             device=examiner.device,
             done=frozenset(answered),  # all requests are passed on: batches depend on the whole list
         )
-        run_in_child(task, on_event, examiner.should_stop)
+        examiner.engine.run(task, on_event, examiner.should_stop)
     return answered
 
 

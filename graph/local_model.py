@@ -11,12 +11,12 @@ from pathlib import Path
 from fdd.agents.models.config import LOCAL
 from fdd.agents.models.request import Finish, ModelReply, ModelRequest
 from fdd.domain import content_hash
+from fdd.engines.engine import Engine
 from fdd.rundir.listener import Listener
 from fdd.settings import Settings
 from fdd.training.config import GenerateConfig
 from fdd.training.tasks import Batch, Event, Example, GenerateTask, Notice, Request
 from fdd.training.weights import checksums
-from fdd.training.worker import run_in_child
 
 QUIET_SECONDS = 0.5
 """A batch starts when no request has come for this long. Loading the model takes several times as long."""
@@ -36,6 +36,7 @@ class LocalModel:
         settings: Settings,
         *,
         turn: asyncio.Lock,
+        engine: Engine,
         listener: Listener,
         should_stop: Callable[[], bool],
     ) -> None:
@@ -49,7 +50,8 @@ class LocalModel:
             batch_size=settings.generate.batch_size,
         )
         self._task = GenerateTask(student=folder, requests=(), config=config, device=settings.device)
-        self._turn, self._listener, self._should_stop = turn, listener, should_stop
+        self._turn, self._engine = turn, engine
+        self._listener, self._should_stop = listener, should_stop
         self._waiting: list[Request] = []
         self._replies: dict[str, asyncio.Future[ModelReply]] = {}
         """Of all requests without a reply, by key."""
@@ -86,7 +88,7 @@ class LocalModel:
                     known = len(self._waiting)
                     await asyncio.sleep(QUIET_SECONDS)
                 task, self._waiting = replace(self._task, requests=tuple(self._waiting)), []
-                await asyncio.to_thread(partial(run_in_child, task, on_event, self._should_stop))
+                await asyncio.to_thread(partial(self._engine.run, task, on_event, self._should_stop))
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Notice):

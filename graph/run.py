@@ -18,6 +18,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from fdd.agents.models.config import LOCAL
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import UNCONFINED, Verifier
+from fdd.engines.engine import Engine, open_engine
 from fdd.errors import StoreError, UsageError, command_line
 from fdd.graph import plan
 from fdd.graph.agents import Agents, check_agents, open_agents, open_models
@@ -37,7 +38,7 @@ from fdd.storage.records import RunRecord
 from fdd.storage.store import Store
 from fdd.training.fetch import EMBEDDED, TINY, student_path
 from fdd.training.tasks import CheckTask, Measured, MeasureTask, Speed
-from fdd.training.worker import never, run_in_child
+from fdd.training.worker import never
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
 """Packages whose versions are stored with a run."""
@@ -120,15 +121,16 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
         thought(name)
     check_agents(settings)
     if is_open(settings):
-        settings = sized(settings, _measure(settings, cache, UNWATCHED).speed)
+        with open_engine(settings.engine) as engine:
+            settings = sized(settings, _measure(settings, cache, engine, UNWATCHED).speed)
     return plan.preview(settings, prepare(plan.spacious(settings)))
 
 
-def _measure(settings: Settings, cache: Path, listener: Listener) -> Measured:
+def _measure(settings: Settings, cache: Path, engine: Engine, listener: Listener) -> Measured:
     """Measures the student's speed. Raises `StudentError` if it cannot be loaded or trained as configured."""
     student = student_path(settings.student, cache, listener.noticed)
     task = MeasureTask(student=student, config=settings.fine_tune, device=settings.device)
-    return run_in_child(task, lambda _: None)
+    return engine.run(task, lambda _: None)
 
 
 @contextmanager
@@ -142,11 +144,13 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         )
     for name in settings.thoughts:
         thought(name)
-    open_models(settings, cache, listener)
-    for name in filter(None, {settings.solver, *(role.local_id for role in settings.roles().values())}):
-        model = student_path(name, cache, listener.noticed)
-        run_in_child(CheckTask(student=model, device=settings.device), lambda _: None)
-    measured = _measure(settings, cache, listener)
+    others = filter(None, {settings.solver, *(role.local_id for role in settings.roles().values())})
+    with open_engine(settings.engine) as engine:
+        open_models(settings, cache, engine, listener)
+        for name in others:
+            model = student_path(name, cache, listener.noticed)
+            engine.run(CheckTask(student=model, device=settings.device), lambda _: None)
+        measured = _measure(settings, cache, engine, listener)
     settings = sized(settings, measured.speed)
     listener.noticed(
         f"{settings.student} on {measured.device}, trains at {measured.speed.training:.0f} tokens/s: "
@@ -238,12 +242,14 @@ def _at_work(
     run = store.run()
     settings = Settings.from_json(run.settings).with_changes(changes)
     with (
+        open_engine(settings.engine) as engine,
         open_agents(
             settings,
             agents,
             run=run.id,
             cache=cache,
             paid=store.paid(),
+            engine=engine,
             listener=listener,
             should_stop=should_stop,
         ) as running,
@@ -261,6 +267,7 @@ def _at_work(
             solver=student_path(settings.solver, cache, listener.noticed) if settings.solver else None,
             store=store,
             agents=running,
+            engine=engine,
             verifier=verifier,
             listener=listener,
             should_stop=should_stop,

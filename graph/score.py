@@ -9,6 +9,7 @@ from fdd.agents.evaluator import policy_of
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import UNCONFINED, Verifier
 from fdd.domain import UNTAUGHT, Interval, PolicyName, Problem
+from fdd.engines.engine import LOCAL
 from fdd.graph.exam import Exam, Examiner, ask, check_grader, config_of
 from fdd.matching import exact_form
 from fdd.problems.contamination import GSM_SYMBOLIC
@@ -73,7 +74,12 @@ def score(
         for name, members in sets.items():
             check_grader(verifier, name, members)
         examiner = Examiner(
-            verifier=verifier, listener=listener, device=device, should_stop=should_stop, keep=_forget
+            verifier=verifier,
+            listener=listener,
+            device=device,
+            engine=LOCAL,
+            should_stop=should_stop,
+            keep=_forget,
         )
         attempts = ask(exam, questions, examiner, before={})
     accuracies = grade(exam.policy, questions, attempts)

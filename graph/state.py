@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem
+from fdd.engines.engine import Engine
 from fdd.graph.agents import RunAgents
 from fdd.rundir.listener import Listener
 from fdd.settings import Settings
@@ -65,6 +66,7 @@ class RunContext:
     """Folder of the untaught student."""
     store: Store
     agents: RunAgents
+    engine: Engine
     verifier: Verifier
     listener: Listener
     solver: Path | None = None

@@ -18,6 +18,7 @@ from torch import nn
 from fdd.errors import RunFailedError
 from fdd.training.config import FineTuneConfig
 from fdd.training.data import Row, epoch_batches, fitting_rows, micro_batches, split_evenly
+from fdd.training.data_parallel import add_up, is_first, share_of
 from fdd.training.device import choose_runtime, free_bytes, free_memory, tokens_at_once
 from fdd.training.optimizer import Weight, load_state, save_state
 from fdd.training.parallel import at_once
@@ -52,7 +53,8 @@ def fine_tune(
     checkpoint: Path | None = None,
 ) -> FineTuned:
     """Does what `FineTuneTask` says. Raises `PreflightError` before any step if the examples cannot be used,
-    and `RunFailedError` if training diverges.
+    and `RunFailedError` if training diverges. Of several processes that train one student together, only the
+    first one writes files.
     """
     positions = student.positions or config.max_length
     rows = fitting_rows(examples, student.tokenizer, config, positions)
@@ -79,12 +81,12 @@ def fine_tune(
         load_state(trainer.weights, state_from)
     began = kept = time.monotonic()
     for number, batch in enumerate(batches[len(losses) :], start=len(losses)):
-        if checkpoint and time.monotonic() - kept >= config.checkpoint_seconds:
+        if checkpoint and is_first() and time.monotonic() - kept >= config.checkpoint_seconds:
             progress = json.dumps((losses, tokens, earlier + time.monotonic() - began))
             save_state(trainer.weights, checkpoint, {PROGRESS: progress})
             kept = time.monotonic()
         # The next training continues from before the rate falls (see `training.schedule`).
-        if state_to and number == plan.stable:
+        if state_to and is_first() and number == plan.stable:
             save_state(trainer.weights, state_to)
         losses.append(trainer.step(batch, plan.rate(number)))
         if not isfinite(losses[-1]):
@@ -92,7 +94,7 @@ def fine_tune(
         tokens += sum(map(len, batch))
         speed = tokens / (earlier + time.monotonic() - began)
         on_event(Step(step=number + 1, steps=len(batches), loss=losses[-1], tokens_per_second=speed))
-    if state_to and plan.stable == plan.steps:  # no extra steps, so the loop did not save it
+    if state_to and is_first() and plan.stable == plan.steps:  # no extra steps, so the loop did not save it
         save_state(trainer.weights, state_to)
     seconds = earlier + time.monotonic() - began
     trained = model.merge_and_unload() if config.method == "lora" else model
@@ -101,7 +103,8 @@ def fine_tune(
         raise diverged(number, plan)
     # Saved with the student, as the limit of its answers wherever it is used.
     trained.generation_config.max_new_tokens = ceil(ROOM * max(row.labelled for row in rows))
-    save_student(Student(trained, student.tokenizer, student.runtime), output)
+    if is_first():
+        save_student(Student(trained, student.tokenizer, student.runtime), output)
     tail = losses[-max(1, len(losses) // 10) :]
     return FineTuned(
         steps=len(losses),
@@ -173,18 +176,21 @@ class Trainer:
             self.on_event(Notice(text=text))
 
     def accumulate(self, batch: Sequence[Row]) -> float:
-        """Adds all replicas' gradients to those of the first one; returns the mean loss."""
+        """Adds all gradients of the batch to those of the first replica; returns the mean loss.
+
+        The gradients are of this process's share, divided by the labelled tokens of the whole batch.
+        """
         labelled = sum(row.labelled for row in batch)
-        shares = split_evenly(batch, len(self.replicas))
+        shares = split_evenly(share_of(batch), len(self.replicas))
         jobs = [
             partial(replica.accumulate, share, labelled, self.micro_batch_tokens)
             for replica, share in zip(self.replicas, shares, strict=False)
         ]
-        loss = sum(at_once(jobs)) / labelled
+        loss = sum(at_once(jobs)) / labelled if jobs else 0.0
         first, *others = (replica.parameters() for replica in self.replicas)
         for other in others:
             for mine, theirs in zip(first, other, strict=True):
                 if theirs.grad is not None:
                     mine.grad = theirs.grad if mine.grad is None else mine.grad.add_(theirs.grad)
                     theirs.grad = None
-        return loss
+        return add_up(loss, first)

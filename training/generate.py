@@ -6,19 +6,30 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice, repeat
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from fdd.errors import StudentError
-from fdd.training.config import GenerateConfig
+from fdd.training.config import Device, GenerateConfig
 from fdd.training.device import choose_runtime, free_bytes, free_memory, rows_at_once
 from fdd.training.parallel import merged, threads_for
 from fdd.training.prompts import prompt_ids, rationale_ids
 from fdd.training.reading import PackedReading, Reading, read_prompts
 from fdd.training.student import UNTAUGHT_TOKENS, Student, load_student
-from fdd.training.tasks import Batch, CheckTask, Completion, GenerateTask, Notice, OnEvent, Request
+from fdd.training.tasks import (
+    Batch,
+    CheckTask,
+    Completion,
+    GenerateTask,
+    Notice,
+    OnEvent,
+    Request,
+    ShardTask,
+)
 from fdd.training.worker import is_out_of_memory
 
 BLANK_LINE = "\n\n"
@@ -77,8 +88,23 @@ def check(task: CheckTask, _: object) -> None:
 
 
 def perform(task: GenerateTask, on_event: OnEvent) -> None:
-    student = load_student(task.student, choose_runtime(task.device))
+    student = loaded(task.student, task.device)
     generate(student, task.requests, task.config, on_event, task.done)
+
+
+@lru_cache(maxsize=1)
+def loaded(folder: Path, device: Device) -> Student:
+    """Loads a student, once for all shards of a task that this process answers."""
+    return load_student(folder, choose_runtime(device))
+
+
+def shards(task: ShardTask, _: object) -> tuple[tuple[str, ...], ...]:
+    """Returns the keys of the requests that share their batches."""
+    student = loaded(task.whole.student, task.whole.device)
+    return tuple(
+        tuple(item.request.key for queue in queues for item in queue.items)
+        for queues in make_queues(student, task.whole.requests, task.whole.config)
+    )
 
 
 def generate(

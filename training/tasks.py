@@ -206,6 +206,15 @@ class GenerateTask(Task[None]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ShardTask(Task[tuple[tuple[str, ...], ...]]):
+    """Divides the requests of a task into shards, by key. Requests of different shards share no batch, so
+    each shard may be answered on another machine, and its texts stay the same."""
+
+    does = "fdd.training.generate:shards"
+    whole: GenerateTask
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PromptTask(Task[Prompting]):
     does = "fdd.training.student:describe_prompts"
     student: Path

@@ -23,7 +23,6 @@ from fdd.settings import Settings
 from fdd.storage.records import RoundRecord
 from fdd.storage.store import Lesson
 from fdd.training.tasks import Event, Example, FineTuned, FineTuneTask, Notice, Step
-from fdd.training.worker import run_in_child
 
 STATES = "optimizer"
 """Folder in the run folder for optimizer states and for the checkpoint of an unfinished training. It is
@@ -132,7 +131,7 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
         state_to=state_to,
         checkpoint=checkpoint,
     )
-    return run_in_child(task, on_event, context.should_stop)
+    return context.engine.run(task, on_event, context.should_stop)
 
 
 def _optimizer_state(student: str, context: RunContext) -> Path:

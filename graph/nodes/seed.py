@@ -21,7 +21,6 @@ from fdd.problems.contamination import HARDER, IN_DOMAIN
 from fdd.problems.split import ProblemSets, prepare
 from fdd.storage.records import ProblemRecord, Record, evaluation_split
 from fdd.training.tasks import CheckTask, Example, Request
-from fdd.training.worker import run_in_child
 
 
 def seed(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -83,4 +82,4 @@ def _check_positions(sets: ProblemSets, context: RunContext) -> None:
     )
     for student in filter(None, (context.base, context.solver)):
         task = CheckTask(student=student, device=settings.device, requests=(request,))
-        run_in_child(task, lambda _: None, context.should_stop)
+        context.engine.run(task, lambda _: None, context.should_stop)

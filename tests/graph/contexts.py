@@ -10,6 +10,7 @@ from fdd.agents.synthesizer import SymbolicSynthesizer, Synthesizer
 from fdd.agents.teacher import SymbolicTeacher, Written
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Verdict
+from fdd.engines.engine import LOCAL
 from fdd.graph.agents import Agents, open_agents
 from fdd.graph.state import RunContext
 from fdd.settings import Settings
@@ -53,6 +54,7 @@ def opened(
             solver=solver,
             store=store,
             agents=running,
+            engine=LOCAL,
             verifier=verifier,
             listener=Recorder(),
             should_stop=lambda: False,

@@ -10,6 +10,7 @@ import pytest
 from fdd.agents.evaluator import Ask, Fallback, Majority, Policy, policy_of, samples_of
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Progress, Reason, Verdict
+from fdd.engines.engine import LOCAL
 from fdd.errors import ProblemSetError, StoppedError
 from fdd.graph.exam import Exam, Examiner, ask, check_grader, config_of, judge
 from fdd.rundir.answers import Question, grade
@@ -39,6 +40,7 @@ class Proctor:
             verifier=verifier,
             listener=self,
             device="cpu",
+            engine=LOCAL,
             should_stop=self.should_stop,
             keep=self.keep,
         )

@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save_file
 from transformers import AutoTokenizer
 
 from fdd.agents.models.request import Finish, Message, ModelReply, ModelRequest
+from fdd.engines.engine import LOCAL
 from fdd.errors import LimitReachedError, ProviderError, StoppedError, StudentError, WorkerError
 from fdd.graph import local_model
 from fdd.graph.agents import CALLS
@@ -92,7 +93,15 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
 
 def opened(folder: Path, turn: asyncio.Lock, should_stop: Callable[[], bool] = never) -> LocalModel:
     settings = talking(folder)
-    return LocalModel(str(folder), folder, settings, turn=turn, listener=UNWATCHED, should_stop=should_stop)
+    return LocalModel(
+        str(folder),
+        folder,
+        settings,
+        turn=turn,
+        engine=LOCAL,
+        listener=UNWATCHED,
+        should_stop=should_stop,
+    )
 
 
 def request(number: int) -> ModelRequest:

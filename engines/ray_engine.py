@@ -1,0 +1,316 @@
+"""Performs tasks on a Ray cluster, with an actor on each GPU or, where there is none, on each machine.
+
+Every machine needs this package in the same environment, and must see the run's folder and the students'
+under the same paths. Actors live as long as their task, so that a teacher and a student take turns.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+from ray.util.queue import Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+import fdd
+from fdd.engines.config import EngineConfig
+from fdd.errors import FddError, StoppedError, UsageError, WorkerError
+from fdd.training.config import Device
+from fdd.training.tasks import (
+    Batch,
+    Event,
+    FineTuned,
+    FineTuneTask,
+    GenerateTask,
+    Notice,
+    OnEvent,
+    R,
+    ShardTask,
+    Task,
+)
+from fdd.training.worker import LIBRARY_VARIABLES, POLL_SECONDS, never, outcome_of
+
+RETRIES = 3
+"""How often a task is begun again because the machines it ran on were lost."""
+QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_V2_ENABLED": "1"}
+
+
+@contextmanager
+def connected(config: EngineConfig) -> Iterator[RayEngine]:
+    """Yields an engine on the cluster at this address; without one, on a cluster of this machine alone.
+
+    Whoever reaches a cluster can run programs on it. So the one that is started here listens on the loopback
+    interface only, and asks for a token that nobody else knows.
+    """
+    os.environ.update(VARIABLES)
+    with ExitStack() as stack:
+        if not ray.is_initialized():
+            stack.callback(ray.shutdown)
+            _connect(config.address)
+        yield RayEngine(config.data_parallel)
+
+
+def _connect(address: str) -> None:
+    # A worker finds this package where this process found it.
+    package = str(Path(fdd.__file__).parent.parent)
+    common: dict[str, Any] = {**QUIET, "runtime_env": {"env_vars": {"PYTHONPATH": package}}}
+    if not address:
+        os.environ.pop("RAY_AUTH_MODE", None)  # then a new cluster asks for a token
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        common["_node_ip_address"] = "127.0.0.1"
+    else:
+        common["address"] = address
+        del common["include_dashboard"]
+    try:
+        ray.init(**common)
+    except (OSError, RuntimeError, ValueError, RayError) as error:
+        where = f"the cluster at {address!r}" if address else "a cluster on this machine"
+        raise UsageError(f"--engine ray cannot use {where}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last thing that a worker sends of a task."""
+
+    outcome: Any
+    """Its result, or an `FddError`."""
+
+
+@ray.remote(max_restarts=0)
+class Worker:
+    """An actor that performs tasks in its own process, and streams their events back."""
+
+    def perform(self, task: Task[Any]) -> Iterator[Event | Ended]:
+        events: SimpleQueue[Event | Ended] = SimpleQueue()
+
+        def work() -> None:
+            events.put(Ended(outcome_of(task, events.put)))
+
+        Thread(target=work, daemon=True).start()
+        while not isinstance(event := events.get(), Ended):
+            yield event
+        yield event
+
+    def answer(self, whole: GenerateTask, keys: frozenset[str]) -> Iterator[Event | Ended]:
+        """Answers the requests with these keys. The others are passed on, since batches depend on all."""
+        others = frozenset(request.key for request in whole.requests) - keys
+        yield from self.perform(replace(whole, done=others))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an actor can run."""
+
+    node: str
+    cpus: float = 0
+    gpu: bool = False
+    number: int = 0
+    """Tells the GPUs of one machine apart."""
+
+    def start(self) -> Any:
+        # An actor computes with all cores of its machine, or with one GPU.
+        needs: dict[str, Any] = {"num_gpus": 1, "num_cpus": 0} if self.gpu else {"num_cpus": self.cpus}
+        return Worker.options(  # type: ignore[attr-defined]
+            **needs, scheduling_strategy=NodeAffinitySchedulingStrategy(self.node, soft=False)
+        ).remote()
+
+
+def places(device: Device) -> list[Place]:
+    """Returns a place for each GPU of the cluster or, if there is none to be used, for each machine."""
+    here = ray.get_runtime_context().get_node_id()
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = sorted((node for node in nodes if node["Alive"]), key=lambda node: node["NodeID"] != here)
+    found = [(node["NodeID"], node["Resources"]) for node in nodes]
+    if device != "cpu":
+        counts = [(node, int(has.get("GPU", 0))) for node, has in found]
+        if gpus := [Place(node, gpu=True, number=n) for node, count in counts for n in range(count)]:
+            return gpus
+    return [Place(node, cpus=has["CPU"]) for node, has in found if has.get("CPU", 0) >= 1]
+
+
+Job = Callable[[Any], Any]
+"""Begins work on an actor, and returns Ray's generator of what it sends."""
+
+
+def to_perform(task: Task[Any]) -> Job:
+    return lambda worker: worker.perform.remote(task)
+
+
+class RayEngine:
+    def __init__(self, data_parallel: int | None) -> None:
+        """`data_parallel` is the number of processes that train together; None for one on each GPU."""
+        self._data_parallel = data_parallel
+
+    def run(self, task: Task[R], on_event: OnEvent, should_stop: Callable[[], bool] = never) -> R:
+        """Does what `Engine.run` says."""
+        device: Device = getattr(task, "device", "auto")
+        if isinstance(task, FineTuneTask):
+            gpus = sum(place.gpu for place in places(device))
+            size = self._data_parallel or max(1, min(gpus, task.config.batch_size))
+            if size > 1:
+                return train(task, size, on_event, should_stop)  # type: ignore[return-value]
+        with Workers(device, on_event, should_stop) as workers:
+            if isinstance(task, GenerateTask):
+                generate(task, workers)
+                return None  # type: ignore[return-value]
+            result: R
+            (result,) = workers.perform([to_perform(task)], on_event)
+        return result
+
+
+class Workers:
+    """Actors for one task, at most one at each place of the cluster."""
+
+    def __init__(self, device: Device, on_event: OnEvent, should_stop: Callable[[], bool]) -> None:
+        self._device, self._should_stop = device, should_stop
+        self.on_event = on_event
+        self._at: dict[Place, Any] = {}
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._at.values():
+            ray.kill(worker)
+
+    def perform(self, jobs: Sequence[Job], on_event: OnEvent) -> list[Any]:
+        """Performs the jobs and returns their results in order; raises the first `FddError` of a job.
+
+        A job whose actor is lost begins again on another one, at most `RETRIES` times.
+        """
+        waiting, results, losses = deque(range(len(jobs))), dict[int, Any](), Counter[int]()
+        running: dict[Any, tuple[Place, int]] = {}
+        self._start(len(jobs))
+        while len(results) < len(jobs):
+            busy = {place for place, _ in running.values()}
+            for place in [each for each in self._at if each not in busy][: len(waiting)]:
+                number = waiting.popleft()
+                running[jobs[number](self._at[place])] = place, number
+            ready: list[Any] = ray.wait(list(running), num_returns=1, timeout=POLL_SECONDS)[0]
+            if self._should_stop():
+                raise StoppedError("stopped as asked")
+            for stream in ready:
+                try:
+                    sent: Any = ray.get(next(stream))
+                except RayActorError as error:
+                    place, number = running.pop(stream)
+                    del self._at[place]
+                    losses[number] += 1
+                    if losses[number] > RETRIES:
+                        raise WorkerError(f"the same work was lost {losses[number]} times: {error}") from None
+                    on_event(Notice(text="a worker of the cluster was lost: its work begins again"))
+                    waiting.appendleft(number)
+                    self._start(len(waiting) + len(running))
+                    continue
+                if not isinstance(sent, Ended):
+                    on_event(sent)
+                    continue
+                place, number = running.pop(stream)
+                if isinstance(sent.outcome, FddError):
+                    raise sent.outcome
+                results[number] = sent.outcome
+        return [results[number] for number in range(len(jobs))]
+
+    def _start(self, wanted: int) -> None:
+        """Starts actors at free places of the cluster, until there are as many as wanted."""
+        free = [place for place in places(self._device) if place not in self._at]
+        self._at |= {place: place.start() for place in free[: max(0, wanted - len(self._at))]}
+        if not self._at:
+            raise WorkerError("the cluster has no machine left that can work: `resume` continues the run")
+
+
+def generate(task: GenerateTask, workers: Workers) -> None:
+    """Answers all requests that are not done, a shard at a time on each place."""
+    (shards,) = workers.perform([to_perform(ShardTask(whole=task))], workers.on_event)
+    done = set(task.done)
+    reference = ray.put(task)  # so that it is sent to each machine once
+
+    def note(event: Event) -> None:
+        if isinstance(event, Batch):
+            done.update(completion.key for completion in event.completions)
+        workers.on_event(event)
+
+    def job(keys: frozenset[str]) -> Job:
+        return lambda worker: worker.answer.remote(reference, keys - done)
+
+    workers.perform([job(frozenset(keys)) for keys in shards if not done.issuperset(keys)], note)
+
+
+# -- Training in several processes ---------------------------------------------------------------------------
+
+
+def train(task: FineTuneTask, size: int, on_event: OnEvent, should_stop: Callable[[], bool]) -> FineTuned:
+    """Trains in `size` processes on parts of each batch. A lost process makes all begin at the checkpoint."""
+    mail = Queue(actor_options={"num_cpus": 0})
+    scratch = task.output.parent / f".{task.output.name}.ray"
+    training = Training.remote()  # type: ignore[attr-defined]
+    try:
+        ended = training.fit.remote(task, size, mail, str(scratch))
+        while True:
+            is_over, _ = ray.wait([ended], timeout=POLL_SECONDS)
+            if should_stop():
+                raise StoppedError("stopped as asked")
+            for sent in mail.get_nowait_batch(mail.qsize()):
+                if not isinstance(sent, Ended):
+                    on_event(sent)
+                elif isinstance(sent.outcome, FddError):
+                    raise sent.outcome
+                else:
+                    result: FineTuned = sent.outcome
+                    return result
+            if is_over:
+                ray.get(ended)
+    except RayError as error:
+        raise WorkerError(f"training in {size} processes failed: {error}") from None
+    finally:
+        ray.kill(training)
+        mail.shutdown(force=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@ray.remote(num_cpus=0)
+class Training:
+    """Runs Ray Train in a process of its own; all processes that train end with it."""
+
+    def fit(self, task: FineTuneTask, size: int, mail: Queue, scratch: str) -> None:
+        uses_gpu = any(place.gpu for place in places(task.device))
+        TorchTrainer(
+            train_share,
+            train_loop_config={"task": task, "mail": mail},
+            scaling_config=ScalingConfig(num_workers=size, use_gpu=uses_gpu),
+            run_config=RunConfig(storage_path=scratch, failure_config=FailureConfig(max_failures=RETRIES)),
+        ).fit()
+
+
+def train_share(given: dict[str, Any]) -> None:
+    """The training loop of each process; the process group of `torch.distributed` is there already."""
+    from fdd.training.data_parallel import is_first
+    from fdd.training.fine_tune import perform
+
+    task, mail = given["task"], given["mail"]
+
+    def send(event: Event) -> None:
+        if is_first():
+            mail.put(event)
+
+    os.environ.update(LIBRARY_VARIABLES)
+    try:
+        outcome: object = perform(task, send)
+    except FddError as error:  # Ray Train would begin again after any error
+        outcome = error
+    if is_first():
+        mail.put(Ended(outcome))
