@@ -15,6 +15,8 @@ MOST = 4.0
 """A skill gets at most this many times its even share."""
 FRONTIER = (0.2, 0.8)
 """Solve rates between which a skill is neither out of reach nor mastered."""
+ALL_HARDER = 0.5
+"""Solve rate of a skill from which all its new problems are harder. Below it the share is in proportion."""
 FAILURES = 3
 """Wrong answers, with no right one, after which a taught skill may need simpler problems."""
 ABLE = 0.5
@@ -98,11 +100,11 @@ def whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
 
 
 def harder_ones(counts: Mapping[str, int], now: Mapping[str, Belief]) -> dict[str, int]:
-    """Returns how many of the problems of each skill are made harder: the share that the student solves.
+    """Returns how many of the problems of each skill are made harder: the more, the more the student solves.
 
     Their sum is rounded down, as the prior has the student solve a little even if it solves nothing.
     """
-    shares = {skill: number * now[skill].mean for skill, number in counts.items()}
+    shares = {skill: number * min(1.0, now[skill].mean / ALL_HARDER) for skill, number in counts.items()}
     return whole(shares, floor(fsum(shares.values())))
 
 

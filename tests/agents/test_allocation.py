@@ -79,10 +79,10 @@ def test_a_skill_needs_simpler_problems_if_teaching_it_was_in_vain(
     assert needs_simpler(profile([probed], 0)["a"], overall) is simpler
 
 
-def test_the_share_of_harder_problems_is_the_solve_rate() -> None:
+def test_the_share_of_harder_problems_grows_with_the_solve_rate() -> None:
     right = {"a": 300, "b": 100, "c": 0}
     now = profile([Probed(round=0, skill=name, n=400, correct=n) for name, n in right.items()], 0)
-    assert harder_ones({"a": 8, "b": 8, "c": 8}, now) == {"a": 6, "b": 2, "c": 0}
+    assert harder_ones({"a": 8, "b": 8, "c": 8}, now) == {"a": 8, "b": 4, "c": 0}
     # Too few problems for a share of each skill: those solved most come first, and the sum is kept.
     assert harder_ones({"a": 1, "b": 1, "c": 1}, now) == {"a": 1, "b": 0, "c": 0}
 
