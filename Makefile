@@ -7,7 +7,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-c
 PYTEST = .venv/bin/python -m pytest -q
 SPREAD = --numprocesses auto --dist loadfile --no-loadscope-reorder
 SECONDS ?= 120
-.PHONY: run test test-slow test-browser test-notebooks test-crash test-hostile fuzz check bench audit clean
+.PHONY: run test test-slow test-browser test-notebooks test-engines test-crash test-hostile fuzz check bench audit clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
@@ -40,6 +40,14 @@ test-browser: .venv/installed-dev
 # Every notebook from its first cell to its last.
 test-notebooks: .venv/installed-dev
 	$(PYTEST) tests/notebooks $(ARGS)
+
+# Runs on a Ray cluster of two nodes of this machine, of which some are lost on the way.
+test-engines: .venv/installed-scale
+	$(PYTEST) tests/engines $(ARGS)
+
+.venv/installed-scale: .venv/installed-dev requirements-scale.lock
+	$(PIP) --no-deps --require-hashes -r requirements-scale.lock
+	touch $@
 
 # Kills runs at every point and at random moments; some twenty minutes on two idle cores.
 test-crash: .venv/installed-dev

@@ -63,6 +63,7 @@ def examine(cache: Path, folder: Path) -> list[Check]:
     looks: dict[str, Callable[[], str]] = {
         "packages": _packages,
         "device": _device,
+        "engines": _engines,
         "sandbox": _sandbox,
         "confinement": _confinement,
         f"weights {default}": partial(_weights, cache / default),
@@ -94,6 +95,13 @@ def _device() -> str:
     if device.unused:
         raise FddError(str(device))
     return str(device)
+
+
+def _engines() -> str:
+    try:
+        return f"local; ray {version('ray')}"
+    except PackageNotFoundError:
+        return "local; ray is not installed: pip install 'feedback-driven-distillation[scale]'"
 
 
 def _sandbox() -> str:

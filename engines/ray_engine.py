@@ -1,7 +1,7 @@
 """Performs tasks on a Ray cluster, with an actor on each GPU or, where there is none, on each machine.
 
 Every machine needs this package in the same environment, and must see the run's folder and the students'
-under the same paths. Actors live as long as their task, so that a teacher and a student take turns.
+under the same paths. After each task an actor frees its memory, so that a teacher and a student take turns.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ from threading import Thread
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import ActorUnschedulableError, RayActorError, RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 from ray.util.queue import Queue
@@ -45,6 +46,8 @@ from fdd.training.worker import LIBRARY_VARIABLES, POLL_SECONDS, never, outcome_
 
 RETRIES = 3
 """How often a task is begun again because the machines it ran on were lost."""
+SILENT_SECONDS = 60
+"""After this time without a sign of work the user is told."""
 QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
 VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_V2_ENABLED": "1"}
 
@@ -61,7 +64,9 @@ def connected(config: EngineConfig) -> Iterator[RayEngine]:
         if not ray.is_initialized():
             stack.callback(ray.shutdown)
             _connect(config.address)
-        yield RayEngine(config.data_parallel)
+        engine = RayEngine(config.data_parallel)
+        stack.callback(engine.close)
+        yield engine
 
 
 def _connect(address: str) -> None:
@@ -110,6 +115,12 @@ class Worker:
         others = frozenset(request.key for request in whole.requests) - keys
         yield from self.perform(replace(whole, done=others))
 
+    def forget(self) -> None:
+        """Frees the memory of the student that answered."""
+        from fdd.training.generate import forget
+
+        forget()
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -150,74 +161,103 @@ def to_perform(task: Task[Any]) -> Job:
     return lambda worker: worker.perform.remote(task)
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The caller's functions, as in `Engine.run`."""
+
+    on_event: OnEvent
+    should_stop: Callable[[], bool]
+
+
 class RayEngine:
     def __init__(self, data_parallel: int | None) -> None:
         """`data_parallel` is the number of processes that train together; None for one on each GPU."""
         self._data_parallel = data_parallel
+        self._at: dict[Place, Any] = {}
+        """The actors, at most one at each place. They are kept, as starting one takes some seconds."""
 
     def run(self, task: Task[R], on_event: OnEvent, should_stop: Callable[[], bool] = never) -> R:
         """Does what `Engine.run` says."""
         device: Device = getattr(task, "device", "auto")
-        if isinstance(task, FineTuneTask):
-            gpus = sum(place.gpu for place in places(device))
-            size = self._data_parallel or max(1, min(gpus, task.config.batch_size))
-            if size > 1:
-                return train(task, size, on_event, should_stop)  # type: ignore[return-value]
-        with Workers(device, on_event, should_stop) as workers:
+        try:
+            if isinstance(task, FineTuneTask):
+                gpus = sum(place.gpu for place in places(device))
+                size = self._data_parallel or max(1, min(gpus, task.config.batch_size))
+                if size > 1:
+                    self.close()  # Ray Train needs their processors and GPUs
+                    return train(task, size, on_event, should_stop)  # type: ignore[return-value]
+            watch = Watch(on_event, should_stop)
             if isinstance(task, GenerateTask):
-                generate(task, workers)
+                self._generate(task, watch)
                 return None  # type: ignore[return-value]
             result: R
-            (result,) = workers.perform([to_perform(task)], on_event)
+            (result,) = self._perform([to_perform(task)], device, watch)
+        except BaseException:
+            self.close()  # ends what is still at work
+            raise
         return result
 
-
-class Workers:
-    """Actors for one task, at most one at each place of the cluster."""
-
-    def __init__(self, device: Device, on_event: OnEvent, should_stop: Callable[[], bool]) -> None:
-        self._device, self._should_stop = device, should_stop
-        self.on_event = on_event
-        self._at: dict[Place, Any] = {}
-
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         for worker in self._at.values():
             ray.kill(worker)
+        self._at.clear()
 
-    def perform(self, jobs: Sequence[Job], on_event: OnEvent) -> list[Any]:
+    def _generate(self, task: GenerateTask, watch: Watch) -> None:
+        """Answers all requests that are not done, a shard at a time at each place."""
+        (shards,) = self._perform([to_perform(ShardTask(whole=task))], task.device, watch)
+        done = set(task.done)
+        reference = ray.put(task)  # so that it is sent to each machine once
+
+        def note(event: Event) -> None:
+            if isinstance(event, Batch):
+                done.update(completion.key for completion in event.completions)
+            watch.on_event(event)
+
+        def job(keys: frozenset[str]) -> Job:
+            return lambda worker: worker.answer.remote(reference, keys - done)
+
+        jobs = [job(frozenset(keys)) for keys in shards if not done.issuperset(keys)]
+        self._perform(jobs, task.device, replace(watch, on_event=note))
+        for worker in self._at.values():
+            worker.forget.remote()
+
+    def _perform(self, jobs: Sequence[Job], device: Device, watch: Watch) -> list[Any]:
         """Performs the jobs and returns their results in order; raises the first `FddError` of a job.
 
         A job whose actor is lost begins again on another one, at most `RETRIES` times.
         """
         waiting, results, losses = deque(range(len(jobs))), dict[int, Any](), Counter[int]()
         running: dict[Any, tuple[Place, int]] = {}
-        self._start(len(jobs))
+        lost: set[Place] = set()
+        silent_since: float | None = time.monotonic()
         while len(results) < len(jobs):
             busy = {place for place, _ in running.values()}
-            for place in [each for each in self._at if each not in busy][: len(waiting)]:
+            for place in self._free(device, busy, lost)[: len(waiting)] if waiting else ():
                 number = waiting.popleft()
-                running[jobs[number](self._at[place])] = place, number
+                running[jobs[number](self._worker(place))] = place, number
             ready: list[Any] = ray.wait(list(running), num_returns=1, timeout=POLL_SECONDS)[0]
-            if self._should_stop():
+            if watch.should_stop():
                 raise StoppedError("stopped as asked")
+            if ready:
+                silent_since = None
+            elif silent_since and time.monotonic() - silent_since > SILENT_SECONDS:
+                silent_since = None
+                watch.on_event(Notice(text="nothing was heard from the cluster yet: all of it may be in use"))
             for stream in ready:
                 try:
                     sent: Any = ray.get(next(stream))
-                except RayActorError as error:
+                except (RayActorError, ActorUnschedulableError) as error:
                     place, number = running.pop(stream)
-                    del self._at[place]
+                    self._at.pop(place)
+                    lost.add(place)
                     losses[number] += 1
                     if losses[number] > RETRIES:
                         raise WorkerError(f"the same work was lost {losses[number]} times: {error}") from None
-                    on_event(Notice(text="a worker of the cluster was lost: its work begins again"))
+                    watch.on_event(Notice(text="a worker of the cluster was lost: its work begins again"))
                     waiting.appendleft(number)
-                    self._start(len(waiting) + len(running))
                     continue
                 if not isinstance(sent, Ended):
-                    on_event(sent)
+                    watch.on_event(sent)
                     continue
                 place, number = running.pop(stream)
                 if isinstance(sent.outcome, FddError):
@@ -225,29 +265,18 @@ class Workers:
                 results[number] = sent.outcome
         return [results[number] for number in range(len(jobs))]
 
-    def _start(self, wanted: int) -> None:
-        """Starts actors at free places of the cluster, until there are as many as wanted."""
-        free = [place for place in places(self._device) if place not in self._at]
-        self._at |= {place: place.start() for place in free[: max(0, wanted - len(self._at))]}
-        if not self._at:
+    def _free(self, device: Device, busy: set[Place], lost: set[Place]) -> list[Place]:
+        """Returns the places that are not busy; those whose actor was lost only if there are no others."""
+        found = places(device)
+        if not found:
             raise WorkerError("the cluster has no machine left that can work: `resume` continues the run")
+        free = [place for place in found if place not in busy | lost]
+        return free if free or busy else found
 
-
-def generate(task: GenerateTask, workers: Workers) -> None:
-    """Answers all requests that are not done, a shard at a time on each place."""
-    (shards,) = workers.perform([to_perform(ShardTask(whole=task))], workers.on_event)
-    done = set(task.done)
-    reference = ray.put(task)  # so that it is sent to each machine once
-
-    def note(event: Event) -> None:
-        if isinstance(event, Batch):
-            done.update(completion.key for completion in event.completions)
-        workers.on_event(event)
-
-    def job(keys: frozenset[str]) -> Job:
-        return lambda worker: worker.answer.remote(reference, keys - done)
-
-    workers.perform([job(frozenset(keys)) for keys in shards if not done.issuperset(keys)], note)
+    def _worker(self, place: Place) -> Any:
+        if place not in self._at:
+            self._at[place] = place.start()
+        return self._at[place]
 
 
 # -- Training in several processes ---------------------------------------------------------------------------

@@ -96,6 +96,7 @@ def describe(task: DescribeTask, _: object) -> DeviceReport:
         cores=cores,
         memory_gb=memory / 2**30,
         dtype=str(runtime.dtype).removeprefix("torch."),
+        count=torch.cuda.device_count() if runtime.device.type == "cuda" else 1,
         unused=cuda_fault() if task.device == "auto" and has_nvidia_gpu else "",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -96,6 +97,14 @@ def perform(task: GenerateTask, on_event: OnEvent) -> None:
 def loaded(folder: Path, device: Device) -> Student:
     """Loads a student, once for all shards of a task that this process answers."""
     return load_student(folder, choose_runtime(device))
+
+
+def forget() -> None:
+    """Frees the memory of the student that was loaded last."""
+    loaded.cache_clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def shards(task: ShardTask, _: object) -> tuple[tuple[str, ...], ...]:

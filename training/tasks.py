@@ -96,11 +96,14 @@ class DeviceReport:
     """Cores of the CPU that this process may use, or multiprocessors of the GPU."""
     memory_gb: float
     dtype: str
+    count: int = 1
+    """GPUs of this machine, of which a run uses one, and all of them with `--engine ray`."""
     unused: str = ""
     """With device `auto`: why this machine's NVIDIA GPU cannot be used. Empty otherwise."""
 
     def __str__(self) -> str:
-        used = f"{self.kind} ({self.name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
+        name = f"{self.count} x {self.name}" if self.count > 1 else self.name
+        used = f"{self.kind} ({name}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.dtype})"
         return f"{used}, for the NVIDIA GPU here cannot be used: {self.unused}" if self.unused else used
 
 

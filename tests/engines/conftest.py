@@ -31,4 +31,4 @@ def cluster() -> Iterator[Cluster]:
     for _ in range(2):
         cluster.add_node(num_cpus=1)
     yield cluster
-    cluster.shutdown()
+    cluster.shutdown()  # type: ignore[no-untyped-call]

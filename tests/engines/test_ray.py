@@ -7,25 +7,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
-import ray
 from ray.cluster_utils import Cluster
 
 from fdd.domain import Progress
 from fdd.engines.config import EngineConfig
 from fdd.engines.engine import LOCAL, Engine, open_engine
-from fdd.errors import StoppedError, StudentError, UsageError
+from fdd.errors import StoppedError, StudentError
 from fdd.graph.run import start
 from fdd.settings import Settings, load_settings
-from fdd.storage.folder import DATABASE
 from fdd.training.config import FineTuneConfig, GenerateConfig
 from fdd.training.fetch import student_path
-from fdd.training.tasks import Batch, CheckTask, Event, Example, FineTuned, FineTuneTask
-from fdd.training.tasks import GenerateTask, Notice, Request, Step
+from fdd.training.tasks import (
+    Batch,
+    CheckTask,
+    Event,
+    Example,
+    FineTuned,
+    FineTuneTask,
+    GenerateTask,
+    Notice,
+    Request,
+    Step,
+)
 from tests.graph.test_run import Recorder
 from tests.test_golden import EVERYWHERE, HERE, hashes
 from tests.test_house import ROOT
@@ -74,9 +81,9 @@ class Remover(Recorder):
 
     def advanced(self, progress: Progress) -> None:
         super().advanced(progress)
-        if progress.phase == self.phase and 0 < progress.done < progress.total and self.cluster.worker_nodes:
-            if len(self.cluster.worker_nodes) == 2:
-                self.cluster.remove_node(next(iter(self.cluster.worker_nodes)), allow_graceful=False)
+        is_between = progress.phase == self.phase and 0 < progress.done < progress.total
+        if is_between and len(self.cluster.worker_nodes) == 2:
+            self.cluster.remove_node(next(iter(self.cluster.worker_nodes)), allow_graceful=False)
 
     def noticed(self, text: str) -> None:
         self.notices.append(text)
@@ -97,7 +104,18 @@ def test_a_driver_that_is_killed_goes_on_with_resume(
 ) -> None:
     folder = tmp_path / "run"
     environment = os.environ | {"FDD_CACHE": str(cache)}
-    options = ["--rounds", "1", "--seed", "3", "--student", "tiny", "--device", "cpu", "--batch-rows", "2"]
+    options = [
+        "--rounds",
+        "1",
+        "--seed",
+        "3",
+        "--student",
+        "tiny",
+        "--device",
+        "cpu",
+        "--generate-batch-size",
+        "2",
+    ]
     command = [sys.executable, "main.py", *options, "--engine", "ray", "--address", cluster.address]
     first = subprocess.Popen(
         [*command, "--run-dir", str(folder)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
@@ -121,7 +139,7 @@ def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
 
 
 @pytest.fixture
-def engine(cluster: Cluster) -> Engine:
+def engine(cluster: Cluster) -> Iterator[Engine]:
     with open_engine(EngineConfig(name="ray", address=cluster.address)) as engine:
         yield engine
 
@@ -137,9 +155,10 @@ def test_each_answer_comes_once(engine: Engine, tiny: Path) -> None:
     found: dict[str, list[Event]] = {"here": [], "there": []}
     LOCAL.run(task, found["here"].append)
     engine.run(task, found["there"].append)
+    batches = {name: [each for each in events if isinstance(each, Batch)] for name, events in found.items()}
     here, there = (
-        sorted((each.key, each.text) for event in events if isinstance(event, Batch) for each in event.completions)
-        for events in found.values()
+        sorted((each.key, each.text) for batch in found for each in batch.completions)
+        for found in batches.values()
     )
     assert there == here
     assert len(there) == 3 * SHARD - len(done)
@@ -185,9 +204,10 @@ def test_a_task_stops_when_asked(engine: Engine, tiny: Path) -> None:
 
 def training(tiny: Path, output: Path, batch: int = 3) -> FineTuneTask:
     # Rationales of very different lengths, so that the processes have different numbers of labels.
+    rationales = ("x = 1\n" * (1 + number % 5) + f"y = {number}" for number in range(11))
     examples = tuple(
-        Example(question=f"What is {n} plus 2?", cue="Say it.", rationale="x = 1\n" * (1 + n % 5) + f"y = {n}")
-        for n in range(11)
+        Example(question=f"What is {number} plus 2?", cue="Say it.", rationale=rationale)
+        for number, rationale in enumerate(rationales)
     )
     return FineTuneTask(
         student=tiny,
