@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -10,6 +11,11 @@ from fdd.engines.config import EngineConfig
 from fdd.errors import UsageError
 from fdd.training.tasks import OnEvent, R, Task
 from fdd.training.worker import never, run_in_child
+
+RAY_VARIABLES: Mapping[str, str] = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_V2_ENABLED": "1"}
+"""Ray reads these and the next one when it is imported."""
+LOOPBACK: Mapping[str, str] = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Makes Ray do on Linux what it does elsewhere: a new cluster listens on the loopback interface only."""
 
 
 class Engine(Protocol):
@@ -40,6 +46,7 @@ def open_engine(config: EngineConfig) -> Iterator[Engine]:
     if config.name == "local":
         yield LOCAL
         return
+    os.environ.update(RAY_VARIABLES if config.address else {**RAY_VARIABLES, **LOOPBACK})
     try:
         from fdd.engines.ray_engine import connected
     except ModuleNotFoundError as error:

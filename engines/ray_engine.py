@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +50,7 @@ RETRIES = 3
 SILENT_SECONDS = 60
 """After this time without a sign of work the user is told."""
 QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
-VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_V2_ENABLED": "1"}
+CONNECT_SECONDS = 5
 
 
 @contextmanager
@@ -59,7 +60,6 @@ def connected(config: EngineConfig) -> Iterator[RayEngine]:
     Whoever reaches a cluster can run programs on it. So the one that is started here listens on the loopback
     interface only, and asks for a token that nobody else knows.
     """
-    os.environ.update(VARIABLES)
     with ExitStack() as stack:
         if not ray.is_initialized():
             stack.callback(ray.shutdown)
@@ -76,11 +76,13 @@ def _connect(address: str) -> None:
     if not address:
         os.environ.pop("RAY_AUTH_MODE", None)  # then a new cluster asks for a token
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-        common["_node_ip_address"] = "127.0.0.1"
     else:
         common["address"] = address
         del common["include_dashboard"]
     try:
+        if address not in ("", "auto"):
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()  # Ray would wait for minutes
         ray.init(**common)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         where = f"the cluster at {address!r}" if address else "a cluster on this machine"

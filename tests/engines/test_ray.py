@@ -266,9 +266,8 @@ with open_engine(EngineConfig(name="ray")) as engine:
     assert address.startswith("127.0.0.1:"), address
     command = [sys.executable, "-c", sys.argv[1], address]
     for mode in ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a guess"}):
-        tried = subprocess.run(
-            command, env={"PATH": "/usr/bin", "HOME": sys.argv[2]} | mode, capture_output=True, text=True
-        )
+        environment = {"HOME": sys.argv[2], "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} | mode
+        tried = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert tried.returncode and "42" not in tried.stdout, tried
         assert "AuthenticationError" in tried.stderr or "InvalidAuthToken" in tried.stderr, tried.stderr
 """
