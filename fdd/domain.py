@@ -229,6 +229,20 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StoredBatch:
+    """Requests on the way through a provider's batch API."""
+
+    file: str
+    """The provider's id of the uploaded requests."""
+    batch: str
+    """The provider's id of the batch; empty until it is known to have been made."""
+    server: str
+    """Name and address of the model."""
+    keys: tuple[str, ...]
+    """Keys of the requests, as in `StoredReply`, that have no reply yet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StoredReply:
     """A model's reply to one request, and what it cost the run that paid for it."""
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
@@ -15,11 +15,12 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from fdd.agents.labeller import Labeller
 from fdd.agents.models.asker import Asker
+from fdd.agents.models.batches import MOST_REQUESTS, BatchModel
 from fdd.agents.models.budget import NOTHING, Budget
 from fdd.agents.models.client import Client
 from fdd.agents.models.limiter import FIRST
 from fdd.agents.models.prices import FREE, Price, find_price
-from fdd.agents.models.provider import LangChainModel, full_name
+from fdd.agents.models.provider import OPENAI, LangChainModel, full_name
 from fdd.agents.models.request import ChatModel
 from fdd.agents.synthesizer import ModelSynthesizer, SymbolicSynthesizer, Synthesizer
 from fdd.agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher
@@ -133,13 +134,23 @@ def open_agents(
     there is no judge.
     """
     config, budget = settings.calls, Budget(settings.calls)
+    if config.batch_api:
+        config = replace(config, at_once=max(config.at_once, MOST_REQUESTS))
     clients: dict[Role, Client] = {}
     with ExitStack() as resources:
         if agents is None and (models := open_models(settings, cache, engine, listener, should_stop)):
             replies = resources.enter_context(CallCache(cache / CALLS))
             budget = Budget(config, max(replies.spent(run), paid, key=lambda usage: usage.calls))
             for role, (model, price) in models.items():
-                first = config.at_once if role.local_id else FIRST
+                first = config.at_once if role.local_id or config.batch_api else FIRST
+                if config.batch_api and isinstance(model, LangChainModel):
+                    model = BatchModel(
+                        model,
+                        replies,
+                        poll_seconds=config.batch_poll_seconds,
+                        notice=listener.noticed,
+                        should_stop=should_stop,
+                    )
                 clients[role] = Client(
                     model, run=run, cache=replies, budget=budget, price=price, config=config, first=first
                 )
@@ -209,6 +220,12 @@ def check_agents(settings: Settings) -> None:
         raise UsageError(
             f"problems written by {roles['synthesizer'].name!r} must be solved by a model too: give --judge"
         )
+    if settings.calls.batch_api:
+        models = [role for role in roles.values() if role.is_model and not role.local_id]
+        others = [role.name for role in models if not role.url and not role.name.startswith(f"{OPENAI}:")]
+        if others or not models:
+            named = f"{others[0]!r} has none" if others else "no agent of this run is such a model"
+            raise UsageError(f"--batch-api is for models behind OpenAI's protocol, and {named}: leave it out")
     if settings.skills == "model" and not roles["teacher"].is_model:
         raise UsageError(
             f"--skills model: the teacher {roles['teacher'].name!r} is no model and cannot name skills: "

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from fdd.domain import StoredReply, Usage
+from fdd.domain import StoredBatch, StoredReply, Usage
 from fdd.errors import StoreError
 from fdd.storage.codec import hash_values
 from fdd.storage.database import LOCK_PATIENCE
@@ -32,6 +32,11 @@ _SCHEMA = (
     ) STRICT
     """,
     "CREATE INDEX IF NOT EXISTS replies_by_run ON replies (run)",
+    """
+    CREATE TABLE IF NOT EXISTS batches (
+        file TEXT PRIMARY KEY, batch TEXT NOT NULL, server TEXT NOT NULL, keys TEXT NOT NULL
+    ) STRICT
+    """,
 )
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _WAIT = 0.01
@@ -87,6 +92,26 @@ class CallCache:
             if found is None:
                 connection.execute(_INSERT, _encode(reply))
             return found or reply
+
+    def batches(self, server: str) -> list[StoredBatch]:
+        """Returns the batches that are on the way to a model, of all runs."""
+        with self._turn, self._reporting("read"):
+            rows = self._connection.execute(
+                "SELECT file, batch, keys FROM batches WHERE server = ? ORDER BY rowid", [server]
+            ).fetchall()
+        return [
+            StoredBatch(file=file, batch=batch, server=server, keys=tuple(keys.split()))
+            for file, batch, keys in rows
+        ]
+
+    def put_batch(self, batch: StoredBatch) -> None:
+        """Stores a batch, or what has become of it; one without keys is removed."""
+        row = [batch.file, batch.batch, batch.server, " ".join(batch.keys)]
+        with self._turn, self._reporting("write to"), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("DELETE FROM batches WHERE file = ?", [batch.file])
+            if batch.keys:
+                connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
 
     def spent(self, run: str) -> Usage:
         """Returns the number, tokens and cost of the replies that this run was the first to store."""

@@ -23,6 +23,10 @@ class CallConfig:
     max_tokens: Annotated[NonNegativeInt | None, Flag("N", "stop before it has used more tokens")] = None
     """Tokens of prompts and replies together."""
     max_calls: Annotated[NonNegativeInt | None, Flag("N", "stop before it has made more calls")] = None
+    batch_api: Annotated[bool, Flag(None, "use OpenAI's batch API: half the price, replies within a day")] = (
+        False
+    )
+    batch_poll_seconds: Annotated[PositiveFloat, Flag("S", "time between two looks at a batch")] = 30.0
     prices: Annotated[str | None, Flag("FILE", "TOML file of prices that override those known")] = None
     temperature: Annotated[NonNegativeFloat, Flag("T", "temperature of every agent that is a model")] = 0.7
     max_reply_tokens: Annotated[PositiveInt, Flag("N", "longest reply of a model")] = 1024

@@ -52,7 +52,8 @@ def http_client(seconds: float, key: str | None) -> openai.DefaultAsyncHttpxClie
     """
 
     async def reduce(request: Request) -> None:
-        headers = Headers({"Accept": "application/json", "Content-Type": "application/json"})
+        kind = request.headers.get("Content-Type", "application/json")
+        headers = Headers({"Accept": "application/json", "Content-Type": kind})
         headers["Host"] = Request(request.method, request.url).headers["Host"]
         headers |= {name: request.headers[name] for name in KEPT if name in request.headers}
         authorization = request.headers.get("Authorization")

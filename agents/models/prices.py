@@ -43,13 +43,15 @@ def load_prices(file: str | None = None) -> dict[str, Price]:
 
 
 def find_price(name: str, address: str, config: CallConfig) -> Price | None:
-    """The price of a model, `provider:model`; on this machine or on a private server it is free unless it is
-    in the table.
+    """The price of a model, `provider:model`, which is half with `--batch-api`.
 
-    None if it is unknown; raises `UsageError` for that if the run has a cost limit.
+    On this machine or on a private server it is free unless it is in the table. None if it is unknown; raises
+    `UsageError` for that if the run has a cost limit.
     """
     own = name.startswith(LOCAL) or _is_own(address)
     price = load_prices(config.prices).get(name) or (FREE if own else None)
+    if price is not None and config.batch_api:
+        price = Price(input=price.input / 2, output=price.output / 2)
     if price is None and config.max_cost is not None:
         server = f" at {address!r}" if address else ""
         raise UsageError(

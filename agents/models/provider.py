@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from fdd.agents.models.keys import Keys
-from fdd.agents.models.provider_errors import Setting, explain, line, refused_setting
+from fdd.agents.models.provider_errors import RefusedError, Setting, explain, line, refused_setting
 from fdd.agents.models.replies import THOUGHT_FIELDS
 from fdd.agents.models.request import CallError, Fault, Finish, ModelReply, ModelRequest
 from fdd.errors import UsageError
@@ -19,6 +19,7 @@ from fdd.network import network_fault, without_login
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
+    from openai import AsyncOpenAI
     from openai import DefaultAsyncHttpxClient as AsyncHttpxClient
 
 OPENAI = "openai"
@@ -33,6 +34,7 @@ FINISHES = {
 """Providers' words for why a model stopped, in lower case."""
 CHARACTERS_A_TOKEN = 4
 """Estimate for servers that do not count tokens: about right for English, so that limits still apply."""
+OK = 200
 MOST_TOKENS = 2**31
 """A larger token count is treated as unknown."""
 
@@ -110,6 +112,53 @@ class LangChainModel:
         # become its context.
         raise failure
 
+    @property
+    def openai(self) -> AsyncOpenAI:
+        """OpenAI's client for the same server, for what LangChain has no methods for."""
+        assert self._provider == OPENAI
+        from openai import AsyncOpenAI
+
+        from fdd.agents.models.openai_chat import http_client
+
+        key = self._keys.server if self.address else None
+        self._client = self._client or http_client(self._seconds, key)
+        return AsyncOpenAI(
+            api_key=key, base_url=self.address or OPENAI_ADDRESS, http_client=self._client, max_retries=0
+        )
+
+    def explain(self, error: Exception) -> CallError:
+        return explain(error, self.address, self._keys)
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """The body that OpenAI's protocol has for a request."""
+        chat: Any = self._chat(request.temperature, request.max_tokens, self._left_out)
+        messages, sample = self._arguments(request, self._left_out)
+        body: dict[str, Any] = chat._get_request_payload(messages, **sample)
+        extra: dict[str, Any] = body.pop("extra_body", {})
+        return body | extra
+
+    def read(self, request: ModelRequest, status: int, body: object) -> ModelReply:
+        """Read what the server sent for a request; raises `CallError` for an error or an unreadable reply."""
+        from openai.types.chat import ChatCompletion
+
+        chat: Any = self._chat(request.temperature, request.max_tokens, self._left_out)
+        try:
+            if status != OK or not isinstance(body, dict):
+                raise RefusedError(status, body)
+            result = chat._create_chat_result(ChatCompletion.construct(**body))
+            return _read(result.generations[0].message, request, self._keys)
+        except Exception as error:  # A body may have any form.
+            failure = self.explain(error)
+        raise failure
+
+    def leaves_out(self, status: int, body: object) -> bool:
+        """Whether the server refused a setting that is left out from now on, and was not before."""
+        refused = refused_setting(RefusedError(status, body))
+        if refused is None or refused in self._left_out or refused not in self._optional:
+            return False
+        self._left_out |= {refused}
+        return True
+
     async def close(self) -> None:
         self._chat.cache_clear()
         if self._client is not None:
@@ -120,17 +169,22 @@ class LangChainModel:
         from langsmith.run_helpers import tracing_context
 
         chat = self._chat(request.temperature, request.max_tokens, left_out)
+        messages, sample = self._arguments(request, left_out)
+        # LangSmith would send the conversation to a third party if the environment turns tracing on.
+        with tracing_context(enabled=False):
+            return await chat.ainvoke(messages, config={"callbacks": []}, **sample)
+
+    def _arguments(
+        self, request: ModelRequest, left_out: frozenset[Setting]
+    ) -> tuple[Sequence[tuple[str, str]], dict[str, Any]]:
+        """The messages for LangChain's client, and the arguments that are sent with them."""
         turns = list(request.messages)
         if Setting.SYSTEM in left_out and len(turns) > 1 and turns[0].role == "system":
             system = turns.pop(0)
             turns[0] = replace(turns[0], content=f"{system.content}\n\n{turns[0].content}")
         messages = [(message.role, message.content) for message in turns]
-        sample: dict[str, Any] = {}
-        if self._provider == OPENAI and Setting.SEED not in left_out:
-            sample["seed"] = request.sample
-        # LangSmith would send the conversation to a third party if the environment turns tracing on.
-        with tracing_context(enabled=False):
-            return await chat.ainvoke(messages, config={"callbacks": []}, **sample)
+        sends_seed = self._provider == OPENAI and Setting.SEED not in left_out
+        return messages, {"seed": request.sample} if sends_seed else {}
 
     def _open_chat(self, temperature: float, max_tokens: int, left_out: frozenset[Setting]) -> BaseChatModel:
         """LangChain's client for these settings: only its constructor has standard names for them."""

@@ -68,6 +68,17 @@ _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 
 
+class RefusedError(Exception):
+    """An error that a server sent inside a reply, with the attributes of the libraries' errors."""
+
+    def __init__(self, status: int, body: object) -> None:
+        super().__init__(f"HTTP {status}")
+        inner = body.get("error") if isinstance(body, Mapping) else None
+        named = inner if isinstance(inner, Mapping) else {}
+        self.status_code, self.body = status, inner or body
+        self.code, self.param = named.get("code"), named.get("param")
+
+
 def explain(error: Exception, address: str, keys: Keys) -> CallError:
     """Convert an error of any provider's library: their errors share the same attributes.
 

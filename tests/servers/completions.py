@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import random
@@ -44,7 +45,7 @@ class Entry:
     seconds: float
     """How long it took."""
     body: str
-    """SHA-256 of the request's whole body."""
+    """SHA-256 of the request's whole body, with its JSON's keys sorted."""
     sample: int | None
     task: str | None
     """None if the request was not understood."""
@@ -101,7 +102,7 @@ class Completions:
             body = await request.body()
         except ClientDisconnect:
             return
-        key = hashlib.sha256(body).hexdigest()
+        key = key_of(body)
         plan = await self._plan(key, body, request.headers.get("authorization", ""))
         line = Line(plan, request.state.transport, send)
         self._busy += not plan.at_once
@@ -119,6 +120,13 @@ class Completions:
         if completed:
             await line.finish()
         await gone
+
+    async def plan(self, body: bytes) -> Plan:
+        """Plans the answer to a request that came in a batch, and logs it."""
+        key = key_of(body)
+        plan = await self._plan(key, body, "")
+        self._record(plan, key, time.time(), completed=True)
+        return plan
 
     async def _plan(self, key: str, body: bytes, authorization: str) -> Plan:
         fault = self._fault(key)
@@ -191,6 +199,13 @@ class Completions:
         )
         self._log.write(json.dumps(asdict(entry)) + "\n")
         self._log.flush()
+
+
+def key_of(body: bytes) -> str:
+    """Returns the SHA-256 of a request, which does not depend on how its JSON is written."""
+    with contextlib.suppress(ValueError, RecursionError):
+        body = json.dumps(json.loads(body), sort_keys=True).encode()
+    return hashlib.sha256(body).hexdigest()
 
 
 class Line:
