@@ -20,7 +20,7 @@ from fdd.training.config import FineTuneConfig
 from fdd.training.data import Row, epoch_batches, fitting_rows, micro_batches, split_evenly
 from fdd.training.data_parallel import add_up, is_first, share_of
 from fdd.training.device import choose_runtime, free_bytes, free_memory, tokens_at_once
-from fdd.training.optimizer import Weight, load_state, save_state
+from fdd.training.optimizer import Optimizer, load_state, save_state
 from fdd.training.parallel import at_once
 from fdd.training.replica import replicas_of
 from fdd.training.schedule import Schedule, schedule
@@ -142,7 +142,9 @@ class Trainer:
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         count = sum(p.numel() for p in trained.values())
         free, dtype = free_bytes(student.runtime), student.runtime.dtype
-        self.weights = [Weight(name, p, config, beta2) for name, p in trained.items()]
+        on_gpu = student.runtime.device.type == "cuda"
+        self.optimizer = Optimizer(trained, config, beta2, together=on_gpu)
+        self.weights = self.optimizer.weights
         self.replicas = replicas_of(student, count)
         set_tokens = config.micro_batch_tokens
         self.micro_batch_tokens = tokens_at_once(student.model.config, dtype, set_tokens, count, free)
@@ -155,8 +157,7 @@ class Trainer:
         used = [weight.used for weight in self.weights]
         if not nn.utils.clip_grad_norm_(used, self.config.max_gradient_norm).isfinite():
             return nan
-        for weight in self.weights:
-            weight.step(rate)
+        self.optimizer.step(rate)
         return loss
 
     def accumulate_with_less_memory(self, batch: Sequence[Row]) -> float:

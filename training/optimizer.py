@@ -19,24 +19,17 @@ BETA1 = 0.9
 
 
 class Weight:
-    """A weight of the network with its own optimizer, so that only one gradient at a time is in float32."""
+    """A trained weight of the network, and the float32 copy on which its optimizer steps are made."""
 
-    def __init__(self, name: str, used: nn.Parameter, config: FineTuneConfig, beta2: float) -> None:
+    def __init__(self, name: str, used: nn.Parameter) -> None:
         self.name, self.used = name, used
-        # bfloat16 is too coarse for small steps, so these are made on a copy.
+        # bfloat16 is too coarse for small steps.
         self.master = used if used.dtype == torch.float32 else nn.Parameter(used.detach().float())
-        self.optimizer = torch.optim.AdamW(
-            [self.master], config.learning_rate, (BETA1, beta2), weight_decay=0.0, fused=True
-        )
+        self.optimizer: torch.optim.AdamW
+        """That of the weight; several weights may share one."""
 
-    def step(self, rate: float) -> None:
-        if self.used.grad is None:
-            return
-        self.master.grad = self.used.grad.float()
-        self.optimizer.param_groups[0]["lr"] = rate
-        self.optimizer.step()
-        self.master.grad = self.used.grad = None
-        self.update_used()
+    def take_gradient(self) -> None:
+        self.master.grad = None if self.used.grad is None else self.used.grad.float()
 
     def update_used(self) -> None:
         if self.master is not self.used:
@@ -50,7 +43,39 @@ class Weight:
         self.master.data.copy_(tensors.pop("weight"))
         self.update_used()
         if tensors:
-            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": {0: tensors}})
+            device = self.master.device
+            self.optimizer.state[self.master] = {name: each.to(device) for name, each in tensors.items()}
+
+
+class Optimizer:
+    """AdamW for all weights."""
+
+    def __init__(
+        self, trained: Mapping[str, nn.Parameter], config: FineTuneConfig, beta2: float, *, together: bool
+    ) -> None:
+        """`together` steps all weights at once, as is fast on a GPU. Otherwise they take turns, so that only
+        one gradient at a time is in float32. The results are the same.
+        """
+        self.weights = [Weight(name, used) for name, used in trained.items()]
+        self._groups = [self.weights] if together else [[weight] for weight in self.weights]
+        for group in self._groups:
+            masters = [weight.master for weight in group]
+            betas = BETA1, beta2
+            optimizer = torch.optim.AdamW(masters, config.learning_rate, betas, weight_decay=0.0, fused=True)
+            for weight in group:
+                weight.optimizer = optimizer
+
+    def step(self, rate: float) -> None:
+        for group in self._groups:
+            for weight in group:
+                weight.take_gradient()
+            optimizer = group[0].optimizer
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
+            for weight in group:
+                if weight.used.grad is not None:
+                    weight.update_used()
+                weight.master.grad = weight.used.grad = None
 
 
 def save_state(weights: Iterable[Weight], file: Path, progress: Mapping[str, str] | None = None) -> None:

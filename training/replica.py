@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -30,9 +31,13 @@ class Replica:
 
     def accumulate(self, rows: Sequence[Row], labelled: int, micro_batch_tokens: int) -> float:
         """Adds these rows' part of the gradient of a batch with `labelled` targets; returns their loss."""
-        return sum(self.backward(piece, labelled) for piece in micro_batches(rows, micro_batch_tokens))
+        pieces = [self.backward(piece, labelled) for piece in micro_batches(rows, micro_batch_tokens)]
+        # Read once for all of them, since a GPU is waited for.
+        losses = iter(torch.stack(list(chain.from_iterable(pieces))).tolist())
+        return sum(sum(islice(losses, len(piece))) for piece in pieces)
 
-    def backward(self, rows: Sequence[Row], labelled: int) -> float:
+    def backward(self, rows: Sequence[Row], labelled: int) -> list[Tensor]:
+        """Adds the gradient of a micro-batch; returns the losses of its parts."""
         ids, mask, labels = (tensor.to(self.network.device) for tensor in to_tensors(rows))
         # The output at a position predicts the next token.
         places = labels[:, 1:] != IGNORED
@@ -42,16 +47,16 @@ class Replica:
             logits = self.network(**inputs).logits[:, :-1][places]
             loss = cross_entropy(logits.float(), targets, reduction="sum")
             torch.autograd.backward(loss / labelled)
-            return loss.item()
+            return [loss.detach()]
         hidden: Tensor = self.body(**inputs).last_hidden_state[:, :-1][places]
-        leaf, total = hidden.detach().requires_grad_(), 0.0
+        leaf, losses = hidden.detach().requires_grad_(), list[Tensor]()
         for start in range(0, len(targets), HEAD_ROWS):
             logits = self.head(leaf[start : start + HEAD_ROWS]).float()
             loss = cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="sum")
             torch.autograd.backward(loss / labelled)
-            total += loss.item()
+            losses.append(loss.detach())
         torch.autograd.backward(hidden, leaf.grad)
-        return total
+        return losses
 
     def parameters(self) -> list[nn.Parameter]:
         return list(self.network.parameters())

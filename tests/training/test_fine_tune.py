@@ -116,7 +116,7 @@ def test_when_memory_runs_out_the_batch_goes_on_in_smaller_pieces(
     (replica,) = trainer.replicas
     backward = replica.backward
 
-    def cramped(piece: list[object], labelled: int) -> float:
+    def cramped(piece: list[object], labelled: int) -> list[torch.Tensor]:
         if len(piece) > 4:
             raise error
         return backward(piece, labelled)  # type: ignore[arg-type]

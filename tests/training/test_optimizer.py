@@ -12,7 +12,7 @@ from fdd.training.config import FineTuneConfig, Method
 from fdd.training.data import Row, encode
 from fdd.training.device import Runtime
 from fdd.training.fine_tune import Trainer, fine_tune, with_adapters
-from fdd.training.optimizer import load_state, save_state
+from fdd.training.optimizer import Optimizer, load_state, save_state
 from fdd.training.student import Student, load_student
 from fdd.training.tasks import Event, Example, FineTuned, Step
 
@@ -58,6 +58,25 @@ def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(
     later.step(batches[1], 5e-3)
     assert [path.name for path in (tmp_path / "states").iterdir()] == ["state.safetensors"]
     for one, other in zip(whole.weights, later.weights, strict=True):
+        assert torch.equal(one.master, other.master)
+        assert torch.equal(one.used, other.used)
+
+
+def test_weights_that_are_stepped_together_become_the_same(
+    tiny: Path, runtime: Runtime, tmp_path: Path
+) -> None:
+    """As on a GPU; also after their state was saved and restored."""
+    runtime = Runtime(runtime.device, torch.bfloat16)
+    turns, together = (trainer_of(tiny, runtime, "full") for _ in range(2))
+    trained = dict(together.student.model.named_parameters())
+    together.optimizer = Optimizer(trained, QUICK, 0.95, together=True)
+    together.weights = together.optimizer.weights
+    for batch in (rows(turns.student)[:4], rows(turns.student)[4:]):
+        losses = [trainer.step(batch, 5e-3) for trainer in (turns, together)]
+        assert losses[0] == losses[1]
+        save_state(together.weights, tmp_path / "state.safetensors")
+        load_state(together.weights, tmp_path / "state.safetensors")
+    for one, other in zip(turns.weights, together.weights, strict=True):
         assert torch.equal(one.master, other.master)
         assert torch.equal(one.used, other.used)
 
