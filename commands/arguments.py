@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from fdd.domain import PHASES
 from fdd.errors import PROGRAM, UsageError
 from fdd.settings import OPTIONS, Settings
 from fdd.storage.life import find_problems
@@ -15,6 +16,15 @@ from fdd.storage.store import Store
 
 def add_folder(parser: ArgumentParser) -> None:
     parser.add_argument("run_dir", type=Path, metavar="DIR", help="folder of the run")
+
+
+def add_until(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--until",
+        choices=tuple(PHASES),
+        metavar="PHASE",
+        help=f"stop when this phase has ended, to go on with `resume`: {', '.join(PHASES)}",
+    )
 
 
 def add_json(parser: ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from fdd.commands.arguments import add_until
 from fdd.commands.watching import watch
 from fdd.settings import Settings, add_options, cache_folder, load_settings
 
@@ -19,12 +20,13 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be asked, and its cost, without asking"
     )
+    add_until(parser)
     add_options(parser)
     parser.set_defaults(command=run)
 
 
 def run(given: Namespace) -> int:
-    outside = ("run_dir", "config", "dry_run", "command")
+    outside = ("run_dir", "config", "dry_run", "until", "command")
     settings = load_settings({k: v for k, v in vars(given).items() if k not in outside}, given.config)
     if given.dry_run:
         return preview(settings)
@@ -32,7 +34,7 @@ def run(given: Namespace) -> int:
     # Imported here, so that `--help` and wrong options do not wait for it.
     from fdd.graph.run import start
 
-    return watch(folder, partial(start, settings))
+    return watch(folder, partial(start, settings, until=given.until))
 
 
 def preview(settings: Settings) -> int:

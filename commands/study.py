@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,9 +18,11 @@ from statistics import fmean
 
 from fdd import IMPORT_ROOT
 from fdd.commands.arguments import add_json, options_of, print_json
+from fdd.domain import content_hash
 from fdd.errors import RunFailedError, StoppedError, one_line
 from fdd.rundir.study import Cell, Study, read_study, row_of
 from fdd.settings import ENVIRONMENT
+from fdd.storage.folder import open_store
 
 SHOW_SECONDS = 30.0
 """A line about the progress is printed this often."""
@@ -84,6 +87,8 @@ class Job:
     folder: Path
     process: subprocess.Popen[bytes]
     slot: int
+    begins: bool
+    """Whether it is the beginning that several arms share."""
 
     @property
     def log(self) -> Path:
@@ -104,12 +109,18 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
     shown = 0.0
     try:
         while pending or running:
-            free = set(range(jobs)) - {job.slot for job in running}
-            for slot in sorted(free)[: len(pending)]:
-                running.append(start(pending.pop(0), folder, slot, jobs))
+            slots = iter(sorted(set(range(jobs)) - {job.slot for job in running}))
+            begun = [job.cell.beginning for job in running if job.begins]
+            for cell in [cell for cell in pending if cell.beginning not in begun]:
+                if (slot := next(slots, None)) is None:
+                    break
+                running.append(start(cell, pending, folder, slot, jobs))
+                if running[-1].begins:
+                    break  # the other arms of this seed wait for it
+                pending.remove(cell)
             if time.monotonic() - shown >= SHOW_SECONDS:
                 shown = time.monotonic()
-                done = total - len(pending) - len(running)
+                done = total - len(pending) - sum(not job.begins for job in running)
                 print(
                     one_line(f"{done} of {total} students; {', '.join(map(_progress, running))}"), flush=True
                 )
@@ -121,14 +132,17 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
                         f"arm {job.cell.arm!r}, seed {job.cell.seed} failed: see {str(job.log)!r}, mend it, "
                         "and run the study again"
                     )
+                if job.begins:
+                    continue
                 row = row_of(job.cell, job.folder)
                 found.add(row)
                 durations.append(row.seconds)
                 left = timedelta(seconds=round(fmean(durations) * (len(pending) + len(running)) / jobs))
                 print(f"{row.arm}, seed {row.seed}: finished; about {left} left", flush=True)
                 if not keep:
-                    rmtree(job.folder)
-                    job.log.unlink()
+                    remove(job.folder)
+                    if all(cell.beginning != job.cell.beginning for cell in pending):
+                        remove(beginning_folder(job.cell, folder))
     except KeyboardInterrupt:
         print("Stopping at the next safe point of each run ...", flush=True)
         raise StoppedError("stopped as asked") from None
@@ -140,10 +154,32 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
                 job.process.wait()
 
 
-def start(cell: Cell, folder: Path, slot: int, jobs: int) -> Job:
-    """Starts or resumes the run of a cell in a child process."""
-    run = folder / f"{cell.seed}-{cell.arm}"
-    words = ("resume", str(run)) if run.exists() else (*options_of(cell.settings), "--run-dir", str(run))
+def beginning_folder(cell: Cell, folder: Path) -> Path:
+    name = content_hash(repr(cell.beginning))[-6:]
+    return folder / f"{cell.seed}-beginning-{name}"
+
+
+def remove(run: Path) -> None:
+    rmtree(run, ignore_errors=True)
+    run.with_suffix(".log").unlink(missing_ok=True)
+
+
+def start(cell: Cell, pending: Sequence[Cell], folder: Path, slot: int, jobs: int) -> Job:
+    """Starts or resumes the run of a cell in a child process, or the beginning that it shares with others."""
+    run, beginning = folder / f"{cell.seed}-{cell.arm}", beginning_folder(cell, folder)
+    is_shared = cell.settings.rounds and sum(each.beginning == cell.beginning for each in pending) > 1
+    begins = False
+    words: tuple[str, ...]
+    if not run.exists() and has_begun(beginning):
+        cell.fork(beginning, run)
+    if run.exists():
+        words = ("resume", str(run))
+    elif is_shared or beginning.exists():
+        run, begins = beginning, True
+        new = (*options_of(cell.beginning), "--run-dir", str(run))
+        words = (*(("resume", str(run)) if run.exists() else new), "--until", "evaluate")
+    else:
+        words = (*options_of(cell.settings), "--run-dir", str(run))
     paths = os.pathsep.join(filter(None, (str(IMPORT_ROOT), ENVIRONMENT.get("PYTHONPATH"))))
     gpu = {"CUDA_VISIBLE_DEVICES": str(slot)} if jobs > 1 else {}
     with run.with_suffix(".log").open("ab") as log:
@@ -155,13 +191,18 @@ def start(cell: Cell, folder: Path, slot: int, jobs: int) -> Job:
             env={**ENVIRONMENT, **gpu, "PYTHONPATH": paths},
             start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on once
         )
-    return Job(cell, run, process, slot)
+    return Job(cell, run, process, slot, begins)
+
+
+def has_begun(beginning: Path) -> bool:
+    """Returns True if the student of round 0 has been evaluated, which is all that arms share."""
+    return beginning.exists() and bool(open_store(beginning).evaluations(round=0))
 
 
 def _progress(job: Job) -> str:
     from fdd.rundir.progress import latest
 
-    where = f"{job.cell.arm}, seed {job.cell.seed}"
+    where = f"{'beginning' if job.begins else job.cell.arm}, seed {job.cell.seed}"
     progress = latest(job.folder)
     if progress is None:
         return f"{where} starting"

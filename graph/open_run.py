@@ -77,9 +77,9 @@ class OpenRun:
         except (OSError, sqlite3.Error) as error:
             raise explain(error, self.context.folder) from error
 
-    def finish(self) -> RunState:
-        """Runs to the end of the run and returns the final state."""
-        deque(self.stream(), maxlen=0)
+    def finish(self, until: str | None = None) -> RunState:
+        """Runs to the end of the run, or until this phase has ended next, and returns the last state."""
+        deque(self.stream(interrupt_after=[until] if until else ()), maxlen=0)
         state = self.state
         assert state is not None
         return state

@@ -88,8 +88,9 @@ def start(
     cache: Path,
     agents: Agents | None = None,
     should_stop: Callable[[], bool] = never,
+    until: str | None = None,
 ) -> RunState:
-    """Runs from beginning to end in a new folder and returns the final state.
+    """Runs from beginning to end in a new folder, or until a phase has ended, and returns the last state.
 
     If the settings turn out not to work before the first student is trained, the folder is removed. Raises
     `UsageError` for what the user can correct, `StoppedError` after `should_stop` returned True, and
@@ -101,7 +102,7 @@ def start(
         # `settings.urls` are passed again, because stored URLs lack their passwords.
         _at_work(folder, listener, cache, agents, settings.urls, should_stop) as run,
     ):
-        return run.finish()
+        return run.finish(until)
 
 
 @contextmanager
@@ -220,12 +221,13 @@ def resume(
     agents: Agents | None = None,
     changes: Mapping[str, object] = MappingProxyType({}),
     should_stop: Callable[[], bool] = never,
+    until: str | None = None,
 ) -> RunState:
-    """Continues the run in this folder from its interruption to its end. A finished run does not change."""
+    """Continues the run in this folder to its end or that of a phase. A finished run is left alone."""
     with opened(
         folder, listener, cache=cache, agents=agents, changes=changes, should_stop=should_stop
     ) as run:
-        return run.finish()
+        return run.finish(until)
 
 
 @contextmanager

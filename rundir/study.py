@@ -17,13 +17,16 @@
     uniform = 2
 
 Each finished student is a row of `NAME.jsonl`. What has a row is not run again, wherever the study goes on.
+Arms of one seed that do the same until their students are first asked share that part.
 """
 
 from __future__ import annotations
 
+import shutil
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +38,7 @@ from fdd.rundir.answers import answers_of
 from fdd.rundir.control import KINDS, budget_of
 from fdd.rundir.delivery import delivered
 from fdd.settings import Settings, flat, known_settings, load_settings
-from fdd.storage.folder import open_store
+from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.tracing import seconds_worked
 from fdd.toml import read_toml
 from fdd.training.tasks import DescribeTask
@@ -84,6 +87,10 @@ class Row(BaseModel):
     machine: str
 
 
+LATER = ("operators", "overgenerate", "show_attempts", "allocation", "adds")
+"""Settings that decide nothing before the first probe, as far as `Cell.beginning` makes them the same."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """One student that a study needs."""
@@ -91,6 +98,35 @@ class Cell:
     arm: str
     seed: int
     settings: Settings
+
+    @property
+    def beginning(self) -> Settings:
+        """The same for all arms of a seed whose runs do the same until a student is first asked for feedback.
+
+        `replace(beginning, **later)` gives the settings of the cell.
+        """
+        same: dict[str, Any] = {"operators": "profile", "overgenerate": 1.0, "show_attempts": "wrong"}
+        if self.settings.allocation != "each":
+            same["allocation"] = "uniform"
+        if self.settings.adds == "repeat":
+            same["adds"] = "written"
+        return replace(self.settings, **same)
+
+    def fork(self, beginning: Path, run: Path) -> None:
+        """Makes the folder of this cell's run, which goes on from a run with the settings of `beginning`."""
+        draft = run.with_name(f".{run.name}.new")
+        shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed
+        draft.mkdir()
+        for each in beginning.iterdir():  # without the checkpoint: the run finds its way by the database
+            if each.is_dir():
+                shutil.copytree(each, draft / each.name, symlinks=True)
+        shutil.copy(beginning / DATABASE, draft)
+        store = open_store(draft)
+        record = store.run()
+        later = {name: getattr(self.settings, name) for name in LATER}
+        settings = replace(Settings.from_json(record.settings), **later)
+        store.become(replace(record, id=f"run-{uuid.uuid4().hex[:12]}", settings=settings.to_store()))
+        draft.rename(run)
 
     def fits(self, row: Row) -> bool:
         """Returns True if the row has the settings of this cell, as far as there were settings then."""

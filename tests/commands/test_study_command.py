@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from fdd.errors import INTERRUPTED
-from fdd.storage.folder import DATABASE
+from fdd.graph.run import start
+from fdd.rundir.listener import UNWATCHED
+from fdd.rundir.study import read_study
+from fdd.settings import Settings
+from fdd.storage.folder import DATABASE, open_store
+from tests.test_golden import EVERYWHERE, HERE, hashes
 from tests.test_house import ROOT
 
 PLAN = """
@@ -58,10 +63,10 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(tmp_path: Path, cache: Pat
     assert os.environ["FDD_CACHE"] == str(cache)
     plan, output = tmp_path / "plan.toml", tmp_path / "output.txt"
     plan.write_text(PLAN)
-    for number, run in ((signal.SIGINT, "1-written"), (signal.SIGTERM, "1-repeat")):
+    for number, run in ((signal.SIGINT, "1-beginning-*"), (signal.SIGTERM, "1-repeat")):
         study = begin(plan, output)
         deadline = time.monotonic() + 300
-        while not (tmp_path / "runs" / run / DATABASE).exists():
+        while not list((tmp_path / "runs").glob(f"{run}/{DATABASE}")):
             assert study.poll() is None and time.monotonic() < deadline, output.read_text()
             time.sleep(0.1)
         study.send_signal(number)
@@ -79,3 +84,20 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(tmp_path: Path, cache: Pat
     assert "| repeat | 2 |" in output.read_text()
     assert not list((tmp_path / "runs").iterdir())
     assert plan.with_suffix(".svg").exists()
+
+
+@pytest.mark.slow
+def test_arms_that_share_their_beginning_leave_the_same_tables_as_runs_of_their_own(
+    tmp_path: Path, cache: Path
+) -> None:
+    plan, output = tmp_path / "plan.toml", tmp_path / "output.txt"
+    plan.write_text(PLAN)
+    assert begin(plan, output, "--keep").wait(timeout=900) == 0, output.read_text()
+    for cell in read_study(plan).cells[:2]:
+        alone = tmp_path / cell.arm
+        start(cell.settings, alone, UNWATCHED, cache=cache)
+        shared = tmp_path / "runs" / f"1-{cell.arm}"
+        assert hashes(shared, EVERYWHERE | HERE) == hashes(alone, EVERYWHERE | HERE)
+        assert open_store(shared).verify() == []
+        assert Settings.from_json(open_store(shared).run().settings) == cell.settings
+    assert len(list((tmp_path / "runs").glob("1-beginning-*/fdd.duckdb"))) == 1

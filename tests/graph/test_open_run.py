@@ -16,7 +16,7 @@ from fdd.domain import Operator
 from fdd.errors import RunFailedError, StoreError, UsageError
 from fdd.graph.agents import Agents
 from fdd.graph.open_run import CHECKPOINTS
-from fdd.graph.run import create, opened, resume
+from fdd.graph.run import create, opened, resume, start
 from fdd.settings import OPTIONS, Settings, load_settings
 from fdd.storage.folder import open_store
 from fdd.training.fetch import student_path
@@ -147,6 +147,15 @@ def test_it_works_in_a_running_event_loop(folder: Path, cache: Path) -> None:
             return [phase for phase, _ in run.stream(interrupt_after=["baseline"])]
 
     assert asyncio.run(cell()) == ["seed", "teach", "baseline"]
+
+
+def test_a_run_can_stop_after_a_phase_and_go_on(tmp_path: Path, cache: Path) -> None:
+    recorder, folder = Recorder(), tmp_path / "until"
+    start(SETTINGS, folder, recorder, cache=cache, until="teach")
+    assert recorder.phases == ["seed", "teach"]
+    resume(folder, recorder, cache=cache, until="fine_tune")
+    assert recorder.phases == ["seed", "teach", "baseline", "fine_tune"]
+    assert not (folder / "student").exists()
 
 
 def test_what_cannot_be_meant_is_refused(folder: Path, cache: Path) -> None:
