@@ -68,7 +68,7 @@ EVALUATED = 1319
 PROBLEMS = """
 INSERT INTO problems
 SELECT 'p-' || printf('%016x', i * 2654435761), question, (i % 1000)::VARCHAR, question, 'gsm-symbolic',
-       (i % 85)::VARCHAR,
+       (i % 85)::VARCHAR, (i % 85)::VARCHAR,
        CASE WHEN i > {evaluated} AND i % 5 > 0 THEN 'p-' || printf('%016x', (i - i % 5) * 2654435761) END,
        CASE WHEN i > {evaluated} AND i % 5 > 0 THEN ['harder', 'similar'][1 + i % 2] END,
        CASE WHEN i > {evaluated} THEN i % {rounds} ELSE 0 END,

@@ -69,7 +69,8 @@ def statements(size: int) -> list[str]:
     program = "repeat('value = 3 * 4' || chr(10), 12)"
     operator = "CASE WHEN i % 4 = 1 THEN 'harder' ELSE 'similar' END"
     return [
-        f"""INSERT INTO problems SELECT 'p-' || i, {TEXT}, '42', '', 'made up', 't' || i % 85, {parent},
+        f"""INSERT INTO problems SELECT 'p-' || i, {TEXT}, '42', '', 'made up', 't' || i % 85,
+        't' || i % 85, {parent},
         CASE WHEN {parent} IS NOT NULL THEN {operator} END, i // {each},
         CASE WHEN {parent} IS NULL THEN 'seed' ELSE 'generated' END, '', NULL, '' FROM range({size}) r(i)""",
         f"""INSERT INTO rationales SELECT 'r-' || t || id, id, t, {program}, round, 'symbolic',
@@ -95,7 +96,7 @@ def statements(size: int) -> list[str]:
 
 
 def exam(name: str, n: int) -> tuple[str, str]:
-    asked = f"""INSERT INTO problems SELECT 'q-{name}-' || i, {TEXT}, '42', '', '', '', NULL, NULL, 0,
+    asked = f"""INSERT INTO problems SELECT 'q-{name}-' || i, {TEXT}, '42', '', '', '', '', NULL, NULL, 0,
     '{SPLITS[name]}', '', NULL, '' FROM range({n}) r(i)"""
     answered = f"""INSERT INTO attempts SELECT 'e-' || r || id, id, r,
     CASE WHEN r < 0 THEN 'baseline' ELSE 'evaluation' END, '{name}', 'pot', 0, 'answer = 42', 'accepted',
