@@ -232,14 +232,17 @@ class Usage:
 class StoredBatch:
     """Requests on the way through a provider's batch API."""
 
+    id: str
     file: str
-    """The provider's id of the uploaded requests."""
-    batch: str
+    """The provider's id of the uploaded requests; empty before the upload."""
+    remote: str
     """The provider's id of the batch; empty until it is known to have been made."""
     server: str
-    """Name and address of the model."""
+    """Hash of the model's name and address."""
+    owner: str
+    """Machine and process that sent it."""
     keys: tuple[str, ...]
-    """Keys of the requests, as in `StoredReply`, that have no reply yet."""
+    """Keys of the requests, as in `StoredReply`, that have no stored reply yet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import ExitStack, contextmanager
 from contextvars import Context
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
@@ -137,6 +138,10 @@ def open_agents(
     if config.batch_api:
         config = replace(config, at_once=max(config.at_once, MOST_REQUESTS))
     clients: dict[Role, Client] = {}
+
+    def has_ended(role: Role) -> bool:
+        return should_stop() or clients[role].ended
+
     with ExitStack() as resources:
         if agents is None and (models := open_models(settings, cache, engine, listener, should_stop)):
             replies = resources.enter_context(CallCache(cache / CALLS))
@@ -149,7 +154,7 @@ def open_agents(
                         replies,
                         poll_seconds=config.batch_poll_seconds,
                         notice=listener.noticed,
-                        should_stop=should_stop,
+                        should_stop=partial(has_ended, role),
                     )
                 clients[role] = Client(
                     model, run=run, cache=replies, budget=budget, price=price, config=config, first=first

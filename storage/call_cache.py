@@ -8,9 +8,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -34,14 +34,18 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS replies_by_run ON replies (run)",
     """
     CREATE TABLE IF NOT EXISTS batches (
-        file TEXT PRIMARY KEY, batch TEXT NOT NULL, server TEXT NOT NULL, keys TEXT NOT NULL
+        id TEXT PRIMARY KEY, file TEXT NOT NULL, remote TEXT NOT NULL,
+        server TEXT NOT NULL, owner TEXT NOT NULL
     ) STRICT
     """,
+    "CREATE TABLE IF NOT EXISTS sent (key TEXT PRIMARY KEY, batch TEXT NOT NULL) STRICT",
+    "CREATE INDEX IF NOT EXISTS sent_by_batch ON sent (batch)",
 )
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _WAIT = 0.01
 """Seconds between two attempts at an operation that SQLite's own timeout does not cover."""
 
+_EMPTY = "DELETE FROM batches WHERE id NOT IN (SELECT batch FROM sent)"
 _COLUMNS = tuple(field.name for field in fields(StoredReply))
 _SELECT = f"SELECT {', '.join(_COLUMNS)}, content_hash FROM replies WHERE key = ?"
 _INSERT = f"""
@@ -94,24 +98,54 @@ class CallCache:
             return found or reply
 
     def batches(self, server: str) -> list[StoredBatch]:
-        """Returns the batches that are on the way to a model, of all runs."""
-        with self._turn, self._reporting("read"):
-            rows = self._connection.execute(
-                "SELECT file, batch, keys FROM batches WHERE server = ? ORDER BY rowid", [server]
+        """Returns the batches to a model that have keys without a stored reply, with these keys only."""
+        with self._turn, self._reporting("read"), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("DELETE FROM sent WHERE key IN (SELECT key FROM replies)")
+            connection.execute(_EMPTY)
+            rows = connection.execute(
+                "SELECT id, file, remote, server, owner FROM batches WHERE server = ? ORDER BY rowid",
+                [server],
             ).fetchall()
+            keys = [
+                tuple(key for (key,) in connection.execute("SELECT key FROM sent WHERE batch = ?", [row[0]]))
+                for row in rows
+            ]
         return [
-            StoredBatch(file=file, batch=batch, server=server, keys=tuple(keys.split()))
-            for file, batch, keys in rows
+            StoredBatch(id=row[0], file=row[1], remote=row[2], server=row[3], owner=row[4], keys=each)
+            for row, each in zip(rows, keys, strict=True)
         ]
 
-    def put_batch(self, batch: StoredBatch) -> None:
-        """Stores a batch, or what has become of it; one without keys is removed."""
-        row = [batch.file, batch.batch, batch.server, " ".join(batch.keys)]
+    def claim(self, batch: StoredBatch) -> StoredBatch:
+        """Stores a new batch with those of its keys that no other batch has, and returns it with these keys.
+
+        Without such keys nothing is stored.
+        """
         with self._turn, self._reporting("write to"), self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("DELETE FROM batches WHERE file = ?", [batch.file])
-            if batch.keys:
-                connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
+            rows = [(key, batch.id) for key in batch.keys]
+            connection.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", rows)
+            found = connection.execute("SELECT key FROM sent WHERE batch = ?", [batch.id]).fetchall()
+            if found:
+                values = [batch.id, batch.file, batch.remote, batch.server, batch.owner]
+                connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", values)
+        claimed = {key for (key,) in found}
+        return replace(batch, keys=tuple(key for key in batch.keys if key in claimed))
+
+    def update(self, batch: StoredBatch) -> None:
+        """Stores what is now known of a batch, except for its keys."""
+        with self._turn, self._reporting("write to"), self._connection as connection:
+            connection.execute(
+                "UPDATE batches SET file = ?, remote = ?, owner = ? WHERE id = ?",
+                [batch.file, batch.remote, batch.owner, batch.id],
+            )
+
+    def release(self, keys: Collection[str]) -> None:
+        """Notes that requests are on the way no more; a batch without any is removed."""
+        with self._turn, self._reporting("write to"), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("DELETE FROM sent WHERE key = ?", [(key,) for key in keys])
+            connection.execute(_EMPTY)
 
     def spent(self, run: str) -> Usage:
         """Returns the number, tokens and cost of the replies that this run was the first to store."""

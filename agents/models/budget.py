@@ -30,8 +30,9 @@ class Budget:
         self._limits = {flag: limit for flag, limit in limits.items() if limit is not None}
         self.spent = spent
         """Usage of the whole run, also before an interruption."""
-        self._in_flight: list[Usage] = []
-        """The most that each call in flight can use."""
+        self._in_flight = 0
+        self._reserved = dict.fromkeys(_amounts(NOTHING), 0.0)
+        """The most that all calls in flight can use."""
         self._ended = asyncio.Event()
         """Set when the next call in flight ends, and then replaced."""
 
@@ -40,11 +41,11 @@ class Budget:
         """Reserve `most` for a call as soon as it may be sent; raises `LimitReachedError` at a limit."""
         while not self._has_room():
             await self._ended.wait()
-        self._in_flight.append(most)
+        self._reserve(most, 1)
         try:
             yield
         finally:
-            self._in_flight.remove(most)
+            self._reserve(most, -1)
             # Every waiting call checks again: a small one may fit where the first does not.
             self._ended.set()
             self._ended = asyncio.Event()
@@ -60,8 +61,13 @@ class Budget:
         # With nothing in flight a call is sent even if it could exceed a limit: waiting would free nothing.
         if not self._in_flight or not self._limits:
             return True
-        possible = _amounts(sum(self._in_flight, self.spent))
-        return all(possible[flag] < limit for flag, limit in self._limits.items())
+        return all(spent[flag] + self._reserved[flag] < limit for flag, limit in self._limits.items())
+
+    def _reserve(self, most: Usage, sign: int) -> None:
+        self._in_flight += sign
+        for flag, amount in _amounts(most).items():
+            # Exactly 0 without calls in flight, whatever was lost in rounding.
+            self._reserved[flag] = self._reserved[flag] + sign * amount if self._in_flight else 0.0
 
 
 def _amounts(usage: Usage) -> dict[str, float]:

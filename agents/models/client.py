@@ -80,6 +80,11 @@ class Client:
         # different agents, so each gets its own request back.
         return replace(await asyncio.shield(sending), request=request)
 
+    @property
+    def ended(self) -> bool:
+        """Whether no more requests are sent."""
+        return self._ended is not None
+
     def stop(self) -> None:
         """Send no more requests; replies in flight are still stored. May be called from any thread."""
         self._ended = self._ended or StoppedError("stopped as asked")

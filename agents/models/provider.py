@@ -151,13 +151,22 @@ class LangChainModel:
             failure = self.explain(error)
         raise failure
 
-    def leaves_out(self, status: int, body: object) -> bool:
-        """Whether the server refused a setting that is left out from now on, and was not before."""
-        refused = refused_setting(RefusedError(status, body))
-        if refused is None or refused in self._left_out or refused not in self._optional:
-            return False
-        self._left_out |= {refused}
-        return True
+    def refused(self, status: int, body: object) -> Setting | None:
+        """The setting that the server refused in a reply, if it is one that can be left out."""
+        found = refused_setting(RefusedError(status, body))
+        return found if found in self._optional else None
+
+    @property
+    def left_out(self) -> frozenset[Setting]:
+        """The settings that are left out of requests."""
+        return self._left_out
+
+    def leave_out(self, setting: Setting) -> None:
+        self._left_out |= {setting}
+
+    def told(self, text: str) -> str:
+        """What a server wrote, in one short line without secrets."""
+        return line(ValueError(text), self._keys)
 
     async def close(self) -> None:
         self._chat.cache_clear()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -73,6 +74,52 @@ def test_what_fails_in_a_batch_is_asked_again(tmp_path: Path) -> None:
     assert open_store(tmp_path / "run").verify() == []
 
 
+def lessons(tmp_path: Path) -> int:
+    """The problems of the last training set."""
+    return len({each.problem.id for each in open_store(tmp_path / "run").training_set(round=1)})
+
+
+@pytest.mark.parametrize("fault", ["upload", "lost", "lost_file", "expired", "queue_full"])
+def test_a_run_survives_what_goes_wrong_with_a_batch(fault: str, tmp_path: Path) -> None:
+    with teaching(tmp_path, "--gsm-symbolic", "0", "--batch-fault", fault) as server:
+        recorder = Recorder()
+        start(settings(server), tmp_path / "run", recorder, cache=tmp_path)
+        answered = len(server.log())
+    assert lessons(tmp_path) == 16
+    asked = requests(tmp_path)
+    again = len(asked) - len(set(asked))
+    # Only what is lost at the provider is paid for twice.
+    assert (answered > len(set(asked))) == (fault == "lost_file")
+    assert (again > 0) == (fault in ("lost_file", "expired", "queue_full"))
+
+
+def test_a_batch_that_is_refused_ends_the_run_with_one_line(tmp_path: Path) -> None:
+    with teaching(tmp_path, "--gsm-symbolic", "0", "--batch-fault", "failed") as server:
+        with pytest.raises(ProviderError, match=r"the batch batch-0 was refused: no such model in batches$"):
+            start(settings(server), tmp_path / "run", Recorder(), cache=tmp_path)
+        resume(tmp_path / "run", Recorder(), cache=tmp_path)
+    assert lessons(tmp_path) == 16
+
+
+def test_a_setting_that_the_model_refuses_is_left_out_of_all_requests(tmp_path: Path) -> None:
+    with teaching(tmp_path, "--gsm-symbolic", "0", "--batch-fault", "no_temperature") as server:
+        start(settings(server), tmp_path / "run", Recorder(), cache=tmp_path)
+    assert lessons(tmp_path) == 16
+
+
+def test_two_runs_at_once_wait_for_each_others_batches(tmp_path: Path) -> None:
+    slow = ["--batch-seconds", "1", "--batch-fault", "slow"]
+    with teaching(tmp_path, "--gsm-symbolic", "0", *slow) as server, ThreadPoolExecutor(2) as pool:
+        runs = [
+            pool.submit(start, settings(server), tmp_path / f"run-{n}", Recorder(), cache=tmp_path)
+            for n in range(2)
+        ]
+        for run in runs:
+            run.result()
+    asked = requests(tmp_path)
+    assert len(asked) == len(set(asked))
+
+
 def test_a_run_that_is_stopped_finds_its_batch_again(tmp_path: Path) -> None:
     with teaching(tmp_path, "--gsm-symbolic", "0", "--batch-seconds", "2") as server:
         looks = count()
@@ -93,7 +140,8 @@ def test_a_run_that_is_killed_pays_for_no_request_twice(tmp_path: Path) -> None:
     """Also if it is killed between the upload and the batch, or before it knows that the batch was made."""
     folder, batches = tmp_path / "run", tmp_path / "batches"
     environment = os.environ | {"FDD_CACHE": str(tmp_path)}
-    with teaching(tmp_path, "--gsm-symbolic", "0", "--batch-seconds", "1") as server:
+    slow = ["--batch-seconds", "1", "--batch-fault", "slow"]
+    with teaching(tmp_path, "--gsm-symbolic", "0", *slow) as server:
         options = ["--rounds", "1", "--student", "tiny", "--limit", "8", "--batch-api"]
         options += ["--batch-poll-seconds", "0.2"]
         teacher = ["--teacher", "openai:teaching", "--teacher-url", server.url]
@@ -107,7 +155,9 @@ def test_a_run_that_is_killed_pays_for_no_request_twice(tmp_path: Path) -> None:
             while process.poll() is None and len(list(batches.glob(kind))) == before:
                 time.sleep(0.005)
             if process.poll() is not None:
+                assert process.returncode == 0
                 break
+            time.sleep((0.0, 0.25)[tries % 4 > 1])  # then the reply to it may have come
             process.send_signal(signal.SIGKILL)
             process.wait()
             command = ["resume", str(folder)] if folder.exists() else command

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from fdd.domain import Problem
 from fdd.problems.gsm_symbolic import GsmSymbolic
 from fdd.problems.jsonl import read_jsonl
-from tests.servers.batches import Batches
+from tests.servers.batches import FAULTS, Batches
 from tests.servers.children import running
 from tests.servers.completions import Completions, Connection, Entry
 from tests.servers.manner import CONTENT_FAULTS, TRANSPORT_FAULTS, Act, Manner
@@ -74,16 +74,17 @@ async def list_models(request: Request) -> JSONResponse:  # noqa: ARG001
     return JSONResponse({"object": "list", "data": [model]})
 
 
-def serve(manner: Manner, scholar: Scholar, log: Path, port: int, batch_seconds: float) -> None:
+def serve(manner: Manner, scholar: Scholar, given: argparse.Namespace) -> None:
     """Serves until SIGINT or SIGTERM; prints the URL when requests can be sent."""
-    with socket.create_server(("127.0.0.1", port), backlog=2048) as listener, log.open("a") as file:
+    log: Path = given.log
+    with socket.create_server(("127.0.0.1", given.port), backlog=2048) as listener, log.open("a") as file:
         # asyncio sets this on sockets that it makes; without it answers wait 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         completions = Completions(manner, scholar, file)
         routes = [
             Route("/v1/chat/completions", completions, methods=["POST"]),
             Route("/v1/models", list_models),
-            *Batches(completions, log.with_name("batches"), batch_seconds).routes(),
+            *Batches(completions, log.with_name("batches"), given.batch_seconds, given.batch_fault).routes(),
         ]
         config = uvicorn.Config(
             Starlette(routes=routes),
@@ -130,6 +131,7 @@ def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--retry-after", type=int, default=1, metavar="SECONDS")
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--batch-seconds", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--batch-fault", choices=FAULTS, action="append", default=[])
     parser.add_argument("--capacity", type=int, metavar="REQUESTS")
     parser.add_argument("--over", choices=("queue", "reject"), default="queue")
     parser.add_argument("--echo-key", action="store_true")
@@ -166,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail_after=given.fail_after,
     )
     scholar = Scholar(known_problems(given.knowledge, given.gsm_symbolic), given.state)
-    serve(manner, scholar, given.log, given.port, given.batch_seconds)
+    serve(manner, scholar, given)
 
 
 if __name__ == "__main__":
