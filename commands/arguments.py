@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fdd.domain import PHASES
 from fdd.errors import PROGRAM, UsageError
-from fdd.settings import OPTIONS, Settings
+from fdd.settings import OPTIONS, Settings, load_settings
 from fdd.storage.life import find_problems
 from fdd.storage.store import Store
 
@@ -36,10 +36,16 @@ def print_json(value: object) -> None:
 
 
 def options_of(settings: Settings, only: Collection[str] | None = None) -> Iterator[str]:
-    """Yields the options that give these settings, or those of these keys, without those at their default."""
+    """Yields the options that give these settings, or those of these keys, without those at their default.
+
+    That is the default of the recipe and of the student, if these are among the keys.
+    """
+    named = {name: getattr(settings, name) for name in ("recipe", "student") if only is None or name in only}
+    defaults = load_settings({"rounds": 1, **named}, environment={})
     for option in OPTIONS:
         value = option.of(settings)
-        if (only is None or option.key in only) and (value != option.default or option.key == "rounds"):
+        is_default = value == option.of(defaults) and option.key not in ("rounds", *named)
+        if (only is None or option.key in only) and not is_default and value is not None:
             yield from (option.flag, str(value)) if option.metavar else (option.flag,)
 
 

@@ -21,7 +21,7 @@ from fdd.commands.arguments import add_json, options_of, print_json
 from fdd.domain import content_hash
 from fdd.errors import RunFailedError, StoppedError, one_line
 from fdd.rundir.study import Cell, Study, read_study, row_of
-from fdd.settings import ENVIRONMENT
+from fdd.settings import ENVIRONMENT, OPTIONS
 from fdd.storage.folder import open_store
 
 SHOW_SECONDS = 30.0
@@ -92,7 +92,7 @@ class Job:
 
     @property
     def log(self) -> Path:
-        return self.folder.with_suffix(".log")
+        return log_of(self.folder)
 
 
 def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
@@ -161,7 +161,11 @@ def beginning_folder(cell: Cell, folder: Path) -> Path:
 
 def remove(run: Path) -> None:
     rmtree(run, ignore_errors=True)
-    run.with_suffix(".log").unlink(missing_ok=True)
+    log_of(run).unlink(missing_ok=True)
+
+
+def log_of(run: Path) -> Path:
+    return run.with_name(f"{run.name}.log")
 
 
 def start(cell: Cell, pending: Sequence[Cell], folder: Path, slot: int, jobs: int) -> Job:
@@ -181,14 +185,19 @@ def start(cell: Cell, pending: Sequence[Cell], folder: Path, slot: int, jobs: in
     else:
         words = (*options_of(cell.settings), "--run-dir", str(run))
     paths = os.pathsep.join(filter(None, (str(IMPORT_ROOT), ENVIRONMENT.get("PYTHONPATH"))))
-    gpu = {"CUDA_VISIBLE_DEVICES": str(slot)} if jobs > 1 else {}
-    with run.with_suffix(".log").open("ab") as log:
+    # The plan has all settings, whatever the environment of this process says.
+    variables = {option.variable for option in OPTIONS}
+    environment = {name: value for name, value in ENVIRONMENT.items() if name not in variables}
+    if jobs > 1:
+        gpus = [*filter(None, ENVIRONMENT.get("CUDA_VISIBLE_DEVICES", "").split(","))]
+        environment["CUDA_VISIBLE_DEVICES"] = gpus[slot] if slot < len(gpus) else str(slot)
+    with log_of(run).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "fdd.main", *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**ENVIRONMENT, **gpu, "PYTHONPATH": paths},
+            env={**environment, "PYTHONPATH": paths},
             start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on once
         )
     return Job(cell, run, process, slot, begins)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,9 +23,9 @@ from threading import Thread
 from typing import Any
 
 import ray
+from ray import PlacementGroupID
 from ray.exceptions import ActorUnschedulableError, RayActorError, RayError
-from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer
+from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -49,8 +51,11 @@ RETRIES = 3
 """How often a task is begun again because the machines it ran on were lost."""
 SILENT_SECONDS = 60
 """After this time without a sign of work the user is told."""
-QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
 CONNECT_SECONDS = 5
+
+
+TOKEN = secrets.token_hex(32)
+"""For all clusters that this process starts: Ray reads a process's token once."""
 
 
 @contextmanager
@@ -71,22 +76,29 @@ def connected(config: EngineConfig) -> Iterator[RayEngine]:
 
 def _connect(address: str) -> None:
     # A worker finds this package where this process found it.
-    package = str(Path(fdd.__file__).parent.parent)
-    common: dict[str, Any] = {**QUIET, "runtime_env": {"env_vars": {"PYTHONPATH": package}}}
+    variables = {**LIBRARY_VARIABLES, "PYTHONPATH": str(Path(fdd.__file__).parent.parent)}
+    common: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": "ERROR",
+        "runtime_env": {"env_vars": variables},
+        "address": address or "local",  # otherwise Ray would join whatever cluster it finds
+    }
     if not address:
+        common |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         os.environ.pop("RAY_AUTH_MODE", None)  # then a new cluster asks for a token
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    else:
-        common["address"] = address
-        del common["include_dashboard"]
+        os.environ["RAY_AUTH_TOKEN"] = TOKEN
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         if address not in ("", "auto"):
             host, _, port = address.rpartition(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()  # Ray would wait for minutes
         ray.init(**common)
-    except (OSError, RuntimeError, ValueError, RayError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError, RayError) as error:
         where = f"the cluster at {address!r}" if address else "a cluster on this machine"
         raise UsageError(f"--engine ray cannot use {where}: {error}") from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray replaces it by one that stops at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +114,15 @@ class Worker:
     """An actor that performs tasks in its own process, and streams their events back."""
 
     def perform(self, task: Task[Any]) -> Iterator[Event | Ended]:
+        from fdd.training.generate import forget
+
         events: SimpleQueue[Event | Ended] = SimpleQueue()
 
         def work() -> None:
-            events.put(Ended(outcome_of(task, events.put)))
+            outcome = outcome_of(task, events.put)
+            if not isinstance(task, GenerateTask | ShardTask):
+                forget()  # what other tasks need of the memory
+            events.put(Ended(outcome))
 
         Thread(target=work, daemon=True).start()
         while not isinstance(event := events.get(), Ended):
@@ -182,18 +199,18 @@ class RayEngine:
         """Does what `Engine.run` says."""
         device: Device = getattr(task, "device", "auto")
         try:
-            if isinstance(task, FineTuneTask):
-                gpus = sum(place.gpu for place in places(device))
-                size = self._data_parallel or max(1, min(gpus, task.config.batch_size))
-                if size > 1:
-                    self.close()  # Ray Train needs their processors and GPUs
-                    return train(task, size, on_event, should_stop)  # type: ignore[return-value]
+            if isinstance(task, FineTuneTask) and (size := self._processes(task)) > 1:
+                self.close()  # Ray Train needs their processors and GPUs
+                return train(task, size, on_event, should_stop)  # type: ignore[return-value]
             watch = Watch(on_event, should_stop)
             if isinstance(task, GenerateTask):
                 self._generate(task, watch)
                 return None  # type: ignore[return-value]
             result: R
             (result,) = self._perform([to_perform(task)], device, watch)
+        except RayError as error:
+            self.close()
+            raise WorkerError(f"the cluster failed: {error}") from None
         except BaseException:
             self.close()  # ends what is still at work
             raise
@@ -201,8 +218,20 @@ class RayEngine:
 
     def close(self) -> None:
         for worker in self._at.values():
-            ray.kill(worker)
+            with suppress(RayError):
+                ray.kill(worker)
         self._at.clear()
+
+    def _processes(self, task: FineTuneTask) -> int:
+        """Returns the number of processes that train together; `UsageError` if there is no room for them."""
+        found = places(task.device)
+        gpus = sum(place.gpu for place in found)
+        size = self._data_parallel or max(1, min(gpus, task.config.batch_size))
+        room = gpus or int(sum(place.cpus for place in found))
+        if size > room:
+            what = "GPUs" if gpus else "processors"
+            raise UsageError(f"--data-parallel {size}: the cluster has {room} {what}; give at most as many")
+        return size
 
     def _generate(self, task: GenerateTask, watch: Watch) -> None:
         """Answers all requests that are not done, a shard at a time at each place."""
@@ -250,7 +279,9 @@ class RayEngine:
                     sent: Any = ray.get(next(stream))
                 except (RayActorError, ActorUnschedulableError) as error:
                     place, number = running.pop(stream)
-                    self._at.pop(place)
+                    with suppress(RayError):
+                        ray.kill(self._at[place])  # it may only be out of reach
+                    del self._at[place]
                     lost.add(place)
                     losses[number] += 1
                     if losses[number] > RETRIES:
@@ -286,9 +317,13 @@ class RayEngine:
 
 def train(task: FineTuneTask, size: int, on_event: OnEvent, should_stop: Callable[[], bool]) -> FineTuned:
     """Trains in `size` processes on parts of each batch. A lost process makes all begin at the checkpoint."""
-    mail = Queue(actor_options={"num_cpus": 0})
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    mail = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
     scratch = task.output.parent / f".{task.output.name}.ray"
-    training = Training.remote()  # type: ignore[attr-defined]
+    training = Training.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+    groups = _placement_groups()
+    silent_since: float | None = time.monotonic()
+    outcome: Any = None
     try:
         ended = training.fit.remote(task, size, mail, str(scratch))
         while True:
@@ -296,21 +331,40 @@ def train(task: FineTuneTask, size: int, on_event: OnEvent, should_stop: Callabl
             if should_stop():
                 raise StoppedError("stopped as asked")
             for sent in mail.get_nowait_batch(mail.qsize()):
+                silent_since = None
                 if not isinstance(sent, Ended):
                     on_event(sent)
-                elif isinstance(sent.outcome, FddError):
-                    raise sent.outcome
-                else:
-                    result: FineTuned = sent.outcome
-                    return result
+                elif outcome is None or isinstance(sent.outcome, FddError):
+                    outcome = sent.outcome
+            if isinstance(outcome, FddError):
+                raise outcome  # other processes may wait for the one that failed
             if is_over:
                 ray.get(ended)
+                assert isinstance(outcome, FineTuned)
+                return outcome
+            if silent_since and time.monotonic() - silent_since > SILENT_SECONDS:
+                silent_since = None
+                on_event(Notice(text=f"no sign of {size} training processes yet: the cluster may be in use"))
     except RayError as error:
         raise WorkerError(f"training in {size} processes failed: {error}") from None
     finally:
         ray.kill(training)
+        # Ray would keep what was reserved for the processes until this one ends.
+        for group in _placement_groups() - groups:
+            remove_placement_group(get_placement_group_by_id(group))
         mail.shutdown(force=True)
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _placement_groups() -> set[str]:
+    """Returns the ids of all groups of reserved resources."""
+    return {
+        name for name, group in placement_group_table().items() if group["state"] not in ("REMOVED", "DEAD")
+    }
+
+
+def get_placement_group_by_id(name: str) -> PlacementGroup:
+    return PlacementGroup(PlacementGroupID(bytes.fromhex(name)))
 
 
 @ray.remote(num_cpus=0)
@@ -318,6 +372,9 @@ class Training:
     """Runs Ray Train in a process of its own; all processes that train end with it."""
 
     def fit(self, task: FineTuneTask, size: int, mail: Queue, scratch: str) -> None:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchTrainer
+
         uses_gpu = any(place.gpu for place in places(task.device))
         TorchTrainer(
             train_share,
@@ -338,10 +395,9 @@ def train_share(given: dict[str, Any]) -> None:
         if is_first():
             mail.put(event)
 
-    os.environ.update(LIBRARY_VARIABLES)
     try:
         outcome: object = perform(task, send)
     except FddError as error:  # Ray Train would begin again after any error
         outcome = error
-    if is_first():
+    if is_first() or isinstance(outcome, FddError):
         mail.put(Ended(outcome))

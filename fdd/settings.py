@@ -250,6 +250,8 @@ class Settings:
         for key, value in given.items():
             *tables, name = key.split(".")
             (values[tables[0]] if tables else values)[name] = value
+        if values["engine"]["name"] == "local":
+            values["engine"] = {}  # which drops what only a cluster needs
         settings = _read(values)
         _check_urls(settings)
         _check_engine(settings)

@@ -37,7 +37,7 @@ from fdd.storage.folder import DATABASE, check_path, find_run, open_store
 from fdd.storage.records import RunRecord
 from fdd.storage.store import Store
 from fdd.training.fetch import EMBEDDED, TINY, student_path
-from fdd.training.tasks import CheckTask, Measured, MeasureTask, Speed
+from fdd.training.tasks import CheckTask, Event, Measured, MeasureTask, Notice, OnEvent, Speed
 from fdd.training.worker import never
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
@@ -97,7 +97,7 @@ def start(
     `RunFailedError` for everything else.
     """
     with (
-        _created(settings, folder, listener, cache),
+        _created(settings, folder, listener, cache, should_stop),
         discarding(folder),
         # `settings.urls` are passed again, because stored URLs lack their passwords.
         _at_work(folder, listener, cache, agents, settings.urls, should_stop) as run,
@@ -127,15 +127,37 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
     return plan.preview(settings, prepare(plan.spacious(settings)))
 
 
-def _measure(settings: Settings, cache: Path, engine: Engine, listener: Listener) -> Measured:
+def _measure(
+    settings: Settings,
+    cache: Path,
+    engine: Engine,
+    listener: Listener,
+    should_stop: Callable[[], bool] = never,
+) -> Measured:
     """Measures the student's speed. Raises `StudentError` if it cannot be loaded or trained as configured."""
     student = student_path(settings.student, cache, listener.noticed)
     task = MeasureTask(student=student, config=settings.fine_tune, device=settings.device)
-    return engine.run(task, lambda _: None)
+    return engine.run(task, telling(listener), should_stop)
+
+
+def telling(listener: Listener) -> OnEvent:
+    """Returns what passes a task's notices on."""
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Notice):
+            listener.noticed(event.text)
+
+    return on_event
 
 
 @contextmanager
-def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) -> Iterator[None]:
+def _created(
+    settings: Settings,
+    folder: Path,
+    listener: Listener,
+    cache: Path,
+    should_stop: Callable[[], bool] = never,
+) -> Iterator[None]:
     """Checks the settings, then creates a folder with an empty run and holds its lock during the block."""
     check_path(folder)
     if folder.exists():
@@ -150,8 +172,9 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         open_models(settings, cache, engine, listener)
         for name in others:
             model = student_path(name, cache, listener.noticed)
-            engine.run(CheckTask(student=model, device=settings.device), lambda _: None)
-        measured = _measure(settings, cache, engine, listener)
+            check = CheckTask(student=model, device=settings.device)
+            engine.run(check, telling(listener), should_stop)
+        measured = _measure(settings, cache, engine, listener, should_stop)
     settings = sized(settings, measured.speed)
     listener.noticed(
         f"{settings.student} on {measured.device}, trains at {measured.speed.training:.0f} tokens/s: "
@@ -240,6 +263,7 @@ def _at_work(
     should_stop: Callable[[], bool],
 ) -> Iterator[OpenRun]:
     """Opens the run in a folder that this process has locked, with everything that it works with."""
+    folder = folder.absolute()  # tasks may be performed by processes with another working directory
     store = open_store(folder)
     run = store.run()
     settings = Settings.from_json(run.settings).with_changes(changes)

@@ -60,7 +60,7 @@ class Plan(BaseModel):
     """The arm that every other arm is compared with."""
     seeds: list[int] = Field(min_length=2)
     settings: dict[str, Any]
-    arms: dict[str, str | dict[str, Any]] = Field(min_length=2)
+    arms: dict[Annotated[str, Field(pattern=r"^\w[\w-]*$")], str | dict[str, Any]] = Field(min_length=2)
     pairs: dict[str, Annotated[int, Field(ge=2)]] = {}
     """Number of students of an arm, taught on the first seeds; one for each seed if it is not named."""
 
@@ -118,7 +118,7 @@ class Cell:
         shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed
         draft.mkdir()
         for each in beginning.iterdir():  # without the checkpoint: the run finds its way by the database
-            if each.is_dir():
+            if each.is_dir() and not each.is_symlink():
                 shutil.copytree(each, draft / each.name, symlinks=True)
         shutil.copy(beginning / DATABASE, draft)
         store = open_store(draft)
@@ -221,7 +221,13 @@ def _cells(file: Path, plan: Plan) -> Iterator[Cell]:
             of_arm = KINDS[changes].settings if isinstance(changes, str) else changes
             given = dict(flat(plan.settings)) | dict(flat(of_arm)) | {"seed": seed}
             known = dict(known_settings(given, f"the study {str(file)!r}"))
-            yield Cell(arm=arm, seed=seed, settings=load_settings(known, environment={}))
+            settings = load_settings(known, environment={})
+            if None in (settings.problems.limit, settings.problems.dev_size):
+                raise UsageError(
+                    f"the study {str(file)!r}: give problems.limit and problems.dev_size, or the machine's "
+                    "speed would decide what an arm is taught"
+                )
+            yield Cell(arm=arm, seed=seed, settings=settings)
 
 
 def row_of(cell: Cell, folder: Path) -> Row:

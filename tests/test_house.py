@@ -143,12 +143,13 @@ def test_the_clock_that_can_jump_is_looked_at_in_few_places() -> None:
 
 
 ENVIRONMENT = {
+    *("engines/engine.py", "engines/ray_engine.py"),
     "fdd/settings.py",
     *("main.py", "training/worker.py", "training/preload.py"),
     *("fdd/network.py", "training/device.py"),
 }
-"""settings.py reads it. The next three set variables that libraries read when they are imported. network.py
-and training/device.py check variables that the hub's client and oneDNN read by themselves."""
+"""settings.py reads it. The engines, and the next three, set variables that libraries read. network.py and
+training/device.py check variables that the hub's client and oneDNN read by themselves."""
 
 
 def test_the_environment_is_read_in_few_places() -> None:

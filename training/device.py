@@ -129,7 +129,7 @@ def rows_at_once(
 
 def training_bytes(weights: int, dtype: torch.dtype) -> int:
     """Returns the bytes that training needs besides the weights, before any text is processed."""
-    copy = 0 if dtype == torch.float32 else 4
+    copy = 0 if dtype == torch.float32 else 2 * 4  # with its gradient
     moments = 2 * 4  # AdamW's, in float32
     return weights * (dtype.itemsize + moments + copy)
 

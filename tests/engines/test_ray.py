@@ -96,6 +96,7 @@ def test_a_node_that_is_lost_during_an_exam_changes_no_row(
     remover = Remover(cluster, phase)
     start(settings(cluster), tmp_path / "run", remover, cache=cache)
     assert len(cluster.worker_nodes) == 1
+    assert "a worker of the cluster was lost: its work begins again" in remover.notices
     assert tables(tmp_path / "run") == expected
 
 
@@ -194,8 +195,9 @@ def ray_workers() -> list[int]:
 
 
 def test_a_task_stops_when_asked(engine: Engine, tiny: Path) -> None:
+    task = GenerateTask(student=tiny, requests=questions(3 * SHARD), device="cpu")
     with pytest.raises(StoppedError):
-        engine.run(CheckTask(student=tiny, device="cpu"), print, lambda: True)
+        engine.run(task, print, lambda: bool(ray_workers()))
     wait_until(lambda: not ray_workers())
 
 
@@ -242,6 +244,26 @@ def test_two_processes_train_as_one(cluster: Cluster, tiny: Path, tmp_path: Path
         file.name for file in (tmp_path / "one").iterdir()
     }
     assert (tmp_path / "two.state").exists()
+
+
+def test_a_run_starts_a_cluster_of_its_own_and_trains_in_two_processes(cache: Path, tmp_path: Path) -> None:
+    """Its folder is relative, as it is by default, and its phases take turns with the processors."""
+    sizes = ["--limit", "8", "--test-size", "4", "--held-out-size", "2", "--dev-size", "2"]
+    options = ["--rounds", "1", "--student", "tiny", "--device", "cpu", *sizes]
+    command = [sys.executable, str(ROOT / "main.py"), *options, "--engine", "ray", "--data-parallel", "2"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    environment = {**environment, "FDD_CACHE": str(cache)}
+    ended = subprocess.run(
+        [*command, "--run-dir", "runs/one"], cwd=tmp_path, env=environment, timeout=500, capture_output=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "runs" / "one" / "student" / "model.safetensors").exists()
+    assert not list((tmp_path / "runs" / "one" / "students").glob(".*"))
+    refused = subprocess.run(
+        [*command[:-1], "64", "--run-dir", "runs/two"], cwd=tmp_path, env=environment, capture_output=True
+    )
+    assert refused.returncode == 2
+    assert b"--data-parallel 64: the cluster has" in refused.stderr.splitlines()[-1]
 
 
 # -- Who may use a cluster -----------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from tests.graph.test_run import Recorder
 from tests.servers.teaching import TeachingServer, teaching
 from tests.test_house import ROOT
 
+TAUGHT = 12
+"""Problems that the last round of these runs teaches if nothing goes wrong."""
 QUICK = {"calls.batch_api": True, "calls.batch_poll_seconds": 0.1}
 
 
@@ -85,7 +87,7 @@ def test_a_run_survives_what_goes_wrong_with_a_batch(fault: str, tmp_path: Path)
         recorder = Recorder()
         start(settings(server), tmp_path / "run", recorder, cache=tmp_path)
         answered = len(server.log())
-    assert lessons(tmp_path) == 16
+    assert lessons(tmp_path) == TAUGHT
     asked = requests(tmp_path)
     again = len(asked) - len(set(asked))
     # Only what is lost at the provider is paid for twice.
@@ -98,13 +100,13 @@ def test_a_batch_that_is_refused_ends_the_run_with_one_line(tmp_path: Path) -> N
         with pytest.raises(ProviderError, match=r"the batch batch-0 was refused: no such model in batches$"):
             start(settings(server), tmp_path / "run", Recorder(), cache=tmp_path)
         resume(tmp_path / "run", Recorder(), cache=tmp_path)
-    assert lessons(tmp_path) == 16
+    assert lessons(tmp_path) == TAUGHT
 
 
 def test_a_setting_that_the_model_refuses_is_left_out_of_all_requests(tmp_path: Path) -> None:
     with teaching(tmp_path, "--gsm-symbolic", "0", "--batch-fault", "no_temperature") as server:
         start(settings(server), tmp_path / "run", Recorder(), cache=tmp_path)
-    assert lessons(tmp_path) == 16
+    assert lessons(tmp_path) == TAUGHT
 
 
 def test_two_runs_at_once_wait_for_each_others_batches(tmp_path: Path) -> None:
