@@ -117,14 +117,15 @@ class CallCache:
         ]
 
     def claim(self, batch: StoredBatch) -> StoredBatch:
-        """Stores a new batch with those of its keys that no other batch has, and returns it with these keys.
+        """Stores a new batch with those of its keys that have no reply and that no other batch has.
 
-        Without such keys nothing is stored.
+        Returns it with these keys. Without such keys nothing is stored.
         """
         with self._turn, self._reporting("write to"), self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             rows = [(key, batch.id) for key in batch.keys]
             connection.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", rows)
+            connection.execute("DELETE FROM sent WHERE key IN (SELECT key FROM replies)")
             found = connection.execute("SELECT key FROM sent WHERE batch = ?", [batch.id]).fetchall()
             if found:
                 values = [batch.id, batch.file, batch.remote, batch.server, batch.owner]

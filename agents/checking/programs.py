@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +15,8 @@ from math import isfinite
 MOST_TRIES = 20
 """Attempts to parse a text; after each, the text is cut at the line where it stops being a program."""
 
+_PARSING = threading.Lock()
+"""Python 3.11 counts how deep a tree is for all threads together, and fails if two parse at a time."""
 _NEWLINE = re.compile(r"\r\n?|\n")
 _BACKSLASH = re.compile(r"\\(?!\n)")
 _PLAIN_CALLS = frozenset({"min", "max", "abs", "sum", "int", "float", "round"})
@@ -140,7 +143,8 @@ def _parsed(source: str) -> Program | int:
     # Python warns of unknown escapes, which only strings have; no arithmetic needs a backslash within a line.
     source = _BACKSLASH.sub("|", _NEWLINE.sub("\n", source))
     try:
-        return Program(source, ast.parse(source))
+        with _PARSING:
+            return Program(source, ast.parse(source))
     except SyntaxError as error:
         return error.lineno or 1
     except (ValueError, RecursionError, MemoryError):

@@ -21,8 +21,8 @@ from typing import Any, Final, Protocol
 
 from fdd.agents.models.provider import LangChainModel
 from fdd.agents.models.provider_errors import Setting
-from fdd.agents.models.request import CallError, Fault, ModelReply, ModelRequest
-from fdd.domain import StoredBatch, content_hash
+from fdd.agents.models.request import CallError, Fault, Finish, ModelReply, ModelRequest
+from fdd.domain import StoredBatch, StoredReply, content_hash
 from fdd.errors import FddError, ProviderError, StoppedError
 
 ENDPOINT: Final = "/v1/chat/completions"
@@ -56,7 +56,13 @@ class Ledger(Protocol):
         ...
 
     def claim(self, batch: StoredBatch) -> StoredBatch:
-        """Store a new batch with those of its keys that no other batch has, and return it; none, if none."""
+        """Store a new batch with those of its keys that have no reply and that no other batch has, and return
+        it. Without such keys nothing is stored.
+        """
+        ...
+
+    def get(self, key: str) -> StoredReply | None:
+        """The stored reply to a request; None if there is none."""
         ...
 
     def update(self, batch: StoredBatch) -> None:
@@ -96,7 +102,7 @@ class BatchModel:
         self._model, self._ledger = model, ledger
         self._poll_seconds, self._notice, self._should_stop = poll_seconds, notice, should_stop
         self._server = content_hash(self.name, self.address)  # the address may hold a password
-        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
         self._asked: dict[str, tuple[ModelRequest, asyncio.Future[ModelReply]]] = {}
         self._on_the_way = set[str]()
         self._lines: dict[str, Line] = {}
@@ -122,6 +128,9 @@ class BatchModel:
     async def close(self) -> None:
         if self._work is not None:
             await asyncio.gather(self._work, return_exceptions=True)
+        for batch in self._ledger.batches(self._server):
+            if batch.owner == self._owner and not batch.remote:
+                self._ledger.update(replace(batch, owner=""))  # others may make it now
         await self._model.close()
 
     async def _serve(self) -> None:
@@ -163,7 +172,11 @@ class BatchModel:
 
     async def _send(self, keys: list[str]) -> None:
         """Uploads the requests with these keys, and makes batches of them."""
-        lines = ((key, self._line(key)) for key in keys)
+        # Another process may have got a reply meanwhile.
+        stored = {key: reply for key in keys if (reply := self._ledger.get(key)) is not None}
+        for key, reply in stored.items():
+            self._asked.pop(key)[1].set_result(_read(reply))
+        lines = ((key, self._line(key)) for key in keys if key not in stored)
         for part in _parts(lines, self._most):
             self._check_stop()
             new = StoredBatch(
@@ -338,6 +351,15 @@ class BatchModel:
         self._next_send = now + self._poll_seconds
 
 
+def _read(stored: StoredReply) -> ModelReply:
+    return ModelReply(
+        text=stored.text,
+        finish=Finish(stored.finish),
+        prompt_tokens=stored.prompt_tokens,
+        completion_tokens=stored.completion_tokens,
+    )
+
+
 def _id_of(made: Any) -> str:
     """The id of what the server made; `ValueError` if it sent none."""
     found = getattr(made, "id", None)
@@ -348,7 +370,7 @@ def _id_of(made: Any) -> str:
 
 def _is_alive(owner: str) -> bool:
     """Whether the process, on this machine, is still there."""
-    host, _, process = owner.rpartition(":")
+    host, _, process = owner.rpartition(":")[0].rpartition(":")
     if host != socket.gethostname():
         return False
     try:

@@ -89,7 +89,7 @@ class Remover(Recorder):
         self.notices.append(text)
 
 
-@pytest.mark.parametrize("phase", ["baseline", "evaluate"])
+@pytest.mark.parametrize("phase", ["baseline", "test"])
 def test_a_node_that_is_lost_during_an_exam_changes_no_row(
     cluster: Cluster, expected: dict[str, str], cache: Path, tmp_path: Path, phase: str
 ) -> None:

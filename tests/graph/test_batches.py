@@ -97,7 +97,7 @@ def test_a_run_survives_what_goes_wrong_with_a_batch(fault: str, tmp_path: Path)
 
 def test_a_batch_that_is_refused_ends_the_run_with_one_line(tmp_path: Path) -> None:
     with teaching(tmp_path, "--gsm-symbolic", "0", "--batch-fault", "failed") as server:
-        with pytest.raises(ProviderError, match=r"the batch batch-0 was refused: no such model in batches$"):
+        with pytest.raises(ProviderError, match=r"the batch batch-0 was refused: no such model in batches"):
             start(settings(server), tmp_path / "run", Recorder(), cache=tmp_path)
         resume(tmp_path / "run", Recorder(), cache=tmp_path)
     assert lessons(tmp_path) == TAUGHT
