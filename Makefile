@@ -57,7 +57,7 @@ test-crash: .venv/installed-dev
 test-hostile: .venv/installed-dev
 	.venv/bin/python -m tests.hostile
 
-check: .venv/installed-dev
+check: .venv/installed-scale  # mypy reads Ray too
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
