@@ -97,7 +97,7 @@ def start(
     `RunFailedError` for everything else.
     """
     with (
-        _created(settings, folder, listener, cache, should_stop),
+        _created(settings, folder, listener, cache),
         discarding(folder),
         # `settings.urls` are passed again, because stored URLs lack their passwords.
         _at_work(folder, listener, cache, agents, settings.urls, should_stop) as run,
@@ -127,17 +127,11 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
     return plan.preview(settings, prepare(plan.spacious(settings)))
 
 
-def _measure(
-    settings: Settings,
-    cache: Path,
-    engine: Engine,
-    listener: Listener,
-    should_stop: Callable[[], bool] = never,
-) -> Measured:
+def _measure(settings: Settings, cache: Path, engine: Engine, listener: Listener) -> Measured:
     """Measures the student's speed. Raises `StudentError` if it cannot be loaded or trained as configured."""
     student = student_path(settings.student, cache, listener.noticed)
     task = MeasureTask(student=student, config=settings.fine_tune, device=settings.device)
-    return engine.run(task, telling(listener), should_stop)
+    return engine.run(task, telling(listener))
 
 
 def telling(listener: Listener) -> OnEvent:
@@ -151,13 +145,7 @@ def telling(listener: Listener) -> OnEvent:
 
 
 @contextmanager
-def _created(
-    settings: Settings,
-    folder: Path,
-    listener: Listener,
-    cache: Path,
-    should_stop: Callable[[], bool] = never,
-) -> Iterator[None]:
+def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) -> Iterator[None]:
     """Checks the settings, then creates a folder with an empty run and holds its lock during the block."""
     check_path(folder)
     if folder.exists():
@@ -173,8 +161,8 @@ def _created(
         for name in others:
             model = student_path(name, cache, listener.noticed)
             check = CheckTask(student=model, device=settings.device)
-            engine.run(check, telling(listener), should_stop)
-        measured = _measure(settings, cache, engine, listener, should_stop)
+            engine.run(check, telling(listener))
+        measured = _measure(settings, cache, engine, listener)
     settings = sized(settings, measured.speed)
     listener.noticed(
         f"{settings.student} on {measured.device}, trains at {measured.speed.training:.0f} tokens/s: "
