@@ -14,15 +14,16 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.numpy import load_file, save_file
 from transformers import AutoTokenizer
 
 from fdd.agents.models.request import Finish, Message, ModelReply, ModelRequest
+from fdd.engines import engine as engines
 from fdd.engines.engine import LOCAL
 from fdd.errors import LimitReachedError, ProviderError, StoppedError, StudentError, WorkerError
-from fdd.graph import local_model
 from fdd.graph.agents import CALLS
 from fdd.graph.local_model import LocalModel, as_request
 from fdd.graph.run import preview, resume, start
@@ -32,7 +33,7 @@ from fdd.storage.call_cache import CallCache
 from fdd.storage.folder import open_store
 from fdd.training.fetch import student_path
 from fdd.training.prompts import prompt_ids
-from fdd.training.tasks import Batch, Event, GenerateTask
+from fdd.training.tasks import Batch, Event, GenerateTask, Task
 from fdd.training.worker import never, run_in_child
 from tests.graph.settings import model_settings
 from tests.graph.test_run import Recorder
@@ -58,15 +59,18 @@ def talking(folder: Path, **more: object) -> Settings:
 
 @dataclass
 class Watched:
-    """The tasks of all child processes so far, and the keys of the replies that came."""
+    """The tasks of the models so far, without those of students, and the keys of the replies that came."""
 
     tasks: list[GenerateTask] = field(default_factory=list)
     received: list[str] = field(default_factory=list)
     inside: int = 0
 
     def run_in_child(
-        self, task: GenerateTask, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
-    ) -> None:
+        self, task: Task[Any], on_event: Callable[[Event], None], should_stop: Callable[[], bool]
+    ) -> Any:
+        if not isinstance(task, GenerateTask) or task.config.temperature == 0:
+            return run_in_child(task, on_event, should_stop)
+
         def on_each(event: Event) -> None:
             assert isinstance(event, Batch)
             self.received += [completion.key for completion in event.completions]
@@ -76,7 +80,7 @@ class Watched:
         self.inside += 1
         self.tasks.append(task)
         try:
-            run_in_child(task, on_each, should_stop)
+            return run_in_child(task, on_each, should_stop)
         finally:
             self.inside -= 1
 
@@ -87,7 +91,7 @@ class Watched:
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     watched = Watched()
-    monkeypatch.setattr(local_model, "run_in_child", watched.run_in_child)
+    monkeypatch.setattr(engines, "run_in_child", watched.run_in_child)
     return watched
 
 
@@ -164,7 +168,7 @@ def test_every_waiting_request_fails_with_the_error_of_the_child(
     def fail(*_: object) -> None:
         raise error(fault)
 
-    monkeypatch.setattr(local_model, "run_in_child", fail)
+    monkeypatch.setattr(engines, "run_in_child", fail)
 
     async def ask() -> list[object]:
         model = opened(talker, asyncio.Lock())
