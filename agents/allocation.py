@@ -100,9 +100,9 @@ def whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
 
 
 def harder_ones(counts: Mapping[str, int], now: Mapping[str, Belief]) -> dict[str, int]:
-    """Returns how many of the problems of each skill are made harder: the more, the more the student solves.
+    """Returns how many problems of each skill are made harder. Their share grows with the solve rate.
 
-    Their sum is rounded down, as the prior has the student solve a little even if it solves nothing.
+    The sum is rounded down, as the prior has the student solve a little even if it solves nothing.
     """
     shares = {skill: number * min(1.0, now[skill].mean / ALL_HARDER) for skill, number in counts.items()}
     return whole(shares, floor(fsum(shares.values())))

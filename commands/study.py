@@ -160,7 +160,8 @@ def beginning_folder(cell: Cell, folder: Path) -> Path:
 
 
 def remove(run: Path) -> None:
-    rmtree(run, ignore_errors=True)
+    if run.exists():
+        rmtree(run)
     log_of(run).unlink(missing_ok=True)
 
 

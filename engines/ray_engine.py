@@ -19,7 +19,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
 from typing import Any
 
 import ray
@@ -52,8 +51,6 @@ RETRIES = 3
 SILENT_SECONDS = 60
 """After this time without a sign of work the user is told."""
 CONNECT_SECONDS = 5
-
-
 TOKEN = secrets.token_hex(32)
 """For all clusters that this process starts: Ray reads a process's token once."""
 
@@ -121,16 +118,16 @@ class Worker:
         def work() -> None:
             outcome = outcome_of(task, events.put)
             if not isinstance(task, GenerateTask | ShardTask):
-                forget()  # what other tasks need of the memory
+                forget()  # a task that answers is followed by `forget` when all its shards are done
             events.put(Ended(outcome))
 
-        Thread(target=work, daemon=True).start()
+        threading.Thread(target=work, daemon=True).start()
         while not isinstance(event := events.get(), Ended):
             yield event
         yield event
 
     def answer(self, whole: GenerateTask, keys: frozenset[str]) -> Iterator[Event | Ended]:
-        """Answers the requests with these keys. The others are passed on, since batches depend on all."""
+        """Answers the requests with these keys. All are passed on, since batches depend on all of them."""
         others = frozenset(request.key for request in whole.requests) - keys
         yield from self.perform(replace(whole, done=others))
 
@@ -351,7 +348,7 @@ def train(task: FineTuneTask, size: int, on_event: OnEvent, should_stop: Callabl
         ray.kill(training)
         # Ray would keep what was reserved for the processes until this one ends.
         for group in _placement_groups() - groups:
-            remove_placement_group(get_placement_group_by_id(group))
+            remove_placement_group(_group_of(group))
         mail.shutdown(force=True)
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -363,7 +360,7 @@ def _placement_groups() -> set[str]:
     }
 
 
-def get_placement_group_by_id(name: str) -> PlacementGroup:
+def _group_of(name: str) -> PlacementGroup:
     return PlacementGroup(PlacementGroupID(bytes.fromhex(name)))
 
 

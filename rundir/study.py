@@ -88,7 +88,7 @@ class Row(BaseModel):
 
 
 LATER = ("operators", "overgenerate", "show_attempts", "allocation", "adds")
-"""Settings that decide nothing before the first probe, as far as `Cell.beginning` makes them the same."""
+"""Settings in which cells with the same `beginning` may differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +101,9 @@ class Cell:
 
     @property
     def beginning(self) -> Settings:
-        """The same for all arms of a seed whose runs do the same until a student is first asked for feedback.
+        """Settings of a run that does the same as the cell's until the first probe.
 
-        `replace(beginning, **later)` gives the settings of the cell.
+        Arms of one seed share that part if these settings are equal.
         """
         same: dict[str, Any] = {"operators": "profile", "overgenerate": 1.0, "show_attempts": "wrong"}
         if self.settings.allocation != "each":
@@ -115,7 +115,8 @@ class Cell:
     def fork(self, beginning: Path, run: Path) -> None:
         """Makes the folder of this cell's run, which goes on from a run with the settings of `beginning`."""
         draft = run.with_name(f".{run.name}.new")
-        shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed
+        if draft.exists():  # left by a process that was killed
+            shutil.rmtree(draft)
         draft.mkdir()
         for each in beginning.iterdir():  # without the checkpoint: the run finds its way by the database
             if each.is_dir() and not each.is_symlink():

@@ -19,9 +19,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from fdd.agents.models.provider import LangChainModel
+from fdd.agents.models.cache import reply_of
+from fdd.agents.models.provider import OK, LangChainModel
 from fdd.agents.models.provider_errors import Setting
-from fdd.agents.models.request import CallError, Fault, Finish, ModelReply, ModelRequest
+from fdd.agents.models.request import CallError, Fault, ModelReply, ModelRequest
 from fdd.domain import StoredBatch, StoredReply, content_hash
 from fdd.errors import FddError, ProviderError, StoppedError
 
@@ -175,7 +176,7 @@ class BatchModel:
         # Another process may have got a reply meanwhile.
         stored = {key: reply for key in keys if (reply := self._ledger.get(key)) is not None}
         for key, reply in stored.items():
-            self._asked.pop(key)[1].set_result(_read(reply))
+            self._asked.pop(key)[1].set_result(reply_of(reply))
         lines = ((key, self._line(key)) for key in keys if key not in stored)
         for part in _parts(lines, self._most):
             self._check_stop()
@@ -294,11 +295,11 @@ class BatchModel:
             content = (await self._model.openai.files.content(file)).content
             found.update((key, line) for key, line in _lines(content) if key in wanted)
         # Those with a reply first: a failure may end the run.
-        for key in sorted(batch.keys, key=lambda key: key not in found or found[key].status != 200):
+        for key in sorted(batch.keys, key=lambda key: key not in found or found[key].status != OK):
             line = found.get(key)
             if key in self._asked:
                 self._deliver(key, line)
-            elif line is not None and line.status == 200:
+            elif line is not None and line.status == OK:
                 self._lines[key] = line
             else:
                 self._release([key])
@@ -349,15 +350,6 @@ class BatchModel:
         if failure.fault in (Fault.DENIED, Fault.REJECTED) or now - since > PATIENCE_SECONDS:
             raise ProviderError(f"{self.name}: {failure}; mend that, then `resume` finds the batches again")
         self._next_send = now + self._poll_seconds
-
-
-def _read(stored: StoredReply) -> ModelReply:
-    return ModelReply(
-        text=stored.text,
-        finish=Finish(stored.finish),
-        prompt_tokens=stored.prompt_tokens,
-        completion_tokens=stored.completion_tokens,
-    )
 
 
 def _id_of(made: Any) -> str:

@@ -47,6 +47,15 @@ def to_cache(call: Call, run: str) -> StoredReply:
     )
 
 
+def reply_of(stored: StoredReply) -> ModelReply:
+    return ModelReply(
+        text=stored.text,
+        finish=Finish(stored.finish),
+        prompt_tokens=stored.prompt_tokens,
+        completion_tokens=stored.completion_tokens,
+    )
+
+
 def from_cache(stored: StoredReply, request: ModelRequest, run: str) -> Call:
     """The call that the stored reply answers; it is paid only if `run`, which asks now, stored it."""
     paid, status = stored.run == run, CallStatus(stored.status)
@@ -55,12 +64,7 @@ def from_cache(stored: StoredReply, request: ModelRequest, run: str) -> Call:
         request=request,
         model=stored.model,
         status=status,
-        reply=ModelReply(
-            text=stored.text,
-            finish=Finish(stored.finish),
-            prompt_tokens=stored.prompt_tokens,
-            completion_tokens=stored.completion_tokens,
-        ),
+        reply=reply_of(stored),
         detail=DETAILS.get(status, ""),
         tries=stored.tries,
         paid=paid,

@@ -35,6 +35,7 @@ FINISHES = {
 CHARACTERS_A_TOKEN = 4
 """Estimate for servers that do not count tokens: about right for English, so that limits still apply."""
 OK = 200
+"""HTTP status."""
 MOST_TOKENS = 2**31
 """A larger token count is treated as unknown."""
 
@@ -118,13 +119,15 @@ class LangChainModel:
         assert self._provider == OPENAI
         from openai import AsyncOpenAI
 
+        key = self._keys.server if self.address else None
+        address = self.address or OPENAI_ADDRESS
+        return AsyncOpenAI(api_key=key, base_url=address, http_client=self._http(key), max_retries=0)
+
+    def _http(self, key: str | None) -> AsyncHttpxClient:
         from fdd.agents.models.openai_chat import http_client
 
-        key = self._keys.server if self.address else None
         self._client = self._client or http_client(self._seconds, key)
-        return AsyncOpenAI(
-            api_key=key, base_url=self.address or OPENAI_ADDRESS, http_client=self._client, max_retries=0
-        )
+        return self._client
 
     def explain(self, error: Exception) -> CallError:
         return explain(error, self.address, self._keys)
@@ -209,20 +212,19 @@ class LangChainModel:
                 self._model, model_provider=self._provider, max_tokens=max_tokens, **options
             )
             return chat
-        from fdd.agents.models.openai_chat import OpenAIChat, http_client
+        from fdd.agents.models.openai_chat import OpenAIChat
 
         # Without `temperature`, LangChain would choose one for some models.
         options |= {"model": self._model, "temperature": sent_temperature}
         options |= {"http_socket_options": (), "use_responses_api": False}
         key = self._keys.server if self.address else None
-        self._client = self._client or http_client(self._seconds, key)
         if key is None:
             options |= {"base_url": OPENAI_ADDRESS, "max_tokens": max_tokens}
         else:
             # LangChain would always send `max_completion_tokens`, which some servers ignore.
             name = "max_completion_tokens" if Setting.MAX_TOKENS in left_out else "max_tokens"
             options |= {"base_url": self.address, "api_key": key, "extra_body": {name: max_tokens}}
-        return OpenAIChat(http_async_client=self._client, **options)
+        return OpenAIChat(http_async_client=self._http(key), **options)
 
 
 def _environment_fault(provider: str, environment: Mapping[str, str]) -> str | None:
