@@ -88,6 +88,8 @@ def _connect(address: str) -> None:
     try:
         if address not in ("", "auto"):
             host, _, port = address.rpartition(":")
+            if not (host and port.isdecimal()):
+                raise ValueError("give HOST:PORT, or auto for the one of this machine")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()  # Ray would wait for minutes
         ray.init(**common)
     except (OSError, OverflowError, RuntimeError, ValueError, RayError) as error:
