@@ -16,7 +16,8 @@ MOST = 4.0
 FRONTIER = (0.2, 0.8)
 """Solve rates between which a skill is neither out of reach nor mastered."""
 ALL_HARDER = 0.5
-"""Solve rate of a skill from which all its new problems are harder. Below it the share is in proportion."""
+"""Solve rate of a skill from which all its new problems are harder. Below it, their share shrinks in
+proportion."""
 FAILURES = 3
 """Wrong answers, with no right one, after which a taught skill may need simpler problems."""
 ABLE = 0.5

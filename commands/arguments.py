@@ -38,7 +38,7 @@ def print_json(value: object) -> None:
 def options_of(settings: Settings, only: Collection[str] | None = None) -> Iterator[str]:
     """Yields the options that give these settings, or those of these keys, without those at their default.
 
-    That is the default of the recipe and of the student, if these are among the keys.
+    Defaults are those of the recipe and of the student, if these are among the keys.
     """
     named = {name: getattr(settings, name) for name in ("recipe", "student") if only is None or name in only}
     defaults = load_settings({"rounds": 1, **named}, environment={})

@@ -131,11 +131,11 @@ def _measure(settings: Settings, cache: Path, engine: Engine, listener: Listener
     """Measures the student's speed. Raises `StudentError` if it cannot be loaded or trained as configured."""
     student = student_path(settings.student, cache, listener.noticed)
     task = MeasureTask(student=student, config=settings.fine_tune, device=settings.device)
-    return engine.run(task, telling(listener))
+    return engine.run(task, _telling(listener))
 
 
-def telling(listener: Listener) -> OnEvent:
-    """Returns what passes a task's notices on."""
+def _telling(listener: Listener) -> OnEvent:
+    """Returns a function that passes the notices of a task on to the listener."""
 
     def on_event(event: Event) -> None:
         if isinstance(event, Notice):
@@ -161,7 +161,7 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         for name in others:
             model = student_path(name, cache, listener.noticed)
             check = CheckTask(student=model, device=settings.device)
-            engine.run(check, telling(listener))
+            engine.run(check, _telling(listener))
         measured = _measure(settings, cache, engine, listener)
     settings = sized(settings, measured.speed)
     listener.noticed(

@@ -98,7 +98,10 @@ class CallCache:
             return found or reply
 
     def batches(self, server: str) -> list[StoredBatch]:
-        """Returns the batches to a model that have keys without a stored reply, with these keys only."""
+        """Returns the batches to a model, each with only those keys that have no stored reply.
+
+        Batches without any are removed.
+        """
         with self._turn, self._reporting("read"), self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM sent WHERE key IN (SELECT key FROM replies)")
@@ -142,7 +145,7 @@ class CallCache:
             )
 
     def release(self, keys: Collection[str]) -> None:
-        """Notes that requests are on the way no more; a batch without any is removed."""
+        """Notes that requests are no longer on the way; a batch without any is removed."""
         with self._turn, self._reporting("write to"), self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("DELETE FROM sent WHERE key = ?", [(key,) for key in keys])

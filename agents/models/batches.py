@@ -53,7 +53,7 @@ class Ledger(Protocol):
     """The batches on the way, of all runs. Every method is one transaction."""
 
     def batches(self, server: str) -> list[StoredBatch]:
-        """Those to a model that have keys without a stored reply, with these keys only."""
+        """The batches to a model, each with only those keys that have no stored reply."""
         ...
 
     def claim(self, batch: StoredBatch) -> StoredBatch:
@@ -71,7 +71,7 @@ class Ledger(Protocol):
         ...
 
     def release(self, keys: Collection[str]) -> None:
-        """Note that these are on the way no more."""
+        """Note that these requests are no longer on the way."""
         ...
 
 
@@ -113,7 +113,7 @@ class BatchModel:
         """The settings without which each request was sent last."""
         self._most = MOST_REQUESTS
         self._failing: dict[str, float] = {}
-        """Since when each batch could not be looked at, or none be sent, by its id."""
+        """Since when looking at a batch has failed, by its id; under `sending`, since when sending has."""
         self._next_send = self._next_look = 0.0
         self._work: asyncio.Task[None] | None = None
 
