@@ -103,8 +103,10 @@ def whole(shares: Mapping[str, float], budget: int) -> dict[str, int]:
 def harder_ones(counts: Mapping[str, int], now: Mapping[str, Belief]) -> dict[str, int]:
     """Returns how many problems of each skill are made harder. Their share grows with the solve rate.
 
-    The sum is rounded down, as the prior has the student solve a little even if it solves nothing.
+    There are none for a student that has solved nothing: only the prior has it solve a little.
     """
+    if not any(belief.correct for belief in now.values()):
+        return dict.fromkeys(counts, 0)
     shares = {skill: number * min(1.0, now[skill].mean / ALL_HARDER) for skill, number in counts.items()}
     return whole(shares, floor(fsum(shares.values())))
 

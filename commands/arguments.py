@@ -8,10 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from fdd.domain import PHASES
-from fdd.errors import PROGRAM, UsageError
 from fdd.settings import OPTIONS, Settings, load_settings
-from fdd.storage.life import find_problems
-from fdd.storage.store import Store
 
 
 def add_folder(parser: ArgumentParser) -> None:
@@ -47,19 +44,3 @@ def options_of(settings: Settings, only: Collection[str] | None = None) -> Itera
         is_default = value == option.of(defaults) and option.key not in ("rounds", *named)
         if (only is None or option.key in only) and not is_default and value is not None:
             yield from (option.flag, str(value)) if option.metavar else (option.flag,)
-
-
-def find_problem(store: Store, beginning: str) -> str:
-    """Returns the id of the only problem whose id begins with `beginning`.
-
-    Raises `UsageError` if there is none or more than one.
-    """
-    found = store.read(find_problems, beginning)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{beginning!r} is the beginning of several ids: give more of {', '.join(found)}")
-    raise UsageError(
-        f"no problem of this run has an id that begins with {beginning!r}: see the column `id` of the table "
-        f"`problems`, or `{PROGRAM} trace DIR --kind problem`"
-    )

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from functools import partial
 from typing import get_args
 
-from fdd.commands.arguments import add_folder, add_json, find_problem, print_json
+from fdd.commands.arguments import add_folder, add_json, print_json
 from fdd.errors import UsageError, command_line, printable
+from fdd.storage.life import find_problem
 from fdd.storage.records import SpanKind, SpanRecord
 from fdd.storage.store import Store
 from fdd.storage.tracing import SpanFilter, is_finished, select_enclosing, select_spans
@@ -50,7 +51,7 @@ def trace(given: Namespace) -> int:
         kinds=given.kind,
         agents=given.agent,
         statuses=given.verdict,
-        problem=find_problem(store, given.problem) if given.problem else None,
+        problem=store.read(find_problem, given.problem) if given.problem else None,
         min_seconds=given.min_seconds,
         min_cost=given.min_cost,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
-from fdd.commands.arguments import add_folder, add_json, find_problem, print_json
-from fdd.storage.life import select_life
+from fdd.commands.arguments import add_folder, add_json, print_json
+from fdd.storage.life import find_problem, select_life
 
 
 def add(parser: ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def why(given: Namespace) -> int:
     from fdd.storage.folder import open_store
 
     store = open_store(given.run_dir)
-    life = store.read(select_life, find_problem(store, given.problem))
+    life = store.read(select_life, store.read(find_problem, given.problem))
     assert life is not None
     if given.json:
         print_json({**asdict(life), "transcripts": [asdict(each) for each in life.transcripts.values()]})

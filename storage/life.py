@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fdd.domain import UNTAUGHT
+from fdd.errors import PROGRAM, UsageError
 from fdd.storage.codec import R, select
 from fdd.storage.database import Connection
 from fdd.storage.records import (
@@ -91,13 +92,23 @@ def select_life(connection: Connection, problem_id: str) -> Life | None:
     )
 
 
-def find_problems(connection: Connection, beginning: str) -> list[str]:
-    """Returns the ids with this beginning, at most ten; only the id itself if `beginning` is complete."""
+def find_problem(connection: Connection, beginning: str) -> str:
+    """Returns the id of the only problem whose id is this or begins with it.
+
+    Raises `UsageError` if there is none or more than one.
+    """
     rows = connection.execute(
         "SELECT id FROM problems WHERE starts_with(id, ?) ORDER BY id LIMIT 10", [beginning]
     ).fetchall()
-    ids = [str(name) for (name,) in rows]
-    return [beginning] if beginning in ids else ids
+    found = [str(name) for (name,) in rows]
+    if beginning in found or len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{beginning!r} is the beginning of several ids: give more of {', '.join(found)}")
+    raise UsageError(
+        f"no problem of this run has an id that begins with {beginning!r}: see the column `id` of the table "
+        f"`problems`, or `{PROGRAM} trace DIR --kind problem`"
+    )
 
 
 def select_ancestors(connection: Connection, problem: ProblemRecord) -> list[ProblemRecord]:

@@ -87,6 +87,13 @@ def test_the_share_of_harder_problems_grows_with_the_solve_rate() -> None:
     assert harder_ones({"a": 1, "b": 1, "c": 1}, now) == {"a": 1, "b": 0, "c": 0}
 
 
+def test_no_problem_is_made_harder_for_a_student_that_solved_nothing() -> None:
+    assert harder_ones({"skill-0": 20, "skill-1": 20}, profile(probes([(2, 0), (2, 0)]), 0)) == {
+        "skill-0": 0,
+        "skill-1": 0,
+    }
+
+
 @pytest.mark.parametrize(
     ("band", "operator"),
     [(Band.EASY, Operator.HARDER), (Band.MIXED, Operator.SIMILAR), (Band.HARD, Operator.SIMILAR)],

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fdd.domain import Band, Operator, Reason
-from fdd.storage.life import find_problems, select_life
+from fdd.errors import UsageError
+from fdd.storage.life import find_problem, select_life
 from fdd.storage.records import DecisionRecord, Record, TranscriptRecord
 from fdd.storage.store import Store
 from tests.storage.samples import ROUND, RUN, call, probe, problem, rationale
@@ -74,11 +75,13 @@ def test_what_an_undone_round_brought_trained_that_round_only(store: Store) -> N
     assert seed.taught == [0, 1, 2, 3]
 
 
-def test_problems_are_found_by_the_beginning_of_their_ids(store: Store) -> None:
-    assert store.read(find_problems, CHILD.id) == [CHILD.id]
-    assert store.read(find_problems, CHILD.id[:12]) == [CHILD.id]
-    assert len(store.read(find_problems, "p-")) == 3
-    assert store.read(find_problems, "p-%") == []
+def test_a_problem_is_found_by_the_beginning_of_its_id(store: Store) -> None:
+    assert store.read(find_problem, CHILD.id) == CHILD.id
+    assert store.read(find_problem, CHILD.id[:12]) == CHILD.id
+    with pytest.raises(UsageError, match=f"'p-' is the beginning of several ids: give more of .*{CHILD.id}"):
+        store.read(find_problem, "p-")
+    with pytest.raises(UsageError, match="no problem of this run has an id that begins with 'p-%'"):
+        store.read(find_problem, "p-%")
     assert store.read(select_life, "p-0") is None
 
 
