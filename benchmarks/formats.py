@@ -128,6 +128,7 @@ def ask(
             seed=seed,
             max_new_tokens=None,
             device="auto",
+            backend="torch",
             cache=cache_folder(),
             listener=view,
             should_stop=never,

@@ -2,10 +2,11 @@
 
     python benchmarks/generate_speed.py [questions]
 
-Both use the same student and questions, decode greedily in the same number format, and have the same batch
-size and limit of new tokens. `model.generate` gets the questions in their given order, padded on the left.
-Tokens are counted up to and including the end mark; what a row computes after that is not counted. Questions
-are asked alone, and after worked examples as the untaught student is asked in a run.
+vLLM is measured too where it is installed. All use the same student and questions, decode greedily in the
+same number format, and have the same batch size and limit of new tokens. `model.generate` gets the questions
+in their given order, padded on the left. Tokens are counted up to and including the end mark; what a row
+computes after that is not counted. Questions are asked alone, and after worked examples as the untaught
+student is asked in a run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ from fdd.training.fetch import student_path
 from fdd.training.generate import generate
 from fdd.training.prompts import prompt_ids
 from fdd.training.student import Student, load_student
-from fdd.training.tasks import Batch, Event, Example, Request
+from fdd.training.tasks import Batch, Event, Example, GenerateTask, Request
 
 ROWS = 32
 """Batch size."""
@@ -58,6 +61,19 @@ def plain(student: Student, requests: Sequence[Request]) -> float:
         part = requests[start : start + ROWS]
         prompts = [prompt_ids(student.tokenizer, r.question, r.cue, r.shots) for r in part]
         written += generate_plainly(student, prompts)
+    return written / (time.monotonic() - began)
+
+
+def by_vllm(folder: Path, requests: Sequence[Request]) -> float:
+    """Measures `--backend vllm`, without the time to load it, and with no prompt read before."""
+    from fdd.training import vllm_backend
+
+    config = replace(CONFIG, backend="vllm")
+    task = GenerateTask(student=folder, requests=tuple(requests), config=config)
+    engine, student, items = vllm_backend.prepared(task)
+    engine.reset_prefix_cache()
+    began = time.monotonic()
+    written = sum(each.new_tokens for each in vllm_backend.answers(engine, student, items, task))
     return written / (time.monotonic() - began)
 
 
@@ -89,12 +105,11 @@ def main() -> None:
     for title, shown in (("questions alone", ()), (f"after {SHOTS} worked examples", shots)):
         requests = as_requests(asked, shown)
         print(title)
-        compare(
-            {
-                "ours": partial(ours, student, requests),
-                "model.generate": partial(plain, untouched, requests),
-            }
-        )
+        ways = {
+            "ours": partial(ours, student, requests),
+            "model.generate": partial(plain, untouched, requests),
+        }
+        compare(ways | ({"vLLM": partial(by_vllm, folder, requests)} if find_spec("vllm") else {}))
 
 
 def as_requests(asked: Sequence[Example], shots: tuple[Example, ...]) -> list[Request]:

@@ -189,25 +189,8 @@ def generation(given: Namespace) -> Result:
         "generate": generate_speed.plain(student, requests),
     }
     if find_spec("vllm"):
-        found["vLLM"] = vllm(folder, requests)
+        found["vLLM"] = generate_speed.by_vllm(folder, requests)
     return {name: round(speed, 1) for name, speed in found.items()}
-
-
-def vllm(folder: Path, requests: Sequence[Any]) -> float:
-    from vllm import LLM, SamplingParams  # type: ignore[import-not-found]
-
-    from benchmarks.generate_speed import CONFIG
-    from fdd.training.device import choose_runtime
-    from fdd.training.prompts import prompt_ids
-    from fdd.training.student import load_student
-
-    tokenizer = load_student(folder, choose_runtime("cpu")).tokenizer
-    prompts = [{"prompt_token_ids": prompt_ids(tokenizer, r.question, r.cue, r.shots)} for r in requests]
-    engine = LLM(str(folder), dtype="bfloat16", enable_prefix_caching=True, gpu_memory_utilization=0.5)
-    began = time.monotonic()
-    answers = engine.generate(prompts, SamplingParams(temperature=0.0, max_tokens=CONFIG.max_new_tokens))
-    written = sum(len(answer.outputs[0].token_ids) for answer in answers)
-    return written / (time.monotonic() - began)
 
 
 def study(given: Namespace) -> Result:

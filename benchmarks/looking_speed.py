@@ -106,7 +106,8 @@ SELECT 'a-' || {round} || substr(id, 3), id, {round},
        CASE WHEN {round} < 0 THEN 'baseline' ELSE 'evaluation' END,
        'in-domain', 'pot', 0, 'price = 4\nanswer = 5000 - price',
        CASE WHEN hash(id) % 10 <= {round} THEN 'accepted' ELSE 'wrong_answer' END,
-       CASE WHEN hash(id) % 10 <= {round} THEN answer ELSE '-1' END, 40, true, 'tiny', 0, true, content_hash
+       CASE WHEN hash(id) % 10 <= {round} THEN answer ELSE '-1' END, 40, true, 'tiny', 'torch',
+       0, true, content_hash
 FROM problems WHERE split = 'test:in-domain';
 INSERT INTO evaluations BY NAME
 SELECT {round} AS round, 'in-domain' AS name, count(*) AS n, count(*) FILTER (reason = 'accepted') AS correct,

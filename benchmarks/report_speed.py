@@ -82,7 +82,7 @@ def statements(size: int) -> list[str]:
         0, round - 2, ''
         FROM problems WHERE round > 0""",
         f"""INSERT INTO attempts SELECT 'a-' || s || problem_id, problem_id, round, 'probe', '', 'pot', s,
-        {program}, 'wrong_answer', '12', 9, true, '', 0, true, '' FROM probes, range(5) q(s)""",
+        {program}, 'wrong_answer', '12', 9, true, '', 'torch', 0, true, '' FROM probes, range(5) q(s)""",
         """INSERT INTO calls SELECT 'c-' || a || id, round, a, 'some model', '', '', 0, 0, 'answered',
         300, 120, 0.001, 2, now()::TIMESTAMP, id, 1, true, '', ''
         FROM problems, (VALUES ('teacher'), ('synthesizer'), ('verifier')) v(a)""",
@@ -100,7 +100,7 @@ def exam(name: str, n: int) -> tuple[str, str]:
     '{SPLITS[name]}', '', NULL, '' FROM range({n}) r(i)"""
     answered = f"""INSERT INTO attempts SELECT 'e-' || r || id, id, r,
     CASE WHEN r < 0 THEN 'baseline' ELSE 'evaluation' END, '{name}', 'pot', 0, 'answer = 42', 'accepted',
-    CASE WHEN hash(id || r) % 12 <= r THEN '42' END, 9, true, '', 0, true, ''
+    CASE WHEN hash(id || r) % 12 <= r THEN '42' END, 9, true, '', 'torch', 0, true, ''
     FROM problems, range(-1, {ROUNDS}) q(r) WHERE split = '{SPLITS[name]}'"""
     return asked, answered
 

@@ -33,7 +33,7 @@ INSERT INTO attempts
 SELECT 'b-' || {round} || '-' || sample || substr(id, 3), id, {round}, 'probe', '', 'pot', sample,
        'price = 4\nchange = 5000 - price * ' || sample || '\nanswer = change / 2',
        CASE WHEN hash(id, sample) % 10 <= {round} THEN 'accepted' ELSE 'wrong_answer' END, answer, 40, true,
-       'tiny', sample, true, content_hash
+       'tiny', 'torch', sample, true, content_hash
 FROM problems, range({samples}) AS samples(sample)
 WHERE split IN ('seed', 'generated')
 """

@@ -18,6 +18,9 @@ def add(parser: ArgumentParser) -> None:
         metavar="N",
         help="students of this round of both, -1 for the untaught ones (default: those that are delivered)",
     )
+    parser.add_argument(
+        "--across-backends", action="store_true", help="also if different backends wrote the answers"
+    )
     add_json(parser)
     parser.set_defaults(command=compare)
 
@@ -26,7 +29,9 @@ def compare(given: Namespace) -> int:
     from fdd.reporting import comparison
     from fdd.reporting.terminal import terminal
 
-    found = comparison.compare(given.first, given.second, round=given.round)
+    found = comparison.compare(
+        given.first, given.second, round=given.round, across_backends=given.across_backends
+    )
     if given.json:
         print_json(found)
     else:

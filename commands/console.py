@@ -23,7 +23,7 @@ from fdd.reporting.formats import accuracy, dollars, interval, percent, points
 from fdd.reporting.results import results_of
 from fdd.reporting.terminal import shown
 from fdd.rundir.delivery import DATASET, STUDENT
-from fdd.settings import POLICY, Settings
+from fdd.settings import ANSWERING, Settings
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.summary import EvaluationSummary, RoundSummary, Summary
 from fdd.streams import Lossy
@@ -249,7 +249,7 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
 def evaluation_command(student: Path, settings: Settings) -> str:
     """Returns the command that asks the student as its run did, on the run's own test set if it has one."""
     exam = ("--problems", settings.problems.test) if settings.problems.test else ()
-    return command_line("evaluate", student, *exam, *options_of(settings, POLICY))
+    return command_line("evaluate", student, *exam, *options_of(settings, ANSWERING))
 
 
 def show_plan(console: Console, preview: Preview) -> None:

@@ -19,8 +19,9 @@ from fdd.commands.arguments import add_json, print_json
 from fdd.domain import Reason
 from fdd.errors import FddError
 from fdd.settings import Settings, cache_folder
+from fdd.training.backend import INSTALL, vllm_version
 from fdd.training.fetch import EMBEDDED, models_here
-from fdd.training.tasks import CheckTask, DescribeTask
+from fdd.training.tasks import BackendTask, CheckTask, DescribeTask
 from fdd.training.worker import run_in_child
 
 DISK_GB = 4
@@ -64,6 +65,7 @@ def examine(cache: Path, folder: Path) -> list[Check]:
         "packages": _packages,
         "device": _device,
         "engines": _engines,
+        "backends": _backends,
         "sandbox": _sandbox,
         "confinement": _confinement,
         f"weights {default}": partial(_weights, cache / default),
@@ -102,6 +104,13 @@ def _engines() -> str:
         return f"local; ray {version('ray')}"
     except PackageNotFoundError:
         return "local; ray is not installed: pip install 'feedback-driven-distillation[scale]'"
+
+
+def _backends() -> str:
+    if not (found := vllm_version()):
+        return f"torch; vllm is not installed: {INSTALL}"
+    run_in_child(BackendTask(), lambda _: None)
+    return f"torch; {found}"
 
 
 def _sandbox() -> str:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from fdd.commands.arguments import add_json, print_json
 from fdd.commands.watching import stop_on_signals
-from fdd.settings import POLICY, add_options, cache_folder, load_settings
+from fdd.settings import ANSWERING, add_options, cache_folder, load_settings
 
 
 def add(parser: ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add(parser: ArgumentParser) -> None:
         metavar="N",
         help="longest answer (default: what the student was taught decides)",
     )
-    add_options(parser, only=POLICY)
+    add_options(parser, only=ANSWERING)
     add_json(parser)
     parser.set_defaults(command=evaluate)
 
@@ -46,7 +46,7 @@ def evaluate(given: Namespace) -> int:
             "seed": given.seed,
             "problems.limit": given.limit,
             "generate.max_new_tokens": given.max_new_tokens,
-            **{key: value for key, value in vars(given).items() if key in POLICY},
+            **{key: value for key, value in vars(given).items() if key in ANSWERING},
         }
     )
     with RunView(console) as view, stop_on_signals(view, "Stopped.") as stop:
@@ -61,6 +61,7 @@ def evaluate(given: Namespace) -> int:
             seed=asked.seed,
             max_new_tokens=asked.generate.max_new_tokens,
             device=given.device,
+            backend=asked.generate.backend,
             cache=cache_folder(),
             listener=view,
             should_stop=stop.is_set,

@@ -113,7 +113,7 @@ class Worker:
     """An actor that performs tasks in its own process, and streams their events back."""
 
     def perform(self, task: Task[Any]) -> Iterator[Event | Ended]:
-        from fdd.training.generate import forget
+        from fdd.training.answers import forget
 
         events: SimpleQueue[Event | Ended] = SimpleQueue()
 
@@ -135,7 +135,7 @@ class Worker:
 
     def forget(self) -> None:
         """Frees the memory of the student that answered."""
-        from fdd.training.generate import forget
+        from fdd.training.answers import forget
 
         forget()
 

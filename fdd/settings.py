@@ -336,7 +336,7 @@ CHANGEABLE = (
 uses, but not what it does."""
 
 
-POLICY = ("thoughts", "policy", "policy_samples", "policy_temperature")
+ANSWERING = ("thoughts", "policy", "policy_samples", "policy_temperature", "generate.backend")
 """Settings for how a student is asked, which are also options of `evaluate`."""
 
 
@@ -377,6 +377,8 @@ def load_settings(
         *tables, name = key.split(".")
         for part in tables:
             table = table.setdefault(part, {})  # type: ignore[assignment]
+            if not isinstance(table, dict):
+                raise UsageError(f"setting {part!r} is a group of settings: give {key!r} or others of it")
         table[name] = value
     settings = _read(nested)
     _check_solver(settings)

@@ -258,6 +258,7 @@ def _attempt(
         new_tokens=completion.new_tokens,
         finished=completion.finished,
         model=exam.model,
+        backend=exam.config.backend,
         seed=exam.config.seed,
     )
 

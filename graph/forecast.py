@@ -40,6 +40,25 @@ SIZES = (
 )
 """Coarse steps, so that machines of the same kind choose the same size."""
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What a student does in one phase."""
+
+    answers: float = 0.0
+    examples: float = 0.0
+    """That it is trained on; each epoch counts again."""
+    shown: float = 0.0
+    """Tokens of worked examples that it reads once."""
+
+    def seconds(self, speed: Speed) -> float:
+        if not (self.answers or self.examples):
+            return PHASE_SECONDS
+        trained = self.examples * (PROMPT_TOKENS + ANSWER_TOKENS)
+        asked = self.answers * speed.answer_seconds + self.shown / speed.reading
+        return START_SECONDS + asked + trained / speed.training
+
+
 Seconds = Mapping[tuple[int, str], float]
 """Seconds of each phase, by round and phase name, in the order of the run."""
 
@@ -69,11 +88,14 @@ def _with_size(settings: Settings, size: Size) -> Settings:
 
 def duration(settings: Settings, speed: Speed) -> float:
     """Forecasts the seconds that a run on `gsm-symbolic` takes."""
-    seeds = settings.problems.limit or 0
+    return sum(foresee(settings, speed, dealt(settings, settings.problems.limit or 0)).values())
+
+
+def dealt(settings: Settings, seeds: int) -> Mapping[int, int]:
+    """Forecasts the number of seeds of each round, from their number in all."""
     each = settings.allocation == "each"
     first = initial_seeds(min(seeds, TAUGHT_TEMPLATES), seeds, settings) if each else seeds
-    by_round = Counter({0: first, **later_seeds(seeds - first, settings.rounds)})
-    return sum(foresee(settings, speed, by_round).values())
+    return Counter({0: first, **later_seeds(seeds - first, settings.rounds)})
 
 
 def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Seconds:
@@ -81,36 +103,37 @@ def foresee(settings: Settings, speed: Speed, seeds: Mapping[int, int]) -> Secon
 
     Calls to language models are left out, because their speed is unknown.
     """
+    return {phase: each.seconds(speed) for phase, each in work(settings, seeds).items()}
+
+
+def work(settings: Settings, seeds: Mapping[int, int]) -> dict[tuple[int, str], Work]:
+    """Forecasts the student's work in each phase, by round and phase name, in the order of the run."""
     problems, rounds = settings.problems, growth(settings, seeds)
     dev, asks = problems.dev_size or DEV_SIZE, _asks(settings)
-    shots = settings.shots * (PROMPT_TOKENS + ANSWER_TOKENS) / speed.reading
     untaught = sum(min(settings.baseline_size, size) for size in (dev, *_test_sizes(settings)))
-
-    def exam(answers: int) -> float:
-        return START_SECONDS + answers * speed.answer_seconds if answers else PHASE_SECONDS
-
-    found: dict[tuple[int, str], float] = {(0, "seed"): PHASE_SECONDS}
+    found = {(0, "seed"): Work()}
     for number, each in enumerate(rounds):
-        found[number, "teach"] = PHASE_SECONDS
+        found[number, "teach"] = Work()
         if number == 0:
             # The untaught student writes up to the token limit, so its answers count double.
-            found[0, "baseline"] = exam(2 * untaught) + shots
+            shown = settings.shots * (PROMPT_TOKENS + ANSWER_TOKENS)
+            found[0, "baseline"] = Work(answers=2 * untaught, shown=shown)
         else:
-            found[number, "practise"] = exam(settings.self_samples * each.total)
+            found[number, "practise"] = Work(answers=settings.self_samples * each.total)
             is_asked = settings.allocation == "each" or settings.overgenerate > 1
             probed = each.children if is_asked else 0
-            found[number, "probe_children"] = exam(settings.samples * probed)
-        tokens = _examples(settings, rounds, number) * (PROMPT_TOKENS + ANSWER_TOKENS)
+            found[number, "probe_children"] = Work(answers=settings.samples * probed)
+        examples = _examples(settings, rounds, number)
         if settings.fine_tune.start == "continue" and number < settings.rounds:
-            tokens *= 1 + settings.fine_tune.decay_share
-        found[number, "fine_tune"] = START_SECONDS + tokens / speed.training
-        found[number, "evaluate"] = exam(asks * dev)
+            examples *= 1 + settings.fine_tune.decay_share
+        found[number, "fine_tune"] = Work(examples=examples)
+        found[number, "evaluate"] = Work(answers=asks * dev)
         if number < settings.rounds:
-            probed = _probes(settings, seeds[number + 1], each)
-            found[number, "probe"] = exam(settings.samples * probed)
-            found[number, "synthesize"] = PHASE_SECONDS
+            probed = _probes(settings, seeds.get(number + 1, 0), each)
+            found[number, "probe"] = Work(answers=settings.samples * probed)
+            found[number, "synthesize"] = Work()
     last = settings.rounds
-    return found | {(last, "test"): exam(asks * sum(_test_sizes(settings))), (last, "report"): PHASE_SECONDS}
+    return found | {(last, "test"): Work(answers=asks * sum(_test_sizes(settings))), (last, "report"): Work()}
 
 
 def _probes(settings: Settings, held_back: int, growth: Growth) -> int:

@@ -48,6 +48,7 @@ class LocalModel:
             max_new_tokens=settings.calls.max_reply_tokens,
             temperature=settings.calls.temperature,
             batch_size=settings.generate.batch_size,
+            backend=settings.generate.backend,
         )
         self._task = GenerateTask(student=folder, requests=(), config=config, device=settings.device)
         self._turn, self._engine = turn, engine

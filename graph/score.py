@@ -19,7 +19,8 @@ from fdd.rundir.listener import Listener
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
 from fdd.storage.summary import EvaluationSummary, evaluation_summary
-from fdd.training.config import Device, GenerateConfig
+from fdd.training.backend import check_backend
+from fdd.training.config import Backend, Device, GenerateConfig
 from fdd.training.fetch import student_path
 
 
@@ -35,6 +36,7 @@ def score(
     seed: int,
     max_new_tokens: int | None,
     device: Device,
+    backend: Backend,
     cache: Path,
     listener: Listener,
     should_stop: Callable[[], bool],
@@ -46,6 +48,7 @@ def score(
     """
     for name in thoughts:
         thought(name)
+    check_backend(backend)
     sets = test_sets(problems, limit=limit, seed=seed)
     questions = [
         Question(problem=ProblemRecord.of(problem, split=evaluation_split(name)), evaluation=name)
@@ -57,7 +60,7 @@ def score(
         if left := len(questions) - len(fresh):
             listener.noticed(f"{left} of {len(questions)} problems were taught to this student: not asked")
         questions = fresh
-    config = GenerateConfig(max_new_tokens=max_new_tokens, seed=seed)
+    config = GenerateConfig(max_new_tokens=max_new_tokens, seed=seed, backend=backend)
     exam = Exam(
         phase="evaluate",
         during=0,

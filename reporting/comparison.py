@@ -114,15 +114,25 @@ class Comparison(TypedDict):
     second_only: list[str]
 
 
-def compare(first: Path, second: Path, *, round: int | None = None) -> Comparison:
+def compare(
+    first: Path, second: Path, *, round: int | None = None, across_backends: bool = False
+) -> Comparison:
     """Compares the students that two runs deliver, or their students of one `round` (-1: the untaught ones).
 
-    Raises `UsageError` if a folder has no run, or if a run has no evaluated student of that round.
+    Raises `UsageError` if a folder has no run, if a run has no evaluated student of that round, or if the
+    answers of the runs were written by different backends, unless `across_backends` allows that.
     """
     folders = (first, second)
     stores = [open_store(folder) for folder in folders]
     runs = [store.run() for store in stores]
     settings = [Settings.from_json(run.settings) for run in runs]
+    backends = [each.generate.backend for each in settings]
+    if backends[0] != backends[1] and not across_backends:
+        raise UsageError(
+            f"{backends[0]} wrote the answers of {str(first)!r}, and {backends[1]} those of {str(second)!r}: "
+            "the same student can answer differently with the two; give --across-backends to compare them "
+            "nevertheless"
+        )
     before, now = map(_student, folders, stores, settings, (round, round))
     one, two = (student.results().keys() if student else set[str]() for student in (before, now))
     return {

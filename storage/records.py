@@ -128,6 +128,7 @@ class AttemptRecord(Record):
     new_tokens: int
     finished: bool
     model: str
+    backend: str = "torch"
     seed: int
 
 

@@ -95,6 +95,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
         ("matplotlib", "reporting"),
         ("opentelemetry", "rundir"),
         ("ray", "engines"),
+        ("vllm", "training"),
     ],
 )
 def test_each_big_library_has_its_room(package: str, room: str) -> None:

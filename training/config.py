@@ -12,6 +12,7 @@ from fdd.flags import Flag
 Method = Literal["full", "lora"]
 Start = Literal["base", "continue"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Backend = Literal["torch", "vllm"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +67,10 @@ class GenerateConfig:
     the student was taught."""
     temperature: NonNegativeFloat = 0.0
     """0 decodes greedily."""
+    backend: Annotated[
+        Backend,
+        Flag("NAME", "what writes answers: torch, or vllm, for GPUs (to be installed)", name="--backend"),
+    ] = "torch"
     batch_size: Annotated[
         PositiveInt | None,
         Flag(

@@ -119,12 +119,17 @@ def rows_at_once(
     """
     if free is None or not lengths:
         return most or min(ROWS, max(1, CPU_TOKENS // max(lengths, default=1)))
+    logits: int = 2 * 4 * model_config.vocab_size
+    fitting = int(USABLE * free) // (max(lengths) * cache_bytes(model_config, dtype) + logits)
+    return max(1, min(fitting, most or len(lengths)))
+
+
+def cache_bytes(model_config: Any, dtype: torch.dtype) -> int:
+    """Returns the bytes of the keys and values of one token."""
     heads = getattr(model_config, "num_key_value_heads", None) or model_config.num_attention_heads
     width = model_config.hidden_size // model_config.num_attention_heads
     keys_and_values: int = 2 * dtype.itemsize * model_config.num_hidden_layers * heads * width
-    logits: int = 2 * 4 * model_config.vocab_size
-    fitting = int(USABLE * free) // (max(lengths) * keys_and_values + logits)
-    return max(1, min(fitting, most or len(lengths)))
+    return keys_and_values
 
 
 def training_bytes(weights: int, dtype: torch.dtype) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -29,7 +28,6 @@ from fdd.training.tasks import (
     Notice,
     OnEvent,
     Request,
-    ShardTask,
 )
 from fdd.training.worker import is_out_of_memory
 
@@ -99,20 +97,12 @@ def loaded(folder: Path, device: Device) -> Student:
     return load_student(folder, choose_runtime(device))
 
 
-def forget() -> None:
-    """Frees the memory of the student that was loaded last."""
-    loaded.cache_clear()
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def shards(task: ShardTask, _: object) -> tuple[tuple[str, ...], ...]:
+def shards(task: GenerateTask) -> tuple[tuple[str, ...], ...]:
     """Returns the keys of the requests that share their batches."""
-    student = loaded(task.whole.student, task.whole.device)
+    student = loaded(task.student, task.device)
     return tuple(
         tuple(item.request.key for queue in queues for item in queue.items)
-        for queues in make_queues(student, task.whole.requests, task.whole.config)
+        for queues in make_queues(student, task.requests, task.config)
     )
 
 
@@ -191,15 +181,7 @@ def answer(student: Student, queue: Queue, config: GenerateConfig) -> Iterator[C
     try:
         for item, ids in decode(student, queue, config):
             del left[item.request.key]
-            ended = has_ended(student, item.request, ids)
-            text = text_of(student, ids)
-            yield Completion(
-                key=item.request.key,
-                text=text.strip().partition(BLANK_LINE)[0] if ended else text,
-                prompt_tokens=len(item.ids),
-                new_tokens=len(ids),
-                finished=ended or ids[-1] in student.stop_ids,
-            )
+            yield completed(student, item, ids)
     except RuntimeError as error:
         if rows == LEAST_ROWS or not is_out_of_memory(error):
             raise
@@ -214,11 +196,26 @@ def text_of(student: Student, ids: list[int]) -> str:
     return str(student.tokenizer.decode(ids, skip_special_tokens=True))
 
 
+def completed(student: Student, item: Encoded, ids: list[int]) -> Completion:
+    ended, text = has_ended(student, item.request, ids), text_of(student, ids)
+    return Completion(
+        key=item.request.key,
+        text=text.strip().partition(BLANK_LINE)[0] if ended else text,
+        prompt_tokens=len(item.ids),
+        new_tokens=len(ids),
+        finished=ended or ids[-1] in student.stop_ids,
+    )
+
+
 def has_ended(student: Student, request: Request, ids: list[int]) -> bool:
     """Whether another paragraph begins, while every worked example has only one."""
+    return has_one_paragraph(request) and BLANK_LINE in text_of(student, ids).lstrip()
+
+
+def has_one_paragraph(request: Request) -> bool:
+    """Whether an answer ends at its first blank line, as every worked example does."""
     shown = [shot.rationale.strip() for shot in request.shots]
-    is_one_paragraph = bool(shown) and not any(BLANK_LINE in text for text in shown)
-    return not request.blank_lines and is_one_paragraph and BLANK_LINE in text_of(student, ids).lstrip()
+    return bool(shown) and not request.blank_lines and not any(BLANK_LINE in text for text in shown)
 
 
 def repeats_itself(ids: Sequence[int]) -> bool:
@@ -281,9 +278,14 @@ def draw_numbers(item: Encoded, config: GenerateConfig) -> Iterator[float]:
     """Returns a number in [0, 1) for each token, which does not depend on the batch."""
     if config.temperature == 0:
         return repeat(0.0)
-    name = f"{config.seed}:{item.request.sample}:{item.request.key}"
-    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
-    return iter(torch.rand(item.longest, generator=torch.Generator().manual_seed(seed)).tolist())
+    generator = torch.Generator().manual_seed(seed_of(item.request, config))
+    return iter(torch.rand(item.longest, generator=generator).tolist())
+
+
+def seed_of(request: Request, config: GenerateConfig) -> int:
+    """Returns the seed of the random numbers of one answer, in [0, 2**63)."""
+    name = f"{config.seed}:{request.sample}:{request.key}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
 def choose(logits: Tensor, temperature: float, draws: Tensor) -> Tensor:

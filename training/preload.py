@@ -15,7 +15,7 @@ os.environ.update(LIBRARY_VARIABLES)
 
 import torch  # noqa: E402
 
-import fdd.training.generate  # noqa: E402
+import fdd.training.answers  # noqa: E402
 import fdd.training.measure  # noqa: E402, F401
 
 # With a CUDA context here, no process forked from this one could use the GPU.

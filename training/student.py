@@ -77,6 +77,23 @@ def load_student(folder: Path, runtime: Runtime) -> Student:
     return Student(model.to(runtime.device), tokenizer, runtime)
 
 
+def load_outline(folder: Path, runtime: Runtime) -> Student:
+    """Returns a student without its weights. It encodes prompts for a library that loads the weights."""
+    check_student(folder)
+    tokenizer = load_tokenizer(folder)
+    with loading(folder), torch.device("meta"):
+        library: Any = AutoModelForCausalLM
+        model = library.from_config(AutoConfig.from_pretrained(folder, **LOCAL))
+        model.generation_config = generation_config(folder)
+    return Student(model, tokenizer, runtime)
+
+
+def generation_config(folder: Path) -> GenerationConfig:
+    if (folder / "generation_config.json").is_file():
+        return GenerationConfig.from_pretrained(folder, local_files_only=True)
+    return GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder, **LOCAL))
+
+
 def check_weights(folder: Path, model: PreTrainedModel, report: dict[str, Any]) -> None:
     """Checks that every weight of the network comes from the files and is finite, and that the files fit it.
 
@@ -174,10 +191,7 @@ def describe_prompts(task: PromptTask, _: object) -> Prompting:
     """Returns the examples as chats, and the settings with which other programs generate as we do."""
     tokenizer = load_tokenizer(task.student)
     with loading(task.student):
-        if (task.student / "generation_config.json").is_file():
-            found = GenerationConfig.from_pretrained(task.student, local_files_only=True)
-        else:
-            found = GenerationConfig.from_model_config(AutoConfig.from_pretrained(task.student, **LOCAL))
+        found = generation_config(task.student)
     return Prompting(
         chats=tuple(
             (

@@ -156,6 +156,13 @@ class DescribeTask(Task[DeviceReport]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BackendTask(Task[None]):
+    """Loads vLLM; `UsageError` if that fails, as it does beside a version of torch that does not fit."""
+
+    does = "fdd.training.backend:load"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckTask(Task[None]):
     """Loads the student; `StudentError` if it is not whole or cannot answer the requests."""
 
@@ -198,7 +205,7 @@ class FineTuneTask(Task[FineTuned]):
 class GenerateTask(Task[None]):
     """Answers every request that is not done; texts arrive as `Batch` events."""
 
-    does = "fdd.training.generate:perform"
+    does = "fdd.training.answers:perform"
     student: Path
     requests: tuple[Request, ...]
     config: GenerateConfig = field(default_factory=GenerateConfig)
@@ -213,7 +220,7 @@ class ShardTask(Task[tuple[tuple[str, ...], ...]]):
     """Divides the requests of a task into shards, by key. Requests of different shards share no batch, so
     each shard may be answered on another machine, and its texts stay the same."""
 
-    does = "fdd.training.generate:shards"
+    does = "fdd.training.answers:shards"
     whole: GenerateTask
 
 

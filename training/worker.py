@@ -35,6 +35,10 @@ LIBRARY_VARIABLES = {
     # Threads that spin while they wait keep the threads they wait for off the cores as soon as another
     # program runs too: 57 tokens/s instead of 497 were measured on two busy cores.
     "OMP_WAIT_POLICY": "PASSIVE",
+    # No process of vLLM's own: it would outlive ours.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
 }
 """Environment variables that libraries read when they are imported."""
 NO_MEMORY = re.compile(r"out of memory|can(?:'t|not) allocate memory|_STATUS_ALLOC_FAILED", re.IGNORECASE)

@@ -63,6 +63,7 @@ CREATE TABLE attempts (
     new_tokens INTEGER NOT NULL,
     finished BOOLEAN NOT NULL,      -- by the student itself: false at the token limit and for repetitions
     model VARCHAR NOT NULL,
+    backend VARCHAR NOT NULL,       -- the library that computed it: torch | vllm
     seed BIGINT NOT NULL,
     form BOOLEAN NOT NULL,          -- the text has the form that is taught; the value counts in any form
     content_hash VARCHAR NOT NULL

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from fdd.domain import Progress
-from fdd.graph.forecast import SIZES, TARGET_SECONDS, Clock, duration, foresee, sized
-from fdd.graph.plan import initial_seeds, later_seeds, share
+from fdd.graph.forecast import SIZES, TARGET_SECONDS, Clock, dealt, duration, foresee, sized
+from fdd.graph.plan import share
 from fdd.problems.config import ProblemSettings
 from fdd.problems.split import prepare
 from fdd.settings import Settings, load_settings
@@ -67,9 +67,9 @@ def test_what_the_papers_way_holds_back_is_of_templates_that_were_taught_before(
 
 def test_the_forecast_counts_seeds_as_the_run_deals_them_out() -> None:
     settings = default(**{"problems.limit": "160"})
-    dealt = Counter(problem.round for problem in share(prepare(settings.problems).seeds, settings))
-    first = initial_seeds(65, 160, settings)
-    assert dealt == {0: first, **later_seeds(160 - first, 2)}
+    assert dealt(settings, 160) == Counter(
+        problem.round for problem in share(prepare(settings.problems).seeds, settings)
+    )
 
 
 def test_the_time_left_falls_as_phases_end_and_follows_the_measured_pace(

@@ -51,6 +51,16 @@ def test_the_paired_test_is_over_the_problems_that_flipped(first: Store, second:
     assert questions[evaluation_problem("dev", 1).id] == evaluation_problem("dev", 1).question
 
 
+def test_answers_of_different_backends_are_compared_only_if_that_is_asked_for(
+    first: Store, tmp_path: Path
+) -> None:
+    second = new_run(tmp_path / "second", seed=1, **{"generate.backend": "vllm"})
+    with pytest.raises(UsageError, match=r"torch wrote .* vllm those of .* give --across-backends"):
+        compared(first, second)
+    found = compare(first.path.parent, second.path.parent, across_backends=True)
+    assert [each["key"] for each in found["settings"]] == ["generate.backend"]
+
+
 def test_without_a_shared_problem_nothing_is_paired(first: Store, second: Store) -> None:
     add_evaluation(first, 0, {"dev": [100, 101]})
     add_evaluation(second, 0, {"dev": [100, None]}, wording=" others")
