@@ -1,6 +1,7 @@
 """The whole loop on the tiny student: what it leaves behind, and that no interruption changes it."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import duckdb
@@ -22,12 +23,15 @@ class Recorder:
 
     def __init__(self) -> None:
         self.phases: list[str] = []
+        self.done = Counter[str]()
+        """What was done in the latest round of each phase."""
         self.evaluations: list[int] = []
         self.notices: list[str] = []
 
     def advanced(self, progress: Progress) -> None:
         if not self.phases or self.phases[-1] != progress.phase:
             self.phases.append(progress.phase)
+        self.done[progress.phase] = progress.done
 
     def evaluated(self, round: int) -> None:
         self.evaluations.append(round)
