@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from heapq import heapreplace
@@ -29,17 +29,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from fdd.errors import UsageError
 from fdd.graph.forecast import START_SECONDS, dealt, foresee, work
-from fdd.graph.plan import explaining_tasks, growth, solving_tasks
+from fdd.graph.plan import count_calls, growth
 from fdd.settings import Settings, load_settings
 from fdd.storage.folder import open_store
-from fdd.storage.tracing import SpanFilter, select_spans
+from fdd.storage.tracing import is_finished, select_phases
 from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
 
 SPREAD = 0.35
 """Standard deviation of the length of an example or answer, as a share of its mean: GSM8K's solutions."""
 CALL_SPREAD = 0.5
-"""The same of the time of a call."""
+"""Standard deviation of a call's seconds, as a share of the mean."""
 EXAMPLE_TOKENS = PROMPT_TOKENS + ANSWER_TOKENS
 
 
@@ -53,8 +54,10 @@ class Machine:
     """Tokens per second of prompts that one GPU reads."""
     writing: float = 10_000.0
     """Tokens per second that one GPU writes, all answers of a batch together."""
-    shard: int = 2048
-    """Answers that a GPU takes at a time."""
+    rows: int = 256
+    """Answers that one GPU writes at a time."""
+    shard: int = 1024
+    """Answers that a GPU takes before it asks for more."""
     exchange: float = 0.02
     """Seconds in which the GPUs add up their gradients at each step."""
     connections: int = 256
@@ -88,12 +91,11 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The work of one kind of phase in all rounds."""
+    """The work of one kind of phase."""
 
     name: str
-    size: int
-    """Calls, answers or steps."""
-    phases: int
+    sizes: tuple[int, ...]
+    """Calls, steps or answers of each phase."""
 
 
 def main() -> None:
@@ -126,16 +128,17 @@ def main() -> None:
         environment={},
     )
     parts = parts_of(settings, given.seeds)
-    print(f"{taught(settings, given.seeds)} problems taught")
+    loading = START_SECONDS * sum(len(part.sizes) for part in parts if part.name != "teach") / 3600
+    print(f"{growth(settings, dealt(settings, given.seeds))[-1].total} problems taught")
     print(f"{'GPUs':>6}  {'part':<8}{'size':>12}{'model, h':>12}{'simulation, h':>16}{'ratio':>8}")
     for gpus in map(int, given.gpus.split(",")):
-        total = np.zeros(2)
+        total = np.full(2, loading)
         for part in parts:
             hours = [way(part, gpus, machine, given.batch_size) / 3600 for way in (model, simulate)]
             total += hours
-            show(gpus, part.name, part.size, *hours)
+            show(gpus, part.name, sum(part.sizes), *hours)
         show(gpus, "all", "", *total)
-        asked, rented = machine.price(parts[0].size, total[0], gpus)
+        asked, rented = machine.price(sum(parts[0].sizes), total[0], gpus)
         print(f"{gpus:>6}  ${asked:,.0f} for calls, ${rented:,.0f} for {gpus * total[0]:.1f} hours of GPUs\n")
 
 
@@ -144,21 +147,16 @@ def show(gpus: int, name: str, size: object, model: float, simulated: float) -> 
     print(f"{gpus:>6}  {name:<8}{size:>12}{model:>12.2f}{simulated:>16.2f}{ratio:>8.2f}", flush=True)
 
 
-def taught(settings: Settings, seeds: int) -> int:
-    return growth(settings, dealt(settings, seeds))[-1].total
-
-
 def parts_of(settings: Settings, seeds: int) -> tuple[Part, ...]:
     """Returns the work of a run with a model as teacher."""
     by_round = dealt(settings, seeds)
-    rounds, phases = growth(settings, by_round), work(settings, by_round).values()
-    explaining, writing = len(explaining_tasks(settings)), 1 + len(solving_tasks(settings))
-    trained = [ceil(each.examples / settings.fine_tune.batch_size) for each in phases if each.examples]
-    asked = [round(each.answers) for each in phases if each.answers]
+    phases = work(settings, by_round).values()
+    calls = [sum(count_calls(settings, each).values()) for each in growth(settings, by_round)]
+    steps = [ceil(each.examples / settings.fine_tune.batch_size) for each in phases if each.examples]
     return (
-        Part("teach", sum(each.known * explaining + each.children * writing for each in rounds), len(rounds)),
-        Part("train", sum(trained), len(trained)),
-        Part("ask", sum(asked), len(asked)),
+        Part("teach", tuple(calls)),
+        Part("train", tuple(steps)),
+        Part("ask", tuple(round(each.answers) for each in phases if each.answers)),
     )
 
 
@@ -166,25 +164,35 @@ def parts_of(settings: Settings, seeds: int) -> tuple[Part, ...]:
 
 
 def model(part: Part, gpus: int, machine: Machine, batch: int) -> float:
-    """Returns the seconds of this part of the work."""
+    """Returns the seconds of this part of the work, without the time to load a student."""
     match part.name:
         case "teach":
             pace = max(machine.latency / machine.connections, machine.handling)
-            return part.size * pace + part.phases * machine.latency
+            # At the end of a phase the last call is waited for, which is a slow one.
+            return sum(part.sizes) * pace + len(part.sizes) * machine.latency * (1 + CALL_SPREAD)
         case "train":
             used = min(gpus, batch)
             rows = batch / used
             # The step waits for the GPU with most tokens: rows are dealt so that only few of them differ.
             slowest = 1 + SPREAD * NormalDist().inv_cdf((used - 0.375) / (used + 0.25)) / rows**1.5
             step: float = rows * EXAMPLE_TOKENS / machine.training * slowest + machine.exchange * (used > 1)
-            return part.size * step + part.phases * START_SECONDS
+            return sum(part.sizes) * step
         case _:
-            each = machine.speed.answer_seconds
-            shard = min(machine.shard, part.size / part.phases)
-            # At the end of a phase a GPU waits, on average, for half a shard.
-            waiting = shard * each / 2 * (gpus > 1)
-            answered = part.size * max(each / gpus, machine.storing) + part.phases * waiting
-            return max(answered, part.phases * shard * each) + part.phases * START_SECONDS
+            return sum(max(exam(n, gpus, machine), n * machine.storing) for n in part.sizes)
+
+
+def exam(answers: int, gpus: int, machine: Machine) -> float:
+    """Returns the seconds in which GPUs write so many answers."""
+    full, rest = divmod(answers, machine.shard)
+    rounds, others = divmod(full, gpus)
+    # The GPUs take shards in turn. What is left is one shard for some, or the last and smaller one.
+    return rounds * shard(machine.shard, machine) + (shard(machine.shard if others else rest, machine))
+
+
+def shard(answers: int, machine: Machine) -> float:
+    """Returns the seconds of one shard: towards its end, fewer and fewer rows are being written."""
+    written = answers + machine.rows * (1 + SPREAD)
+    return written * machine.speed.answer_seconds if answers else 0.0
 
 
 # -- The simulation: each example, answer and call has a length of its own -----------------------------------
@@ -193,29 +201,32 @@ def model(part: Part, gpus: int, machine: Machine, batch: int) -> float:
 def simulate(part: Part, gpus: int, machine: Machine, batch: int) -> float:
     """Returns the seconds of this part of the work, as `model` does."""
     chance = np.random.default_rng(0)
-    sizes = [part.size * (n + 1) // part.phases - part.size * n // part.phases for n in range(part.phases)]
     match part.name:
         case "teach":
-            calls = [lengths(chance, n, machine.latency, CALL_SPREAD) for n in sizes]
+            calls = [lengths(chance, n, machine.latency, CALL_SPREAD) for n in part.sizes]
             return sum(received(served(each, machine.connections), machine.handling) for each in calls)
         case "train":
             used = min(gpus, batch)
             turns = np.tile([*range(used), *reversed(range(used))], ceil(batch / used / 2))[:batch]
-            seconds = part.phases * START_SECONDS + part.size * machine.exchange * (used > 1)
-            for _ in range(part.size):
+            seconds = 0.0
+            for _ in range(sum(part.sizes)):
                 tokens = np.sort(lengths(chance, batch, EXAMPLE_TOKENS, SPREAD))[::-1]
-                seconds += np.bincount(turns, tokens).max() / machine.training
-            return float(seconds)
+                share = float(np.bincount(turns, tokens).max())
+                seconds += share / machine.training + machine.exchange * (used > 1)
+            return seconds
         case _:
-            return sum(START_SECONDS + exam(chance, n, gpus, machine) for n in sizes)
+            return sum(simulated_exam(chance, n, gpus, machine) for n in part.sizes)
 
 
-def exam(chance: np.random.Generator, answers: int, gpus: int, machine: Machine) -> float:
+def simulated_exam(chance: np.random.Generator, answers: int, gpus: int, machine: Machine) -> float:
     """Returns the seconds until all answers are stored. GPUs take shards, and send answers as they end."""
-    each = lengths(chance, answers, machine.speed.answer_seconds, SPREAD)
-    shards = np.split(each, range(machine.shard, answers, machine.shard))
-    ends = served([float(shard.sum()) for shard in shards], gpus)
-    sent = [end - shard.sum() + shard.cumsum() for end, shard in zip(ends, shards, strict=True)]
+    each = lengths(chance, answers, machine.speed.answer_seconds * machine.rows, SPREAD)
+    # A row writes one answer after another, and there are as many rows as the speed was measured with.
+    shards = [
+        served(part, machine.rows) for part in np.split(each, range(machine.shard, answers, machine.shard))
+    ]
+    ends = served([float(part.max()) for part in shards], gpus)
+    sent = [end - part.max() + part for end, part in zip(ends, shards, strict=True)]
     return received(np.concatenate(sent), machine.storing)
 
 
@@ -247,20 +258,19 @@ def received(arrivals: np.ndarray, seconds: float) -> float:
 def compare(folder: Path, given: str | None) -> None:
     """Prints the forecast seconds of each phase of a run beside those that it took."""
     store = open_store(folder)
+    if not store.read(is_finished):
+        raise UsageError(f"the run in {str(folder)!r} has not ended: `resume` it first")
     run = store.run()
     speed = Speed(**run.speed)
     if given:
         training, reading, writing = map(float, given.split(","))
         speed = Speed(training=training, reading=reading, writing=writing)
     seeds = Counter(problem.round for problem in store.problems(splits=["seed"]))
-    forecast = foresee(load_settings(run.settings, environment={}), speed, seeds)
-    spans = store.read(select_spans, SpanFilter(kinds=["phase"])).spans
-    taken: defaultdict[tuple[int, str], float] = defaultdict(float)
-    for span in spans:
-        taken[span.round, span.phase] += span.seconds
+    forecast = foresee(Settings.from_json(run.settings), speed, seeds)
+    taken = {(phase.round, phase.phase): phase.seconds for phase in store.read(select_phases)}
     print(f"{speed}\n{'round':>5}  {'phase':<16}{'forecast, s':>12}{'taken, s':>12}")
     for (round_, phase), seconds in forecast.items():
-        print(f"{round_:>5}  {phase:<16}{seconds:>12.0f}{taken[round_, phase]:>12.0f}")
+        print(f"{round_:>5}  {phase:<16}{seconds:>12.0f}{taken.get((round_, phase), 0.0):>12.0f}")
     total, real = sum(forecast.values()), sum(taken.values())
     print(f"{'':>5}  {'all':<16}{total:>12.0f}{real:>12.0f}   the forecast is {total / real - 1:+.0%}")
 

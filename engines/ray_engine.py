@@ -113,7 +113,7 @@ class Worker:
     """An actor that performs tasks in its own process, and streams their events back."""
 
     def perform(self, task: Task[Any]) -> Iterator[Event | Ended]:
-        from fdd.training.answers import forget
+        from fdd.training.generate import forget
 
         events: SimpleQueue[Event | Ended] = SimpleQueue()
 
@@ -135,7 +135,7 @@ class Worker:
 
     def forget(self) -> None:
         """Frees the memory of the student that answered."""
-        from fdd.training.answers import forget
+        from fdd.training.generate import forget
 
         forget()
 
@@ -248,6 +248,8 @@ class RayEngine:
 
         jobs = [job(frozenset(keys)) for keys in shards if not done.issuperset(keys)]
         self._perform(jobs, task.device, replace(watch, on_event=note))
+        if task.config.backend == "vllm":
+            self.close()  # only the end of its process frees all that vLLM took
         for worker in self._at.values():
             worker.forget.remote()
 

@@ -43,13 +43,15 @@ class LocalModel:
         """`turn` is shared by the models of a run, so that only one of them is in memory at a time."""
         # Tables and data sets name a user's folder without its path.
         self.name = LOCAL + Path(name).name if Path(name).is_absolute() else LOCAL + name
-        self.address = content_hash(checksums(folder))
         config = GenerateConfig(
             max_new_tokens=settings.calls.max_reply_tokens,
             temperature=settings.calls.temperature,
             batch_size=settings.generate.batch_size,
             backend=settings.generate.backend,
         )
+        # Replies are kept by address. One that another backend wrote is not taken for ours.
+        others = () if config.backend == "torch" else (config.backend,)
+        self.address = content_hash(checksums(folder), *others)
         self._task = GenerateTask(student=folder, requests=(), config=config, device=settings.device)
         self._turn, self._engine = turn, engine
         self._listener, self._should_stop = listener, should_stop

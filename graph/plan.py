@@ -237,16 +237,19 @@ def growth(settings: Settings, seeds: Mapping[int, int]) -> list[Growth]:
     return rounds
 
 
+def count_calls(settings: Settings, planned: Growth) -> dict[str, int]:
+    """Forecasts the calls of one round by role, without those of the labeller."""
+    explaining, solving = len(explaining_tasks(settings)), len(solving_tasks(settings))
+    known, children = planned.known, planned.children
+    if settings.roles()["synthesizer"].is_model:
+        return {"synthesizer": children, "judge": children * solving, "teacher": known * explaining}
+    return {"teacher": (known + children) * explaining}
+
+
 def _count_calls(round: int, settings: Settings, seeds: Sequence[Problem]) -> dict[str, int]:
     planned = growth(settings, Counter(problem.round for problem in seeds))[round]
-    known, children = planned.known, planned.children
-    explaining, solving = len(explaining_tasks(settings)), len(solving_tasks(settings))
     labelled = len(seeds) + 1 if settings.skills == "model" and round == 0 else 0
-    if settings.roles()["synthesizer"].is_model:
-        taught = {"synthesizer": children, "judge": children * solving, "teacher": known * explaining}
-    else:
-        taught = {"teacher": (known + children) * explaining}
-    return {"labeller": labelled, **taught}
+    return {"labeller": labelled, **count_calls(settings, planned)}
 
 
 def _specimens(part: str, settings: Settings, problems: Sequence[Problem]) -> list[Conversation]:

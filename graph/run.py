@@ -36,9 +36,8 @@ from fdd.settings import Settings
 from fdd.storage.folder import DATABASE, check_path, find_run, open_store
 from fdd.storage.records import RunRecord
 from fdd.storage.store import Store
-from fdd.training.backend import check_backend
 from fdd.training.fetch import EMBEDDED, TINY, student_path
-from fdd.training.tasks import CheckTask, Event, Measured, MeasureTask, Notice, OnEvent, Speed
+from fdd.training.tasks import BackendTask, CheckTask, Event, Measured, MeasureTask, Notice, OnEvent, Speed
 from fdd.training.worker import never
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
@@ -156,7 +155,6 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         )
     for name in settings.thoughts:
         thought(name)
-    check_backend(settings.generate.backend)
     others = filter(None, {settings.solver, *(role.local_id for role in settings.roles().values())})
     with open_engine(settings.engine) as engine:
         open_models(settings, cache, engine, listener)
@@ -164,6 +162,8 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
             model = student_path(name, cache, listener.noticed)
             check = CheckTask(student=model, device=settings.device)
             engine.run(check, _telling(listener))
+        if settings.generate.backend == "vllm":
+            engine.run(BackendTask(device=settings.device), _telling(listener))
         measured = _measure(settings, cache, engine, listener)
     settings = sized(settings, measured.speed)
     listener.noticed(
@@ -257,7 +257,6 @@ def _at_work(
     store = open_store(folder)
     run = store.run()
     settings = Settings.from_json(run.settings).with_changes(changes)
-    check_backend(settings.generate.backend)
     with (
         open_engine(settings.engine) as engine,
         open_agents(

@@ -19,9 +19,9 @@ from fdd.rundir.listener import Listener
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
 from fdd.storage.summary import EvaluationSummary, evaluation_summary
-from fdd.training.backend import check_backend
 from fdd.training.config import Backend, Device, GenerateConfig
 from fdd.training.fetch import student_path
+from fdd.training.tasks import BackendTask
 
 
 def score(
@@ -48,7 +48,8 @@ def score(
     """
     for name in thoughts:
         thought(name)
-    check_backend(backend)
+    if backend == "vllm":
+        LOCAL.run(BackendTask(device=device), lambda _: None)
     sets = test_sets(problems, limit=limit, seed=seed)
     questions = [
         Question(problem=ProblemRecord.of(problem, split=evaluation_split(name)), evaluation=name)

@@ -139,6 +139,11 @@ def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> Non
         load_settings({}, file, {})
 
 
+def test_a_group_of_settings_is_no_setting() -> None:
+    with pytest.raises(UsageError, match=r"'problems' is a group of settings: give 'problems.\w+' or others"):
+        load_settings({"rounds": 1, "problems": "mine.jsonl"}, environment={})
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         load_settings({}, tmp_path / "none.toml", {})

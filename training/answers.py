@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 from types import ModuleType
 
-import torch
-
 from fdd.training import generate
+from fdd.training.backend import load_vllm
 from fdd.training.config import Backend
 from fdd.training.tasks import GenerateTask, OnEvent, ShardTask
-
-VLLM = "fdd.training.vllm_backend"
 
 
 def perform(task: GenerateTask, on_event: OnEvent) -> None:
@@ -26,19 +21,4 @@ def shards(task: ShardTask, _: object) -> tuple[tuple[str, ...], ...]:
 
 
 def library(backend: Backend) -> ModuleType:
-    """Returns the module that answers; vLLM takes seconds to import, and need not be installed."""
-    if backend == "torch":
-        return generate
-    from fdd.training import vllm_backend
-
-    return vllm_backend
-
-
-def forget() -> None:
-    """Frees the memory of the student that answered last."""
-    generate.loaded.cache_clear()
-    if VLLM in sys.modules:
-        library("vllm").loaded.cache_clear()
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    return generate if backend == "torch" else load_vllm()

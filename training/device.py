@@ -127,7 +127,8 @@ def rows_at_once(
 def cache_bytes(model_config: Any, dtype: torch.dtype) -> int:
     """Returns the bytes of the keys and values of one token."""
     heads = getattr(model_config, "num_key_value_heads", None) or model_config.num_attention_heads
-    width = model_config.hidden_size // model_config.num_attention_heads
+    width = getattr(model_config, "head_dim", None)
+    width = width or model_config.hidden_size // model_config.num_attention_heads
     keys_and_values: int = 2 * dtype.itemsize * model_config.num_hidden_layers * heads * width
     return keys_and_values
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -97,6 +98,14 @@ def loaded(folder: Path, device: Device) -> Student:
     return load_student(folder, choose_runtime(device))
 
 
+def forget() -> None:
+    """Frees the memory of the student that was loaded last."""
+    loaded.cache_clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def shards(task: GenerateTask) -> tuple[tuple[str, ...], ...]:
     """Returns the keys of the requests that share their batches."""
     student = loaded(task.student, task.device)
@@ -137,8 +146,14 @@ def generate(
             on_event(Batch(completions=tuple(batch)))
 
 
-def encode(student: Student, request: Request, config: GenerateConfig) -> Encoded:
-    """Tokenizes a request; raises `StudentError` if the prompt and one more token exceed its positions."""
+def encode(
+    student: Student, request: Request, config: GenerateConfig, positions: int | None = None
+) -> Encoded:
+    """Tokenizes a request; raises `StudentError` if the prompt and one more token exceed the positions.
+
+    These are the student's, unless they are given.
+    """
+    positions = positions or student.positions
     ids = prompt_ids(student.tokenizer, request.question, request.cue, request.shots)
     if config.max_new_tokens is not None:
         longest = config.max_new_tokens
@@ -147,12 +162,12 @@ def encode(student: Student, request: Request, config: GenerateConfig) -> Encode
         longest = SHOWN_ROOM * max(shown)
     else:
         longest = student.model.generation_config.max_new_tokens or UNTAUGHT_TOKENS
-    if student.positions is not None:
-        longest = min(longest, student.positions - len(ids))
+    if positions is not None:
+        longest = min(longest, positions - len(ids))
     if longest < 1:
         raise StudentError(
             f"a prompt has {len(ids)} tokens, worked examples (--shots) included, and the student has only "
-            f"{student.positions} positions: give a student with more, shorter problems or fewer --shots"
+            f"{positions} positions: give a student with more, shorter problems or fewer --shots"
         )
     return Encoded(request, ids, longest)
 

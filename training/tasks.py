@@ -157,9 +157,10 @@ class DescribeTask(Task[DeviceReport]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackendTask(Task[None]):
-    """Loads vLLM; `UsageError` if that fails, as it does beside a version of torch that does not fit."""
+    """Imports vLLM; `UsageError` if that fails, or if it is built for another device."""
 
-    does = "fdd.training.backend:load"
+    does = "fdd.training.backend:check"
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,7 +219,7 @@ class GenerateTask(Task[None]):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShardTask(Task[tuple[tuple[str, ...], ...]]):
     """Divides the requests of a task into shards, by key. Requests of different shards share no batch, so
-    each shard may be answered on another machine, and its texts stay the same."""
+    each shard may be answered on another machine. Unless vLLM answers, its texts stay the same."""
 
     does = "fdd.training.answers:shards"
     whole: GenerateTask

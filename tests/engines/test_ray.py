@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,9 +189,9 @@ def test_a_worker_that_dies_is_replaced(engine: Engine, tiny: Path) -> None:
     assert any(isinstance(event, Notice) for event in heard)
 
 
-def ray_workers() -> list[int]:
+def ray_workers(name: str = "Worker") -> list[int]:
     """The processes of actors on this machine; Ray names them after what they do."""
-    found = subprocess.run(["pgrep", "-f", "^ray::Worker"], capture_output=True, text=True)
+    found = subprocess.run(["pgrep", "-f", f"^ray::{name}"], capture_output=True, text=True)
     return [int(line) for line in found.stdout.split()]
 
 
@@ -244,6 +245,33 @@ def test_two_processes_train_as_one(cluster: Cluster, tiny: Path, tmp_path: Path
         file.name for file in (tmp_path / "one").iterdir()
     }
     assert (tmp_path / "two.state").exists()
+
+
+def test_after_one_of_two_training_processes_was_lost_the_student_is_the_same(
+    cluster: Cluster, tiny: Path, tmp_path: Path
+) -> None:
+    config = EngineConfig(name="ray", address=cluster.address, data_parallel=2)
+    killed, after = list[int](), list[int]()
+
+    def task(name: str) -> FineTuneTask:
+        whole = training(tiny, tmp_path / name, batch=2)
+        return replace(whole, config=replace(whole.config, epochs=4, checkpoint_seconds=0.01))
+
+    def note(event: Event) -> None:
+        if not isinstance(event, Step):
+            return
+        if killed:
+            after.append(event.step)
+        elif event.step >= 8:
+            killed.append(ray_workers(".*RayTrainWorker")[-1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    with open_engine(config) as engine:
+        _, whole = losses(engine, task("whole"))
+        lost = engine.run(task("lost"), note)
+    assert 1 < min(after) <= max(after) == lost.steps == whole.steps
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "lost")]
+    assert weights[0] == weights[1]
 
 
 def test_a_run_starts_a_cluster_of_its_own_and_trains_in_two_processes(cache: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is said where the library of a backend is not installed; tests/vllm has the one that is."""
+"""What is said where vLLM is not installed; tests/vllm tests it where it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from fdd.main import main
 
 pytestmark = pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 
-MISSING = "--backend vllm needs the package 'vllm': pip install 'feedback-driven-distillation[gpu]'"
+MISSING = (
+    "--backend vllm needs the package 'vllm': pip install 'feedback-driven-distillation[gpu]', or on a CPU"
+)
 
 
 def test_a_run_is_refused_before_anything_is_spent(
@@ -24,7 +26,7 @@ def test_a_run_is_refused_before_anything_is_spent(
     assert not folder.exists()
 
 
-def test_so_is_an_evaluation(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_evaluation_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "tiny", "--backend", "vllm", "--limit", "2"]) == 2
     assert MISSING in capsys.readouterr().err
 

