@@ -31,10 +31,10 @@ EVERYWHERE = {
     "probes": "*",
     "rounds": "* EXCLUDE (seconds, loss)",
     "spans": "* EXCLUDE (seconds, started)",
-    "attempts": "* EXCLUDE (text, new_tokens, finished, reason)",
+    "attempts": "* EXCLUDE (text, new_tokens, finished, reason, backend)",
 }
 """What a run on the tiny student leaves on any machine."""
-HERE = {"attempts": "*", "rounds": "* EXCLUDE (seconds)", "evaluations": "*"}
+HERE = {"attempts": "* EXCLUDE (backend)", "rounds": "* EXCLUDE (seconds)", "evaluations": "*"}
 """What depends on how a processor rounds."""
 
 
