@@ -63,7 +63,7 @@ def test_a_worked_solution_written_from_a_chain_of_steps_is_read_back(
 
 def worked(givens: list[int], rng: random.Random, *, marked: bool) -> tuple[str, str, Fraction]:
     """A question with these numbers, a solution that uses each of them once, and what it comes to."""
-    value, sentences = Fraction(givens[0]), []
+    value, sentences = Fraction(givens[0]), list[str]()
     for given_number in givens[1:]:
         # A result that is also a number of the question could be either where it is used.
         assume(value not in givens or not sentences)
