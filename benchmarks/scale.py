@@ -29,7 +29,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from fdd.errors import UsageError
 from fdd.graph.forecast import START_SECONDS, dealt, foresee, work
 from fdd.graph.plan import count_calls, growth
 from fdd.settings import Settings, load_settings
@@ -168,12 +167,12 @@ def model(part: Part, gpus: int, machine: Machine, batch: int) -> float:
     match part.name:
         case "teach":
             pace = max(machine.latency / machine.connections, machine.handling)
-            # At the end of a phase the last call is waited for, which is a slow one.
+            # Each phase ends only when its last call, a slow one, has ended.
             return sum(part.sizes) * pace + len(part.sizes) * machine.latency * (1 + CALL_SPREAD)
         case "train":
             used = min(gpus, batch)
             rows = batch / used
-            # The step waits for the GPU with most tokens: rows are dealt so that only few of them differ.
+            # A step waits for the GPU with the most tokens. With more rows for each, they differ less.
             slowest = 1 + SPREAD * NormalDist().inv_cdf((used - 0.375) / (used + 0.25)) / rows**1.5
             step: float = rows * EXAMPLE_TOKENS / machine.training * slowest + machine.exchange * (used > 1)
             return sum(part.sizes) * step
@@ -185,8 +184,8 @@ def exam(answers: int, gpus: int, machine: Machine) -> float:
     """Returns the seconds in which GPUs write so many answers."""
     full, rest = divmod(answers, machine.shard)
     rounds, others = divmod(full, gpus)
-    # The GPUs take shards in turn. What is left is one shard for some, or the last and smaller one.
-    return rounds * shard(machine.shard, machine) + (shard(machine.shard if others else rest, machine))
+    # Every GPU answers as many shards. Then some answer one more, or one GPU answers the smaller last one.
+    return rounds * shard(machine.shard, machine) + shard(machine.shard if others else rest, machine)
 
 
 def shard(answers: int, machine: Machine) -> float:
@@ -259,7 +258,7 @@ def compare(folder: Path, given: str | None) -> None:
     """Prints the forecast seconds of each phase of a run beside those that it took."""
     store = open_store(folder)
     if not store.read(is_finished):
-        raise UsageError(f"the run in {str(folder)!r} has not ended: `resume` it first")
+        raise SystemExit(f"the run in {str(folder)!r} has not ended: `resume` it first")
     run = store.run()
     speed = Speed(**run.speed)
     if given:

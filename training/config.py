@@ -69,7 +69,11 @@ class GenerateConfig:
     """0 decodes greedily."""
     backend: Annotated[
         Backend,
-        Flag("NAME", "what writes answers: torch, or vllm, for GPUs (to be installed)", name="--backend"),
+        Flag(
+            "NAME",
+            "library that writes answers: torch, or vllm (for GPUs; see docs/USAGE.md)",
+            name="--backend",
+        ),
     ] = "torch"
     batch_size: Annotated[
         PositiveInt | None,

@@ -78,7 +78,7 @@ def load_student(folder: Path, runtime: Runtime) -> Student:
 
 
 def load_outline(folder: Path, runtime: Runtime) -> Student:
-    """Returns a student without its weights. It encodes prompts for a library that loads the weights."""
+    """Returns a student without its weights, to encode prompts for a library that loads them itself."""
     check_student(folder)
     tokenizer = load_tokenizer(folder)
     with loading(folder), torch.device("meta"):

