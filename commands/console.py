@@ -197,6 +197,16 @@ def precision_lines(summary: Summary) -> list[str]:
     return lines
 
 
+def refinement_lines(summary: Summary) -> list[str]:
+    """Says what the second trainings were made of; nothing without any."""
+    found = [(row["round"], row["refinement"]) for row in summary["rounds"] if row["refinement"]]
+    told = "; ".join(
+        f"round {number} {each['method']}, {each['steps']} steps on {each['examples']}"
+        for number, each in found
+    )
+    return [f"refined   {told}"] if told else []
+
+
 def form_lines(summary: Summary) -> list[str]:
     """Says how many answers of the last student had the form that is taught; nothing if it is unknown."""
     for row in reversed(summary["rounds"]):
@@ -223,7 +233,7 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
             f"calls     {total['calls']} to models, {known} of them answered before; {tokens} tokens, "
             f"{dollars(total['cost_usd'])}"
         )
-    lines += [*form_lines(summary), *kept_out_lines(summary)]
+    lines += [*refinement_lines(summary), *form_lines(summary), *kept_out_lines(summary)]
     if not summary["finished"]:
         lines.append(f"not finished; go on with: {command_line('resume', folder)}")
     link = folder / STUDENT

@@ -322,6 +322,7 @@ PHASES = {
     "practise": "practising",
     "probe_children": "probing new problems",
     "fine_tune": "fine-tuning",
+    "refine": "training a second time",
     "evaluate": "evaluating",
     "probe": "probing",
     "synthesize": "writing problems",

@@ -34,7 +34,7 @@ from fdd.flags import Flag
 from fdd.network import has_login, url_fault, without_login
 from fdd.problems.config import ProblemSettings
 from fdd.toml import read_toml
-from fdd.training.config import Device, FineTuneConfig, GenerateConfig
+from fdd.training.config import Device, FineTuneConfig, GenerateConfig, RefineConfig
 
 ENVIRONMENT: Mapping[str, str] = os.environ
 """Environment of this process. It is passed on for the keys of providers and for child processes."""
@@ -145,7 +145,7 @@ class Settings:
     `graph.plan.initial_seeds`).
     """
     recipe: Annotated[
-        str, Flag("NAME", "a file of recipes/ whose settings come before all others", group="feedback")
+        str, Flag("NAME", "settings of a method: a name in recipes/, or a TOML file", group="feedback")
     ] = "default"
     allocation: Annotated[
         AllocationName,
@@ -173,6 +173,14 @@ class Settings:
     siblings: Annotated[
         PositiveInt, Flag("N", "probes of each skill and round: variants of seeds that are never taught")
     ] = 2
+    parents: Annotated[
+        Literal["probed", "unsolved"],
+        Flag(
+            "NAME",
+            "with --allocation each, problems that get a child: all that were probed, or seeds that the student "
+            "does not solve",
+        ),
+    ] = "probed"
     operators: Annotated[
         Literal["profile", "similar", "harder", "shuffled"],
         Flag("NAME", "by the skill profile; always similar, always harder; or shuffled"),
@@ -199,11 +207,20 @@ class Settings:
         Literal["missing", "everywhere"],
         Flag("NAME", "missing: only where no rationale of the teacher's was accepted; or everywhere"),
     ] = "missing"
+    self_right: Annotated[
+        PositiveInt | None,
+        Flag("M", "stop asking for answers to a problem after M right ones (default: ask --self-samples times)"),
+    ] = None
+    self_right_by: Annotated[
+        Literal["problem", "difficulty"],
+        Flag("NAME", "problem: M for each; difficulty: M times the share of its answers that are wrong"),
+    ] = "problem"
+    """The two forms of DART-Math (Tong et al., arXiv 2407.13690)."""
     shots: Annotated[NonNegativeInt, Flag("N", "worked examples shown to the untaught student")] = 4
 
     baseline_size: Annotated[
         PositiveInt, Flag("N", "problems of each set that the untaught student is asked", group="evaluation")
-    ] = 30
+    ] = 20
     policy: Annotated[
         PolicyName, Flag("NAME", "how the student is asked: single, fallback, vote or samples")
     ] = "single"
@@ -230,6 +247,7 @@ class Settings:
         str | None, Flag("ID", "who answers what the student only decomposes; as --student")
     ] = None
     fine_tune: FineTuneConfig = field(default_factory=FineTuneConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
 
@@ -364,13 +382,11 @@ def load_settings(
     values |= given
     # Last, because any source may name the recipe and the student, but below all of them in precedence.
     recipe = str(values.get("recipe", "default"))
-    if recipe not in (known := sorted(each.stem for each in RECIPES.glob("*.toml"))):
-        raise UsageError(f"--recipe {brief(recipe)} is none of {', '.join(known)}")
-    values = {**_settings_in(RECIPES / f"{recipe}.toml"), **values}
+    values = {**_settings_in(_recipe_file(recipe)), **values}
     values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
-    values |= {f"{part}.seed": values.get("seed", 0) for part in ("problems", "fine_tune", "generate")}
+    values |= {f"{part}.seed": values.get("seed", 0) for part in ("problems", "fine_tune", "refine", "generate")}
     nested: dict[str, object] = {}
     for key, value in values.items():
         table = nested
@@ -385,7 +401,20 @@ def load_settings(
     _check_urls(settings)
     _check_share(settings)
     _check_engine(settings)
+    _check_refinement(settings)
     return settings
+
+
+def _recipe_file(name: str) -> Path:
+    """Returns the file of a recipe that is known by name, or that is given as a file."""
+    known = {each.stem: each for each in sorted(RECIPES.glob("*.toml"))}
+    if name in known:
+        return known[name]
+    if (file := Path(name)).suffix == ".toml" and file.is_file():
+        return file
+    raise UsageError(
+        f"--recipe {brief(name)} is none of {', '.join(known)}: give one of these or a TOML file of settings"
+    )
 
 
 def _read(values: Mapping[str, object]) -> Settings:
@@ -444,6 +473,31 @@ def _check_urls(settings: Settings) -> None:
             )
 
 
+def _check_refinement(settings: Settings) -> None:
+    refine = settings.refine
+    if (refine.teacher is None) == (refine.method == "distill"):
+        given = f"--distill-from {brief(refine.teacher)}" if refine.teacher else "--refine distill"
+        raise UsageError(f"{given} needs {'--refine distill' if refine.teacher else '--distill-from ID'}")
+    if refine.method == "none":
+        return
+    if settings.solver is not None:
+        raise UsageError(f"--refine {refine.method} trains on answers, which --solver gives: drop one of them")
+    if settings.engine.name == "ray":
+        raise UsageError(f"--refine {refine.method} runs on this machine alone: leave --engine ray out")
+    practises = settings.self_samples > 1 and settings.self_samples_where == "everywhere"
+    probes = settings.samples > 1 and (settings.allocation == "each" or settings.overgenerate > 1)
+    if refine.method != "distill" and not (practises or probes):
+        raise UsageError(
+            f"--refine {refine.method} needs several answers of the student to problems that it is taught: add "
+            "--self-samples 4 --self-samples-where everywhere"
+        )
+    if refine.method != "distill" and settings.rounds == 0:
+        raise UsageError(
+            f"--refine {refine.method} trains on answers of the student of the round before: give --rounds 1 "
+            "or more"
+        )
+
+
 def _check_engine(settings: Settings) -> None:
     if settings.engine.name == "ray":
         return
@@ -454,6 +508,15 @@ def _check_engine(settings: Settings) -> None:
 
 
 def _check_share(settings: Settings) -> None:
+    if settings.parents != "probed" and settings.allocation != "each":
+        raise UsageError(
+            f"--parents {settings.parents} chooses among probed problems: add --allocation each, or leave it out"
+        )
+    if settings.self_right is not None and settings.self_right > settings.self_samples:
+        raise UsageError(
+            f"--self-right {settings.self_right} needs as many answers: give --self-samples "
+            f"{4 * settings.self_right}, for example"
+        )
     if settings.overgenerate > 1 and settings.allocation == "each":
         raise UsageError(
             f"--overgenerate {settings.overgenerate:g} needs a budget of problems, which `--allocation each` "

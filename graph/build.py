@@ -12,13 +12,14 @@ from fdd.graph.nodes.evaluate import baseline, evaluate, test
 from fdd.graph.nodes.fine_tune import fine_tune
 from fdd.graph.nodes.practise import practise
 from fdd.graph.nodes.probe import probe, probe_children
+from fdd.graph.nodes.refine import refine
 from fdd.graph.nodes.report import report
 from fdd.graph.nodes.seed import seed
 from fdd.graph.nodes.synthesize import synthesize
 from fdd.graph.nodes.teach import teach
 from fdd.graph.state import RunContext, RunState
 
-STEPS_PER_ROUND = 7
+STEPS_PER_ROUND = 8
 """Nodes that one round passes through, for LangGraph's recursion limit."""
 
 
@@ -34,7 +35,7 @@ def phases() -> dict[str, Node]:
     """Returns the nodes of the outer graph by name, each wrapped by `logged`."""
     nodes: tuple[Node, ...] = (
         *(seed, teach, baseline, practise, probe_children),
-        *(fine_tune, evaluate, probe, synthesize, test, report),
+        *(fine_tune, refine, evaluate, probe, synthesize, test, report),
     )
     return {node.__name__: logged(node) for node in nodes}
 
@@ -57,7 +58,8 @@ def wire(graph: StateGraph[StateT, ContextT, InputT, OutputT]) -> None:
         ("baseline", "fine_tune"),
         ("practise", "probe_children"),
         ("probe_children", "fine_tune"),
-        ("fine_tune", "evaluate"),
+        ("fine_tune", "refine"),
+        ("refine", "evaluate"),
         ("probe", "synthesize"),
         ("synthesize", "teach"),
         ("test", "report"),

@@ -16,7 +16,7 @@ from fdd.settings import Settings
 from fdd.storage.store import Store
 from fdd.training.tasks import ANSWER_TOKENS, PROMPT_TOKENS, Speed
 
-TARGET_SECONDS = 680.0
+TARGET_SECONDS = 720.0
 """A default run gets the largest of the `SIZES` that fits into this time, or the smallest if none does."""
 START_SECONDS = 4.0
 """Seconds until a child process has loaded a student."""
@@ -35,7 +35,7 @@ class Size:
 
 
 SIZES = (
-    *(Size(seeds, 80) for seeds in (72, 100, 140, 200, 280)),
+    *(Size(seeds, 80) for seeds in (72, 100, 120, 140, 200, 280)),
     *(Size(seeds, DEV_SIZE) for seeds in (400, 600, 900, 1350, 2000)),
 )
 """Coarse steps, so that machines of the same kind choose the same size."""
@@ -127,6 +127,7 @@ def work(settings: Settings, seeds: Mapping[int, int]) -> dict[tuple[int, str], 
         if settings.fine_tune.start == "continue" and number < settings.rounds:
             examples *= 1 + settings.fine_tune.decay_share
         found[number, "fine_tune"] = Work(examples=examples)
+        found[number, "refine"] = Work()
         found[number, "evaluate"] = Work(answers=asks * dev)
         if number < settings.rounds:
             probed = _probes(settings, seeds.get(number + 1, 0), each)

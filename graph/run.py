@@ -37,7 +37,17 @@ from fdd.storage.folder import DATABASE, check_path, find_run, open_store
 from fdd.storage.records import RunRecord
 from fdd.storage.store import Store
 from fdd.training.fetch import EMBEDDED, TINY, student_path
-from fdd.training.tasks import BackendTask, CheckTask, Event, Measured, MeasureTask, Notice, OnEvent, Speed
+from fdd.training.tasks import (
+    BackendTask,
+    CheckTask,
+    Event,
+    Measured,
+    MeasureTask,
+    Notice,
+    RefineCheckTask,
+    OnEvent,
+    Speed,
+)
 from fdd.training.worker import never
 
 PACKAGES = ("duckdb", "langgraph", "pydantic-monty", "reasoning-gym", "sympy", "torch", "transformers")
@@ -134,6 +144,11 @@ def _measure(settings: Settings, cache: Path, engine: Engine, listener: Listener
     return engine.run(task, _telling(listener))
 
 
+def _followed(settings: Settings, cache: Path, listener: Listener) -> Path | None:
+    name = settings.refine.teacher
+    return student_path(name, cache, listener.noticed) if name else None
+
+
 def _telling(listener: Listener) -> OnEvent:
     """Returns a function that passes the notices of a task on to the listener."""
 
@@ -164,6 +179,10 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
             engine.run(check, _telling(listener))
         if settings.generate.backend == "vllm":
             engine.run(BackendTask(device=settings.device), _telling(listener))
+        if settings.refine.method != "none":
+            student = student_path(settings.student, cache, listener.noticed)
+            refine = RefineCheckTask(student=student, teacher=_followed(settings, cache, listener))
+            engine.run(refine, _telling(listener))
         measured = _measure(settings, cache, engine, listener)
     settings = sized(settings, measured.speed)
     listener.noticed(
@@ -176,7 +195,7 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
 
 def anchored(settings: Settings) -> Settings:
     """Makes paths of existing files absolute, so that the run can be resumed from any working directory."""
-    calls, problems = settings.calls, settings.problems
+    calls, problems, refine = settings.calls, settings.problems, settings.refine
     return replace(
         settings,
         teacher=_anchored_agent(settings.teacher),
@@ -184,6 +203,7 @@ def anchored(settings: Settings) -> Settings:
         judge=settings.judge and _anchored_agent(settings.judge),
         student=_absolute(settings.student, MODELS),
         solver=settings.solver and _absolute(settings.solver, MODELS),
+        refine=replace(refine, teacher=refine.teacher and _absolute(refine.teacher, MODELS)),
         calls=replace(calls, prices=calls.prices and _absolute(calls.prices)),
         problems=replace(
             problems,
@@ -281,6 +301,7 @@ def _at_work(
             folder=folder,
             base=student_path(settings.student, cache, listener.noticed),
             solver=student_path(settings.solver, cache, listener.noticed) if settings.solver else None,
+            followed=_followed(settings, cache, listener),
             store=store,
             agents=running,
             engine=engine,

@@ -71,6 +71,8 @@ class RunContext:
     listener: Listener
     solver: Path | None = None
     """Folder of the model that answers if the student only plans; None if the student answers itself."""
+    followed: Path | None = None
+    """Folder of the model that the student follows in a second training by distillation."""
     should_stop: Callable[[], bool]
     """Called between work items. Once it returns True, the node raises `StoppedError`."""
 

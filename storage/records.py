@@ -171,6 +171,24 @@ class RoundRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RefinementRecord(Record):
+    """The second training of a round, which went on with the fine-tuned student; without steps there was
+    nothing for it.
+    """
+
+    table: ClassVar[str] = "refinements"
+    key: ClassVar[tuple[str, ...]] = ("round",)
+    unhashed: ClassVar[frozenset[str]] = frozenset({"seconds"})
+
+    round: int
+    method: str
+    examples: int
+    steps: int
+    loss: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationRecord(Interval, Record):
     """One student's accuracy on one problem set, with its 95 % interval (Wilson)."""
 
@@ -333,6 +351,7 @@ HASHED_RECORDS: tuple[type[Record], ...] = (
     AttemptRecord,
     ProbeRecord,
     RoundRecord,
+    RefinementRecord,
     EvaluationRecord,
     DecisionRecord,
     CallRecord,

@@ -28,6 +28,7 @@ from fdd.storage.records import (
     Purpose,
     RationaleRecord,
     Record,
+    RefinementRecord,
     RejectionRecord,
     RoundRecord,
     RunRecord,
@@ -224,6 +225,10 @@ class Store:
 
     def rounds(self) -> list[RoundRecord]:
         return self._equal(RoundRecord)
+
+    def refinements(self) -> list[RefinementRecord]:
+        """Returns the second trainings, by round."""
+        return self._equal(RefinementRecord)
 
     def kept(self) -> list[RoundRecord]:
         """Returns the rounds whose student was evaluated and that were not undone."""

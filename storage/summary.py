@@ -26,6 +26,7 @@ SELECT round, agent, count(*) AS calls, count(*) FILTER (paid) AS paid,
 FROM calls WHERE ? OR {_ASKED_A_MODEL} GROUP BY round, agent ORDER BY round, agent
 """
 _DECISION = "SELECT against, n, gained, lost, p, kept FROM decisions WHERE round = ?"
+_REFINEMENT = "SELECT method, examples, steps, loss FROM refinements WHERE round = ?"
 _EVALUATIONS = """
 SELECT name, n, correct, accuracy, low, high, form
 FROM evaluations LEFT JOIN (
@@ -102,6 +103,16 @@ class DecisionSummary(TypedDict):
     """Only in `report`: the smallest loss of accuracy that the test detects with a power of 80 %, or None."""
 
 
+class RefinementSummary(TypedDict):
+    """The second training of a round."""
+
+    method: str
+    examples: int
+    """Pairs of answers (dpo), rationales (distill) or problems (grpo)."""
+    steps: int
+    loss: float | None
+
+
 class RoundSummary(TypedDict):
     """One round: its training set, what was probed after it, and its student's results.
 
@@ -126,6 +137,8 @@ class RoundSummary(TypedDict):
     mixed: int
     hard: int
     evaluations: list[EvaluationSummary]
+    refinement: RefinementSummary | None
+    """None without a second training."""
     decision: DecisionSummary | None
     """None until the round is evaluated."""
 
@@ -267,6 +280,7 @@ def _round(connection: Connection, number: int, sizes: Iterable[SetSize]) -> Rou
         "mixed": bands.get("mixed", 0),
         "hard": bands.get("hard", 0),
         "evaluations": _rows(connection, _EVALUATIONS, number),
+        "refinement": next(iter(_rows(connection, _REFINEMENT, number)), None),
         "decision": next(iter(_rows(connection, _DECISION, number)), None),
     }
 

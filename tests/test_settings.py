@@ -66,7 +66,7 @@ def test_settings_survive_the_store() -> None:
             {"rounds": "1", "recipe": "skills", "initial_share": "0.5"},
             "as only `--allocation each` does: leave it out",
         ),
-        ({"rounds": "1", "recipe": "magic"}, "--recipe 'magic' is none of default, fdd, skills"),
+        ({"rounds": "1", "recipe": "magic"}, "--recipe 'magic' is none of dart, data_env_gym, default"),
         ({}, "--rounds N"),
     ],
 )
@@ -106,6 +106,8 @@ MAY_BE_NOTHING = {
     "fine_tune.decay_share",
     "fine_tune.max_truncated_share",
     "generate.temperature",
+    "refine.divergence",
+    "refine.sft_weight",
     "problems.harder_size",
     "problems.skew",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,10 @@ from transformers.masking_utils import eager_mask
 GROUPED = "grouped"
 PLAIN_MODELS = frozenset({"llama", "qwen2", "qwen3"})
 """Model types whose attention is scaled dot products under a mask: no soft caps, sinks or recurrent state."""
+
+
+RowMasks = Sequence[Tensor]
+"""For rows that stand one after another in one sequence: the mask of each, (length, length)."""
 
 
 def is_plain(config: PretrainedConfig) -> bool:
@@ -25,6 +30,7 @@ def grouped_attention(
     value: Tensor,
     attention_mask: Tensor,
     scaling: float,
+    row_masks: RowMasks = (),
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Computes attention in two batched products; query heads that share a key head are stacked into one.
@@ -32,8 +38,14 @@ def grouped_attention(
     At a few hundred positions this takes a third of the time of torch's fused CPU kernel, whose backward pass
     is the slowest part of a training step. Outside of training, the result equals that of transformers'
     `eager` attention bit for bit. Shapes: query (batch, heads, length, size), key and value (batch, key
-    heads, positions, size), mask (batch or 1, 1, length, positions), added to the scores.
+    heads, positions, size), mask (batch or 1, 1, length, positions), added to the scores. With `row_masks`,
+    the batch is one sequence of several rows, each of which attends to itself alone.
     """
+    if row_masks:
+        lengths = [len(mask) for mask in row_masks]
+        rows = zip(*(each.split(lengths, dim=2) for each in (query, key, value)), row_masks, strict=True)
+        mixed = [grouped_attention(module, *row, scaling)[0] for row in rows]
+        return torch.cat(mixed, dim=1), None
     batch, heads, length, size = query.shape
     groups, positions = key.shape[1], key.shape[2]
     stacked = (query * scaling).reshape(batch * groups, -1, size)

@@ -13,6 +13,7 @@ Method = Literal["full", "lora"]
 Start = Literal["base", "continue"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Backend = Literal["torch", "vllm"]
+Refinement = Literal["none", "dpo", "distill", "grpo"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,56 @@ class FineTuneConfig:
     """Time between two checkpoints of a training, which is what a killed one loses at most."""
     lora_rank: PositiveInt = 32
     lora_alpha: PositiveInt = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefineConfig:
+    """A second training of each round, after fine-tuning; see `training.refine`."""
+
+    method: Annotated[
+        Refinement,
+        Flag(
+            "NAME",
+            "a second training after each fine-tuning: dpo, distill, grpo or none",
+            name="--refine",
+            group="second training",
+        ),
+    ] = "none"
+    epochs: Annotated[
+        PositiveInt, Flag("N", "passes over its problems or pairs of answers", name="--refine-epochs")
+    ] = 1
+    learning_rate: Annotated[
+        PositiveFloat, Flag("X", "its highest learning rate", name="--refine-learning-rate")
+    ] = 1e-5
+    batch_size: Annotated[
+        PositiveInt, Flag("N", "problems or pairs to one optimizer step", name="--refine-batch-size")
+    ] = 4
+    answers: Annotated[
+        int, Field(ge=2), Flag("N", "with grpo: answers to each problem", name="--refine-answers")
+    ] = 8
+    preference: Annotated[
+        PositiveFloat, Flag("X", "with dpo: weight of the distance to the student before", name="--dpo-beta")
+    ] = 0.1
+    sft_weight: Annotated[
+        NonNegativeFloat,
+        Flag(
+            "X", "with dpo: weight of the loss of fine-tuning on the right answers", name="--dpo-sft-weight"
+        ),
+    ] = 1.0
+    teacher: Annotated[
+        str | None,
+        Flag("ID", "with distill: the model to follow, with the student's tokenizer", name="--distill-from"),
+    ] = None
+    texts: Annotated[
+        Literal["student", "rationales"],
+        Flag("NAME", "with distill: texts on which the student follows the model", name="--distill-on"),
+    ] = "student"
+    divergence: Annotated[
+        float,
+        Field(ge=0, le=1),
+        Flag("X", "with distill: 0 is the forward KL divergence, 1 the reverse one", name="--distill-beta"),
+    ] = 1.0
     seed: int = 0
 
 

@@ -97,6 +97,13 @@ def split_evenly(rows: Sequence[Row], shares: int) -> list[list[Row]]:
     return [each for each in lists if each]
 
 
+def in_a_row(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns token ids, positions and labels, each (1, tokens), with the rows one after another."""
+    ids = torch.tensor([token for row in rows for token in row.ids])
+    labels = torch.tensor([label for row in rows for label in row.labels])
+    return ids[None], torch.cat([torch.arange(len(row)) for row in rows])[None], labels[None]
+
+
 def to_tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
     """Returns token ids, attention mask and labels, each (rows, longest row), padded on the right."""
     ids = pad_sequence([torch.tensor(row.ids) for row in rows], batch_first=True)

@@ -125,11 +125,16 @@ def diverged(step: int, plan: Schedule) -> RunFailedError:
 
 def with_adapters(model: nn.Module, config: FineTuneConfig) -> Any:
     """Adds low-rank matrices to every linear layer but the output head; only they are trained."""
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
 
-    lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules="all-linear")
     # The optimizer has float32 copies, so the adapters can stay in the student's number format.
-    return get_peft_model(model, lora, autocast_adapter_dtype=False)
+    return get_peft_model(model, lora(config), autocast_adapter_dtype=False)
+
+
+def lora(config: FineTuneConfig) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules="all-linear")
 
 
 class Trainer:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fdd.training.attention import is_plain
-from fdd.training.data import IGNORED, Row, micro_batches, to_tensors
+from fdd.training.attention import GROUPED, is_plain
+from fdd.training.data import IGNORED, Row, in_a_row, micro_batches, to_tensors
 from fdd.training.parallel import threads_for
 from fdd.training.student import Student
 
@@ -36,13 +36,24 @@ class Replica:
         losses = iter(torch.stack(list(chain.from_iterable(pieces))).tolist())
         return sum(sum(islice(losses, len(piece))) for piece in pieces)
 
+    def inputs(self, rows: Sequence[Row]) -> tuple[dict[str, Any], Tensor]:
+        """Returns the network's inputs and the labels: the rows one after another, or else padded."""
+        device, config = self.network.device, self.network.config
+        if config._attn_implementation == GROUPED and not getattr(config, "sliding_window", None):
+            ids, positions, labels = in_a_row(rows)
+            masks = [causal_mask(len(row), self.network.dtype) for row in rows]
+            # A mask of four dimensions is passed on as it is, so that none of all rows is made.
+            whole = {"attention_mask": masks[0][None, None], "row_masks": masks}
+            return {"input_ids": ids, "position_ids": positions, "use_cache": False, **whole}, labels
+        ids, mask, labels = (tensor.to(device) for tensor in to_tensors(rows))
+        return {"input_ids": ids, "attention_mask": mask, "use_cache": False}, labels
+
     def backward(self, rows: Sequence[Row], labelled: int) -> list[Tensor]:
         """Adds the gradient of a micro-batch; returns the losses of its parts."""
-        ids, mask, labels = (tensor.to(self.network.device) for tensor in to_tensors(rows))
+        inputs, labels = self.inputs(rows)
         # The output at a position predicts the next token.
         places = labels[:, 1:] != IGNORED
         targets = labels[:, 1:][places]
-        inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if not is_plain(self.network.config):  # it may do more to logits than apply the head
             logits = self.network(**inputs).logits[:, :-1][places]
             loss = cross_entropy(logits.float(), targets, reduction="sum")
@@ -65,6 +76,11 @@ class Replica:
         # As `memo`, this makes the copy use parameters that share the memory of the weights.
         shared = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in self.parameters()}
         return Replica(copy.deepcopy(self.network, shared))
+
+
+def causal_mask(length: int, dtype: torch.dtype) -> Tensor:
+    """Returns what is added to the scores, (length, length), so that no position attends to a later one."""
+    return torch.full((length, length), torch.finfo(dtype).min, dtype=dtype).triu(1)
 
 
 def replicas_of(student: Student, trained: int) -> list[Replica]:

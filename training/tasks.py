@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
-from fdd.training.config import Device, FineTuneConfig, GenerateConfig
+from fdd.domain import Problem
+from fdd.training.config import Device, FineTuneConfig, GenerateConfig, RefineConfig
 
 R = TypeVar("R")
 
@@ -73,7 +74,16 @@ class Notice:
     text: str
 
 
-Event = Step | Batch | Notice
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefineStep:
+    step: int
+    steps: int
+    loss: float
+    reward: float | None = None
+    """With `grpo`: share of the step's answers that were right."""
+
+
+Event = Step | Batch | Notice | RefineStep
 OnEvent = Callable[[Event], None]
 
 
@@ -200,6 +210,74 @@ class FineTuneTask(Task[FineTuned]):
     checkpoint: Path | None = None
     """File that keeps an unfinished training. If it exists, the training goes on from there, and the student
     will be the same, on a CPU to the last bit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """Two answers of a student to one question."""
+
+    question: str
+    cue: str
+    right: str
+    wrong: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exercise:
+    """A problem to be solved in a format while the student is trained."""
+
+    problem: Problem
+    thought: str
+    cue: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refined:
+    steps: int
+    loss: float | None
+    """Mean over the last tenth of the steps; None without any."""
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefineTask(Task[Refined]):
+    """Trains `student` by `config.method` and saves it in the folder `output`, completely or not at all."""
+
+    does = "fdd.training.refine:perform"
+    student: Path
+    output: Path
+    checkpoints: Path
+    """Folder that keeps an unfinished training. If it exists, the training goes on from there."""
+    config: RefineConfig
+    fine_tune: FineTuneConfig = field(default_factory=FineTuneConfig)
+    """Says whether adapters are trained, and how often a checkpoint is written."""
+    device: Device = "auto"
+    pairs: tuple[Pair, ...] = ()
+    """For `dpo`."""
+    examples: tuple[Example, ...] = ()
+    """For `distill`."""
+    teacher: Path | None = None
+    """For `distill`."""
+    exercises: tuple[Exercise, ...] = ()
+    """For `grpo`."""
+    judge: str = ""
+    """For `grpo`: `module:class` of a verifier, which this package must not import. Its answers are judged as
+    rationales, so that one which is right by accident earns nothing."""
+
+    @property
+    def size(self) -> int:
+        """Number of pairs, examples or exercises."""
+        return len(self.pairs) + len(self.examples) + len(self.exercises)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefineCheckTask(Task[None]):
+    """Checks before a run that a `RefineTask` can be performed: `UsageError` if TRL is missing, `StudentError`
+    if the teacher has another tokenizer than the student."""
+
+    does = "fdd.training.refine:check"
+    student: Path
+    teacher: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 from fdd.domain import Progress
 from fdd.errors import RunFailedError
 from fdd.graph.curriculum import problems_per_round
+from fdd.graph.nodes.refine import FINE_TUNED
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.rundir.examples import as_example
 from fdd.settings import Settings
@@ -121,10 +122,11 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
         elif isinstance(event, Notice):
             context.listener.noticed(event.text)
 
+    ending = "" if context.settings.refine.method == "none" else FINE_TUNED
     task = FineTuneTask(
         student=context.base,
         examples=examples,
-        output=context.folder / name,
+        output=context.folder / f"{name}{ending}",
         config=config,
         device=context.settings.device,
         state_from=state_from,

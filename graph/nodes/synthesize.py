@@ -105,12 +105,14 @@ def synthesize(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 async def write_one_each(writer: Writer, state: RunState, context: RunContext) -> None:
-    """Writes a child of each probed problem, harder if the student solved it, similar otherwise.
+    """Writes a child of each parent, harder if the student solved it, similar otherwise.
 
-    `shuffled` gives the same operators to the parents at random.
+    `shuffled` gives the same operators to the parents at random; `similar` and `harder` are given to all.
     """
     parents = list(choose_parents(state, context))
     operators = [operator_for(band) for _, band in parents]
+    if context.settings.operators in ("similar", "harder"):
+        operators = [Operator(context.settings.operators)] * len(parents)
     if context.settings.operators == "shuffled":
         random.Random(f"operators {context.settings.seed} {state.round}").shuffle(operators)
     await writer.write(
@@ -119,17 +121,22 @@ async def write_one_each(writer: Writer, state: RunState, context: RunContext) -
 
 
 def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[ProblemRecord, Band]]:
-    """Yields the problems that this round's student was probed on, with their bands.
+    """Yields the problems that this round's student was probed on, with their bands, or of these only the
+    seeds that it does not solve.
 
-    Leaves out rejected problems, and children of the next round: `probe_children` asks this
-    student about them as well.
+    Leaves out rejected problems, and children of the next round: `probe_children` asks this student about
+    them as well.
     """
+    only_unsolved = context.settings.parents == "unsolved"
     rejected = {rejection.problem_id for rejection in context.store.rejections()}
     probes = {probe.problem_id: probe for probe in context.store.probes(round=state.round)}
     for problem in context.store.problems(splits=TAUGHT_SPLITS):
         later = problem.parent is not None and problem.round > state.round
-        if problem.id in probes and problem.id not in rejected and not later:
-            yield problem, probes[problem.id].band
+        if problem.id not in probes or problem.id in rejected or later:
+            continue
+        band = probes[problem.id].band
+        if not (only_unsolved and (problem.parent or band is Band.EASY)):
+            yield problem, band
 
 
 async def write_plan(writer: Writer, state: RunState, context: RunContext) -> None:

@@ -99,6 +99,17 @@ CREATE TABLE rounds (
     content_hash VARCHAR NOT NULL
 );
 
+-- The second training of each round, after fine-tuning; empty unless `--refine` names a method.
+CREATE TABLE refinements (
+    round INTEGER PRIMARY KEY,
+    method VARCHAR NOT NULL,        -- dpo | distill | grpo
+    examples INTEGER NOT NULL,      -- pairs of answers (dpo), rationales (distill) or problems (grpo)
+    steps INTEGER NOT NULL,         -- 0 if there was nothing to train on
+    loss DOUBLE,                    -- mean over the last steps
+    seconds DOUBLE NOT NULL,
+    content_hash VARCHAR NOT NULL
+);
+
 -- The accuracy of a student on an evaluation set, with its 95 % interval.
 CREATE TABLE evaluations (
     round INTEGER NOT NULL,

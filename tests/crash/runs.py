@@ -43,6 +43,18 @@ SKILLS: Mapping[str, str | int] = {
 }
 """Settings of such a run that divides its budget over skills, and leaves out half of what is written."""
 
+DISTILLED: Mapping[str, str | int | float] = {
+    **SYMBOLIC,
+    "thoughts": "pot",
+    "policy": "single",
+    "self_samples": 0,
+    "refine.method": "distill",
+    "refine.teacher": "tiny",
+    "refine.batch_size": 2,
+    "fine_tune.checkpoint_seconds": 0.001,
+}
+"""Settings of such a run with a second training in each round, which writes a checkpoint after each step."""
+
 
 def model(url: str) -> Mapping[str, str | int]:
     """Returns such settings with the model at this URL as teacher, synthesizer and judge."""
@@ -97,7 +109,7 @@ class CrashRun:
 
     place: Path
     """The folder for all files of the run."""
-    settings: Mapping[str, str | int]
+    settings: Mapping[str, str | int | float]
     forks: ForkServer
     exits: list[Exit] = field(default_factory=list)
 

@@ -15,7 +15,7 @@ from fdd.storage.folder import DATABASE
 from tests.crash.campaign import SERVER, delivered_unstored
 from tests.crash.evidence import Evidence, Figures, compare, evidence
 from tests.crash.process import Act
-from tests.crash.runs import SKILLS, SYMBOLIC, CrashRun, ForkServer, model
+from tests.crash.runs import DISTILLED, SKILLS, SYMBOLIC, CrashRun, ForkServer, model
 from tests.servers.completions import Entry
 from tests.servers.manner import Act as Done
 from tests.servers.teaching import teaching
@@ -36,6 +36,23 @@ def test_a_run_over_skills_that_is_killed_again_and_again_ends_as_one_that_was_n
     whole, killed = (CrashRun(tmp_path / name, SKILLS, forks) for name in ("whole", "killed"))
     assert whole.start().code == 0, whole.printed()
     kill_again_and_again(killed, evidence(whole))
+
+
+def test_a_second_training_that_is_killed_goes_on_and_makes_the_same_student(
+    forks: ForkServer, tmp_path: Path
+) -> None:
+    whole, killed = (CrashRun(tmp_path / name, DISTILLED, forks) for name in ("whole", "killed"))
+    assert whole.start().code == 0, whole.printed()
+    for at, number in (
+        ("student RefineStep", 2),
+        ("student RefineStep", 1),
+        ("database commit refinements", 1),
+        ("database commit refinements", 2),
+        ("file round-1", 2),
+    ):
+        assert killed.start(at=at, number=number).code < 0, at
+    killed.start()
+    assert compare(killed, evidence(whole)) == Figures(kills=5, survived=5)
 
 
 def kill_again_and_again(track: CrashRun, whole: Evidence) -> None:

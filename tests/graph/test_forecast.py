@@ -91,8 +91,17 @@ def test_every_phase_of_a_run_is_foreseen() -> None:
     assert list(foresee(settings, FAST, {0: 65, 1: 10})) == [
         *(
             (0, phase)
-            for phase in ("seed", "teach", "baseline", "fine_tune", "evaluate", "probe", "synthesize")
+            for phase in (
+                "seed",
+                "teach",
+                "baseline",
+                "fine_tune",
+                "refine",
+                "evaluate",
+                "probe",
+                "synthesize",
+            )
         ),
-        *((1, phase) for phase in ("teach", "practise", "probe_children", "fine_tune", "evaluate")),
+        *((1, phase) for phase in ("teach", "practise", "probe_children", "fine_tune", "refine", "evaluate")),
         *((1, phase) for phase in ("test", "report")),
     ]

@@ -15,7 +15,7 @@ from langgraph.runtime import Runtime
 from fdd.agents.synthesizer import Drafted, Synthesizer, Wanted
 from fdd.domain import Operator, Problem, Reason
 from fdd.graph.nodes.fine_tune import choose_examples
-from fdd.graph.nodes.practise import choose_problems, practise
+from fdd.graph.nodes.practise import choose_problems, is_enough, most_right, practise
 from fdd.graph.state import RunContext, RunState
 from fdd.settings import load_settings
 from fdd.storage.records import AttemptRecord, ProblemRecord, attempt_id
@@ -212,3 +212,49 @@ def test_what_joined_is_new_to_training_that_goes_on_from_the_last_student(make:
     practise(STATE, Runtime(context=context))
     examples = choose_examples(STATE, context.settings, context.store.training_set(round=1))
     assert {each.question for each in examples} == questions(LATER, UNEXPLAINED)
+
+
+@pytest.mark.parametrize(
+    ("by", "answers", "enough", "most"),
+    [
+        ("problem", "rwww", False, 2),
+        ("problem", "rwr", True, 2),
+        ("difficulty", "rrrw", True, 1),
+        ("difficulty", "rrrr", True, 1),
+        ("difficulty", "rwww", False, 2),
+        ("difficulty", "rwwr", True, 1),
+        ("problem", "", False, 2),
+    ],
+)
+def test_a_problem_is_asked_until_enough_answers_are_right(
+    by: str, answers: str, enough: bool, most: int
+) -> None:
+    given = {"rounds": 1, "self_samples": 8, "self_right": 2, "self_right_by": by}
+    settings = load_settings(given, environment={})
+    attempts = [
+        answer(EXPLAINED, n, letter, Reason.ACCEPTED if letter == "r" else Reason.NO_ANSWER)
+        for n, letter in enumerate(answers)
+    ]
+    assert is_enough(attempts, settings) == enough
+    if attempts:
+        assert most_right(attempts, settings) == most
+
+
+def test_no_more_right_answers_join_the_set_than_are_wanted(make: Make) -> None:
+    context = make(self_samples="4", self_right="2")
+    give(context, "answer = 2 + 2", "no idea", "answer = 8 / 2", "answer = 1 + 3")
+    give(context, *["no idea"] * 4, of=CHILD)
+    practise(STATE, Runtime(context=context))
+    joined = [
+        each.text for each in context.store.rationales(problem_id=UNEXPLAINED.id) if each.reason.accepted
+    ]
+    assert sorted(joined) == ["answer = 2 + 2", "answer = 8 / 2"]
+
+
+def test_a_problem_with_enough_right_answers_is_not_asked_again(make: Make) -> None:
+    context = make(self_samples="4", self_right="1")
+    give(context, "answer = 2 + 2")
+    give(context, "no idea", "no idea", "answer = 8", of=CHILD)
+    # The student has no weights, so that asking once more would fail.
+    practise(STATE, Runtime(context=context))
+    assert len(context.store.attempts(round=0)) == 4

@@ -1,0 +1,64 @@
+"""Every recipe runs from beginning to end, with the tiny student in every role of a model."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fdd.errors import UsageError
+from fdd.graph.run import start
+from fdd.settings import RECIPES, flat, load_settings
+from fdd.storage.folder import open_store
+from tests.graph.test_run import Recorder
+
+SMALL = {
+    "rounds": 1,
+    "student": "tiny",
+    "device": "cpu",
+    "problems.limit": 8,
+    "problems.test_size": 2,
+    "problems.held_out_size": 1,
+    "problems.dev_size": 2,
+    "generate.max_new_tokens": 8,
+}
+MODELS = ("solver", "refine.teacher")
+
+
+def recipe_files() -> list[Path]:
+    return sorted(RECIPES.glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", recipe_files(), ids=lambda file: file.stem)
+def test_a_recipe_runs(file: Path, tmp_path: Path, cache: Path) -> None:
+    named = dict(flat(tomllib.loads(file.read_text())))
+    tiny = {key: "tiny" for key in MODELS if key in named}
+    settings = load_settings({**SMALL, **tiny, "recipe": file.stem}, environment={})
+    start(settings, tmp_path / "run", Recorder(), cache=cache)
+    store = open_store(tmp_path / "run")
+    assert [each.round for each in store.rounds()] == [0, 1]
+    assert store.verify() == []
+    with_second = [] if settings.refine.method == "none" else [0, 1]
+    assert [each.round for each in store.refinements()] == with_second
+
+
+def test_a_recipe_says_what_it_follows_and_what_not() -> None:
+    for file in recipe_files():
+        comment = "".join(line for line in file.read_text().splitlines() if line.startswith("#"))
+        if file.stem not in ("default", "skills"):
+            assert "arXiv" in comment and "Faithful" in comment and "Not faithful" in comment, file
+
+
+def test_a_recipe_can_be_any_file(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('thoughts = "cot"\n[fine_tune]\nepochs = 3\n')
+    given = {"rounds": 1, "student": "tiny", "recipe": str(mine)}
+    settings = load_settings(given, environment={})
+    assert (settings.thoughts, settings.fine_tune.epochs) == (("cot",), 3)
+    assert load_settings({**given, "thoughts": "pot"}, environment={}).thoughts == ("pot",)
+    mine.write_text("thought = 1")
+    with pytest.raises(UsageError, match="unknown setting 'thought' in .*mine.toml"):
+        load_settings(given, environment={})
+    with pytest.raises(
+        UsageError, match="is none of dart, data_env_gym, .*: give one of these or a TOML file"
+    ):
+        load_settings({**given, "recipe": str(tmp_path / "none.toml")}, environment={})
