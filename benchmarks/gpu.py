@@ -123,7 +123,7 @@ def trl(folder: Path, examples: Sequence[Any]) -> float:
     """TRL's supervised trainer on the same examples, with padding-free batches where it can."""
     import torch
     from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer  # type: ignore[import-not-found]
+    from trl import SFTConfig, SFTTrainer
 
     from benchmarks.train_speed import CONFIG, Clock
     from fdd.training.data import encode

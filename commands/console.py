@@ -207,6 +207,16 @@ def refinement_lines(summary: Summary) -> list[str]:
     return [f"refined   {told}"] if told else []
 
 
+def drift_lines(summary: Summary) -> list[str]:
+    """Says how far the delivered student has moved from the untaught one where nothing was taught."""
+    return [
+        f"general   {percent(each['agreement'])} of next tokens as before teaching, divergence "
+        f"{each['divergence']:.2f} nats a token ({each['tokens']} tokens of other text)"
+        for row in summary["rounds"]
+        if (each := row["drift"])
+    ]
+
+
 def form_lines(summary: Summary) -> list[str]:
     """Says how many answers of the last student had the form that is taught; nothing if it is unknown."""
     for row in reversed(summary["rounds"]):
@@ -233,7 +243,12 @@ def show_result(console: Console, folder: Path, summary: Summary) -> None:
             f"calls     {total['calls']} to models, {known} of them answered before; {tokens} tokens, "
             f"{dollars(total['cost_usd'])}"
         )
-    lines += [*refinement_lines(summary), *form_lines(summary), *kept_out_lines(summary)]
+    lines += [
+        *refinement_lines(summary),
+        *form_lines(summary),
+        *drift_lines(summary),
+        *kept_out_lines(summary),
+    ]
     if not summary["finished"]:
         lines.append(f"not finished; go on with: {command_line('resume', folder)}")
     link = folder / STUDENT

@@ -177,8 +177,7 @@ class Settings:
         Literal["probed", "unsolved"],
         Flag(
             "NAME",
-            "with --allocation each, problems that get a child: all that were probed, or seeds that the student "
-            "does not solve",
+            "with --allocation each, problems that get a child: probed ones, or seeds that are unsolved",
         ),
     ] = "probed"
     operators: Annotated[
@@ -209,7 +208,7 @@ class Settings:
     ] = "missing"
     self_right: Annotated[
         PositiveInt | None,
-        Flag("M", "stop asking for answers to a problem after M right ones (default: ask --self-samples times)"),
+        Flag("M", "right answers to a problem after which it is not asked again (default: no such limit)"),
     ] = None
     self_right_by: Annotated[
         Literal["problem", "difficulty"],
@@ -386,7 +385,8 @@ def load_settings(
     values = {**STUDENT_DEFAULTS.get(str(values.get("student")), {}), **values}
     if "rounds" not in values:
         raise UsageError("say how many rounds of feedback to run: --rounds N, for example --rounds 2")
-    values |= {f"{part}.seed": values.get("seed", 0) for part in ("problems", "fine_tune", "refine", "generate")}
+    seeded = ("problems", "fine_tune", "refine", "generate")
+    values |= {f"{part}.seed": values.get("seed", 0) for part in seeded}
     nested: dict[str, object] = {}
     for key, value in values.items():
         table = nested
@@ -481,15 +481,17 @@ def _check_refinement(settings: Settings) -> None:
     if refine.method == "none":
         return
     if settings.solver is not None:
-        raise UsageError(f"--refine {refine.method} trains on answers, which --solver gives: drop one of them")
+        raise UsageError(
+            f"--refine {refine.method} trains on answers, which --solver gives: drop one of them"
+        )
     if settings.engine.name == "ray":
         raise UsageError(f"--refine {refine.method} runs on this machine alone: leave --engine ray out")
     practises = settings.self_samples > 1 and settings.self_samples_where == "everywhere"
     probes = settings.samples > 1 and (settings.allocation == "each" or settings.overgenerate > 1)
     if refine.method != "distill" and not (practises or probes):
         raise UsageError(
-            f"--refine {refine.method} needs several answers of the student to problems that it is taught: add "
-            "--self-samples 4 --self-samples-where everywhere"
+            f"--refine {refine.method} needs several answers of the student to problems that it is taught: "
+            "add --self-samples 4 --self-samples-where everywhere"
         )
     if refine.method != "distill" and settings.rounds == 0:
         raise UsageError(
@@ -510,7 +512,8 @@ def _check_engine(settings: Settings) -> None:
 def _check_share(settings: Settings) -> None:
     if settings.parents != "probed" and settings.allocation != "each":
         raise UsageError(
-            f"--parents {settings.parents} chooses among probed problems: add --allocation each, or leave it out"
+            f"--parents {settings.parents} chooses among probed problems: add --allocation each, or leave "
+            "it out"
         )
     if settings.self_right is not None and settings.self_right > settings.self_samples:
         raise UsageError(

@@ -44,8 +44,8 @@ from fdd.training.tasks import (
     Measured,
     MeasureTask,
     Notice,
-    RefineCheckTask,
     OnEvent,
+    RefineCheckTask,
     Speed,
 )
 from fdd.training.worker import never

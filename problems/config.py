@@ -31,7 +31,7 @@ class ProblemSettings:
     ] = "gsm-symbolic"
     limit: Annotated[
         PositiveInt | None,
-        Flag("N", "seed problems to take (default: what the machine teaches in about twelve minutes)"),
+        Flag("N", "seed problems to take (default: what the machine teaches in about thirteen minutes)"),
     ] = None
     """None takes all problems of a file or of `gsm8k`; `gsm-symbolic` needs a number."""
     skew: Annotated[

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TypedDict
 
 from fdd.agents.statistics import clustered, sign_flip, visible_loss
-from fdd.domain import UNTAUGHT
+from fdd.agents.symbolic.shape import Shape, shape_of
+from fdd.domain import UNTAUGHT, Problem
 from fdd.problems.contamination import DEV
 from fdd.rundir.answers import Graded, answers_of
 from fdd.settings import Settings
 from fdd.storage.store import Store
-from fdd.storage.summary import DecisionSummary, EvaluationSummary, Summary
+from fdd.storage.summary import DecisionSummary, EvaluationSummary, ShapeResult, Summary
 
 Results = dict[str, dict[int, EvaluationSummary]]
 """By name of the set, then by round (-1: the untaught student), both in order."""
@@ -32,13 +35,19 @@ def undone_rounds(summary: Summary) -> set[int]:
 
 
 def precise(store: Store, summary: Summary) -> Summary:
-    """Returns the summary with `by_template` in its evaluations and `visible_loss` in its decisions."""
+    """Returns the summary with `by_template`, `by_depth` and `by_width` in its evaluations, and
+    `visible_loss` in its decisions.
+    """
     settings = Settings.from_json(summary["settings"])
     dev = results_of(summary).get(DEV, {})
 
     def with_intervals(round: int, entries: list[EvaluationSummary]) -> list[EvaluationSummary]:
         marks = answers_of(round, settings, store, [entry["name"] for entry in entries])
-        return [with_templates(entry, marks.get(entry["name"], {}).values()) for entry in entries]
+        answers = [list(marks.get(entry["name"], {}).values()) for entry in entries]
+        return [
+            {**with_templates(entry, each), **by_shape(each)}
+            for entry, each in zip(entries, answers, strict=True)
+        ]
 
     return {
         **summary,
@@ -61,6 +70,31 @@ def with_templates(entry: EvaluationSummary, answers: Iterable[Graded]) -> Evalu
         return entry
     found = clustered([(sum(each.right for each in group), len(group)) for group in groups])
     return {**entry, "by_template": {"templates": len(groups), "low": found.low, "high": found.high}}
+
+
+class ByShape(TypedDict, total=False):
+    by_depth: list[ShapeResult]
+    by_width: list[ShapeResult]
+
+
+def by_shape(answers: Iterable[Graded]) -> ByShape:
+    """Counts the answers by the depth and by the width of their problems."""
+    counts: defaultdict[tuple[str, int], list[bool]] = defaultdict(list)
+    for each in answers:
+        if found := _shape_of(each.problem):
+            counts["depth", found.depth].append(each.right)
+            counts["width", found.width].append(each.right)
+
+    def rows(name: str) -> list[ShapeResult]:
+        chosen = sorted((value, right) for (kind, value), right in counts.items() if kind == name)
+        return [{"value": value, "n": len(right), "correct": sum(right)} for value, right in chosen]
+
+    return {"by_depth": rows("depth"), "by_width": rows("width")} if counts else {}
+
+
+@lru_cache(maxsize=10_000)
+def _shape_of(problem: Problem) -> Shape | None:
+    return shape_of(problem)
 
 
 def paired_by_template(before: Mapping[str, Graded], now: Mapping[str, Graded]) -> float | None:

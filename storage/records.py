@@ -204,6 +204,19 @@ class EvaluationRecord(Interval, Record):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DriftRecord(Record):
+    """How far the delivered student has moved from the untaught one on general texts."""
+
+    table: ClassVar[str] = "drift"
+    key: ClassVar[tuple[str, ...]] = ("round",)
+
+    round: int
+    tokens: int
+    divergence: float
+    agreement: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionRecord(Record):
     """Whether a round was kept, decided by the answers of its student and the previous one to the dev set."""
 
@@ -353,6 +366,7 @@ HASHED_RECORDS: tuple[type[Record], ...] = (
     RoundRecord,
     RefinementRecord,
     EvaluationRecord,
+    DriftRecord,
     DecisionRecord,
     CallRecord,
     SpanRecord,

@@ -20,6 +20,7 @@ from fdd.storage.records import (
     AttemptRecord,
     CallRecord,
     DecisionRecord,
+    DriftRecord,
     EvaluationRecord,
     EventRecord,
     Json,
@@ -247,6 +248,9 @@ class Store:
 
     def evaluations(self, *, round: int | None = None) -> list[EvaluationRecord]:
         return self._equal(EvaluationRecord, round=round)
+
+    def drift(self) -> list[DriftRecord]:
+        return self._equal(DriftRecord)
 
     def calls(self) -> list[CallRecord]:
         return self._equal(CallRecord)

@@ -27,6 +27,7 @@ FROM calls WHERE ? OR {_ASKED_A_MODEL} GROUP BY round, agent ORDER BY round, age
 """
 _DECISION = "SELECT against, n, gained, lost, p, kept FROM decisions WHERE round = ?"
 _REFINEMENT = "SELECT method, examples, steps, loss FROM refinements WHERE round = ?"
+_DRIFT = "SELECT tokens, divergence, agreement FROM drift WHERE round = ?"
 _EVALUATIONS = """
 SELECT name, n, correct, accuracy, low, high, form
 FROM evaluations LEFT JOIN (
@@ -67,6 +68,14 @@ class TemplateInterval(TypedDict):
     high: float
 
 
+class ShapeResult(TypedDict):
+    """The result on the problems of one depth or width (see `agents.symbolic.shape`)."""
+
+    value: int
+    n: int
+    correct: int
+
+
 class EvaluationSummary(TypedDict):
     """A student's result on one problem set, with its 95 % interval over problems (Wilson)."""
 
@@ -78,6 +87,9 @@ class EvaluationSummary(TypedDict):
     high: float
     by_template: NotRequired[TemplateInterval]
     """Only in `report` and `compare`, and only if every problem of the set has a template."""
+    by_depth: NotRequired[list[ShapeResult]]
+    """Only in `report`, as `by_width`, and only of problems whose worked solution can be read."""
+    by_width: NotRequired[list[ShapeResult]]
     form: float | None
     """Share of the answers that have the form that is taught; None if no answer is stored."""
 
@@ -113,6 +125,15 @@ class RefinementSummary(TypedDict):
     loss: float | None
 
 
+class DriftSummary(TypedDict):
+    """How far a student has moved from the untaught one on general texts."""
+
+    tokens: int
+    divergence: float
+    """In nats a token."""
+    agreement: float
+
+
 class RoundSummary(TypedDict):
     """One round: its training set, what was probed after it, and its student's results.
 
@@ -139,6 +160,8 @@ class RoundSummary(TypedDict):
     evaluations: list[EvaluationSummary]
     refinement: RefinementSummary | None
     """None without a second training."""
+    drift: DriftSummary | None
+    """Only of the round whose student is delivered."""
     decision: DecisionSummary | None
     """None until the round is evaluated."""
 
@@ -281,6 +304,7 @@ def _round(connection: Connection, number: int, sizes: Iterable[SetSize]) -> Rou
         "hard": bands.get("hard", 0),
         "evaluations": _rows(connection, _EVALUATIONS, number),
         "refinement": next(iter(_rows(connection, _REFINEMENT, number)), None),
+        "drift": next(iter(_rows(connection, _DRIFT, number)), None),
         "decision": next(iter(_rows(connection, _DECISION, number)), None),
     }
 

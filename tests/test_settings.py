@@ -66,7 +66,7 @@ def test_settings_survive_the_store() -> None:
             {"rounds": "1", "recipe": "skills", "initial_share": "0.5"},
             "as only `--allocation each` does: leave it out",
         ),
-        ({"rounds": "1", "recipe": "magic"}, "--recipe 'magic' is none of dart, data_env_gym, default"),
+        ({"rounds": "1", "recipe": "magic"}, "--recipe 'magic' is none of adaptive_solver, dart"),
         ({}, "--rounds N"),
     ],
 )
@@ -107,6 +107,7 @@ MAY_BE_NOTHING = {
     "fine_tune.max_truncated_share",
     "generate.temperature",
     "refine.divergence",
+    "refine.interpolation",
     "refine.sft_weight",
     "problems.harder_size",
     "problems.skew",

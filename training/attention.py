@@ -43,9 +43,12 @@ def grouped_attention(
     """
     if row_masks:
         lengths = [len(mask) for mask in row_masks]
-        rows = zip(*(each.split(lengths, dim=2) for each in (query, key, value)), row_masks, strict=True)
-        mixed = [grouped_attention(module, *row, scaling)[0] for row in rows]
-        return torch.cat(mixed, dim=1), None
+        parts = [torch.split(each, lengths, dim=2) for each in (query, key, value)]
+        rows = [
+            grouped_attention(module, q, k, v, mask, scaling)[0]
+            for q, k, v, mask in zip(*parts, row_masks, strict=True)
+        ]
+        return torch.cat(rows, dim=1), None
     batch, heads, length, size = query.shape
     groups, positions = key.shape[1], key.shape[2]
     stacked = (query * scaling).reshape(batch * groups, -1, size)

@@ -102,6 +102,16 @@ class RefineConfig:
         Field(ge=0, le=1),
         Flag("X", "with distill: 0 is the forward KL divergence, 1 the reverse one", name="--distill-beta"),
     ] = 1.0
+    interpolation: Annotated[
+        float,
+        Field(ge=0, le=1),
+        Flag(
+            "X",
+            "with distill: weight of the model's logits at first, against the student's own; rises to 1",
+            name="--distill-interpolation",
+        ),
+    ] = 1.0
+    """Below 1 it is that of TAID (Shing et al., arXiv 2501.16937), rising linearly."""
     seed: int = 0
 
 

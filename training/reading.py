@@ -27,6 +27,8 @@ from fdd.training.student import Student
 
 BLOCK = 32
 """A packed cache grows by this many positions at a time."""
+SIMILAR, LEAST_READ = 1.2, 8
+"""Prompts are read together if their lengths differ by at most this factor, or if they are so few."""
 
 
 @dataclass(slots=True)
@@ -163,11 +165,32 @@ Reading = PackedReading | PaddedReading
 
 
 def read_prompts(student: Student, prompts: Sequence[list[int]]) -> Reading:
-    """Runs the prompts through the student, packed if every layer's cache is a plain `DynamicLayer`."""
+    """Runs the prompts through the student, packed if every layer's cache is a plain `DynamicLayer`.
+
+    Packed prompts are fastest in the order of their lengths, as those of similar length are read together.
+    """
     cache = DynamicCache(config=student.model.config)
-    if all(type(layer) is DynamicLayer for layer in cache.layers):
-        return PackedReading(student, prompts, len(cache.layers))
-    return PaddedReading(student, prompts, cache)
+    if any(type(layer) is not DynamicLayer for layer in cache.layers):
+        return PaddedReading(student, prompts, cache)
+    pieces = similar_pieces(prompts)
+    first, *others = (PackedReading(student, piece, len(cache.layers)) for piece in pieces)
+    for other in others:
+        first.join(other)
+    return first
+
+
+def similar_pieces(prompts: Sequence[list[int]]) -> list[list[list[int]]]:
+    """Splits the prompts, in this order, where their lengths begin to differ by more than `SIMILAR`."""
+    pieces: list[list[list[int]]] = [[]]
+    for prompt in prompts:
+        lengths = [len(prompt), *map(len, pieces[-1])]
+        if len(pieces[-1]) >= LEAST_READ and max(lengths) > SIMILAR * min(lengths):
+            pieces.append([])
+        pieces[-1].append(prompt)
+    if len(pieces) > 1 and len(pieces[-1]) < LEAST_READ:
+        last = pieces.pop()
+        pieces[-1] += last
+    return pieces
 
 
 def next_logits(

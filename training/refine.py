@@ -1,7 +1,7 @@
 """Trains a student further after its fine-tuning, with the trainers of TRL.
 
-- `dpo`: right answers of the student are to become likelier than its wrong ones to the same questions (Rafailov
-  et al., arXiv 2305.18290). The loss of fine-tuning on the right ones is added.
+- `dpo`: right answers of the student are to become likelier than its wrong ones to the same questions
+  (Rafailov et al., arXiv 2305.18290). The loss of fine-tuning on the right ones is added.
 - `distill`: the student's next token is to be distributed like that of a larger model, in the student's own
   answers or in the rationales that it was taught (Agarwal et al., arXiv 2306.13649).
 - `grpo`: of several answers to one question, those that the verifier accepts are to become likelier (Shao et
@@ -20,9 +20,12 @@ from importlib import import_module
 from itertools import cycle, islice
 from math import ceil, isfinite
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from torch import nn
 from transformers import AutoConfig, PrinterCallback, TrainerCallback
 
 from fdd.errors import PreflightError, RunFailedError, StudentError, UsageError
@@ -52,8 +55,8 @@ def check(task: RefineCheckTask, _: object) -> None:
     if student.get_vocab() != teacher.get_vocab() or sizes[0] != sizes[1]:
         raise StudentError(
             f"--distill-from: the model in {str(task.teacher)!r} has another tokenizer than the student "
-            f"({sizes[1]} and {sizes[0]} tokens): give one of the same family, such as qwen2.5-coder-1.5b for "
-            "qwen2.5-coder-0.5b"
+            f"({sizes[1]} and {sizes[0]} tokens): give one of the same family, such as qwen2.5-coder-1.5b "
+            "for qwen2.5-coder-0.5b"
         )
 
 
@@ -85,7 +88,8 @@ def perform(task: RefineTask, on_event: OnEvent) -> Refined:
     with MAKERS[task.config.method](student, task, common) as trainer:
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(watch)
-        trainer.train(resume_from_checkpoint=checkpoint_in(task.checkpoints))
+        with writing(task.checkpoints):
+            trainer.train(resume_from_checkpoint=checkpoint_in(task.checkpoints))
         trained = trainer.model.merge_and_unload() if task.fine_tune.method == "lora" else trainer.model
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if not all(map(isfinite, losses)) or not all(map(is_finite, trained.parameters())):
@@ -99,11 +103,24 @@ def perform(task: RefineTask, on_event: OnEvent) -> Refined:
     return Refined(steps=len(losses), loss=sum(tail) / len(tail), seconds=time.monotonic() - began)
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turns errors of libraries that cannot write a checkpoint into a `RunFailedError`."""
+    try:
+        yield
+    except Exception as error:
+        # Torch reports such errors without a type of their own.
+        if not isinstance(error, OSError | SafetensorError) and "PytorchStreamWriter" not in str(error):
+            raise
+        raise RunFailedError(
+            f"cannot save a checkpoint into {str(folder)!r}: {error}; mend that, then `resume`"
+        ) from None
+
+
 def checkpoint_in(folder: Path) -> str | None:
     """Returns the latest complete checkpoint; its state is written last."""
-    for state in sorted(
-        folder.glob("*/trainer_state.json"), key=lambda each: each.stat().st_mtime, reverse=True
-    ):
+    states = folder.glob("checkpoint-*/trainer_state.json")
+    for state in sorted(states, key=lambda each: int(each.parent.name.rpartition("-")[2]), reverse=True):
         try:
             json.loads(state.read_bytes())
         except ValueError:
@@ -119,18 +136,17 @@ class Watch(TrainerCallback):
         self.on_event, self.seconds = on_event, seconds
         self.kept = time.monotonic()
 
-    def on_step_begin(self, arguments: Any, state: Any, *_: Any, **__: Any) -> None:
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         # So that a training which goes on from a checkpoint draws the same answers.
-        torch.manual_seed(arguments.seed + state.global_step)
+        torch.manual_seed(args.seed + state.global_step)
 
-    def on_log(self, _: Any, state: Any, control: Any, logs: Mapping[str, float], **others: Any) -> None:
-        if "loss" in logs:
-            step = RefineStep(
-                step=state.global_step, steps=state.max_steps, loss=logs["loss"], reward=logs.get("reward")
-            )
-            self.on_event(step)
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        if "loss" in (logs := kwargs["logs"]):
+            step, steps = state.global_step, state.max_steps
+            told = RefineStep(step=step, steps=steps, loss=logs["loss"], reward=logs.get("reward"))
+            self.on_event(told)
 
-    def on_step_end(self, _: Any, state: Any, control: Any, **others: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         if time.monotonic() - self.kept >= self.seconds:
             self.kept, control.should_save = time.monotonic(), True
 
@@ -210,12 +226,45 @@ class Following(Prompts, DistillationTrainer):  # type: ignore[misc]
         return [self.texts[tuple(prompt)] for prompt in prompts]
 
 
+class Between(nn.Module):
+    """A teacher whose logits are mixed with those of the student itself, as if both were one network.
+
+    The states of both networks stand side by side before an output layer that has the weights of both.
+    """
+
+    def __init__(self, student: Any, teacher: Any, share: Callable[[], float]) -> None:
+        """`share` returns the weight of the teacher's logits, from 0 to 1."""
+        super().__init__()
+        self.teacher, self.share, self.config = teacher, share, teacher.config
+        self.student = (student,)  # in a tuple, so that it is no part of this network
+
+    @property
+    def base_model(self) -> Between:
+        return self
+
+    def forward(self, **inputs: Any) -> SimpleNamespace:
+        share, (student,) = self.share(), self.student
+        own, other = (each.base_model(**inputs).last_hidden_state for each in (student, self.teacher))
+        return SimpleNamespace(last_hidden_state=torch.cat([(1 - share) * own, share * other], dim=-1))
+
+    def get_output_embeddings(self) -> SimpleNamespace:
+        heads = [each.get_output_embeddings().weight.detach() for each in (*self.student, self.teacher)]
+        return SimpleNamespace(weight=torch.cat(heads, dim=1), bias=None)
+
+
 @contextmanager
 def distill(student: Student, task: RefineTask, common: dict[str, Any]) -> Iterator[DistillationTrainer]:
     assert task.teacher is not None
+    start: float = task.config.interpolation
+
+    def share() -> float:
+        done: float = trainer.state.global_step / max(1, trainer.state.max_steps - 1)
+        return start + (1 - start) * done
+
+    teacher = load_student(task.teacher, student.runtime).model
     trainer = Following(
         student.model,
-        load_student(task.teacher, student.runtime).model,
+        Between(student.model, teacher, share) if start < 1 else teacher,
         args=DistillationConfig(
             **common,
             beta=task.config.divergence,

@@ -272,12 +272,31 @@ class RefineTask(Task[Refined]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefineCheckTask(Task[None]):
-    """Checks before a run that a `RefineTask` can be performed: `UsageError` if TRL is missing, `StudentError`
-    if the teacher has another tokenizer than the student."""
+    """Checks before a run that a `RefineTask` can be performed: `UsageError` if TRL is missing,
+    `StudentError` if the teacher has another tokenizer than the student."""
 
     does = "fdd.training.refine:check"
     student: Path
     teacher: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drift:
+    """The difference between two students on general texts, over their tokens."""
+
+    tokens: int
+    divergence: float
+    """Mean Kullback-Leibler divergence of the taught student from the untaught one, in nats a token."""
+    agreement: float
+    """Share of tokens for which both find the same next token likeliest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftTask(Task[Drift]):
+    does = "fdd.training.drift:perform"
+    before: Path
+    after: Path
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

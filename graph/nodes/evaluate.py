@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from langgraph.runtime import Runtime
 
@@ -20,8 +21,9 @@ from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.problems.contamination import DEV
 from fdd.rundir.answers import Question, answers_of, asked, changes, grade, policy_at
 from fdd.rundir.delivery import deliver, delivered
-from fdd.storage.records import DecisionRecord, EvaluationRecord, SpanRecord
+from fdd.storage.records import DecisionRecord, DriftRecord, EvaluationRecord, SpanRecord
 from fdd.storage.store import Store
+from fdd.training.tasks import DriftTask
 
 
 def baseline(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -64,12 +66,19 @@ def evaluate(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 
 
 def test(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
-    """Evaluates the delivered student on the test sets; does nothing if no round was kept."""
+    """Evaluates the delivered student on the test sets, and measures how far it has moved from the untaught
+    one; does nothing if no round was kept.
+    """
     context = runtime.context
     if record := delivered(context.store):
         exam = _exam("test", record.round, record.student, state, context)
         questions = [each for each in asked(context.store) if each.evaluation != DEV]
         _evaluate(exam, questions, context)
+        if not context.store.drift():
+            student = context.folder / record.student
+            task = DriftTask(before=context.base, after=student, device=context.settings.device)
+            found = context.engine.run(task, lambda _: None, context.should_stop)
+            context.store.add([DriftRecord(round=record.round, **asdict(found))])
         context.listener.evaluated(record.round)
     return {}
 

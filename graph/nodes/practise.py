@@ -1,7 +1,7 @@
 """Practise: the last student solves problems of the training set, and its right solutions join the set.
 
-The idea of mixing in a student's own verified solutions is from SIKeD (Adarsh et al., arXiv 2410.18574), that of
-asking until enough are right from DART-Math (Tong et al., arXiv 2407.13690).
+The idea of mixing in a student's own verified solutions is from SIKeD (Adarsh et al., arXiv 2410.18574), that
+of asking until enough are right from DART-Math (Tong et al., arXiv 2407.13690).
 """
 
 from __future__ import annotations

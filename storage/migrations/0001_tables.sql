@@ -123,6 +123,15 @@ CREATE TABLE evaluations (
     PRIMARY KEY (round, name)
 );
 
+-- How far the delivered student has moved from the untaught one, on the untaught one's answers to general prompts.
+CREATE TABLE drift (
+    round INTEGER PRIMARY KEY,
+    tokens INTEGER NOT NULL,
+    divergence DOUBLE NOT NULL,     -- Kullback-Leibler, nats a token
+    agreement DOUBLE NOT NULL,      -- share of tokens for which both find the same next token likeliest
+    content_hash VARCHAR NOT NULL
+);
+
 -- Whether a round was kept, and the comparison on the dev set that decided it. A round without a row was kept.
 CREATE TABLE decisions (
     round INTEGER PRIMARY KEY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def test_a_second_training_that_is_killed_goes_on_and_makes_the_same_student(
         assert killed.start(at=at, number=number).code < 0, at
     killed.start()
     assert compare(killed, evidence(whole)) == Figures(kills=5, survived=5)
+
+
+def test_a_full_disk_during_a_second_training_is_one_line_and_nothing_is_lost(
+    forks: ForkServer, tmp_path: Path
+) -> None:
+    track = CrashRun(tmp_path, DISTILLED, forks)
+    ended = track.start(act=Act.FILL_STUDENT, at="student RefineStep", number=1, limit=1000)
+    assert ended.code == 1
+    said = track.printed()
+    assert re.match(
+        r"error: cannot save a checkpoint into '.*refinement': .*; mend that, then `resume`$", said[-1]
+    )
+    assert track.start().code == 0
 
 
 def kill_again_and_again(track: CrashRun, whole: Evidence) -> None:

@@ -56,9 +56,9 @@ def test_a_recipe_can_be_any_file(tmp_path: Path) -> None:
     assert (settings.thoughts, settings.fine_tune.epochs) == (("cot",), 3)
     assert load_settings({**given, "thoughts": "pot"}, environment={}).thoughts == ("pot",)
     mine.write_text("thought = 1")
-    with pytest.raises(UsageError, match="unknown setting 'thought' in .*mine.toml"):
+    with pytest.raises(UsageError, match=r"unknown setting 'thought' in .*mine.toml"):
         load_settings(given, environment={})
     with pytest.raises(
-        UsageError, match="is none of dart, data_env_gym, .*: give one of these or a TOML file"
+        UsageError, match=r"is none of adaptive_solver, dart, .*: give one of these or a TOML file"
     ):
         load_settings({**given, "recipe": str(tmp_path / "none.toml")}, environment={})

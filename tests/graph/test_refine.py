@@ -1,14 +1,18 @@
 """What a second training is given, and what becomes of the students before and after it."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langgraph.runtime import Runtime
+from rich.console import Console
 
+from fdd.commands.console import show_result
 from fdd.domain import Problem, Reason
 from fdd.engines.engine import Engine
 from fdd.errors import StudentError, UsageError
@@ -152,7 +156,8 @@ def test_without_anything_to_train_on_the_fine_tuned_student_stays(make: Make) -
     assert folders(context) == ["round-1"]
     assert isinstance(context.listener, Recorder)
     assert context.listener.notices == [
-        "round 1 has no second training: the student before it solved no problem of the training set sometimes"
+        "round 1 has no second training: the student before it solved no problem of the training set "
+        "sometimes"
     ]
 
 
@@ -207,7 +212,7 @@ def test_a_teacher_with_another_tokenizer_is_refused_and_no_folder_is_made(
             text = text.replace(b'"A":', b'"\xc4\xa2\xc4\xa2":', 1)
         (other / file.name).write_bytes(text)
     given = {"rounds": 1, "student": "tiny", "refine.method": "distill", "refine.teacher": str(other)}
-    with pytest.raises(StudentError, match="--distill-from: .* has another tokenizer than the student"):
+    with pytest.raises(StudentError, match=r"--distill-from: .* has another tokenizer than the student"):
         start(load_settings(given, environment={}), tmp_path / "run", Recorder(), cache=cache)
     assert not (tmp_path / "run").exists()
 
@@ -232,3 +237,10 @@ def test_every_round_of_a_run_can_have_a_second_training(tmp_path: Path, cache: 
     assert all(each.steps and each.loss is not None for each in store.refinements())
     assert sorted(each.name for each in (tmp_path / "run" / "students").iterdir()) == ["round-0", "round-1"]
     assert not (tmp_path / "run" / CHECKPOINTS).exists()
+    summary, shown = store.summary(), StringIO()
+    assert [row["round"] for row in summary["rounds"] if row["drift"]] == [
+        each.round for each in store.drift()
+    ]
+    show_result(Console(file=shown, width=200, soft_wrap=True), tmp_path / "run", summary)
+    assert re.search(r"refined   round 0 distill, \d+ steps on \d+; round 1 distill", shown.getvalue())
+    assert re.search(r"general   [\d.]+ % of next tokens as before teaching, divergence", shown.getvalue())

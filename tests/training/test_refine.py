@@ -119,11 +119,34 @@ def test_distillation_on_the_students_own_texts_lowers_the_divergence(
     taught: Path, tiny: Path, tmp_path: Path
 ) -> None:
     examples = tuple(Example(question="What is 1 + 1?", cue=CUE, rationale=RIGHT) for _ in range(8))
-    config = replace(QUICK, method="distill", learning_rate=1e-2, epochs=6)
+    config = replace(QUICK, method="distill", learning_rate=1e-2, epochs=20)
     limited = fine_tuned(tiny, tmp_path)
     _, events = refine(limited, tmp_path, config, examples=examples, teacher=taught)
     losses = [each.loss for each in events if isinstance(each, RefineStep)]
     assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+
+
+def test_a_mixture_with_the_students_own_distribution_moves_to_that_of_the_teacher(
+    taught: Path, tiny: Path, tmp_path: Path, runtime: Runtime
+) -> None:
+    examples = tuple(Example(question="What is 1 + 1?", cue=CUE, rationale=RIGHT) for _ in range(8))
+    config = replace(
+        QUICK,
+        method="distill",
+        texts="rationales",
+        divergence=0.0,
+        interpolation=0.0,
+        learning_rate=1e-2,
+        epochs=10,
+    )
+    limited = fine_tuned(tiny, tmp_path)
+    _, events = refine(limited, tmp_path, config, examples=examples, teacher=taught)
+    losses = [each.loss for each in events if isinstance(each, RefineStep)]
+    assert losses[0] == pytest.approx(0, abs=1e-5)  # there is nothing but itself to follow yet
+    assert max(losses) > 0.01
+    students = (tmp_path / "refined", limited)
+    after, before = (likelihood(student, "What is 1 + 1?", RIGHT, runtime) for student in students)
+    assert after > before + 5
 
 
 def test_grpo_makes_accepted_answers_likelier(taught: Path, tmp_path: Path, runtime: Runtime) -> None:
@@ -149,14 +172,14 @@ def test_a_training_that_was_ended_goes_on_from_its_checkpoint(
     config = replace(QUICK, method="distill")
     whole, _ = refine(limited, tmp_path / "whole", config, **given)
 
-    class Ended(Exception):
+    class EndedError(Exception):
         pass
 
     from fdd.training.refine import perform
 
     def end(event: Event) -> None:
         if isinstance(event, RefineStep) and event.step == 5:
-            raise Ended
+            raise EndedError
 
     task = RefineTask(
         student=limited,
@@ -166,7 +189,7 @@ def test_a_training_that_was_ended_goes_on_from_its_checkpoint(
         device="cpu",
         **given,  # type: ignore[arg-type]
     )
-    with pytest.raises(Ended):
+    with pytest.raises(EndedError):
         perform(task, end)
     (tmp_path / "checkpoints" / "checkpoint-9").mkdir()
     (tmp_path / "checkpoints" / "checkpoint-9" / "trainer_state.json").write_text('{"cut off')
@@ -183,7 +206,7 @@ def test_training_that_diverges_is_an_error(taught: Path, tmp_path: Path) -> Non
     pairs = tuple(Pair(question=each, cue=CUE, right=RIGHT, wrong=WRONG) for each in QUESTIONS)
     config = replace(QUICK, method="dpo", learning_rate=1e30)
     with pytest.raises(
-        RunFailedError, match="diverged, at a learning rate of 1e\\+30: .* --refine-learning-rate"
+        RunFailedError, match=r"diverged, at a learning rate of 1e\+30: .* --refine-learning-rate"
     ):
         refine(taught, tmp_path, config, pairs=pairs)
     assert not (tmp_path / "refined").exists()
@@ -200,5 +223,5 @@ def test_a_teacher_with_another_tokenizer_is_refused(tiny: Path, tmp_path: Path)
         if file.name == "config.json":
             text = text.replace(b'"vocab_size": 257', b'"vocab_size": 300')
         (other / file.name).write_bytes(text)
-    with pytest.raises(StudentError, match="has another tokenizer than the student \\(300 and 257 tokens\\)"):
+    with pytest.raises(StudentError, match=r"has another tokenizer than the student \(300 and 257 tokens\)"):
         check(RefineCheckTask(student=tiny, teacher=other), None)
