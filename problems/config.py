@@ -31,7 +31,7 @@ class ProblemSettings:
     ] = "gsm-symbolic"
     limit: Annotated[
         PositiveInt | None,
-        Flag("N", "seed problems to take (default: what the machine teaches in about thirteen minutes)"),
+        Flag("N", "seed problems to take (default: what the machine teaches in about twelve minutes)"),
     ] = None
     """None takes all problems of a file or of `gsm8k`; `gsm-symbolic` needs a number."""
     skew: Annotated[
@@ -48,7 +48,7 @@ class ProblemSettings:
     """At most; they are in-domain problems made harder."""
     dev_size: Annotated[
         PositiveInt | None,
-        Flag("N", f"problems that choose between the rounds' students (default: 80 or {DEV_SIZE}, by speed)"),
+        Flag("N", f"problems that choose between the rounds' students (default: 60 to {DEV_SIZE}, by speed)"),
     ] = None
     """None means `DEV_SIZE`, or fewer on a slow machine."""
     seed: int = 0

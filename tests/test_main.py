@@ -40,7 +40,10 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--rounds", "1", "--student", "nobody"], "unknown model 'nobody'"),
         (["--rounds", "1", "--student", "tiny", "--teacher", "local:nobody"], "unknown model 'nobody'"),
         (["--rounds", "1", "--student", "tiny", "--judge", "local:."], "no model in '.'"),
-        (["--rounds", "1", "--thoughts", "pot,tot"], "choose from cot, decompose, eot, kp_cot, kp_pot, pot"),
+        (
+            ["--rounds", "1", "--thoughts", "pot,tot"],
+            "choose from cot, cot_pot, decompose, eot, kp_cot, kp_pot, pot",
+        ),
         (["--rounds", "1", "--problems", "none.jsonl", "--student", "tiny"], "none.jsonl"),
         (
             ["--rounds", "1", "--limit", "0", "--student", "tiny"],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -28,7 +29,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, PrinterCallback, TrainerCallback
 
-from fdd.errors import PreflightError, RunFailedError, StudentError, UsageError
+from fdd.errors import RunFailedError, StudentError, UsageError
 from fdd.training.config import RefineConfig
 from fdd.training.device import choose_runtime
 from fdd.training.fine_tune import lora
@@ -211,19 +212,22 @@ class Prompts:
     """Makes a trainer's prompts as those of all other answers. Its data set has their numbers, as texts."""
 
     ids: Sequence[list[int]]
+    asked: Sequence[int] = ()
+    """Numbers of the prompts that are answered next."""
 
     def _tokenize_prompts(self, prompts: Sequence[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        return [self.ids[int(prompt)] for prompt in prompts], None, {}
+        self.asked = [int(prompt) for prompt in prompts]
+        return [self.ids[number] for number in self.asked], None, {}
 
 
 class Following(Prompts, DistillationTrainer):  # type: ignore[misc]
-    texts: Mapping[tuple[int, ...], list[int]] | None = None
-    """By prompt, the text on which the student follows the teacher; None for one that the student writes."""
+    texts: Sequence[list[int]] = ()
+    """The texts on which the student follows the teacher; empty if the student writes them."""
 
-    def _generate_single_turn(self, prompts: list[list[int]], *others: Any, **named: Any) -> Any:
-        if self.texts is None:
-            return super()._generate_single_turn(prompts, *others, **named)
-        return [self.texts[tuple(prompt)] for prompt in prompts]
+    def _generate_single_turn(self, *arguments: Any, **named: Any) -> Any:
+        if not self.texts:
+            return super()._generate_single_turn(*arguments, **named)
+        return [self.texts[number] for number in self.asked]
 
 
 class Between(nn.Module):
@@ -262,23 +266,23 @@ def distill(student: Student, task: RefineTask, common: dict[str, Any]) -> Itera
         return start + (1 - start) * done
 
     teacher = load_student(task.teacher, student.runtime).model
+    prompts = [prompt_ids(student.tokenizer, each.question, each.cue) for each in task.examples]
     trainer = Following(
         student.model,
         Between(student.model, teacher, share) if start < 1 else teacher,
         args=DistillationConfig(
             **common,
             beta=task.config.divergence,
-            max_completion_length=answer_tokens(student),
+            max_completion_length=answer_tokens(student, prompts),
             shuffle_dataset=False,
         ),
         train_dataset=numbers(order(len(task.examples), task.config)),
         processing_class=student.tokenizer,
         peft_config=adapters(task),
     )
-    trainer.ids = [prompt_ids(student.tokenizer, each.question, each.cue) for each in task.examples]
+    trainer.ids = prompts
     if task.config.texts == "rationales":
-        texts = [rationale_ids(student.tokenizer, each.rationale) for each in task.examples]
-        trainer.texts = {tuple(prompt): text for prompt, text in zip(trainer.ids, texts, strict=True)}
+        trainer.texts = [rationale_ids(student.tokenizer, each.rationale) for each in task.examples]
     yield trainer
 
 
@@ -290,11 +294,12 @@ class Rewarding(Prompts, GRPOTrainer):  # type: ignore[misc]
 def grpo(student: Student, task: RefineTask, common: dict[str, Any]) -> Iterator[GRPOTrainer]:
     module, _, name = task.judge.partition(":")
     answers = task.config.answers
+    prompts = [prompt_ids(student.tokenizer, each.problem.question, each.cue) for each in task.exercises]
     steps = {"per_device_train_batch_size": answers, "gradient_accumulation_steps": task.config.batch_size}
     arguments = GRPOConfig(
         **common | steps,
         num_generations=answers,
-        max_completion_length=answer_tokens(student),
+        max_completion_length=answer_tokens(student, prompts),
         beta=0.0,
         shuffle_dataset=False,
     )
@@ -303,14 +308,10 @@ def grpo(student: Student, task: RefineTask, common: dict[str, Any]) -> Iterator
         def reward(
             prompts: Sequence[str], completions: Sequence[str], completion_ids: Sequence[list[int]], **_: Any
         ) -> list[float]:
+            asked = [task.exercises[int(prompt)] for prompt in prompts]
             submissions = [
-                (asked.thought, text, asked.problem, ids[-1] in student.stop_ids)
-                for asked, text, ids in zip(
-                    (task.exercises[int(prompt)] for prompt in prompts),
-                    completions,
-                    completion_ids,
-                    strict=True,
-                )
+                (exercise.thought, text, exercise.problem, ids[-1] in student.stop_ids)
+                for exercise, text, ids in zip(asked, completions, completion_ids, strict=True)
             ]
             return [float(verdict.accepted) for verdict in verifier.judge_rationales(submissions)]
 
@@ -322,8 +323,7 @@ def grpo(student: Student, task: RefineTask, common: dict[str, Any]) -> Iterator
             processing_class=student.tokenizer,
             peft_config=adapters(task),
         )
-        asked = [(each.problem.question, each.cue) for each in task.exercises]
-        trainer.ids = [prompt_ids(student.tokenizer, *each) for each in asked]
+        trainer.ids = prompts
         yield trainer
 
 
@@ -331,12 +331,12 @@ def numbers(order: Sequence[int]) -> Dataset:
     return Dataset.from_list([{"prompt": str(number)} for number in order])
 
 
-def answer_tokens(student: Student) -> int:
-    """Returns the longest answer that the student's fine-tuning allows."""
+def answer_tokens(student: Student, prompts: Sequence[list[int]]) -> int:
+    """Returns the longest answer that the student's fine-tuning and its positions allow."""
     longest = student.model.generation_config.max_new_tokens
-    if longest is None:
-        raise PreflightError("a second training needs a student that was fine-tuned here before")
-    return int(longest)
+    assert longest is not None  # fine-tuning sets it
+    room = sys.maxsize if student.positions is None else student.positions - max(map(len, prompts))
+    return min(int(longest), room)
 
 
 MAKERS: Mapping[str, Callable[..., AbstractContextManager[Any]]] = {

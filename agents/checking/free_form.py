@@ -14,7 +14,9 @@ from itertools import islice
 from fdd.agents.checking.programs import leading_program
 from fdd.agents.checking.values import MAX_DIGITS
 from fdd.agents.symbolic.numbers import DIGITS
+from fdd.agents.thoughts import pot
 from fdd.agents.thoughts.base import Outcome, Sandbox, Thought
+from fdd.agents.thoughts.cot_pot import PROGRAM, ExplainedProgram
 from fdd.agents.thoughts.kp_cot import SOLUTION, KeyPointThought
 from fdd.amounts import as_written
 from fdd.domain import Reason
@@ -43,6 +45,8 @@ def read_freely(thought: Thought, text: str, sandbox: Sandbox) -> Outcome | None
     if isinstance(thought, KeyPointThought):
         # Without the heading, `rpartition` gives the whole text.
         return read_freely(thought.solution, text.rpartition(SOLUTION)[2], sandbox)
+    if isinstance(thought, ExplainedProgram):
+        return read_freely(pot.THOUGHT, text.rpartition(PROGRAM)[2], sandbox)
     for variant in islice(_variants(text), MOST_VARIANTS):
         outcome = thought.outcome(variant, sandbox)
         # At a limit the other variants would only cost as much again.

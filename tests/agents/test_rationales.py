@@ -280,7 +280,7 @@ def refused(verifier: Verifier, problems: Sequence[Problem]) -> list[tuple[str, 
     """The right rationales that are refused, each with its thought and verdict."""
     found = []
     for problem in problems:
-        for thought in ("pot", "eot", "cot", "kp_pot", "kp_cot", "decompose"):
+        for thought in ("pot", "eot", "cot", "kp_pot", "kp_cot", "cot_pot", "decompose"):
             text = asyncio.run(SymbolicTeacher().explain(problem, thought)).content
             if isinstance(text, str) and verifier.judge(thought, text, problem.answer).accepted:
                 verdict = verifier.judge_rationale(thought, text, problem)

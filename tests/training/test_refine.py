@@ -1,12 +1,14 @@
 """The second training: what each method makes likelier, and that it goes on where it was ended."""
 
+import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 
-from fdd.errors import RunFailedError, StudentError
+from fdd.errors import RunFailedError, StudentError, UsageError
 from fdd.training.config import FineTuneConfig, RefineConfig
 from fdd.training.device import Runtime
 from fdd.training.fine_tune import fine_tune
@@ -210,6 +212,21 @@ def test_training_that_diverges_is_an_error(taught: Path, tmp_path: Path) -> Non
     ):
         refine(taught, tmp_path, config, pairs=pairs)
     assert not (tmp_path / "refined").exists()
+
+
+def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "fdd.training.refine", raising=False)
+    monkeypatch.setitem(sys.modules, "trl", None)
+    with pytest.raises(UsageError, match=r"--refine needs the package 'trl': pip install .*\[methods\]"):
+        import_module("fdd.training.refine")
+
+
+def test_every_pass_has_everything_once_and_batches_are_whole() -> None:
+    from fdd.training.refine import order
+
+    found = order(5, RefineConfig(epochs=2, batch_size=4))
+    assert sorted(found[:5]) == sorted(found[5:10]) == [0, 1, 2, 3, 4]
+    assert found[10:] == found[:2]
 
 
 def test_a_teacher_with_another_tokenizer_is_refused(tiny: Path, tmp_path: Path) -> None:

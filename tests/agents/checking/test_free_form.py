@@ -21,7 +21,7 @@ def verifier() -> Iterator[Verifier]:
         yield verifier
 
 
-@pytest.mark.parametrize("thought", ["pot", "cot", "eot", "decompose", "kp_cot", "kp_pot"])
+@pytest.mark.parametrize("thought", ["pot", "cot", "eot", "decompose", "kp_cot", "kp_pot", "cot_pot"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -63,7 +63,7 @@ def test_a_float_means_the_same_number_in_a_text_and_in_a_reference(
     assert verifier.judge_attempt(thought, text, Fraction(2, 3)).reason is Reason.ACCEPTED
 
 
-@pytest.mark.parametrize("thought", ["pot", "kp_pot"])
+@pytest.mark.parametrize("thought", ["pot", "kp_pot", "cot_pot"])
 @pytest.mark.parametrize(
     "text",
     [

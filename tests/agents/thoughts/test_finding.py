@@ -60,7 +60,7 @@ def telegram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_formats_of_the_project_are_known_by_the_names_of_their_files() -> None:
-    assert known() == ("cot", "decompose", "eot", "kp_cot", "kp_pot", "pot")
+    assert known() == ("cot", "cot_pot", "decompose", "eot", "kp_cot", "kp_pot", "pot")
 
 
 @pytest.mark.parametrize("name", known())
@@ -98,7 +98,7 @@ def test_the_verifier_judges_a_format_from_outside(telegram: str, verifier: Veri
 
 @pytest.mark.parametrize("name", ["poem", "base", "", ".pot", "pot.", "../pot", "a b.c"])
 def test_what_is_no_format_is_refused_with_those_known(name: str) -> None:
-    with pytest.raises(UsageError, match="choose from cot, decompose, eot, kp_cot, kp_pot, pot"):
+    with pytest.raises(UsageError, match="choose from cot, cot_pot, decompose, eot, kp_cot, kp_pot, pot"):
         thought(name)
 
 
