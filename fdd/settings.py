@@ -132,8 +132,8 @@ class Settings:
         Field(min_length=1),
         Flag(
             "LIST",
-            "formats to teach, with commas: pot, cot, eot, kp_pot, kp_cot, cot_pot, decompose; probes use the "
-            "first",
+            "formats to teach, with commas: pot, cot, eot, kp_pot, kp_cot, cot_pot, decompose; probes use "
+            "the first",
         ),
     ] = ("pot",)
     """The first one is also the format of probes and practice."""

@@ -86,11 +86,10 @@ def perform(task: RefineTask, on_event: OnEvent) -> Refined:
         "bf16": runtime.dtype == torch.bfloat16,
         "gradient_checkpointing": runtime.device.type == "cuda",
     }
-    with MAKERS[task.config.method](student, task, common) as trainer:
+    with writing(task.checkpoints), MAKERS[task.config.method](student, task, common) as trainer:
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(watch)
-        with writing(task.checkpoints):
-            trainer.train(resume_from_checkpoint=checkpoint_in(task.checkpoints))
+        trainer.train(resume_from_checkpoint=checkpoint_in(task.checkpoints))
         trained = trainer.model.merge_and_unload() if task.fine_tune.method == "lora" else trainer.model
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if not all(map(isfinite, losses)) or not all(map(is_finite, trained.parameters())):

@@ -26,10 +26,11 @@ from fdd.domain import Reason
 EXPLANATION, PROGRAM = "Explanation:", "Program:"
 PROMPT = f"""\
 Write two parts, each under its heading, in this order and without blank lines.
-- `{EXPLANATION}` alone on its line, and below it short sentences, a line for each step of the reasoning, that say what
-  is found and how: `It sold 48 / 2 = 24 kites in June.` The two sides of a `=` must be equal exactly.
-- `{PROGRAM}` alone on its line, and below it a program that computes the same, written as the following instructions
-  say.
+- `{EXPLANATION}` alone on its line, and below it short sentences, a line for each step of the reasoning,
+  that say what is found and how: `It sold 48 / 2 = 24 kites in June.` The two sides of a `=` must be equal
+  exactly.
+- `{PROGRAM}` alone on its line, and below it a program that computes the same, written as the following
+  instructions say.
 
 {pot.PROMPT}\
 """

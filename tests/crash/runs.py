@@ -43,7 +43,7 @@ SKILLS: Mapping[str, str | int] = {
 }
 """Settings of such a run that divides its budget over skills, and leaves out half of what is written."""
 
-DISTILLED: Mapping[str, str | int | float] = {
+DISTILLED: Mapping[str, str | int] = {
     **SYMBOLIC,
     "thoughts": "pot",
     "policy": "single",
@@ -51,9 +51,8 @@ DISTILLED: Mapping[str, str | int | float] = {
     "refine.method": "distill",
     "refine.teacher": "tiny",
     "refine.batch_size": 2,
-    "fine_tune.checkpoint_seconds": 0.001,
 }
-"""Settings of such a run with a second training in each round, which writes a checkpoint after each step."""
+"""Settings of such a run with a second training in each round."""
 
 
 def model(url: str) -> Mapping[str, str | int]:
@@ -109,7 +108,7 @@ class CrashRun:
 
     place: Path
     """The folder for all files of the run."""
-    settings: Mapping[str, str | int | float]
+    settings: Mapping[str, str | int]
     forks: ForkServer
     exits: list[Exit] = field(default_factory=list)
 

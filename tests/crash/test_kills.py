@@ -63,9 +63,7 @@ def test_a_full_disk_during_a_second_training_is_one_line_and_nothing_is_lost(
     ended = track.start(act=Act.FILL_STUDENT, at="student RefineStep", number=1, limit=1000)
     assert ended.code == 1
     said = track.printed()
-    assert re.match(
-        r"error: cannot save a checkpoint into '.*refinement': .*; mend that, then `resume`$", said[-1]
-    )
+    assert re.match(r"error: cannot save the student into '.*': .*; mend that, then `resume`$", said[-1])
     assert track.start().code == 0
 
 

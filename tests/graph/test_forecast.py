@@ -11,7 +11,7 @@ from fdd.problems.split import prepare
 from fdd.settings import Settings, load_settings
 from fdd.training.tasks import Speed
 
-FAST = Speed(training=220, reading=2000, writing=310)
+FAST = Speed(training=230, reading=2000, writing=310)
 SLOW = Speed(training=75, reading=500, writing=120)
 
 

@@ -230,6 +230,8 @@ def test_the_summary_counts_a_round(store: Store) -> None:
         "hard": 1,
         "evaluations": [evaluation],
         "decision": None,
+        "drift": None,
+        "refinement": None,
     }
     assert (second["round"], second["problems"], second["added"]) == (1, 3, 1)
 

@@ -204,6 +204,13 @@ def test_a_training_that_was_ended_goes_on_from_its_checkpoint(
     assert first == second
 
 
+def test_checkpoints_that_cannot_be_written_are_one_line(taught: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").write_text("in the way")
+    pairs = (Pair(question=QUESTIONS[0], cue=CUE, right=RIGHT, wrong=WRONG),)
+    with pytest.raises(RunFailedError, match=r"cannot save a checkpoint into .*checkpoints': .*`resume`"):
+        refine(taught, tmp_path, replace(QUICK, method="dpo"), pairs=pairs)
+
+
 def test_training_that_diverges_is_an_error(taught: Path, tmp_path: Path) -> None:
     pairs = tuple(Pair(question=each, cue=CUE, right=RIGHT, wrong=WRONG) for each in QUESTIONS)
     config = replace(QUICK, method="dpo", learning_rate=1e30)
