@@ -98,7 +98,7 @@ def test_a_person_rejects_problems_at_a_stop_and_they_are_never_taught(folder: P
     with opened(folder, cache=cache) as run:
         assert [phase for phase, _ in run.stream(interrupt_after=["teach"])][:2] == ["seed", "teach"]
         phases = [phase for phase, _ in run.stream(interrupt_after=["teach"])]
-        assert phases == ["baseline", "fine_tune", "evaluate", "probe", "synthesize", "teach"]
+        assert phases == ["baseline", "fine_tune", "refine", "evaluate", "probe", "synthesize", "teach"]
         child = next(lesson for lesson in run.store.training_set(round=1) if lesson.problem.parent)
         assert child.problem.operator is Operator.SIMILAR
         run.reject({child.problem.id: "a child that nobody wants"})

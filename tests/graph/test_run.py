@@ -56,8 +56,8 @@ def rows(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_a_run_passes_through_every_phase_in_order(finished: tuple[Path, Recorder, RunState]) -> None:
-    first = ["seed", "teach", "baseline", "fine_tune", "evaluate", "probe", "synthesize"]
-    later = ["teach", "practise", "probe_children", "fine_tune", "evaluate", "test", "report"]
+    first = ["seed", "teach", "baseline", "fine_tune", "refine", "evaluate", "probe", "synthesize"]
+    later = ["teach", "practise", "probe_children", "fine_tune", "refine", "evaluate", "test", "report"]
     assert finished[1].phases == first + later
     assert finished[1].evaluations == [-1, 0, 1, 1]
 

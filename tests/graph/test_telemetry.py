@@ -210,7 +210,7 @@ def test_only_a_call_that_failed_is_an_error(traced: Traced) -> None:
 
 def test_what_has_not_ended_is_not_sent(traced: Traced) -> None:
     stages = {span.name for span in traced.stopped if span.attributes["fdd.kind"] in STAGES}
-    assert stages == {"seed", "teach", "baseline", "fine_tune", "evaluate", "probe"}
+    assert stages == {"seed", "teach", "baseline", "fine_tune", "refine", "evaluate", "probe"}
 
 
 def test_no_key_and_no_prompt_is_sent_unasked(traced: Traced) -> None:
