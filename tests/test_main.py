@@ -107,7 +107,10 @@ def test_report_prints_the_promised_json(finished: Path, capsys: pytest.CaptureF
     first = summary["rounds"][0]
     assert {"round", "problems", "added", "accepted", "quarantined", "easy", "hard"} <= set(first)
     evaluation = first["evaluations"][0]
-    assert set(evaluation) == {"name", "n", "correct", "accuracy", "low", "high", "form", "by_template"}
+    precise = {"by_template", "by_depth", "by_width"}
+    assert set(evaluation) == {"name", "n", "correct", "accuracy", "low", "high", "form", *precise}
+    assert sum(each["n"] for each in evaluation["by_depth"]) <= evaluation["n"]
+    assert [set(each) for each in evaluation["by_width"][:1]] == [{"value", "n", "correct"}]
     assert set(evaluation["by_template"]) == {"templates", "low", "high"}
     assert {"p", "kept", "visible_loss"} <= set(first["decision"])
 

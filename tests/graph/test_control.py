@@ -28,7 +28,16 @@ def control(finished: Path, cache: Path, tmp_path_factory: pytest.TempPathFactor
     """The control with seeds in place of children, of a finished run."""
     folder, recorder = tmp_path_factory.mktemp("controls") / "seeds", Recorder()
     state = start(control_of(finished, "seeds"), folder, recorder, cache=cache)
-    assert recorder.phases == ["seed", "teach", "baseline", "fine_tune", "refine", "evaluate", "test", "report"]
+    assert recorder.phases == [
+        "seed",
+        "teach",
+        "baseline",
+        "fine_tune",
+        "refine",
+        "evaluate",
+        "test",
+        "report",
+    ]
     assert (state.round, state.added) == (0, 0)
     return folder
 
