@@ -210,8 +210,8 @@ def refinement_lines(summary: Summary) -> list[str]:
 def drift_lines(summary: Summary) -> list[str]:
     """Says how far the delivered student has moved from the untaught one where nothing was taught."""
     return [
-        f"general   {percent(each['agreement'])} of next tokens as before teaching, divergence "
-        f"{each['divergence']:.2f} nats a token ({each['tokens']} tokens of other text)"
+        f"general   {percent(each['agreement'])} of the next tokens are those of the untaught student, "
+        f"divergence {each['divergence']:.2f} nats a token ({each['tokens']} tokens of other text)"
         for row in summary["rounds"]
         if (each := row["drift"])
     ]

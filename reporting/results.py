@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import TypedDict
 
 from fdd.agents.statistics import clustered, sign_flip, visible_loss
-from fdd.agents.symbolic.shape import Shape, shape_of
-from fdd.domain import UNTAUGHT, Problem
+from fdd.agents.symbolic.shape import shape_of
+from fdd.domain import UNTAUGHT
 from fdd.problems.contamination import DEV
 from fdd.rundir.answers import Graded, answers_of
 from fdd.settings import Settings
@@ -81,7 +80,7 @@ def by_shape(answers: Iterable[Graded]) -> ByShape:
     """Counts the answers by the depth and by the width of their problems."""
     counts: defaultdict[tuple[str, int], list[bool]] = defaultdict(list)
     for each in answers:
-        if found := _shape_of(each.problem):
+        if found := shape_of(each.problem):
             counts["depth", found.depth].append(each.right)
             counts["width", found.width].append(each.right)
 
@@ -90,11 +89,6 @@ def by_shape(answers: Iterable[Graded]) -> ByShape:
         return [{"value": value, "n": len(right), "correct": sum(right)} for value, right in chosen]
 
     return {"by_depth": rows("depth"), "by_width": rows("width")} if counts else {}
-
-
-@lru_cache(maxsize=10_000)
-def _shape_of(problem: Problem) -> Shape | None:
-    return shape_of(problem)
 
 
 def paired_by_template(before: Mapping[str, Graded], now: Mapping[str, Graded]) -> float | None:

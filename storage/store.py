@@ -273,7 +273,7 @@ class Store:
         )
 
     def summary(self) -> Summary:
-        """Returns the run's summary, to which `report --json` adds `by_template` and `visible_loss`."""
+        """Returns the run's summary, to which `report --json` adds what `reporting.results.precise` does."""
         return self.read(summarize)
 
     def verify(self) -> list[Finding]:

@@ -81,7 +81,8 @@ class RefineConfig:
         int, Field(ge=2), Flag("N", "with grpo: answers to each problem", name="--refine-answers")
     ] = 8
     preference: Annotated[
-        PositiveFloat, Flag("X", "with dpo: weight of the distance to the student before", name="--dpo-beta")
+        PositiveFloat,
+        Flag("X", "with dpo: how strongly the student is held to what it was before", name="--dpo-beta"),
     ] = 0.1
     sft_weight: Annotated[
         NonNegativeFloat,
@@ -107,7 +108,7 @@ class RefineConfig:
         Field(ge=0, le=1),
         Flag(
             "X",
-            "with distill: weight of the model's logits at first, against the student's own; rises to 1",
+            "with distill: share of the model in a mixture with the student itself; rises to 1",
             name="--distill-interpolation",
         ),
     ] = 1.0

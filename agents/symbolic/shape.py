@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fdd.agents.symbolic.derivation import Derivation, Expression, Operation, Result
 from fdd.agents.symbolic.reading.parse import derive
@@ -18,9 +19,10 @@ class Shape:
     depth: int
     """Operations of the longest chain in which each needs the one before."""
     width: int
-    """Most operations that come equally late, so that none of them needs another."""
+    """Most operations at the same depth; none of them needs another."""
 
 
+@lru_cache(maxsize=10_000)
 def shape_of(problem: Problem) -> Shape | None:
     """Returns the shape of the problem's worked solution; None if that cannot be read or has no operation."""
     derivation = derive(problem.question, problem.solution, problem.answer)

@@ -77,8 +77,8 @@ def _refine(before: Path, after: Path, state: RunState, context: RunContext) -> 
         result = context.engine.run(task, _telling(state, context), context.should_stop)
     else:
         context.listener.noticed(
-            f"round {state.round} has no second training: the student before it solved no problem of the "
-            "training set sometimes"
+            f"round {state.round} has no second training: the student before it solved each problem of the "
+            "training set always or never"
         )
     return RefinementRecord(
         round=state.round,

@@ -37,5 +37,7 @@ def test_the_program_gives_the_answer(sandbox: LimitedSandbox) -> None:
         (GOOD.replace("answer = ", "total = "), Reason.NO_ANSWER),
     ],
 )
-def test_what_is_not_whole_or_wrong_is_refused(text: str, reason: Reason, sandbox: LimitedSandbox) -> None:
+def test_a_text_that_is_incomplete_or_wrong_is_refused(
+    text: str, reason: Reason, sandbox: LimitedSandbox
+) -> None:
     assert thought("cot_pot").outcome(text, sandbox).reason is reason
