@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -101,8 +102,9 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
     On Ctrl-C and SIGTERM the runs stop at their next safe points; the study goes on from there. Raises
     `RunFailedError` if a run fails.
     """
+    stop = threading.Event()  # no exception from a handler: it could come while a child is being started
     for number in (signal.SIGINT, signal.SIGTERM):  # shells start background jobs with SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, lambda *_: stop.set())
     folder.mkdir(parents=True, exist_ok=True)
     pending, running = found.pending(), list[Job]()
     total, durations = len(found.cells), list[float]()
@@ -124,7 +126,9 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
                 print(
                     one_line(f"{done} of {total} students; {', '.join(map(_progress, running))}"), flush=True
                 )
-            time.sleep(0.2)
+            if stop.wait(0.2):
+                print("Stopping at the next safe point of each run ...", flush=True)
+                raise StoppedError("stopped as asked")
             for job in [job for job in running if job.process.poll() is not None]:
                 running.remove(job)
                 if job.process.returncode:
@@ -143,12 +147,10 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
                     remove(job.folder)
                     if all(cell.beginning != job.cell.beginning for cell in pending):
                         remove(beginning_folder(job.cell, folder))
-    except KeyboardInterrupt:
-        print("Stopping at the next safe point of each run ...", flush=True)
-        raise StoppedError("stopped as asked") from None
     finally:
         for job in running:
             job.process.send_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for job in running:
             with suppress(KeyboardInterrupt):
                 job.process.wait()

@@ -63,12 +63,13 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(tmp_path: Path, cache: Pat
     assert os.environ["FDD_CACHE"] == str(cache)
     plan, output = tmp_path / "plan.toml", tmp_path / "output.txt"
     plan.write_text(PLAN)
-    for number, run in ((signal.SIGINT, "1-beginning-*"), (signal.SIGTERM, "1-repeat")):
+    # The second time while a child is being started, which writes into the log.
+    for number, begun in ((signal.SIGINT, f"1-beginning-*/{DATABASE}"), (signal.SIGTERM, "1-repeat.log")):
         study = begin(plan, output)
         deadline = time.monotonic() + 300
-        while not list((tmp_path / "runs").glob(f"{run}/{DATABASE}")):
+        while not list((tmp_path / "runs").glob(begun)):
             assert study.poll() is None and time.monotonic() < deadline, output.read_text()
-            time.sleep(0.1)
+            time.sleep(0.001)
         study.send_signal(number)
         assert study.wait(timeout=300) == INTERRUPTED, output.read_text()
         assert "Stopping at the next safe point of each run" in output.read_text()
