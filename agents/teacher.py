@@ -145,7 +145,8 @@ def finding(verdict: Verdict) -> str:
     if verdict.reason in (Reason.WRONG_ANSWER, Reason.ROUNDED_REFERENCE):
         assert verdict.value is not None
         return f"It comes to {write_plain(verdict.value)}, which is not the right answer."
-    return f"{str(verdict.reason).replace('_', ' ').capitalize()}: {verdict.detail}"
+    reason = str(verdict.reason).replace("_", " ").capitalize()
+    return f"{reason}: {verdict.detail}" if verdict.detail else f"{reason}."
 
 
 def _told(thought: str) -> dict[str, str]:

@@ -19,6 +19,8 @@ PolicyName = Literal["single", "fallback", "vote", "samples"]
 """How a student is asked, and which of its answers counts: see `agents.evaluator`."""
 AllocationName = Literal["uniform", "balanced", "weak", "frontier", "progress", "oracle", "each"]
 """How the problems of a round are divided over skills: see `agents.allocation`."""
+SelectName = Literal["sometimes", "uncertain", "need", "shown", "gain", "likelihood"]
+"""How problems are chosen among too many that were written: see `agents.selection`."""
 SkillKind = Literal["template", "derivation", "model"]
 """What a skill is: see `agents.skills`."""
 

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from fdd.agents.models.config import LOCAL, CallConfig
-from fdd.domain import AllocationName, PolicyName, SkillKind
+from fdd.domain import AllocationName, PolicyName, SelectName, SkillKind
 from fdd.engines.config import EngineConfig
 from fdd.errors import StoreError, UsageError, brief, command_line, is_unicode
 from fdd.flags import Flag
@@ -165,8 +165,21 @@ class Settings:
     overgenerate: Annotated[
         float,
         Field(ge=1),
-        Flag("X", "problems written for each one taught; the student's answers choose those to teach"),
+        Flag("X", "problems written for each one taught; --select chooses those to teach"),
     ] = 1.0
+    select: Annotated[
+        SelectName,
+        Flag(
+            "NAME",
+            "of these, what the student solves sometimes; where its answers disagree (uncertain); what it "
+            "fails and the teacher is sure of (need); what helps it with other problems when shown (shown), "
+            "or helps it most (gain); or what a larger model finds likelier (likelihood)",
+        ),
+    ] = "sometimes"
+    """See `agents.selection`."""
+    select_with: Annotated[
+        str | None, Flag("ID", "with --select likelihood: the larger model; as --student")
+    ] = None
     skills: Annotated[
         SkillKind,
         Flag("NAME", "what a skill is: the template of a problem, its derivation, or a label by the model"),
@@ -195,6 +208,10 @@ class Settings:
         ),
     ] = "wrong"
     """All but `wrong` are for comparison."""
+    explain_attempts: Annotated[
+        bool,
+        Flag(None, "a model that explains a problem sees the wrong answer that the student gave to it"),
+    ] = False
     adds: Annotated[
         Literal["written", "seeds", "repeat"],
         Flag("NAME", "what a round adds: written problems; new seeds; or the same seeds again"),
@@ -526,6 +543,27 @@ def _check_share(settings: Settings) -> None:
             f"--overgenerate {settings.overgenerate:g} needs a budget of problems, which `--allocation each` "
             "does not have: add another --allocation, or leave it out"
         )
+    if settings.explain_attempts and not settings.roles()["teacher"].is_model:
+        raise UsageError(
+            "--explain-attempts needs a model to read them: give --teacher openai:MODEL or local:ID"
+        )
+    if settings.explain_attempts and settings.allocation != "each":
+        raise UsageError(
+            "--explain-attempts needs answers to what is explained, which only --allocation each asks for"
+        )
+    if settings.select != "sometimes" and settings.overgenerate == 1:
+        raise UsageError(
+            f"--select {settings.select} chooses among too many problems: add --overgenerate 2, and "
+            "--allocation weak for example"
+        )
+    if settings.select == "uncertain" and settings.samples == 1:
+        raise UsageError("--select uncertain needs several answers to a problem: add --samples 4")
+    if settings.select in ("shown", "gain") and settings.solver is not None:
+        raise UsageError(f"--select {settings.select} shows rationales, and --solver gets plans: drop one")
+    if settings.select == "likelihood" and settings.select_with is None:
+        raise UsageError("--select likelihood compares with a larger model: add --select-with ID")
+    if settings.select_with is not None and settings.select != "likelihood":
+        raise UsageError(f"--select-with {brief(settings.select_with)} needs --select likelihood")
     if (share := settings.initial_share) is None:
         return
     if settings.allocation != "each":

@@ -209,7 +209,7 @@ def request(exam: Exam, key: str, question: Question, ask: Ask) -> Request:
         key=key,
         question=text,
         cue=exam.cue or thought(ask.thought).cue,
-        shots=exam.shots,
+        shots=question.shots or exam.shots,
         sample=ask.sample,
     )
 

@@ -128,7 +128,8 @@ def work(settings: Settings, seeds: Mapping[int, int]) -> dict[tuple[int, str], 
             found[number, "practise"] = Work(answers=settings.self_samples * each.total)
             is_asked = settings.allocation == "each" or settings.overgenerate > 1
             probed = each.children if is_asked else 0
-            found[number, "probe_children"] = Work(answers=settings.samples * probed)
+            shown = settings.siblings if settings.select in ("shown", "gain") else 0
+            found[number, "probe_children"] = Work(answers=(settings.samples + shown) * probed)
         examples = _examples(settings, rounds, number)
         if settings.fine_tune.start == "continue" and number < settings.rounds:
             examples *= 1 + settings.fine_tune.decay_share

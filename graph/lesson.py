@@ -31,7 +31,7 @@ class Task:
     sample: int = 0
     """Number of the solution among independent solutions in the same thought."""
     failed: Try | None = None
-    """The try to be repaired; None for a first try."""
+    """The try to be repaired, or the student's wrong answer that the teacher is to see; None for neither."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +121,8 @@ async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> Lesson
     def write(task: Task) -> Awaitable[Written]:
         if context.solver is not None:
             return context.solver.solve(problem, task.thought, task.sample)
+        if task.failed is not None:
+            return context.teacher.repair(problem, task.thought, task.failed.reply.text, task.failed.verdict)
         return context.teacher.explain(problem, task.thought)
 
     return {"replies": await _gather((task, write(task)) for task in state.tasks)}

@@ -144,8 +144,7 @@ def _measure(settings: Settings, cache: Path, engine: Engine, listener: Listener
     return engine.run(task, _telling(listener))
 
 
-def _followed(settings: Settings, cache: Path, listener: Listener) -> Path | None:
-    name = settings.refine.teacher
+def _fetched(name: str | None, cache: Path, listener: Listener) -> Path | None:
     return student_path(name, cache, listener.noticed) if name else None
 
 
@@ -170,7 +169,8 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         )
     for name in settings.thoughts:
         thought(name)
-    others = filter(None, {settings.solver, *(role.local_id for role in settings.roles().values())})
+    named = (settings.solver, settings.select_with, *(role.local_id for role in settings.roles().values()))
+    others = {*filter(None, named)}
     with open_engine(settings.engine) as engine:
         open_models(settings, cache, engine, listener)
         for name in others:
@@ -181,7 +181,8 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
             engine.run(BackendTask(device=settings.device), _telling(listener))
         if settings.refine.method != "none":
             student = student_path(settings.student, cache, listener.noticed)
-            refine = RefineCheckTask(student=student, teacher=_followed(settings, cache, listener))
+            teacher = _fetched(settings.refine.teacher, cache, listener)
+            refine = RefineCheckTask(student=student, teacher=teacher)
             engine.run(refine, _telling(listener))
         measured = _measure(settings, cache, engine, listener)
     settings = sized(settings, measured.speed)
@@ -203,6 +204,7 @@ def anchored(settings: Settings) -> Settings:
         judge=settings.judge and _anchored_agent(settings.judge),
         student=_absolute(settings.student, MODELS),
         solver=settings.solver and _absolute(settings.solver, MODELS),
+        select_with=settings.select_with and _absolute(settings.select_with, MODELS),
         refine=replace(refine, teacher=refine.teacher and _absolute(refine.teacher, MODELS)),
         calls=replace(calls, prices=calls.prices and _absolute(calls.prices)),
         problems=replace(
@@ -300,8 +302,9 @@ def _at_work(
             settings=settings,
             folder=folder,
             base=student_path(settings.student, cache, listener.noticed),
-            solver=student_path(settings.solver, cache, listener.noticed) if settings.solver else None,
-            followed=_followed(settings, cache, listener),
+            solver=_fetched(settings.solver, cache, listener),
+            followed=_fetched(settings.refine.teacher, cache, listener),
+            larger=_fetched(settings.select_with, cache, listener),
             store=store,
             agents=running,
             engine=engine,

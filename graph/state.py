@@ -73,6 +73,8 @@ class RunContext:
     """Folder of the model that answers if the student only plans; None if the student answers itself."""
     followed: Path | None = None
     """Folder of the model that the student follows in a second training by distillation."""
+    larger: Path | None = None
+    """Folder of the model whose likelihoods choose what is taught."""
     should_stop: Callable[[], bool]
     """Called between work items. Once it returns True, the node raises `StoppedError`."""
 

@@ -13,6 +13,7 @@ from fdd.domain import UNTAUGHT, Interval
 from fdd.settings import Settings
 from fdd.storage.records import AttemptRecord, ProblemRecord, evaluation_name, evaluation_split, is_asked
 from fdd.storage.store import Store
+from fdd.training.tasks import Example
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class Question:
     evaluation: str = ""
     plans: tuple[str, ...] = ()
     """One plan per sample, appended to the question; empty if the question is asked alone."""
+    shots: tuple[Example, ...] = ()
+    """Worked examples in front of this question; empty for those of the whole exam."""
 
 
 @dataclass(frozen=True, slots=True)

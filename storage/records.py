@@ -16,7 +16,7 @@ from fdd.domain import Band, Interval, Operator, Problem, Reason, short_id
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
-Purpose = Literal["baseline", "evaluation", "probe", "practice", "plan"]
+Purpose = Literal["baseline", "evaluation", "probe", "practice", "plan", "shown"]
 
 TAUGHT_SPLITS = ("seed", "generated")
 """Splits whose problems may enter a training set. Problems of the others are only used for evaluation."""

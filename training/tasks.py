@@ -300,6 +300,16 @@ class DriftTask(Task[Drift]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LikelihoodTask(Task[tuple[float, ...]]):
+    """Computes the logarithm of each rationale's probability, without its end token, given its question."""
+
+    does = "fdd.training.likelihood:perform"
+    student: Path
+    examples: tuple[Example, ...]
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GenerateTask(Task[None]):
     """Answers every request that is not done; texts arrive as `Batch` events."""
 

@@ -3,29 +3,25 @@
 `probe` asks siblings: variants of the seeds that are never taught. The answers make the skill profile, which
 decides what is written next. With `--allocation each` it asks the seeds held back for the next round and the
 children taught in this one, and `probe_children` asks new children before they are taught, so that each can
-be compared with its parent. With `--overgenerate`, that decides which of them are taught.
+be compared with its parent. With `--overgenerate`, `graph.surplus` then chooses those that are taught.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from fdd.agents.allocation import whole
 from fdd.agents.evaluator import Majority, band, samples_of
 from fdd.agents.statistics import posterior
 from fdd.domain import Band, Progress
-from fdd.graph.curriculum import round_budget
 from fdd.graph.exam import Exam, examine
 from fdd.graph.state import RunContext, RunState, RunUpdate
+from fdd.graph.surplus import leave_out_surplus
 from fdd.rundir.answers import Question
-from fdd.storage.records import SIBLING, AttemptRecord, ProbeRecord, ProblemRecord, RejectionRecord
-
-SOMETIMES = (0.1, 0.9)
-"""Solve rates of problems that teach most: neither out of reach nor known already."""
+from fdd.storage.records import SIBLING, AttemptRecord, ProbeRecord, ProblemRecord
 
 
 def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
@@ -60,34 +56,8 @@ def probe_children(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     children = [problem for problem in taught.values() if problem.parent and problem.round == state.round]
     _probe("probe_children", state.round - 1, children, state, context)
     if settings.overgenerate > 1:
-        budget, probes = round_budget(context.store, settings), context.store.probes(round=state.round - 1)
-        context.store.add(surplus(children, budget, probes, state.round))
+        leave_out_surplus(children, state, context)
     return {}
-
-
-def surplus(
-    children: Sequence[ProblemRecord], budget: int, probes: Iterable[ProbeRecord], round: int
-) -> Iterator[RejectionRecord]:
-    """Yields rejections for all but `budget` children, by the answers of the student before they are taught.
-
-    Each skill keeps its share. Within a skill, what the student solves sometimes is kept before what it never
-    solves, and that before what it always solves.
-    """
-    answered = {probe.problem_id: probe for probe in probes}
-
-    def worth(child: ProblemRecord) -> tuple[bool, float, str]:
-        rate = answered[child.id].correct / answered[child.id].n
-        return not SOMETIMES[0] <= rate <= SOMETIMES[1], rate, child.id
-
-    by_skill: defaultdict[str, list[ProblemRecord]] = defaultdict(list)
-    for child in sorted(children, key=worth):
-        by_skill[child.skill].append(child)
-    kept = min(1.0, budget / max(1, len(children)))
-    shares = {skill: kept * len(members) for skill, members in by_skill.items()}
-    for skill, number in whole(shares, min(budget, len(children))).items():
-        for child in by_skill[skill][number:]:
-            solved = f"the student solved it {answered[child.id].correct} of {answered[child.id].n} times"
-            yield RejectionRecord(problem_id=child.id, round=round, detail=f"others teach more: {solved}")
 
 
 def _probe(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from fdd.domain import Progress, Reason, Verdict, content_hash
+from fdd.domain import Progress, Reason, Stopwatch, Verdict, content_hash
 from fdd.errors import FddError, ProblemSetError, ProviderError, command_line
 from fdd.graph.curriculum import round_budget
 from fdd.graph.journal import call_without_model, calls_to_models, transcripts
-from fdd.graph.lesson import LessonContext, LessonState, Try, build_lesson
+from fdd.graph.lesson import LessonContext, LessonState, Reply, Task, Try, build_lesson
 from fdd.graph.plan import announce, explaining_tasks, solving_tasks
 from fdd.graph.spans import RowBuffer, Stage, enclosing
 from fdd.graph.state import RunContext, RunState, RunUpdate
@@ -78,20 +79,21 @@ def _teach_as_many(
 
 async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: RunContext) -> None:
     """Gives a lesson on each problem. Finished lessons are stored even if others fail."""
-    lesson = build_lesson().compile()
+    lesson, settings = build_lesson().compile(), context.settings
+    answers = _wrong_answers(state, context) if settings.explain_attempts else {}
 
     async def give(problem: ProblemRecord) -> list[Record]:
         doubtful = context.is_doubtful(problem)
+        tasks = solving_tasks(settings) if doubtful else explaining_tasks(settings)
+        if problem.id in answers and not doubtful:
+            tasks = tuple(replace(task, failed=answers[problem.id]) for task in tasks)
         result = await lesson.ainvoke(
-            LessonState(
-                problem=problem,
-                tasks=solving_tasks(context.settings) if doubtful else explaining_tasks(context.settings),
-            ),
+            LessonState(problem=problem, tasks=tasks),
             context=LessonContext(
                 teacher=context.agents.teacher,
                 verifier=context.verifier,
                 solver=context.agents.judge if doubtful else None,
-                agreement=context.settings.agreement,
+                agreement=settings.agreement,
             ),
             version="v2",
         )
@@ -106,6 +108,19 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
             _report(state, context, done, len(pending))
     finally:
         buffer.flush()
+
+
+def _wrong_answers(state: RunState, context: RunContext) -> Mapping[str, Try]:
+    """Returns by problem the first wrong answer that the latest student gave when it was probed."""
+    found: dict[str, Try] = {}
+    for attempt in context.store.attempts(round=state.round - 1, purpose="probe"):
+        if attempt.text and not attempt.reason.accepted:
+            reply = Reply(
+                task=Task(thought=attempt.thought), content=attempt.text, calls=(), timing=Stopwatch().read()
+            )
+            verdict = Verdict(reason=attempt.reason, value=attempt.value)
+            found.setdefault(attempt.problem_id, Try(reply=reply, verdict=verdict))
+    return found
 
 
 def _rows(given: LessonState, problem: ProblemRecord, state: RunState, context: RunContext) -> list[Record]:

@@ -36,6 +36,7 @@ SKILLS: Mapping[str, str | int] = {
     **SYMBOLIC,
     "recipe": "skills",
     "overgenerate": 2,
+    "select": "gain",
     "thoughts": "pot",
     "policy": "single",
     "self_samples": 0,

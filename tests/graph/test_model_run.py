@@ -16,6 +16,7 @@ from fdd.agents.models.prompting import quote
 from fdd.errors import LimitReachedError, ProviderError, UsageError
 from fdd.graph.agents import CALLS
 from fdd.graph.run import preview, resume, start
+from fdd.main import main
 from fdd.settings import Settings
 from fdd.storage.call_cache import CallCache
 from fdd.storage.folder import open_store
@@ -332,3 +333,27 @@ def test_a_key_that_cannot_be_sent_is_refused_before_anything_is_written(
         start(model_settings("http://127.0.0.1:9/v1"), tmp_path / "run", Recorder(), cache=tmp_path)
     assert KEY not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_teacher_sees_the_wrong_answer_of_the_student_to_what_it_explains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with teaching(tmp_path, "--gsm-symbolic", "0") as server:
+        named = ("--recipe", "daslam", "--teacher", "openai:teaching", "--teacher-url", server.url)
+        sizes = ("--limit", "12", "--test-size", "2", "--dev-size", "2", "--max-new-tokens", "8")
+        given = (*named, *sizes, "--student", "tiny", "--run-dir", str(tmp_path / "run"))
+        assert main(["--rounds", "1", *given]) == 0
+        repaired = [each for each in server.log() if each.task == "repair"]
+    store = open_store(tmp_path / "run")
+    wrong = {each.problem_id: each for each in store.attempts(round=0, purpose="probe") if each.text}
+    seeds = {each.id for each in store.problems(splits=["seed"], round=1)}
+    explained = {each.problem_id for each in store.rationales(round=1) if each.repaired}
+    assert explained == seeds & wrong.keys() != set()
+    assert len(repaired) >= len(explained)
+    capsys.readouterr()
+    for refused, told in (
+        (["--explain-attempts"], "--explain-attempts needs a model to read them"),
+        ([*named, "--allocation", "weak"], "which only --allocation each asks for"),
+    ):
+        assert main(["--rounds", "1", "--student", "tiny", *refused]) == 2
+        assert told in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Every recipe runs from beginning to end, with the tiny student in every role of a model."""
 
+import contextlib
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fdd.graph.run import start
 from fdd.settings import RECIPES, flat, load_settings
 from fdd.storage.folder import open_store
 from tests.graph.test_run import Recorder
+from tests.servers.teaching import teaching
 
 SMALL = {
     "rounds": 1,
@@ -21,7 +23,7 @@ SMALL = {
     "problems.dev_size": 2,
     "generate.max_new_tokens": 8,
 }
-MODELS = ("solver", "refine.teacher")
+MODELS = ("solver", "refine.teacher", "select_with")
 
 
 def recipe_files() -> list[Path]:
@@ -32,8 +34,13 @@ def recipe_files() -> list[Path]:
 def test_a_recipe_runs(file: Path, tmp_path: Path, cache: Path) -> None:
     named = dict(flat(tomllib.loads(file.read_text())))
     tiny = {key: "tiny" for key in MODELS if key in named}
-    settings = load_settings({**SMALL, **tiny, "recipe": file.stem}, environment={})
-    start(settings, tmp_path / "run", Recorder(), cache=cache)
+    with contextlib.ExitStack() as stack:
+        asked = {}
+        if "teacher" in named:
+            server = stack.enter_context(teaching(tmp_path, "--gsm-symbolic", "0"))
+            asked = {"teacher": "openai:teaching", "teacher_url": server.url}
+        settings = load_settings({**SMALL, **tiny, **asked, "recipe": file.stem}, environment={})
+        start(settings, tmp_path / "run", Recorder(), cache=cache)
     store = open_store(tmp_path / "run")
     assert [each.round for each in store.rounds()] == [0, 1]
     assert store.verify() == []

@@ -8,7 +8,6 @@ import pytest
 
 from fdd.domain import Operator
 from fdd.graph.curriculum import Share, attempts_to_show, beliefs, plan
-from fdd.graph.nodes.probe import surplus
 from fdd.graph.run import create, opened, resume, start
 from fdd.main import main
 from fdd.matching import exact_form
@@ -206,43 +205,3 @@ def test_controls_make_as_many_steps_with_as_many_problems(
         assert {each.operator for each in written} == {Operator.SIMILAR}
     if kind in ("repeat", "seeds"):
         assert not written
-
-
-def test_of_too_many_problems_those_are_taught_that_the_student_solves_sometimes(
-    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings = skill_settings(rounds=1, overgenerate=2, samples=3)
-    start(settings, tmp_path / "run", UNWATCHED, cache=cache)
-    store = open_store(tmp_path / "run")
-    written = {each.id: each for each in store.problems(splits=["generated"])}
-    taught = {lesson.problem.id for lesson in store.training_set(round=1)} & written.keys()
-    assert len(written) == 2 * BUDGET
-    assert len(taught) == BUDGET
-    assert {each.problem_id for each in store.rejections()} == written.keys() - taught
-    assert {each.problem_id for each in store.probes(round=0) if each.n == 3} >= written.keys()
-
-    assert main(["why", str(tmp_path / "run"), store.rejections()[0].problem_id]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "Left out from round 1 on: others teach more: the student solved it 0 of 3 times" in told
-
-
-def test_of_each_skill_what_is_solved_sometimes_is_kept_before_what_is_never_and_always_solved(
-    store: Store,
-) -> None:
-    one, other = sorted({each.skill for each in store.problems(splits=["generated"])})[:2]
-    child, probe = store.problems(splits=["generated"])[0], store.probes()[0]
-    solved = {"always": (one, 4), "mostly": (one, 3), "never": (one, 0), "too": (other, 4), "all": (other, 4)}
-    children = [replace(child, id=name, skill=skill) for name, (skill, _) in solved.items()]
-    probes = [replace(probe, problem_id=name, n=4, correct=correct) for name, (_, correct) in solved.items()]
-
-    def kept(budget: int) -> set[str]:
-        return solved.keys() - {each.problem_id for each in surplus(children, budget, probes, 1)}
-
-    assert kept(2) == {"mostly", "all"}
-    assert kept(3) == {"mostly", "never", "all"}
-    assert kept(5) == kept(9) == solved.keys()
-
-
-def test_a_budget_of_problems_is_needed_to_write_more_than_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--rounds", "1", "--overgenerate", "2", "--limit", "12"]) == 2
-    assert "--overgenerate 2 needs a budget of problems" in capsys.readouterr().err
