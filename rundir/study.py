@@ -87,8 +87,25 @@ class Row(BaseModel):
     machine: str
 
 
-LATER = ("operators", "overgenerate", "show_attempts", "allocation", "adds")
-"""Settings in which cells with the same `beginning` may differ."""
+LATER = {
+    "recipe": "default",
+    "samples": 1,
+    "probe_temperature": 0.7,
+    "operators": "profile",
+    "overgenerate": 1.0,
+    "select": "sometimes",
+    "select_with": None,
+    "show_attempts": "wrong",
+    "explain_attempts": False,
+    "self_samples": 0,
+    "self_samples_where": "missing",
+    "self_right": None,
+    "self_right_by": "problem",
+    "allocation": "uniform",
+    "adds": "written",
+}
+"""Settings that matter only once the student of round 0 is evaluated, with the values that the beginning has
+which cells share that differ in them alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +122,11 @@ class Cell:
 
         Arms of one seed share that part if these settings are equal.
         """
-        same: dict[str, Any] = {"operators": "profile", "overgenerate": 1.0, "show_attempts": "wrong"}
-        if self.settings.allocation != "each":
-            same["allocation"] = "uniform"
-        if self.settings.adds == "repeat":
-            same["adds"] = "written"
+        same: dict[str, Any] = dict(LATER)
+        if self.settings.allocation == "each":  # it keeps seeds back
+            del same["allocation"]
+        if self.settings.adds == "seeds":  # so does this
+            del same["adds"]
         return replace(self.settings, **same)
 
     def fork(self, beginning: Path, run: Path) -> None:

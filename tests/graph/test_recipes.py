@@ -66,6 +66,6 @@ def test_a_recipe_can_be_any_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"unknown setting 'thought' in .*mine.toml"):
         load_settings(given, environment={})
     with pytest.raises(
-        UsageError, match=r"is none of adaptive_solver, dart, .*: give one of these or a TOML file"
+        UsageError, match=r"is none of active_distillation, .*: give one of these or a TOML file"
     ):
         load_settings({**given, "recipe": str(tmp_path / "none.toml")}, environment={})
