@@ -72,7 +72,7 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     model = with_adapters(student.model, config) if config.method == "lora" else student.model
     # Any beta2 does, since the rate is 0. A batch that is halved for lack of memory is reported in training.
     trainer = Trainer(student, model, config, lambda _: None, beta2=0.9)
-    trainer.step(batch, rate=0.0)  # warms up, and makes the optimizer's moments
+    trainer.step(batch[:1], rate=0.0)  # warms up, and makes the optimizer's moments
     training = len(batch) * len(row) / seconds_of(lambda: trainer.step(batch, rate=0.0))
     return Speed(training=training, reading=reading, writing=writing)
 

@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from safetensors import SafetensorError
@@ -209,9 +211,14 @@ def describe_prompts(task: PromptTask, _: object) -> Prompting:
 
 def convert(task: ConvertTask, _: object) -> None:
     """De-quantizes the weights and saves them in bfloat16, with the tokenizer."""
+    import gguf  # slow, and needed only here
+
     source = {"pretrained_model_name_or_path": str(task.gguf.parent), "gguf_file": task.gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(**source)
-    model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    # Transformers reads the file three times, and asks for the names of weights anew for each module.
+    reader, names = cache(gguf.GGUFReader), cache(gguf.get_tensor_name_map)
+    with patch.object(gguf, "GGUFReader", reader), patch.object(gguf, "get_tensor_name_map", names):
+        tokenizer = AutoTokenizer.from_pretrained(**source)
+        model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     # The weights are de-quantized by now, but save_pretrained refuses a model that is marked as quantized.
     del model.config.quantization_config, model.hf_quantizer, model.quantization_method
     model.is_quantized = False
