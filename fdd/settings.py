@@ -61,7 +61,7 @@ INTEGER_BITS = 63
 
 SYMBOLIC = "symbolic"
 """Name of the agents that need no model."""
-ROLES = ("teacher", "synthesizer", "judge")
+ROLES = ("teacher", "synthesizer", "judge", "expert")
 
 T = TypeVar("T")
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -120,6 +120,10 @@ class Settings:
         str | None, Flag("NAME", "who solves written problems unseen (default: the teacher)")
     ] = None
     judge_url: Annotated[str, Flag("URL", "its server")] = ""
+    expert: Annotated[
+        str | None, Flag("NAME", "who explains what the teacher could not (default: nobody)")
+    ] = None
+    expert_url: Annotated[str, Flag("URL", "its server")] = ""
     solutions: Annotated[
         int, Field(ge=2), Flag("N", "independent solutions of a problem that a model wrote")
     ] = 4
@@ -269,9 +273,14 @@ class Settings:
     engine: EngineConfig = field(default_factory=EngineConfig)
 
     def roles(self) -> dict[str, Role]:
-        """Returns the agents for teacher, synthesizer and judge. The teacher takes roles without a name."""
+        """Returns the agents for teacher, synthesizer and judge, and for the expert if there is one.
+
+        The teacher takes other roles without a name.
+        """
         teacher = Role(self.teacher, self.teacher_url)
         given = {part: (getattr(self, part), getattr(self, f"{part}_url")) for part in ROLES}
+        if not self.expert:
+            del given["expert"]
         return {part: Role(name, url) if name else teacher for part, (name, url) in given.items()}
 
     def with_changes(self, given: Mapping[str, object]) -> Settings:

@@ -30,7 +30,7 @@ from fdd.engines.engine import LOCAL, Engine
 from fdd.errors import StoppedError, UsageError
 from fdd.graph.local_model import LocalModel
 from fdd.rundir.listener import UNWATCHED, Listener
-from fdd.settings import ENVIRONMENT, Role, Settings
+from fdd.settings import ENVIRONMENT, SYMBOLIC, Role, Settings
 from fdd.storage.call_cache import CallCache
 from fdd.training.fetch import student_path
 from fdd.training.worker import never
@@ -55,6 +55,8 @@ class Agents:
     """Required if the synthesizer's answers are not proven."""
     labeller: Labeller | None = None
     """Required for `--skills model`."""
+    expert: Teacher | None = None
+    """Explains what the teacher cannot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +175,7 @@ def open_agents(
             synthesizer=agents.synthesizer,
             judge=agents.judge,
             labeller=agents.labeller,
+            expert=agents.expert,
             portal=portal,
             # Without models, work waits for the sandbox only: twice as many keep every worker busy.
             at_once=config.at_once if clients else 2 * settings.workers,
@@ -225,6 +228,10 @@ def check_agents(settings: Settings) -> None:
         raise UsageError(
             f"problems written by {roles['synthesizer'].name!r} must be solved by a model too: give --judge"
         )
+    teacher, expert = roles["teacher"], roles.get("expert", roles["teacher"])
+    # By name, under which replies are kept.
+    if settings.expert and full_name(expert.name, expert.url) == full_name(teacher.name, teacher.url):
+        raise UsageError(f"--expert {expert.name!r} is the teacher already: name another one")
     if settings.calls.batch_api:
         models = [role for role in roles.values() if role.is_model and not role.local_id]
         others = [role.name for role in models if not role.url and not role.name.startswith(f"{OPENAI}:")]
@@ -252,4 +259,11 @@ def _named_agents(settings: Settings, clients: Mapping[Role, Client]) -> Agents:
         else SymbolicSynthesizer(),
         judge=ModelTeacher(askers["judge"], agent="verifier") if "judge" in askers else None,
         labeller=Labeller(askers["teacher"]) if settings.skills == "model" else None,
+        expert=_expert(settings, askers),
     )
+
+
+def _expert(settings: Settings, askers: Mapping[str, Asker]) -> Teacher | None:
+    if "expert" in askers:
+        return ModelTeacher(askers["expert"], agent="expert")
+    return SymbolicTeacher() if settings.expert == SYMBOLIC else None

@@ -1,8 +1,8 @@
 """The inner graph, run once per problem: rationales are written and verified, then repaired, kept or
 quarantined.
 
-If the answer is known, each rationale must reach it. If a model proposed the answer along with the problem,
-independent solutions must also agree on it.
+If the answer is known, each rationale must reach it, and an expert tries where the teacher has failed. If a
+model proposed the answer along with the problem, independent solutions must also agree on it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Task:
     """Number of the solution among independent solutions in the same thought."""
     failed: Try | None = None
     """The try to be repaired, or the student's wrong answer that the teacher is to see; None for neither."""
+    by_expert: bool = False
+    """Whether the expert writes it, because the teacher has failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +113,17 @@ class LessonContext:
     verifier: Verifier
     solver: Solver | None = None
     """Solves a problem whose answer is only a proposal; None if the answer is known."""
+    expert: Teacher | None = None
+    """Explains what the teacher cannot, if the answer is known."""
     agreement: float = 1.0
     """Share of the solutions that must reach the proposed answer, at most 1."""
+
+    def author(self, task: Task) -> Teacher:
+        """Returns who writes the rationale of a task, if the problem's answer is known."""
+        if not task.by_expert:
+            return self.teacher
+        assert self.expert is not None
+        return self.expert
 
 
 async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpdate:
@@ -121,9 +132,10 @@ async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> Lesson
     def write(task: Task) -> Awaitable[Written]:
         if context.solver is not None:
             return context.solver.solve(problem, task.thought, task.sample)
+        author = context.author(task)
         if task.failed is not None:
-            return context.teacher.repair(problem, task.thought, task.failed.reply.text, task.failed.verdict)
-        return context.teacher.explain(problem, task.thought)
+            return author.repair(problem, task.thought, task.failed.reply.text, task.failed.verdict)
+        return author.explain(problem, task.thought)
 
     return {"replies": await _gather((task, write(task)) for task in state.tasks)}
 
@@ -150,9 +162,15 @@ async def repair(state: LessonState, runtime: Runtime[LessonContext]) -> LessonU
         text, verdict = task.failed.reply.text, task.failed.verdict
         if context.solver is not None:
             return context.solver.repair(problem, task.thought, text, verdict, task.sample)
-        return context.teacher.repair(problem, task.thought, text, verdict)
+        return context.author(task).repair(problem, task.thought, text, verdict)
 
     return {"replies": await _gather((task, write(task)) for task in state.tasks)}
+
+
+def escalate(state: LessonState) -> LessonUpdate:
+    """Gives the expert what the teacher was to write, from the beginning."""
+    first = dict.fromkeys(taken.thought for taken in state.tries)
+    return {"tasks": tuple(Task(thought=thought, by_expert=True) for thought in first)}
 
 
 def keep(state: LessonState) -> LessonUpdate:  # noqa: ARG001
@@ -167,12 +185,15 @@ def quarantine(state: LessonState, runtime: Runtime[LessonContext]) -> LessonUpd
 
 def judge_tries(
     state: LessonState, runtime: Runtime[LessonContext]
-) -> Literal["keep", "repair", "quarantine"]:
+) -> Literal["keep", "repair", "escalate", "quarantine"]:
+    context = runtime.context
     if state.tasks:
         return "repair"
     accepted = any(taken.verdict.accepted for taken in state.tries)
-    if runtime.context.solver is not None:
-        accepted = agreed(votes(state), runtime.context.agreement) == state.problem.answer
+    if context.solver is not None:
+        accepted = agreed(votes(state), context.agreement) == state.problem.answer
+    elif context.expert is not None and not accepted and not state.tries[-1].reply.task.by_expert:
+        return "escalate"
     return "keep" if accepted else "quarantine"
 
 
@@ -215,7 +236,7 @@ def _judge(context: LessonContext, reply: Reply, problem: Problem) -> Verdict:
     if isinstance(reply.content, Refusal):
         return Verdict(reason=reply.content.reason, detail=reply.content.detail)
     # The symbolic teacher writes from the problem's own derivation: no check with other numbers is needed.
-    derived = context.solver is None and isinstance(context.teacher, SymbolicTeacher)
+    derived = context.solver is None and isinstance(context.author(reply.task), SymbolicTeacher)
     return context.verifier.judge_rationale(reply.task.thought, reply.content, problem, derived=derived)
 
 
@@ -243,13 +264,15 @@ def build_lesson() -> StateGraph[LessonState, LessonContext, LessonState, Lesson
         .add_node(verify)
         .add_node(keep)
         .add_node(repair)
+        .add_node(escalate)
         .add_node(quarantine)
         .add_edge(START, "explain")
         .add_edge("explain", "verify")
         .add_conditional_edges(
-            "verify", judge_tries, {"keep": "keep", "repair": "repair", "quarantine": "quarantine"}
+            "verify", judge_tries, {name: name for name in ("keep", "repair", "escalate", "quarantine")}
         )
         .add_edge("repair", "verify")
+        .add_edge("escalate", "explain")
         .add_edge("keep", END)
         .add_edge("quarantine", END)
     )

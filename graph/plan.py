@@ -47,6 +47,7 @@ AGENTS = {
     "synthesizer": "synthesizer",
     "judge": "verifier",
     "labeller": "labeller",
+    "expert": "expert",
 }
 """The agent name under which the calls of each role are counted. The labeller is the teacher's model."""
 

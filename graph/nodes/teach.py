@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from fdd.agents.teacher import Teacher
 from fdd.domain import Progress, Reason, Stopwatch, Verdict, content_hash
 from fdd.errors import FddError, ProblemSetError, ProviderError, command_line
 from fdd.graph.curriculum import round_budget
@@ -93,6 +94,7 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
                 teacher=context.agents.teacher,
                 verifier=context.verifier,
                 solver=context.agents.judge if doubtful else None,
+                expert=context.agents.expert,
                 agreement=settings.agreement,
             ),
             version="v2",
@@ -179,7 +181,9 @@ def _written(
 ) -> tuple[list[CallRecord], RationaleRecord]:
     """Builds the rows of the requests that one try took, and of its rationale."""
     agents, reply = context.agents, taken.reply
-    author = agents.judge if context.is_doubtful(problem) and agents.judge else agents.teacher
+    author: Teacher = agents.judge if context.is_doubtful(problem) and agents.judge else agents.teacher
+    if reply.task.by_expert and agents.expert:
+        author = agents.expert
     prompt_hash = content_hash(author.prompt_hash(taken.thought), problem.id)
     # Even numbers are first tries and odd numbers their repairs, so that both get different ids.
     sample = 2 * reply.task.sample + taken.repair

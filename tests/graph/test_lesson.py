@@ -108,6 +108,31 @@ def test_a_rationale_that_stays_wrong_is_quarantined(verifier: Verifier) -> None
     assert reasons(result) == [Reason.WRONG_ANSWER, Reason.SYNTAX_ERROR]
 
 
+def test_an_expert_explains_what_the_teacher_cannot(verifier: Verifier) -> None:
+    teacher, expert = ScriptedTeacher(WRONG, BROKEN), ScriptedTeacher(WRONG, RIGHT)
+    tasks = (Task(thought="pot"),)
+    result = run(tasks, LessonContext(teacher=teacher, verifier=verifier, expert=expert))
+    assert result.outcome == "kept"
+    assert [taken.reply.task.by_expert for taken in result.tries] == [False, False, True, True]
+    assert [taken.repair for taken in result.tries] == [False, True, False, True]
+    assert not teacher.replies and not expert.replies
+
+
+def test_an_expert_is_not_asked_about_what_the_teacher_explains_or_more_than_once(
+    verifier: Verifier,
+) -> None:
+    tasks = (Task(thought="pot"), Task(thought="cot"))
+    idle = ScriptedTeacher()
+    teacher = ScriptedTeacher(RIGHT, SPOKEN_WRONG, SPOKEN_WRONG)
+    assert run(tasks, LessonContext(teacher=teacher, verifier=verifier, expert=idle)).outcome == "kept"
+
+    teacher = ScriptedTeacher(WRONG, SPOKEN_WRONG, WRONG, SPOKEN_WRONG)
+    expert = ScriptedTeacher(UNREACHABLE, UNREACHABLE)
+    result = run(tasks, LessonContext(teacher=teacher, verifier=verifier, expert=expert))
+    assert result.outcome == "quarantined"
+    assert not expert.replies
+
+
 def test_an_answer_without_reasoning_is_repaired_and_not_taught(verifier: Verifier) -> None:
     teacher = ScriptedTeacher("answer = 42", "answer = 6 * 7\nproduct = 6 * 7")
     result = give(teacher, verifier)

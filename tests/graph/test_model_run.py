@@ -357,3 +357,31 @@ def test_a_teacher_sees_the_wrong_answer_of_the_student_to_what_it_explains(
     ):
         assert main(["--rounds", "1", "--student", "tiny", *refused]) == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_dearer_model_explains_only_what_the_teacher_could_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("cheap", "dear"):
+        (tmp_path / name).mkdir()
+    with (
+        teaching(tmp_path / "cheap", "--gsm-symbolic", "0", "--wrong", "0.5") as cheap,
+        teaching(tmp_path / "dear", "--gsm-symbolic", "0") as dear,
+    ):
+        named = {"synthesizer": "symbolic", "expert": "openai:dearer", "expert_url": dear.url}
+        start(model_settings(cheap.url, **named), tmp_path / "run", Recorder(), cache=tmp_path)
+        asked = {each.task for each in dear.log()}
+    store = open_store(tmp_path / "run")
+    calls = [call for call in store.calls() if call.agent == "expert"]
+    rationales = store.rationales()
+    taught = {each.problem_id for each in rationales if each.reason.accepted}
+    failed = {call.problem_id for call in calls}
+    by_teacher = [call for call in store.calls() if call.agent == "teacher"]
+    assert asked == {"explain"}
+    assert 0 < len(calls) < len({call.problem_id for call in by_teacher})
+    assert failed <= taught == {each.problem_id for each in rationales}
+    assert store.verify() == []
+
+    given = ("--student", "tiny", "--teacher", "openai:teaching", "--expert", "openai:teaching")
+    assert main(["--rounds", "1", *given]) == 2
+    assert "--expert 'openai:teaching' is the teacher already" in capsys.readouterr().err
