@@ -175,9 +175,10 @@ class Settings:
         SelectName,
         Flag(
             "NAME",
-            "of these, what the student solves sometimes; where its answers disagree (uncertain); what it "
-            "fails and the teacher is sure of (need); what helps it with other problems when shown (shown), "
-            "or helps it most (gain); or what a larger model finds likelier (likelihood)",
+            "of these: sometimes, what the student solves sometimes; uncertain, where its answers disagree; "
+            "need, what it fails and the teacher is sure of; shown, what helps it with others when it sees "
+            "it; gain, what helps it most compared with nothing; likelihood, what a larger model finds "
+            "likelier",
         ),
     ] = "sometimes"
     """See `agents.selection`."""
