@@ -1,4 +1,4 @@
-"""Says how much each of too many written problems is worth teaching, by the policy of `--select`."""
+"""Ranks written problems by how much they are worth teaching, by the policy of `--select`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 
 from fdd.domain import SelectName
 
@@ -23,12 +24,14 @@ class Evidence:
     """How many of them are right."""
     confidence: float
     """Share of the teacher's rationales for it that were accepted."""
-    shown: float = 0.0
-    """Solve rate of the student on other problems of the skill when it sees this one, explained."""
-    alone: float = 0.0
+    shown: float | None = None
+    """Solve rate of the student on other problems of the skill when it sees this one, explained. None if
+    it was not asked."""
+    alone: float | None = None
     """The same without seeing it."""
-    ratio: float = 0.0
-    """How much likelier a larger model finds the rationale than the student does, in nats a character."""
+    ratio: float | None = None
+    """How much likelier a larger model finds the rationale than the untaught student does, in nats per
+    character. None if they were not asked."""
 
     @property
     def solve_rate(self) -> float:
@@ -42,7 +45,7 @@ class Evidence:
 
 
 def worth(policy: SelectName, found: Evidence) -> tuple[float, ...]:
-    """Returns a number, and others for those that are equal in it. The highest ones are to be taught."""
+    """Returns a sort key: problems with the highest keys are taught. Further entries break ties."""
     match policy:
         case "sometimes":
             low, high = SOMETIMES
@@ -52,17 +55,19 @@ def worth(policy: SelectName, found: Evidence) -> tuple[float, ...]:
         case "need":
             return (found.confidence * (1 - found.solve_rate),)
         case "shown":
-            return (found.shown,)
+            return (-inf if found.shown is None else found.shown,)
         case "gain":
-            return (found.shown - found.alone,)
+            return (-inf if found.shown is None or found.alone is None else found.shown - found.alone,)
         case "likelihood":
-            return (found.ratio,)
+            return (-inf if found.ratio is None else found.ratio,)
 
 
 def because(policy: SelectName, found: Evidence) -> str:
-    """Says on what the worth of a problem rests, for people."""
+    """Explains the sort key to people."""
     solved = f"the student solved it {found.right} of {len(found.values)} times"
-    seen = f"having seen it, the student solved {found.shown:.0%} of other problems"
+    seen = "its skill has no other problems to ask about"
+    if found.shown is not None:
+        seen = f"having seen it, the student solved {found.shown:.0%} of other problems"
     match policy:
         case "sometimes":
             return solved
@@ -73,6 +78,8 @@ def because(policy: SelectName, found: Evidence) -> str:
         case "shown":
             return seen
         case "gain":
-            return f"{seen}, and {found.alone:.0%} without"
+            return seen if found.alone is None else f"{seen}, and {found.alone:.0%} without"
         case "likelihood":
-            return f"for the larger model its rationale is likelier by {found.ratio:+.2f} nats a character"
+            return (
+                f"a larger model finds its rationale likelier by {found.ratio or 0:+.2f} nats per character"
+            )

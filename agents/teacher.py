@@ -12,6 +12,7 @@ from fdd.agents.models.request import Answer
 from fdd.agents.symbolic.derivation import Derivation
 from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.symbolic.reading.parse import derive
+from fdd.agents.synthesizer import Attempt
 from fdd.agents.thoughts import thought as find_thought
 from fdd.domain import Problem, Reason, Refusal, Verdict, content_hash
 
@@ -110,6 +111,11 @@ class ModelTeacher:
     async def explain(self, problem: Problem, thought: str) -> Written:
         return await self._write(conversation("explain", problem, thought))
 
+    async def explain_attempt(self, problem: Problem, thought: str, attempt: Attempt) -> Written:
+        """Write a rationale for a problem that the student has tried to solve."""
+        shown = {"attempt": attempt.text, "verdict": attempt.verdict}
+        return await self._write(conversation("explain_attempt", problem, thought, **shown))
+
     async def solve(self, problem: Problem, thought: str, sample: int) -> Written:
         return await self._write(conversation("solve", problem, thought), sample)
 
@@ -134,7 +140,7 @@ class ModelTeacher:
 
 
 def conversation(task: str, problem: Problem, thought: str, **more: str) -> Conversation:
-    """What a model is sent to explain, solve or repair; only `explain` shows the worked solution."""
+    """What a model is sent to explain, solve or repair; only who explains is shown the worked solution."""
     asked = {"question": problem.question, "solution": problem.solution, **more}
     return prompt(task).conversation(asked, _told(thought), _lessons(task, thought))
 
@@ -145,8 +151,7 @@ def finding(verdict: Verdict) -> str:
     if verdict.reason in (Reason.WRONG_ANSWER, Reason.ROUNDED_REFERENCE):
         assert verdict.value is not None
         return f"It comes to {write_plain(verdict.value)}, which is not the right answer."
-    reason = str(verdict.reason).replace("_", " ").capitalize()
-    return f"{reason}: {verdict.detail}" if verdict.detail else f"{reason}."
+    return f"{str(verdict.reason).replace('_', ' ').capitalize()}: {verdict.detail}"
 
 
 def _told(thought: str) -> dict[str, str]:
@@ -162,6 +167,6 @@ def _lessons(task: str, thought: str) -> tuple[Turn, ...]:
         assert isinstance(derivation, Derivation), derivation
         rationale = find_thought(thought).render(derivation)
         plain = "\n".join(step.text for step in derivation.steps)
-        asked = {"question": row["question"], "solution": plain if task == "explain" else ""}
+        asked = {"question": row["question"], "solution": plain if task.startswith("explain") else ""}
         turns.append(Turn(asked, f"<rationale>\n{rationale}\n</rationale>"))
     return tuple(turns)

@@ -43,4 +43,5 @@ def options_of(settings: Settings, only: Collection[str] | None = None) -> Itera
         value = option.of(settings)
         is_default = value == option.of(defaults) and option.key not in ("rounds", *named)
         if (only is None or option.key in only) and not is_default and value is not None:
-            yield from (option.flag, str(value)) if option.metavar else (option.flag,)
+            switch = option.flag if value else f"--no-{option.flag.removeprefix('--')}"
+            yield from (option.flag, str(value)) if option.metavar else (switch,)

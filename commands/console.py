@@ -281,8 +281,11 @@ def show_plan(console: Console, preview: Preview) -> None:
     """Prints the number of problems of a run and the forecast of its calls to models."""
     for name, count in preview.problems.items():
         console.print(shown(f"{name}: {count} problems"))
+    if preview.expert:
+        console.print(shown(f"How often the expert {preview.expert} is asked cannot be foreseen."))
     if not preview.expenses:
-        console.print(shown("No agent asks a model: no calls, no cost."))
+        if not preview.expert:
+            console.print(shown("No agent asks a model: no calls, no cost."))
         return
     table = Table(title="Calls to models, as far as they can be foreseen", box=SIMPLE_HEAD, show_edge=False)
     for heading in ("round", "agent", "model", "calls", "prompt\ntokens", "reply\ntokens", "USD"):

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -102,9 +101,14 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
     On Ctrl-C and SIGTERM the runs stop at their next safe points; the study goes on from there. Raises
     `RunFailedError` if a run fails.
     """
-    stop = threading.Event()  # no exception from a handler: it could come while a child is being started
-    for number in (signal.SIGINT, signal.SIGTERM):  # shells start background jobs with SIGINT ignored
-        signal.signal(number, lambda *_: stop.set())
+    stopping = False
+
+    def stop(*_: object) -> None:  # raises nothing, since it may come while a child is being started
+        nonlocal stopping
+        stopping = True
+
+    # Shells start background jobs with SIGINT ignored.
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     folder.mkdir(parents=True, exist_ok=True)
     pending, running = found.pending(), list[Job]()
     total, durations = len(found.cells), list[float]()
@@ -126,7 +130,8 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
                 print(
                     one_line(f"{done} of {total} students; {', '.join(map(_progress, running))}"), flush=True
                 )
-            if stop.wait(0.2):
+            time.sleep(0.2)
+            if stopping:
                 print("Stopping at the next safe point of each run ...", flush=True)
                 raise StoppedError("stopped as asked")
             for job in [job for job in running if job.process.poll() is not None]:
@@ -151,6 +156,7 @@ def run_cells(found: Study, folder: Path, *, jobs: int, keep: bool) -> None:
         for job in running:
             job.process.send_signal(signal.SIGINT)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, before[signal.SIGTERM])
         for job in running:
             with suppress(KeyboardInterrupt):
                 job.process.wait()

@@ -7,7 +7,7 @@ tests/test_house.py lists the few other modules that touch the environment of li
 from __future__ import annotations
 
 import os
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from math import isfinite
@@ -175,10 +175,10 @@ class Settings:
         SelectName,
         Flag(
             "NAME",
-            "of these: sometimes, what the student solves sometimes; uncertain, where its answers disagree; "
-            "need, what it fails and the teacher is sure of; shown, what helps it with others when it sees "
-            "it; gain, what helps it most compared with nothing; likelihood, what a larger model finds "
-            "likelier",
+            "which of them are taught: sometimes (the student solves it sometimes); uncertain (its answers "
+            "differ); need (it fails, and the teacher is sure); shown (as a worked example it helps with "
+            "other problems); gain (the same, compared with no example); likelihood (a larger model finds "
+            "its rationale likelier)",
         ),
     ] = "sometimes"
     """See `agents.selection`."""
@@ -390,7 +390,9 @@ def add_options(parser: ArgumentParser, only: Collection[str] | None = None) -> 
     options = [option for option in OPTIONS if only is None or option.key in only]
     groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in options)}
     for option in options:
-        value: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
+        value: dict[str, Any] = {"action": BooleanOptionalAction}
+        if option.metavar:
+            value = {"metavar": option.metavar}
         silent = option.key == "rounds" or not option.metavar or option.default in (None, "")
         text = option.help if silent else f"{option.help} (default: {option.default})"
         groups[option.group].add_argument(option.flag, dest=option.key, default=SUPPRESS, help=text, **value)
@@ -428,6 +430,8 @@ def load_settings(
     _check_solver(settings)
     _check_urls(settings)
     _check_share(settings)
+    _check_selection(settings)
+    _check_attempts(settings)
     _check_engine(settings)
     _check_refinement(settings)
     return settings
@@ -537,6 +541,39 @@ def _check_engine(settings: Settings) -> None:
         raise UsageError(f"--data-parallel {settings.engine.data_parallel} needs --engine ray")
 
 
+def _check_selection(settings: Settings) -> None:
+    if settings.select != "sometimes" and settings.overgenerate == 1:
+        raise UsageError(
+            f"--select {settings.select} chooses among too many problems: add --overgenerate 2, and "
+            "--allocation weak for example"
+        )
+    if settings.select == "uncertain" and settings.samples == 1:
+        raise UsageError("--select uncertain needs several answers to a problem: add --samples 4")
+    if settings.select in ("shown", "gain") and settings.solver is not None:
+        raise UsageError(f"--select {settings.select} needs a student that answers by itself: drop --solver")
+    if settings.select == "likelihood" and settings.select_with is None:
+        raise UsageError("--select likelihood compares with a larger model: add --select-with ID")
+    if settings.select_with is not None and settings.select != "likelihood":
+        raise UsageError(f"--select-with {brief(settings.select_with)} needs --select likelihood")
+
+
+def _check_attempts(settings: Settings) -> None:
+    if not settings.explain_attempts:
+        return
+    if not settings.roles()["teacher"].is_model:
+        raise UsageError(
+            "--explain-attempts needs a model to read them: give --teacher openai:MODEL or local:ID"
+        )
+    if settings.solver is not None:
+        raise UsageError("--explain-attempts needs a student that answers by itself: drop --solver")
+    is_asked = settings.allocation == "each" and settings.adds == "written" and settings.rounds
+    if not is_asked or settings.initial_share == 1:
+        raise UsageError(
+            "--explain-attempts needs seeds that are kept back and probed before they are explained: give "
+            "--rounds 1 or more and --allocation each, and leave out --adds and --initial-share 1"
+        )
+
+
 def _check_share(settings: Settings) -> None:
     if settings.parents != "probed" and settings.allocation != "each":
         raise UsageError(
@@ -553,27 +590,6 @@ def _check_share(settings: Settings) -> None:
             f"--overgenerate {settings.overgenerate:g} needs a budget of problems, which `--allocation each` "
             "does not have: add another --allocation, or leave it out"
         )
-    if settings.explain_attempts and not settings.roles()["teacher"].is_model:
-        raise UsageError(
-            "--explain-attempts needs a model to read them: give --teacher openai:MODEL or local:ID"
-        )
-    if settings.explain_attempts and settings.allocation != "each":
-        raise UsageError(
-            "--explain-attempts needs answers to what is explained, which only --allocation each asks for"
-        )
-    if settings.select != "sometimes" and settings.overgenerate == 1:
-        raise UsageError(
-            f"--select {settings.select} chooses among too many problems: add --overgenerate 2, and "
-            "--allocation weak for example"
-        )
-    if settings.select == "uncertain" and settings.samples == 1:
-        raise UsageError("--select uncertain needs several answers to a problem: add --samples 4")
-    if settings.select in ("shown", "gain") and settings.solver is not None:
-        raise UsageError(f"--select {settings.select} shows rationales, and --solver gets plans: drop one")
-    if settings.select == "likelihood" and settings.select_with is None:
-        raise UsageError("--select likelihood compares with a larger model: add --select-with ID")
-    if settings.select_with is not None and settings.select != "likelihood":
-        raise UsageError(f"--select-with {brief(settings.select_with)} needs --select likelihood")
     if (share := settings.initial_share) is None:
         return
     if settings.allocation != "each":

@@ -22,6 +22,7 @@ from fdd.graph.state import RunContext
 from fdd.rundir.answers import Question
 from fdd.rundir.examples import as_example
 from fdd.rundir.listener import Listener
+from fdd.settings import Settings
 from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from fdd.training.config import Device, GenerateConfig
 from fdd.training.tasks import Batch, Completion, Event, Example, GenerateTask, Notice, Request
@@ -82,6 +83,12 @@ Stage = Mapping[str, tuple[Question, Ask]]
 def config_of(name: PolicyName, config: GenerateConfig, temperature: float) -> GenerateConfig:
     """Returns the generation settings for a policy: only `samples` uses `temperature`, others are greedy."""
     return replace(config, temperature=temperature) if name == "samples" else config
+
+
+def probing(settings: Settings) -> GenerateConfig:
+    """Returns the generation settings of probes: one answer is greedy, several are drawn."""
+    temperature = settings.probe_temperature if settings.samples > 1 else 0.0
+    return replace(settings.generate, temperature=temperature)
 
 
 def examine(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:

@@ -129,7 +129,7 @@ def work(settings: Settings, seeds: Mapping[int, int]) -> dict[tuple[int, str], 
             is_asked = settings.allocation == "each" or settings.overgenerate > 1
             probed = each.children if is_asked else 0
             shown = settings.siblings if settings.select in ("shown", "gain") else 0
-            found[number, "probe_children"] = Work(answers=(settings.samples + shown) * probed)
+            found[number, "probe_children"] = Work(answers=settings.samples * (1 + shown) * probed)
         examples = _examples(settings, rounds, number)
         if settings.fine_tune.start == "continue" and number < settings.rounds:
             examples *= 1 + settings.fine_tune.decay_share

@@ -18,7 +18,8 @@ from langgraph.runtime import Runtime
 
 from fdd.agents.checking.agreement import Vote, agreed
 from fdd.agents.models.request import Call
-from fdd.agents.teacher import Solver, SymbolicTeacher, Teacher, Written
+from fdd.agents.synthesizer import Attempt
+from fdd.agents.teacher import ModelTeacher, Solver, SymbolicTeacher, Teacher, Written
 from fdd.agents.verifier import Verifier
 from fdd.domain import Problem, Reason, Refusal, Stopwatch, Timing, Verdict
 
@@ -31,7 +32,9 @@ class Task:
     sample: int = 0
     """Number of the solution among independent solutions in the same thought."""
     failed: Try | None = None
-    """The try to be repaired, or the student's wrong answer that the teacher is to see; None for neither."""
+    """The try to be repaired; None for a first try."""
+    attempt: Attempt | None = None
+    """The student's answer that the teacher is to see."""
     by_expert: bool = False
     """Whether the expert writes it, because the teacher has failed."""
 
@@ -133,8 +136,8 @@ async def explain(state: LessonState, runtime: Runtime[LessonContext]) -> Lesson
         if context.solver is not None:
             return context.solver.solve(problem, task.thought, task.sample)
         author = context.author(task)
-        if task.failed is not None:
-            return author.repair(problem, task.thought, task.failed.reply.text, task.failed.verdict)
+        if task.attempt is not None and isinstance(author, ModelTeacher):
+            return author.explain_attempt(problem, task.thought, task.attempt)
         return author.explain(problem, task.thought)
 
     return {"replies": await _gather((task, write(task)) for task in state.tasks)}
@@ -192,9 +195,17 @@ def judge_tries(
     accepted = any(taken.verdict.accepted for taken in state.tries)
     if context.solver is not None:
         accepted = agreed(votes(state), context.agreement) == state.problem.answer
-    elif context.expert is not None and not accepted and not state.tries[-1].reply.task.by_expert:
+    elif context.expert is not None and not accepted and may_escalate(state):
         return "escalate"
     return "keep" if accepted else "quarantine"
+
+
+def may_escalate(state: LessonState) -> bool:
+    """Returns True if the teacher has answered and the expert was not asked. A server that is down is not
+    replaced by the expert's.
+    """
+    answered = any(taken.verdict.reason is not Reason.CALL_FAILED for taken in state.tries)
+    return answered and not state.tries[-1].reply.task.by_expert
 
 
 def votes(state: LessonState) -> list[Vote]:

@@ -47,7 +47,6 @@ AGENTS = {
     "synthesizer": "synthesizer",
     "judge": "verifier",
     "labeller": "labeller",
-    "expert": "expert",
 }
 """The agent name under which the calls of each role are counted. The labeller is the teacher's model."""
 
@@ -80,7 +79,9 @@ class Preview:
     problems: Mapping[str, int]
     """Number of problems by part: `seeds of round 0`, `dev`, `in-domain`, ..."""
     expenses: tuple[Expense, ...]
-    """Empty if no agent is a model."""
+    """Of all agents that are models but the expert, who is asked nobody knows how often."""
+    expert: str = ""
+    """The name of the expert, if it is a model."""
 
 
 class Growth(NamedTuple):
@@ -169,7 +170,9 @@ def preview(settings: Settings, sets: ProblemSets) -> Preview:
     rounds = Counter(f"seeds of round {problem.round}" for problem in seeds)
     tests = {name: len(problems) for name, problems in sets.evaluation_sets.items()}
     expenses = [row for number in range(settings.rounds + 1) for row in foresee(number, settings, seeds)]
-    return Preview(problems={**rounds, **tests}, expenses=tuple(expenses))
+    expert = settings.roles().get("expert")
+    name = full_name(expert.name, expert.url) if expert and expert.is_model else ""
+    return Preview(problems={**rounds, **tests}, expenses=tuple(expenses), expert=name)
 
 
 def announce(round: int, context: RunContext) -> None:
@@ -178,6 +181,8 @@ def announce(round: int, context: RunContext) -> None:
         return
     seeds = context.store.problems(splits=["seed"])
     rows = foresee(round, context.settings, seeds, _measured(context))
+    if not rows:  # only the expert is a model, and nobody knows how often it is asked
+        return
     tokens = sum(row.prompt_tokens + row.completion_tokens for row in rows)
     costs = [row.cost_usd for row in rows if row.cost_usd is not None]
     money = f"${fsum(costs):.2f}" if len(costs) == len(rows) else "at an unknown price"

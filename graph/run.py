@@ -202,6 +202,7 @@ def anchored(settings: Settings) -> Settings:
         teacher=_anchored_agent(settings.teacher),
         synthesizer=settings.synthesizer and _anchored_agent(settings.synthesizer),
         judge=settings.judge and _anchored_agent(settings.judge),
+        expert=settings.expert and _anchored_agent(settings.expert),
         student=_absolute(settings.student, MODELS),
         solver=settings.solver and _absolute(settings.solver, MODELS),
         select_with=settings.select_with and _absolute(settings.select_with, MODELS),

@@ -6,26 +6,29 @@ Each skill keeps its share; `agents.selection` says which of its problems are wo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from fdd.agents.allocation import whole
-from fdd.agents.evaluator import policy_of
+from fdd.agents.evaluator import Majority, samples_of
 from fdd.agents.selection import Evidence, because, worth
 from fdd.domain import SelectName
 from fdd.graph.curriculum import round_budget
-from fdd.graph.exam import Exam, examine
+from fdd.graph.exam import Exam, examine, probing
 from fdd.graph.state import RunContext, RunState
 from fdd.rundir.answers import Question
 from fdd.rundir.examples import as_example
 from fdd.storage.records import SIBLING, AttemptRecord, ProblemRecord, RejectionRecord
+from fdd.storage.store import Lesson
 from fdd.training.tasks import Example, LikelihoodTask
 
 
 def leave_out_surplus(children: Sequence[ProblemRecord], state: RunState, context: RunContext) -> None:
-    """Rejects all but the budget of these children, which the student of the round before was asked."""
-    found = _evidence(children, state, context)
+    """Rejects children beyond the budget. All of them were probed with the student of the round before."""
     budget = round_budget(context.store, context.settings)
+    if len(children) <= budget:
+        return
+    found = _evidence(children, state, context)
     context.store.add(surplus(children, budget, context.settings.select, found, state.round))
 
 
@@ -55,8 +58,8 @@ def _evidence(
     """Collects what the policy of the run wants to know of each child, by id."""
     policy, store = context.settings.select, context.store
     answers = _by_problem(store.attempts(round=state.round - 1, purpose="probe"))
-    lessons = {lesson.problem.id: lesson for lesson in store.training_set(round=state.round)}
-    explained = {child.id: as_example(lessons[child.id], planning=False) for child in children}
+    students = {context.settings.student, *(record.student for record in store.rounds())}
+    explained = _explained(children, students, state, context)
     shown, alone = {}, {}
     if policy in ("shown", "gain"):
         siblings: defaultdict[str, list[ProblemRecord]] = defaultdict(list)
@@ -69,7 +72,6 @@ def _evidence(
             for skill, members in siblings.items()
         }
     ratios = _ratios(explained, context) if policy == "likelihood" else {}
-    students = {context.settings.student, *(record.student for record in store.rounds())}
     confidence: defaultdict[str, list[bool]] = defaultdict(list)
     for rationale in store.rationales(round=state.round):
         if rationale.agent not in students:
@@ -79,12 +81,29 @@ def _evidence(
             values=[attempt.value for attempt in answers[child.id]],
             right=sum(attempt.reason.accepted for attempt in answers[child.id]),
             confidence=fmean(confidence[child.id] or [0.0]),
-            shown=shown.get(child.id, 0.0),
-            alone=alone.get(child.skill, 0.0),
-            ratio=ratios.get(child.id, 0.0),
+            shown=shown.get(child.id),
+            alone=alone.get(child.skill),
+            ratio=ratios.get(child.id),
         )
         for child in children
     }
+
+
+def _explained(
+    children: Sequence[ProblemRecord], students: Collection[str], state: RunState, context: RunContext
+) -> dict[str, Example]:
+    """Returns each child with one rationale: in the first format that has one, the teacher's rather than the
+    student's own.
+    """
+    places = {name: place for place, name in enumerate(context.settings.thoughts)}
+
+    def place(lesson: Lesson) -> tuple[int, bool, str]:
+        rationale = lesson.rationale
+        return places.get(rationale.thought, len(places)), rationale.agent in students, rationale.id
+
+    lessons = sorted(context.store.training_set(round=state.round), key=place, reverse=True)
+    first = {lesson.problem.id: lesson for lesson in lessons}
+    return {child.id: as_example(first[child.id], planning=False) for child in children}
 
 
 def _by_problem(attempts: Sequence[AttemptRecord]) -> dict[str, list[AttemptRecord]]:
@@ -117,8 +136,8 @@ def _show(
         purpose="shown",
         student=context.student(state),
         model=context.student_name(state),
-        policy=policy_of("single", settings.thoughts, 1),
-        config=settings.generate,
+        policy=Majority(samples_of(settings.thoughts[0], settings.samples)),
+        config=probing(settings),
     )
     questions = [
         Question(problem=sibling, evaluation=child.id, shots=(explained[child.id],))
@@ -132,9 +151,7 @@ def _show(
 
 
 def _ratios(explained: Mapping[str, Example], context: RunContext) -> dict[str, float]:
-    """Returns by how many nats a character the larger model finds each rationale likelier than the untaught
-    student does.
-    """
+    """Returns how much likelier the larger model finds each rationale, in nats per character."""
     assert context.larger is not None
     larger, student = (
         context.engine.run(

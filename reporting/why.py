@@ -101,7 +101,10 @@ def _answers(life: Life) -> Iterator[RenderableType]:
         yield shown(f"{who}: {_rate(attempts, probes.get(round))}")
         for attempt in attempts:
             form = ", not in the form taught" if attempt.form is False else ""
-            answered = f"  {attempt.purpose} {attempt.thought}: {attempt.reason}{_value(attempt)}{form}"
+            what = f"{attempt.purpose} {attempt.thought}"
+            if attempt.purpose == "shown":
+                what = f"with {attempt.evaluation} in sight, {attempt.thought}"
+            answered = f"  {what}: {attempt.reason}{_value(attempt)}{form}"
             yield shown(answered, _colour(attempt))
             yield block(attempt.text, "dim", inset=4)
 

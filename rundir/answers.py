@@ -25,7 +25,7 @@ class Question:
     plans: tuple[str, ...] = ()
     """One plan per sample, appended to the question; empty if the question is asked alone."""
     shots: tuple[Example, ...] = ()
-    """Worked examples in front of this question; empty for those of the whole exam."""
+    """Worked examples before this question; if empty, those of the exam."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,8 +104,10 @@ LATER = {
     "allocation": "uniform",
     "adds": "written",
 }
-"""Settings that matter only once the student of round 0 is evaluated, with the values that the beginning has
-which cells share that differ in them alone."""
+"""Settings that have no effect before the student of round 0 is evaluated, with the values that a shared
+beginning has for them."""
+NEEDED = ("samples", "overgenerate", "allocation", "self_samples", "self_samples_where", "self_right")
+"""Those of them without which some settings would be refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +124,14 @@ class Cell:
 
         Arms of one seed share that part if these settings are equal.
         """
-        same: dict[str, Any] = dict(LATER)
-        if self.settings.allocation == "each":  # it keeps seeds back
-            del same["allocation"]
+        own: set[str] = set()
+        if self.settings.refine.method in ("dpo", "grpo") or self.settings.initial_share == 1:
+            own |= set(NEEDED)
+        if self.settings.allocation == "each":  # keeps seeds back
+            own.add("allocation")
         if self.settings.adds == "seeds":  # so does this
-            del same["adds"]
+            own.add("adds")
+        same: dict[str, Any] = {name: value for name, value in LATER.items() if name not in own}
         return replace(self.settings, **same)
 
     def fork(self, beginning: Path, run: Path) -> None:

@@ -57,7 +57,8 @@ class Life:
 
     def student_of(self, attempt: AttemptRecord) -> int:
         """Returns the round of the student that answered: an evaluation's own round, else the latest."""
-        return attempt.round if attempt.evaluation else self.latest(attempt.round)
+        is_evaluation = attempt.evaluation and attempt.purpose != "shown"
+        return attempt.round if is_evaluation else self.latest(attempt.round)
 
 
 def select_life(connection: Connection, problem_id: str) -> Life | None:

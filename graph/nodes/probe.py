@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 from fdd.agents.evaluator import Majority, band, samples_of
 from fdd.agents.statistics import posterior
 from fdd.domain import Band, Progress
-from fdd.graph.exam import Exam, examine
+from fdd.graph.exam import Exam, examine, probing
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.graph.surplus import leave_out_surplus
 from fdd.rundir.answers import Question
@@ -68,7 +68,6 @@ def _probe(
     context: RunContext,
 ) -> list[Band]:
     settings = context.settings
-    temperature = settings.probe_temperature if settings.samples > 1 else 0.0
     exam = Exam(
         phase=phase,
         during=state.round,
@@ -77,7 +76,7 @@ def _probe(
         student=context.student(state),
         model=context.student_name(state),
         policy=Majority(samples_of(settings.thoughts[0], settings.samples)),
-        config=replace(settings.generate, temperature=temperature),
+        config=probing(settings),
     )
     by_id = {problem.id: problem for problem in problems}
     attempts: defaultdict[str, list[AttemptRecord]] = defaultdict(list)

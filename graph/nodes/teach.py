@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from fdd.agents.synthesizer import Attempt
 from fdd.agents.teacher import Teacher
-from fdd.domain import Progress, Reason, Stopwatch, Verdict, content_hash
+from fdd.domain import Progress, Reason, Verdict, content_hash
 from fdd.errors import FddError, ProblemSetError, ProviderError, command_line
-from fdd.graph.curriculum import round_budget
+from fdd.graph.curriculum import attempts_to_show, round_budget
 from fdd.graph.journal import call_without_model, calls_to_models, transcripts
-from fdd.graph.lesson import LessonContext, LessonState, Reply, Task, Try, build_lesson
+from fdd.graph.lesson import LessonContext, LessonState, Try, build_lesson
 from fdd.graph.plan import announce, explaining_tasks, solving_tasks
 from fdd.graph.spans import RowBuffer, Stage, enclosing
 from fdd.graph.state import RunContext, RunState, RunUpdate
@@ -81,13 +82,15 @@ def _teach_as_many(
 async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: RunContext) -> None:
     """Gives a lesson on each problem. Finished lessons are stored even if others fail."""
     lesson, settings = build_lesson().compile(), context.settings
-    answers = _wrong_answers(state, context) if settings.explain_attempts else {}
+    shown: Mapping[str, Sequence[Attempt]] = {}
+    if settings.explain_attempts:
+        shown = attempts_to_show(context.store, state.round - 1, settings)
 
     async def give(problem: ProblemRecord) -> list[Record]:
         doubtful = context.is_doubtful(problem)
         tasks = solving_tasks(settings) if doubtful else explaining_tasks(settings)
-        if problem.id in answers and not doubtful:
-            tasks = tuple(replace(task, failed=answers[problem.id]) for task in tasks)
+        if problem.id in shown and not doubtful:
+            tasks = tuple(replace(task, attempt=shown[problem.id][0]) for task in tasks)
         result = await lesson.ainvoke(
             LessonState(problem=problem, tasks=tasks),
             context=LessonContext(
@@ -110,19 +113,6 @@ async def _teach(pending: Sequence[ProblemRecord], state: RunState, context: Run
             _report(state, context, done, len(pending))
     finally:
         buffer.flush()
-
-
-def _wrong_answers(state: RunState, context: RunContext) -> Mapping[str, Try]:
-    """Returns by problem the first wrong answer that the latest student gave when it was probed."""
-    found: dict[str, Try] = {}
-    for attempt in context.store.attempts(round=state.round - 1, purpose="probe"):
-        if attempt.text and not attempt.reason.accepted:
-            reply = Reply(
-                task=Task(thought=attempt.thought), content=attempt.text, calls=(), timing=Stopwatch().read()
-            )
-            verdict = Verdict(reason=attempt.reason, value=attempt.value)
-            found.setdefault(attempt.problem_id, Try(reply=reply, verdict=verdict))
-    return found
 
 
 def _rows(given: LessonState, problem: ProblemRecord, state: RunState, context: RunContext) -> list[Record]:
@@ -154,7 +144,7 @@ def _spans(
     taken: Try, calls: Sequence[CallRecord], rationale: RationaleRecord, stage: Stage, lesson: str
 ) -> list[SpanRecord]:
     reply = taken.reply
-    verb = "repair" if taken.repair else "explain" if calls[-1].agent == "teacher" else "solve"
+    verb = "repair" if taken.repair else "solve" if calls[-1].agent == "verifier" else "explain"
     return [
         *stage.step(
             calls[-1].agent,
@@ -184,9 +174,11 @@ def _written(
     author: Teacher = agents.judge if context.is_doubtful(problem) and agents.judge else agents.teacher
     if reply.task.by_expert and agents.expert:
         author = agents.expert
-    prompt_hash = content_hash(author.prompt_hash(taken.thought), problem.id)
-    # Even numbers are first tries and odd numbers their repairs, so that both get different ids.
-    sample = 2 * reply.task.sample + taken.repair
+    seen = [reply.task.attempt.text] if reply.task.attempt else []
+    prompt_hash = content_hash(author.prompt_hash(taken.thought), problem.id, *seen)
+    # Even numbers are first tries and odd numbers their repairs, so that both get different ids. Where there
+    # is an expert, the teacher's tasks have the sample 0.
+    sample = 2 * reply.task.sample + taken.repair + 2 * reply.task.by_expert
     calls = calls_to_models(reply.calls, round=state.round, problem_id=problem.id) or [
         _call(taken, author.name, prompt_hash, sample, problem, state, context)
     ]
@@ -224,7 +216,7 @@ def _call(
     context: RunContext,
 ) -> CallRecord:
     return call_without_model(
-        "teacher",
+        "expert" if taken.reply.task.by_expert else "teacher",
         name,
         prompt_hash,
         round=state.round,

@@ -234,6 +234,8 @@ def _pairs(life: Life, before: int, after: int) -> Iterator[Pair]:
     found: defaultdict[tuple[str, str, int], dict[int, AttemptRecord]] = defaultdict(dict)
     for attempt in life.attempts:
         exam = "plan" if attempt.purpose == "plan" else attempt.evaluation or attempt.purpose
+        if attempt.purpose == "shown":
+            exam = f"with {attempt.evaluation} in sight"
         found[exam, attempt.thought, attempt.sample][life.student_of(attempt)] = attempt
     for (exam, thought, sample), by_round in sorted(found.items()):
         old, new = by_round.get(before), by_round.get(after)

@@ -19,7 +19,9 @@ from fdd.graph.run import preview, resume, start
 from fdd.main import main
 from fdd.settings import Settings
 from fdd.storage.call_cache import CallCache
+from fdd.storage.codec import select
 from fdd.storage.folder import open_store
+from fdd.storage.records import SpanRecord
 from fdd.storage.summary import probed_skills
 from fdd.storage.tracing import select_exchanges
 from tests.graph.settings import model_settings, tiny_settings
@@ -343,17 +345,27 @@ def test_a_teacher_sees_the_wrong_answer_of_the_student_to_what_it_explains(
         sizes = ("--limit", "12", "--test-size", "2", "--dev-size", "2", "--max-new-tokens", "8")
         given = (*named, *sizes, "--student", "tiny", "--run-dir", str(tmp_path / "run"))
         assert main(["--rounds", "1", *given]) == 0
-        repaired = [each for each in server.log() if each.task == "repair"]
     store = open_store(tmp_path / "run")
     wrong = {each.problem_id: each for each in store.attempts(round=0, purpose="probe") if each.text}
     seeds = {each.id for each in store.problems(splits=["seed"], round=1)}
-    explained = {each.problem_id for each in store.rationales(round=1) if each.repaired}
-    assert explained == seeds & wrong.keys() != set()
-    assert len(repaired) >= len(explained)
+    calls = {each.id: each for each in store.calls() if each.agent == "teacher"}
+    seen = set()
+    for call, exchange in store.read(select_exchanges, list(calls)).items():
+        assert exchange.transcript
+        messages = cast("list[dict[str, str]]", exchange.transcript.request["messages"])
+        problem, asked = calls[call].problem_id or "", messages[-1]["content"]
+        if "<attempt>" in asked:
+            assert not wrong[problem].reason.accepted
+            assert quote(wrong[problem].text) in asked and "<worked_solution>" in asked
+            seen.add(problem)
+    assert seen == seeds & wrong.keys() != set()
+    assert not any(each.repaired for each in store.rationales(round=1) if each.problem_id in seen)
     capsys.readouterr()
     for refused, told in (
         (["--explain-attempts"], "--explain-attempts needs a model to read them"),
-        ([*named, "--allocation", "weak"], "which only --allocation each asks for"),
+        ([*named, "--allocation", "weak"], "needs seeds that are kept back and probed"),
+        ([*named, "--adds", "repeat"], "needs seeds that are kept back and probed"),
+        ([*named, "--solver", "tiny", "--thoughts", "decompose"], "answers by itself: drop --solver"),
     ):
         assert main(["--rounds", "1", "--student", "tiny", *refused]) == 2
         assert told in capsys.readouterr().err
@@ -378,6 +390,8 @@ def test_a_dearer_model_explains_only_what_the_teacher_could_not(
     failed = {call.problem_id for call in calls}
     by_teacher = [call for call in store.calls() if call.agent == "teacher"]
     assert asked == {"explain"}
+    steps = store.read(lambda connection: select(connection, SpanRecord, "WHERE agent = 'expert'"))
+    assert {step.name for step in steps} == {"explain pot"}
     assert 0 < len(calls) < len({call.problem_id for call in by_teacher})
     assert failed <= taught == {each.problem_id for each in rationales}
     assert store.verify() == []

@@ -1,7 +1,7 @@
 """Which of too many written problems are taught, by each policy of `--select`."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,14 +9,26 @@ from pathlib import Path
 import pytest
 
 from fdd.agents.selection import Evidence
-from fdd.domain import SelectName
+from fdd.agents.thoughts import thought
+from fdd.domain import Reason, SelectName
+from fdd.graph import exam as exams
+from fdd.graph.exam import Exam
 from fdd.graph.run import start
+from fdd.graph.state import RunContext
 from fdd.graph.surplus import surplus
 from fdd.main import main
+from fdd.rundir.answers import Question
 from fdd.rundir.listener import UNWATCHED
 from fdd.storage.folder import open_store
-from fdd.storage.records import SIBLING, ProblemRecord
+from fdd.storage.records import SIBLING, AttemptRecord, ProblemRecord
 from fdd.storage.store import Store
+from fdd.training.config import FineTuneConfig
+from fdd.training.device import choose_runtime
+from fdd.training.fetch import student_path
+from fdd.training.fine_tune import fine_tune
+from fdd.training.likelihood import perform
+from fdd.training.student import load_student
+from fdd.training.tasks import Example, LikelihoodTask
 from tests.graph.test_skills import BUDGET, skill_settings
 
 OVERGENERATE, SAMPLES = 2, 3
@@ -87,8 +99,64 @@ def test_a_larger_model_chooses_by_how_likely_it_finds_a_rationale(started: Call
     assert len(store.rejections()) == BUDGET
     # The larger model is the student here.
     assert {each.detail for each in store.rejections()} == {
-        "others teach more: for the larger model its rationale is likelier by +0.00 nats a character"
+        "others teach more: a larger model finds its rationale likelier by +0.00 nats per character"
     }
+
+
+def test_the_rationales_that_a_larger_model_finds_likelier_are_taught(
+    started: Callable[..., Store], cache: Path, tmp_path: Path
+) -> None:
+    """The larger model is the tiny student, taught a little."""
+    base, larger = student_path("tiny", cache), tmp_path / "larger"
+    student = load_student(base, choose_runtime("cpu"))
+    taught = [Example(question=f"What is {n} + 1?", cue="Compute.", rationale=f"{n}") for n in range(8)]
+    fine_tune(student, taught, larger, FineTuneConfig(epochs=2), lambda _: None)
+    store = started(select="likelihood", select_with=str(larger))
+    lessons = {each.problem_id: each for each in store.rationales(round=1) if each.reason.accepted}
+    children = {each.id: each for each in store.problems(splits=["generated"])}
+    cue = thought("pot").cue
+    examples = tuple(
+        Example(question=children[key].question, cue=cue, rationale=each.text)
+        for key, each in lessons.items()
+    )
+    more, less = (
+        perform(LikelihoodTask(student=folder, examples=examples, device="cpu"), None)
+        for folder in (larger, base)
+    )
+    ratios = {key: (more[i] - less[i]) / len(examples[i].rationale) for i, key in enumerate(lessons)}
+    left_out = {each.problem_id: each.detail for each in store.rejections()}
+    assert len(set(ratios.values())) > BUDGET
+    for key, detail in left_out.items():
+        assert f"likelier by {ratios[key]:+.2f} nats" in detail
+        kept = [each for each in children.keys() - left_out if children[each].skill == children[key].skill]
+        assert all(ratios[each] >= ratios[key] for each in kept)
+
+
+def test_what_helps_the_student_when_it_sees_it_is_taught(
+    started: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiny student solves nothing, so its answers are made right where the id of the child is even."""
+
+    def helps(child: str) -> bool:
+        return int(child[-1], 16) % 2 == 0
+
+    def examine(exam: Exam, questions: Sequence[Question], context: RunContext) -> list[AttemptRecord]:
+        assert all(len(each.shots) == 1 for each in questions)
+        return [
+            replace(each, reason=Reason.ACCEPTED) if helps(each.evaluation) else each
+            for each in exams.examine(exam, questions, context)
+        ]
+
+    monkeypatch.setattr("fdd.graph.surplus.examine", examine)
+    store = started(select="shown")
+    left_out = {each.problem_id for each in store.rejections()}
+    by_skill: defaultdict[str, list[ProblemRecord]] = defaultdict(list)
+    for child in store.problems(splits=["generated"]):
+        by_skill[child.skill].append(child)
+    for members in by_skill.values():
+        kept = [each for each in members if each.id not in left_out]
+        best = sum(helps(each.id) for each in members)
+        assert sum(helps(each.id) for each in kept) == min(best, len(kept))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +208,7 @@ def test_of_each_skill_what_is_solved_sometimes_is_kept_before_what_is_never_and
         ("--select-with tiny", "--select-with 'tiny' needs --select likelihood"),
         (
             "--recipe skills --overgenerate 2 --select gain --solver tiny --thoughts decompose",
-            "--select gain shows rationales, and --solver gets plans: drop one",
+            "--select gain needs a student that answers by itself: drop --solver",
         ),
     ],
 )

@@ -1,15 +1,18 @@
 """A study's plan and rows: what is read, what is refused, and what the analysis makes of it."""
 
+from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fdd.commands.arguments import options_of
 from fdd.errors import UsageError
 from fdd.reporting.pictures import save
 from fdd.reporting.study import analyse, arm_table, as_json, difference_table, forest, latex, markdown
 from fdd.rundir.study import Row, Study, read_study
-from fdd.settings import flat
+from fdd.settings import add_options, flat, load_settings
+from tests.test_house import ROOT
 
 PLAN = """
 question = "Who gets the problems?"
@@ -212,3 +215,20 @@ def test_a_repeated_row_is_refused(study: Study) -> None:
     finish(study, "weak", 1, 20)
     with pytest.raises(UsageError, match="line 2 repeats arm 'weak', seed 1"):
         study.rows()
+
+
+def test_the_beginning_that_arms_share_can_be_started_from_its_options(tmp_path: Path) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text(
+        PLAN.replace("[arms]", '[arms]\nfew = { recipe = "wireless_math" }\ndaslam = { recipe = "daslam" }')
+        + 'many = { recipe = "wireless_math", self_samples = 8 }\n'
+        + 'llm2llm = { recipe = "llm2llm", explain_attempts = false, reprobe = false, self_samples = 2 }\n'
+    )
+    plans = sorted((ROOT / "studies").glob("*.toml"))
+    assert len(plans) >= 5
+    for cell in [cell for plan in (file, *plans) for cell in read_study(plan).cells]:
+        for settings in (cell.settings, cell.beginning):
+            parser = ArgumentParser()
+            add_options(parser)
+            given = vars(parser.parse_args(list(options_of(settings))))
+            assert load_settings(given, environment={}) == settings
