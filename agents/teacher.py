@@ -140,7 +140,7 @@ class ModelTeacher:
 
 
 def conversation(task: str, problem: Problem, thought: str, **more: str) -> Conversation:
-    """What a model is sent to explain, solve or repair; only who explains is shown the worked solution."""
+    """What a model is sent to explain, solve or repair; only explaining shows the worked solution."""
     asked = {"question": problem.question, "solution": problem.solution, **more}
     return prompt(task).conversation(asked, _told(thought), _lessons(task, thought))
 

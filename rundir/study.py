@@ -107,7 +107,7 @@ LATER = {
 """Settings that have no effect before the student of round 0 is evaluated, with the values that a shared
 beginning has for them."""
 NEEDED = ("samples", "overgenerate", "allocation", "self_samples", "self_samples_where", "self_right")
-"""Those of them without which some settings would be refused."""
+"""Those of them that keep their own values where other settings would be refused without these."""
 
 
 @dataclass(frozen=True, kw_only=True)
