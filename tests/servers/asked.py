@@ -19,6 +19,7 @@ class Task(StrEnum):
     """The kinds of our prompts that the server knows."""
 
     EXPLAIN = "explain"
+    EXPLAIN_ATTEMPT = "explain_attempt"
     SOLVE = "solve"
     REPAIR = "repair"
     SIMILAR = "similar"
@@ -30,7 +31,7 @@ class Task(StrEnum):
     @property
     def wants_rationale(self) -> bool:
         """Whether the prompt asks for a rationale; otherwise it asks for a new problem."""
-        return self in (Task.EXPLAIN, Task.SOLVE, Task.REPAIR)
+        return self in (Task.EXPLAIN, Task.EXPLAIN_ATTEMPT, Task.SOLVE, Task.REPAIR)
 
 
 class NotUnderstoodError(Exception):

@@ -44,7 +44,7 @@ def last_entry(server: TeachingServer) -> Entry:
     return server.log()[-1]
 
 
-@pytest.mark.parametrize("task", ["explain", "solve", "repair"])
+@pytest.mark.parametrize("task", ["explain", "explain_attempt", "solve", "repair"])
 @pytest.mark.parametrize("thought", known())
 def test_a_rationale_is_right(faultless: TeachingServer, verifier: Verifier, task: str, thought: str) -> None:
     for problem in PARENTS:
