@@ -145,6 +145,9 @@ class Settings:
     """With more than one answer, all are drawn at `probe_temperature`."""
     probe_temperature: Annotated[PositiveFloat, Flag("T", "temperature of probes with several samples")] = 0.7
     reprobe: Annotated[bool, Flag(None, "probe what was trained on as well, as the paper does")] = False
+    probe_children: Annotated[
+        bool, Flag(None, "also probe new problems before they are taught, to compare them with their parents")
+    ] = False
     initial_share: Annotated[Share | None, Flag("X", "share of the seeds in the first training set")] = None
     """None spreads the seeds over all rounds, with one seed per template in round 0 if possible (see
     `graph.plan.initial_seeds`).

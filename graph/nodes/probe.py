@@ -2,8 +2,8 @@
 
 `probe` asks siblings: variants of the seeds that are never taught. The answers make the skill profile, which
 decides what is written next. With `--allocation each` it asks the seeds held back for the next round and the
-children taught in this one, and `probe_children` asks new children before they are taught, so that each can
-be compared with its parent. With `--overgenerate`, `graph.surplus` then chooses those that are taught.
+children taught in this one. `probe_children` asks new children before they are taught: `--probe-children`
+compares each with its parent, and with `--overgenerate`, `graph.surplus` chooses those that are taught.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
 def probe_children(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     """Asks the student of the round before, which has not been trained on these children."""
     context, settings = runtime.context, runtime.context.settings
-    if settings.allocation != "each" and settings.overgenerate == 1:
+    if not settings.probe_children and settings.overgenerate == 1:
         context.listener.advanced(Progress(round=state.round, phase="probe_children", done=0, total=0))
         return {}
     taught = {lesson.problem.id: lesson.problem for lesson in context.store.training_set(round=state.round)}

@@ -20,6 +20,7 @@ def tiny_settings(allocation: str = "each") -> Settings:
         "problems.dev_size": "3",
         "problems.harder_size": "3",
         "allocation": allocation,
+        "probe_children": "true",
         "fine_tune.epochs": "1",
         "fine_tune.checkpoint_seconds": "0.001",  # after each step, so that killed runs go on from one
         "generate.max_new_tokens": "12",
