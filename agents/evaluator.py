@@ -64,6 +64,11 @@ class Majority:
     def choose(self, values: Values) -> Fraction | None:
         return most_given(_in_order(self.asks, values))
 
+    def is_sure(self, values: Values) -> bool:
+        """Whether more than half of all the ways gave the chosen value. One that was not asked did not."""
+        given, chosen = list(values.values()), self.choose(values)
+        return chosen is not None and 2 * given.count(chosen) > len(self.asks)
+
 
 Policy = Fallback | Majority
 """How one question is asked; a policy never sees the reference answer."""

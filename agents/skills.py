@@ -35,6 +35,16 @@ def skills_of(problems: Sequence[Problem], kind: SkillKind) -> list[str]:
     ]
 
 
+def sub_skill(skill: str) -> str:
+    """Returns the name of the skill below this one, of problems with one more step.
+
+    >>> sub_skill("trains"), sub_skill("trains +1")
+    ('trains +1', 'trains +2')
+    """
+    above, _, level = skill.rpartition(" +")
+    return f"{above} +{int(level) + 1}" if above and level.isdecimal() else f"{skill} +1"
+
+
 def signature(derivation: Derivation) -> str:
     """Writes which operations a derivation uses and how they feed each other, without its numbers.
 

@@ -124,6 +124,7 @@ def ask(
             policy=policy,
             policy_samples=1,
             policy_temperature=1.0,
+            stronger=None,
             limit=tests,
             seed=seed,
             max_new_tokens=None,

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from fdd.commands.arguments import add_json, print_json
 from fdd.commands.watching import stop_on_signals
+from fdd.errors import UsageError
 from fdd.settings import ANSWERING, add_options, cache_folder, load_settings
 
 
@@ -29,6 +30,11 @@ def add(parser: ArgumentParser) -> None:
         help="longest answer (default: what the student was taught decides)",
     )
     add_options(parser, only=ANSWERING)
+    parser.add_argument(
+        "--stronger",
+        metavar="STUDENT",
+        help="with --policy samples: a student that answers where no more than half of the samples agree",
+    )
     add_json(parser)
     parser.set_defaults(command=evaluate)
 
@@ -49,6 +55,10 @@ def evaluate(given: Namespace) -> int:
             **{key: value for key, value in vars(given).items() if key in ANSWERING},
         }
     )
+    if given.stronger and asked.policy != "samples":
+        raise UsageError(
+            f"--stronger {given.stronger} answers where the student's answers differ: add --policy samples"
+        )
     with RunView(console) as view, stop_on_signals(view, "Stopped.") as stop:
         scores = score(
             given.student,
@@ -57,6 +67,7 @@ def evaluate(given: Namespace) -> int:
             policy=asked.policy,
             policy_samples=asked.policy_samples,
             policy_temperature=asked.policy_temperature,
+            stronger=given.stronger,
             limit=asked.problems.limit,
             seed=asked.seed,
             max_new_tokens=asked.generate.max_new_tokens,

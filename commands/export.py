@@ -20,6 +20,11 @@ def add(parser: ArgumentParser) -> None:
         metavar="N",
         help="the student of this round (default: the best on the dev set of those kept)",
     )
+    parser.add_argument(
+        "--push",
+        metavar="ORG/NAME",
+        help="also upload both to repositories of this name on the Hugging Face hub; new ones are private",
+    )
     add_json(parser)
     parser.set_defaults(command=export)
 
@@ -27,8 +32,11 @@ def add(parser: ArgumentParser) -> None:
 def export(given: Namespace) -> int:
     from fdd.commands.console import RunView
     from fdd.reporting import export as exporting
+    from fdd.reporting import push
     from fdd.reporting.terminal import shown, terminal
 
+    if given.push is not None:
+        push.check(given.push)
     console = terminal(stderr=given.json)
     with RunView(console) as view:
         done = exporting.export(
@@ -38,14 +46,17 @@ def export(given: Namespace) -> int:
             cache=cache_folder(),
             round=given.round,
         )
-    if given.json:
-        print_json(asdict(done))
-        return 0
     student = "none: the run has kept no student, so only its data was exported"
     if done.student is not None:
         student = f"{done.folder / exporting.STUDENT}, of round {done.round}"
-    console.print(shown(f"student   {student}"))
-    console.print(
-        shown(f"data      {done.folder / exporting.DATA}, {done.lessons} rationales up to round {done.round}")
-    )
+    data = f"{done.folder / exporting.DATA}, {done.lessons} rationales up to round {done.round}"
+    if not given.json:
+        console.print(shown(f"student   {student}"))
+        console.print(shown(f"data      {data}"))
+    addresses = []
+    for address in push.push(done, given.push) if given.push is not None else ():
+        addresses.append(address)
+        console.print(shown(f"uploaded  {address}"))
+    if given.json:
+        print_json({**asdict(done), "uploaded": addresses})
     return 0

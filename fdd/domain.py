@@ -344,6 +344,8 @@ class Progress:
     total: int
     note: str = ""
     """What the count does not say, for example a loss or the accuracy so far."""
+    loss: float | None = None
+    """Of the latest step, while a student is trained."""
     left: float | None = None
     """Estimated seconds until the run ends; None if there is no estimate."""
 

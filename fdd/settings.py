@@ -102,6 +102,13 @@ class Settings:
     seed: Annotated[int, Flag("S", "the same seed and settings give the same data set")] = 0
     device: Annotated[Device, Flag("NAME", "auto, cpu, cuda or mps")] = "auto"
     workers: Annotated[PositiveInt, Flag("N", "lessons given at a time, and sandbox processes")] = 2
+    track: Annotated[
+        Literal["none", "trackio", "wandb", "mlflow"],
+        Flag("NAME", "also send losses, accuracies, skills and costs to trackio, wandb or mlflow"),
+    ] = "none"
+    track_project: Annotated[str, Flag("NAME", "project or experiment there")] = (
+        "feedback-driven-distillation"
+    )
     problems: ProblemSettings = field(default_factory=ProblemSettings)
 
     teacher: Annotated[
@@ -195,6 +202,9 @@ class Settings:
     siblings: Annotated[
         PositiveInt, Flag("N", "probes of each skill and round: variants of seeds that are never taught")
     ] = 2
+    grow_skills: Annotated[
+        bool, Flag(None, "make the harder problems of a skill a skill of their own, with probes of its own")
+    ] = False
     parents: Annotated[
         Literal["probed", "unsolved"],
         Flag(
@@ -379,9 +389,10 @@ CHANGEABLE = (
     *("calls.max_cost", "calls.max_tokens", "calls.max_calls"),
     *URLS,
     *("engine.name", "engine.address"),
+    *("track", "track_project"),
 )
-"""Settings that `resume` may change: the limits of a run, the URLs of its models, and the machines that it
-uses, but not what it does."""
+"""Settings that `resume` may change: the limits of a run, the URLs of its models, the machines that it
+uses and its tracker, but not what it does."""
 
 
 ANSWERING = ("thoughts", "policy", "policy_samples", "policy_temperature", "generate.backend")
@@ -593,6 +604,20 @@ def _check_share(settings: Settings) -> None:
             f"--overgenerate {settings.overgenerate:g} needs a budget of problems, which `--allocation each` "
             "does not have: add another --allocation, or leave it out"
         )
+    if settings.probe_children and (settings.allocation, settings.adds) != ("each", "written"):
+        raise UsageError(
+            "--probe-children compares new problems with their parents, which only --allocation each probes: "
+            "leave it out, or add that"
+        )
+    if settings.grow_skills and settings.allocation == "each":
+        raise UsageError("--grow-skills needs a budget for skills: add --allocation weak, for example")
+    if settings.grow_skills and (settings.rounds < 2 or settings.adds != "written"):
+        raise UsageError(
+            "--grow-skills probes new skills in the round after they were written: give --rounds 2 or more, "
+            "and leave out --adds"
+        )
+    if settings.grow_skills and settings.operators == "similar":
+        raise UsageError("--grow-skills needs harder problems: leave out --operators similar")
     if (share := settings.initial_share) is None:
         return
     if settings.allocation != "each":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from statistics import fmean
 
 from fdd.agents.allocation import allocate, harder_ones, needs_simpler
 from fdd.agents.profile import Belief, Probed, profile
+from fdd.agents.skills import sub_skill
 from fdd.agents.symbolic.derivation import Derivation
 from fdd.agents.symbolic.numbers import write_plain
 from fdd.agents.symbolic.reading.parse import derive
@@ -72,6 +73,32 @@ def write_siblings(
             held_back.add(members[-1].id)
             siblings.append(ProblemRecord.of(members[-1], split=SIBLING))
     return siblings, [seed for seed in seeds if seed.id not in held_back]
+
+
+def write_siblings_of_grown_skills(store: Store, round: int, settings: Settings) -> list[ProblemRecord]:
+    """Writes the probes of the skills that other skills have grown in this round, for this round and those
+    after it, from the problems that are taught. A skill whose problems cannot be varied gets none.
+    """
+    problems = store.problems()
+    known = {problem.skill for problem in problems if problem.split in ("seed", SIBLING)}
+    taken = {exact_form(problem.question) for problem in problems}
+    grown = _by_skill(
+        lesson.problem for lesson in store.training_set(round=round) if lesson.problem.skill not in known
+    )
+    return [
+        sibling
+        for members in grown.values()
+        for later in range(round, settings.rounds)
+        for sibling in _siblings_of(members, later, settings, taken)
+    ]
+
+
+def _by_skill(problems: Iterable[ProblemRecord]) -> dict[str, list[ProblemRecord]]:
+    """Groups the problems, without copies, in the order of their ids."""
+    found: defaultdict[str, list[ProblemRecord]] = defaultdict(list)
+    for problem in sorted({problem.id: problem for problem in problems}.values(), key=lambda each: each.id):
+        found[problem.skill].append(problem)
+    return dict(found)
 
 
 def _siblings_of(
@@ -146,6 +173,8 @@ def plan(store: Store, round: int, settings: Settings) -> dict[str, Share]:
         only_harder = settings.operators == "harder"
         return {skill: Share(number, harder=only_harder * number) for skill, number in counts.items()}
     overall, harder = fmean(belief.mean for belief in now.values()), harder_ones(counts, now)
+    if settings.grow_skills:  # a skill that has grown one is no longer where harder problems belong
+        harder = {skill: 0 if sub_skill(skill) in now else number for skill, number in harder.items()}
     shares = {
         skill: Share(counts[skill], harder[skill], needs_simpler(belief, overall))
         for skill, belief in now.items()
@@ -197,11 +226,13 @@ def round_budget(store: Store, settings: Settings) -> int:
     return problems_per_round(settings, seeds)
 
 
-def parents_by_skill(store: Store) -> dict[str, list[ProblemRecord]]:
-    """Returns the seeds from which problems of each skill are written, without rejected ones."""
+def parents_by_skill(store: Store, round: int) -> dict[str, list[ProblemRecord]]:
+    """Returns the problems from which those of each skill are written after this round: its seeds or, if it
+    has none because another skill has grown it, what is taught of it. Rejected ones are left out.
+    """
     rejected = {rejection.problem_id for rejection in store.rejections()}
-    found: defaultdict[str, list[ProblemRecord]] = defaultdict(list)
-    for problem in store.problems(splits=["seed"]):
-        if problem.round == 0 and problem.id not in rejected:
-            found[problem.skill].append(problem)
-    return dict(found)
+    seeds = [problem for problem in store.problems(splits=["seed"]) if problem.round == 0]
+    seeded = {problem.skill for problem in seeds}
+    taught = [lesson.problem for lesson in store.training_set(round=round)]
+    parents = [*seeds, *(problem for problem in taught if problem.skill not in seeded)]
+    return _by_skill(problem for problem in parents if problem.id not in rejected)

@@ -136,21 +136,22 @@ def work(settings: Settings, seeds: Mapping[int, int]) -> dict[tuple[int, str], 
         found[number, "refine"] = Work()
         found[number, "evaluate"] = Work(answers=asks * dev)
         if number < settings.rounds:
-            probed = _probes(settings, seeds.get(number + 1, 0), each)
+            probed = _probes(settings, number, seeds.get(number + 1, 0), each)
             found[number, "probe"] = Work(answers=settings.samples * probed)
             found[number, "synthesize"] = Work()
     last, tests = settings.rounds, asks * sum(_test_sizes(settings))
     return found | {(last, "test"): Work(answers=tests + GENERAL_ANSWERS), (last, "report"): Work()}
 
 
-def _probes(settings: Settings, held_back: int, growth: Growth) -> int:
-    """Returns the number of problems that are probed after a round."""
+def _probes(settings: Settings, round: int, held_back: int, growth: Growth) -> int:
+    """Returns the number of problems that are probed after this round."""
     if settings.adds != "written":
         return 0
     if settings.allocation == "each":
         return held_back + (growth.total if settings.reprobe else growth.children)
-    # The number of skills of a file is unknown here; it has one seed for each at least.
-    return settings.siblings * min(growth.total, TAUGHT_TEMPLATES)
+    # The number of skills of a file is unknown here; it has one seed for each at least. In each round but the
+    # first, each may grow one more.
+    return settings.siblings * min(growth.total, TAUGHT_TEMPLATES) * (1 + settings.grow_skills * round)
 
 
 def _asks(settings: Settings) -> int:

@@ -32,6 +32,7 @@ from fdd.rundir.listener import UNWATCHED, Listener
 from fdd.rundir.lock import cannot_write, held
 from fdd.rundir.progress import heartbeat
 from fdd.rundir.telemetry import telemetry
+from fdd.rundir.tracking import check_tracker, tracking
 from fdd.settings import Settings
 from fdd.storage.folder import DATABASE, check_path, find_run, open_store
 from fdd.storage.records import RunRecord
@@ -130,6 +131,7 @@ def preview(settings: Settings, *, cache: Path) -> Preview:
     """Forecasts what `start` would do with these settings. Calls no model and makes no folder."""
     for name in settings.thoughts:
         thought(name)
+    check_tracker(settings)
     check_agents(settings)
     if is_open(settings):
         with open_engine(settings.engine) as engine:
@@ -169,6 +171,7 @@ def _created(settings: Settings, folder: Path, listener: Listener, cache: Path) 
         )
     for name in settings.thoughts:
         thought(name)
+    check_tracker(settings)
     named = (settings.solver, settings.select_with, *(role.local_id for role in settings.roles().values()))
     others = {*filter(None, named)}
     with open_engine(settings.engine) as engine:
@@ -294,6 +297,7 @@ def _at_work(
         ) as running,
         Verifier(workers=settings.workers) as verifier,
         checkpointer(folder) as saver,
+        tracking(settings, store, listener) as listener,
         heartbeat(listener, folder, clock_of(store, settings).left) as listener,
         telemetry(store, run.id, folder, listener),
     ):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from fdd.agents.evaluator import policy_of
+from fdd.agents.evaluator import Majority, policy_of
 from fdd.agents.thoughts import thought
 from fdd.agents.verifier import UNCONFINED, Verifier
 from fdd.domain import UNTAUGHT, Interval, PolicyName, Problem
@@ -14,7 +16,7 @@ from fdd.graph.exam import Exam, Examiner, ask, check_grader, config_of
 from fdd.matching import exact_form
 from fdd.problems.contamination import GSM_SYMBOLIC
 from fdd.problems.split import test_sets
-from fdd.rundir.answers import Question, grade
+from fdd.rundir.answers import Question, choose, grade, values_of
 from fdd.rundir.listener import Listener
 from fdd.storage.folder import DATABASE, open_store
 from fdd.storage.records import AttemptRecord, ProblemRecord, Record, evaluation_split
@@ -32,6 +34,7 @@ def score(
     policy: PolicyName,
     policy_samples: int,
     policy_temperature: float,
+    stronger: str | None,
     limit: int | None,
     seed: int,
     max_new_tokens: int | None,
@@ -42,6 +45,9 @@ def score(
     should_stop: Callable[[], bool],
 ) -> list[EvaluationSummary]:
     """Returns the student's accuracy under a policy for each test set, with 95 % intervals.
+
+    With `stronger`, that student answers the questions on which no more than half of this one's samples
+    agree, which is how Adaptive-Solver (Zhou et al., arXiv 2310.01446) changes the model.
 
     Problems of `gsm-symbolic` that the student of a run was taught are left out: a run draws its seeds right
     after its test set, so a larger test set would overlap them. A problem that occurs twice is asked once.
@@ -56,10 +62,11 @@ def score(
         for name, members in sets.items()
         for problem in _once(members, listener)
     ]
-    if problems == GSM_SYMBOLIC and (taught := _taught(Path(student))):
+    for name in filter(None, (student, stronger) if problems == GSM_SYMBOLIC else ()):
+        taught = _taught(Path(name))
         fresh = [each for each in questions if exact_form(each.problem.question) not in taught]
         if left := len(questions) - len(fresh):
-            listener.noticed(f"{left} of {len(questions)} problems were taught to this student: not asked")
+            listener.noticed(f"{left} of {len(questions)} problems were taught to {name}: not asked")
         questions = fresh
     config = GenerateConfig(max_new_tokens=max_new_tokens, seed=seed, backend=backend)
     exam = Exam(
@@ -72,6 +79,10 @@ def score(
         policy=policy_of(policy, thoughts, policy_samples),
         config=config_of(policy, config, policy_temperature),
     )
+    single = None
+    if stronger is not None:
+        path, once = student_path(stronger, cache), policy_of("single", thoughts, 1)
+        single = replace(exam, student=path, model=stronger, policy=once, config=config)
     with Verifier(workers=2) as verifier:
         if not verifier.confined:
             listener.noticed(UNCONFINED)
@@ -86,8 +97,20 @@ def score(
             keep=_forget,
         )
         attempts = ask(exam, questions, examiner, before={})
-    accuracies = grade(exam.policy, questions, attempts)
-    return [_summary(name, accuracy, attempts) for name, accuracy in accuracies.items()]
+        chosen = choose(exam.policy, questions, attempts)
+        passed_on: list[Question] = []
+        if single is not None:
+            assert isinstance(exam.policy, Majority)
+            values = values_of(questions, attempts)
+            passed_on = [each for each in questions if not exam.policy.is_sure(values[each])]
+            answers = choose(single.policy, passed_on, ask(single, passed_on, examiner, before={}))
+            chosen |= {question: value for question, value in answers.items() if value is not None}
+            listener.noticed(f"{stronger} was asked {len(passed_on)} of {len(questions)} problems")
+    summaries = [_summary(name, accuracy, attempts) for name, accuracy in grade(chosen).items()]
+    if single is None:
+        return summaries
+    counts = Counter(question.evaluation for question in passed_on)
+    return [{**each, "passed_on": counts[each["name"]]} for each in summaries]
 
 
 def _once(problems: Sequence[Problem], listener: Listener) -> list[Problem]:

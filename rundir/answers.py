@@ -84,12 +84,10 @@ def changes(before: Mapping[str, Graded], now: Mapping[str, Graded]) -> tuple[li
     return gained, lost
 
 
-def grade(
-    policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
-) -> dict[str, Interval]:
-    """Returns the accuracy by evaluation, with a 95 % Wilson interval. The policy chooses each answer."""
+def grade(chosen: Mapping[Question, Fraction | None]) -> dict[str, Interval]:
+    """Returns the accuracy by evaluation of the answers that were chosen, with a 95 % Wilson interval."""
     right: defaultdict[str, list[bool]] = defaultdict(list)
-    for question, value in choose(policy, questions, attempts).items():
+    for question, value in chosen.items():
         right[question.evaluation].append(value == question.problem.answer)
     return {name: wilson(sum(found), len(found)) for name, found in sorted(right.items())}
 
@@ -98,9 +96,14 @@ def choose(
     policy: Policy, questions: Sequence[Question], attempts: Sequence[AttemptRecord]
 ) -> dict[Question, Fraction | None]:
     """Returns the value that the policy chooses for each question; None if the student gave none."""
+    return {question: policy.choose(values) for question, values in values_of(questions, attempts).items()}
+
+
+def values_of(
+    questions: Sequence[Question], attempts: Sequence[AttemptRecord]
+) -> dict[Question, dict[Ask, Fraction | None]]:
+    """Returns the values that were given to each question."""
     values: defaultdict[tuple[str, str], dict[Ask, Fraction | None]] = defaultdict(dict)
     for attempt in attempts:
         values[attempt.evaluation, attempt.problem_id][Ask(attempt.thought, attempt.sample)] = attempt.value
-    return {
-        question: policy.choose(values[question.evaluation, question.problem.id]) for question in questions
-    }
+    return {question: values[question.evaluation, question.problem.id] for question in questions}

@@ -39,9 +39,10 @@ WHERE evaluations.round = ? ORDER BY name
 _SKILLS = """
 SELECT probed_skills.*, coalesce(written, 0) AS written, coalesce(operators, '') AS operators
 FROM probed_skills LEFT JOIN (
-    SELECT round - 1 AS round, skill, count(*) AS written,
-           string_agg(DISTINCT operator, ', ' ORDER BY operator) AS operators
-    FROM problems WHERE split = 'generated' GROUP BY ALL
+    SELECT child.round - 1 AS round, parent.skill, count(*) AS written,
+           string_agg(DISTINCT child.operator, ', ' ORDER BY child.operator) AS operators
+    FROM problems AS child JOIN problems AS parent ON parent.id = child.parent
+    WHERE child.split = 'generated' GROUP BY ALL
 ) AS children USING (round, skill)
 ORDER BY skill, round
 """
@@ -90,6 +91,8 @@ class EvaluationSummary(TypedDict):
     by_depth: NotRequired[list[ShapeResult]]
     """Only in `report`, as `by_width`, and only of problems whose worked solution can be read."""
     by_width: NotRequired[list[ShapeResult]]
+    passed_on: NotRequired[int]
+    """Only in `evaluate --stronger`: problems that the stronger student was asked."""
     form: float | None
     """Share of the answers that have the form that is taught; None if no answer is stored."""
 

@@ -153,6 +153,21 @@ def test_evaluate_scores_the_student_of_a_run(finished: Path, capsys: pytest.Cap
     assert [(entry["name"], entry["n"]) for entry in evaluations] == [("held-out", 4), ("in-domain", 4)]
 
 
+def test_a_stronger_student_answers_what_the_student_is_not_sure_of(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tiny student gives no value, so that each problem goes to the other one."""
+    student = str(finished / "student")
+    arguments = ["evaluate", student, "--limit", "3", "--max-new-tokens", "4", "--stronger", "tiny"]
+    assert main(arguments) == 2
+    assert "answers where the student's answers differ: add --policy samples" in capsys.readouterr().err
+    assert main([*arguments, "--policy", "samples", "--json"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)["evaluations"]
+    assert [(each["n"], each["passed_on"]) for each in found] == [(3, 3), (3, 3)]
+    assert "tiny was asked 6 of 6 problems" in printed.err
+
+
 def test_evaluate_asks_nothing_that_a_run_has_taught_its_student(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,7 +178,7 @@ def test_evaluate_asks_nothing_that_a_run_has_taught_its_student(
         assert main([*arguments, str(student)]) == 0
         printed = capsys.readouterr()
         sizes.append(sum(each["n"] for each in json.loads(printed.out)["evaluations"]))
-        assert ("were taught to this student: not asked" in printed.err) == (student != "tiny")
+        assert ("problems were taught to " in printed.err) == (student != "tiny")
     assert sizes[0] == sizes[1] < sizes[2] == 60
 
 

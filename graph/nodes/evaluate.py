@@ -19,7 +19,7 @@ from fdd.graph.exam import Exam, choose_shots, config_of, examine
 from fdd.graph.spans import Stage
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.problems.contamination import DEV
-from fdd.rundir.answers import Question, answers_of, asked, changes, grade, policy_at
+from fdd.rundir.answers import Question, answers_of, asked, changes, choose, grade, policy_at
 from fdd.rundir.delivery import deliver, delivered
 from fdd.storage.records import DecisionRecord, DriftRecord, EvaluationRecord, SpanRecord
 from fdd.storage.store import Store
@@ -127,7 +127,7 @@ def _exam(phase: str, round: int, student: str, state: RunState, context: RunCon
 
 
 def _evaluate(exam: Exam, questions: Sequence[Question], context: RunContext) -> None:
-    accuracies = grade(exam.policy, questions, examine(exam, questions, context))
+    accuracies = grade(choose(exam.policy, questions, examine(exam, questions, context)))
     context.store.add(
         EvaluationRecord.of(accuracy, round=exam.round, name=name) for name, accuracy in accuracies.items()
     )

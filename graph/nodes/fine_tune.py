@@ -116,7 +116,12 @@ def _train(name: str, examples: tuple[Example, ...], state: RunState, context: R
         if isinstance(event, Step):
             note = f"loss {event.loss:.3f}, {event.tokens_per_second:.0f} tokens/s"
             progress = Progress(
-                round=state.round, phase="fine_tune", done=event.step, total=event.steps, note=note
+                round=state.round,
+                phase="fine_tune",
+                done=event.step,
+                total=event.steps,
+                note=note,
+                loss=event.loss,
             )
             context.listener.advanced(progress)
         elif isinstance(event, Notice):

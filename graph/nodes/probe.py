@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 from fdd.agents.evaluator import Majority, band, samples_of
 from fdd.agents.statistics import posterior
 from fdd.domain import Band, Progress
+from fdd.graph.curriculum import write_siblings_of_grown_skills
 from fdd.graph.exam import Exam, examine, probing
 from fdd.graph.state import RunContext, RunState, RunUpdate
 from fdd.graph.surplus import leave_out_surplus
@@ -29,6 +30,8 @@ def probe(state: RunState, runtime: Runtime[RunContext]) -> RunUpdate:
     if context.settings.adds != "written":
         context.listener.advanced(Progress(round=state.round, phase="probe", done=0, total=0))
         return {}
+    if context.settings.grow_skills:
+        context.store.add(write_siblings_of_grown_skills(context.store, state.round, context.settings))
     if context.settings.allocation != "each":
         # A seed that was held back, for want of variants, is asked in every round.
         siblings = context.store.problems(splits=[SIBLING])

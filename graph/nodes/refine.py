@@ -121,7 +121,12 @@ def _telling(state: RunState, context: RunContext) -> OnEvent:
             right = "" if event.reward is None else f", {event.reward:.0%} of the answers right"
             note = f"loss {event.loss:.3f}{right}"
             progress = Progress(
-                round=state.round, phase="refine", done=event.step, total=event.steps, note=note
+                round=state.round,
+                phase="refine",
+                done=event.step,
+                total=event.steps,
+                note=note,
+                loss=event.loss,
             )
             context.listener.advanced(progress)
         elif isinstance(event, Notice):

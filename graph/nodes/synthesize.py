@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from langgraph.runtime import Runtime
 
 from fdd.agents.allocation import operator_for
+from fdd.agents.skills import sub_skill
 from fdd.agents.synthesizer import Attempt, Wanted
 from fdd.domain import (
     Band,
@@ -141,7 +142,8 @@ def choose_parents(state: RunState, context: RunContext) -> Iterator[tuple[Probl
 
 async def write_plan(writer: Writer, state: RunState, context: RunContext) -> None:
     """Writes as many problems of each skill as the plan says. What cannot be written goes to other skills."""
-    shares, parents = plan(context.store, state.round, context.settings), parents_by_skill(context.store)
+    shares = plan(context.store, state.round, context.settings)
+    parents = parents_by_skill(context.store, state.round)
     budget = sum(share.problems for share in shares.values())
     units: Counter[str] = Counter()
 
@@ -158,7 +160,7 @@ async def write_plan(writer: Writer, state: RunState, context: RunContext) -> No
     for _ in range(PASSES):
         await writer.write(assignments)
         missing = budget - len(writer.written)
-        able = sorted({problem.skill for problem in writer.written})
+        able = sorted({problem.skill for problem in writer.written} & parents.keys())
         if not (missing and able):
             break
         assignments = [assign(able[i % len(able)], Operator.SIMILAR) for i in range(missing)]
@@ -297,6 +299,8 @@ class Writer:
 
     def _keep(self, draft: Draft, assignment: Assignment, call: CallRecord) -> None:
         problem = child_of(assignment.parent, draft, assignment.operator, self.round)
+        if self.context.settings.grow_skills and problem.operator is Operator.HARDER:
+            problem = replace(problem, skill=sub_skill(problem.skill))
         self.seen.add(exact_form(draft.question))
         agent = self.context.agents.synthesizer.name
         self.written.append(ProblemRecord.of(problem, split="generated", agent=agent, call_id=call.id))

@@ -60,6 +60,20 @@ def test_fallback_asks_one_thought_at_a_time() -> None:
     assert policy.next({POT: None, EOT: Fraction(0)}) == ()
 
 
+@pytest.mark.parametrize(
+    ("given", "sure"),
+    [((), False), ((1, 1), False), ((1, 1, 1), True), ((1, 1, None, 2, 2), False), ((1, 2, 1, 1), True)],
+)
+def test_a_majority_is_sure_if_more_than_half_of_all_answers_agree(
+    given: tuple[int | None, ...], sure: bool
+) -> None:
+    asks = samples_of("pot", 5)
+    values = {
+        ask: None if value is None else Fraction(value) for ask, value in zip(asks, given, strict=False)
+    }
+    assert Majority(asks, early=True).is_sure(values) == sure
+
+
 def test_a_majority_asks_everything_at_once() -> None:
     assert Majority(THOUGHTS).next({}) == THOUGHTS
 

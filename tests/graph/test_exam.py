@@ -13,7 +13,7 @@ from fdd.domain import Problem, Progress, Reason, Verdict
 from fdd.engines.engine import LOCAL
 from fdd.errors import ProblemSetError, StoppedError
 from fdd.graph.exam import Exam, Examiner, ask, check_grader, config_of, judge
-from fdd.rundir.answers import Question, grade
+from fdd.rundir.answers import Question, choose, grade
 from fdd.storage.records import AttemptRecord, Purpose, Record, SpanRecord, attempt_id
 from fdd.training.config import GenerateConfig
 from fdd.training.fetch import student_path
@@ -190,7 +190,7 @@ def test_a_problem_counts_as_right_by_the_value_that_was_chosen() -> None:
         attempt(third, pot, None),
         attempt(third, eot, 9),
     ]
-    fallback = grade(Fallback((pot, eot)), QUESTIONS, attempts)
+    fallback = grade(choose(Fallback((pot, eot)), QUESTIONS, attempts))
     assert (fallback["dev"].correct, fallback["dev"].n) == (2, 3)
 
 

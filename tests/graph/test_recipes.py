@@ -39,12 +39,14 @@ def test_a_recipe_runs(file: Path, tmp_path: Path, cache: Path) -> None:
         if "teacher" in named:
             server = stack.enter_context(teaching(tmp_path, "--gsm-symbolic", "0"))
             asked = {"teacher": "openai:teaching", "teacher_url": server.url}
-        settings = load_settings({**SMALL, **tiny, **asked, "recipe": file.stem}, environment={})
+        rounds = 2 if "grow_skills" in named else 1
+        given = {**SMALL, **tiny, **asked, "recipe": file.stem, "rounds": rounds}
+        settings = load_settings(given, environment={})
         start(settings, tmp_path / "run", Recorder(), cache=cache)
     store = open_store(tmp_path / "run")
-    assert [each.round for each in store.rounds()] == [0, 1]
+    assert [each.round for each in store.rounds()] == list(range(rounds + 1))
     assert store.verify() == []
-    with_second = [] if settings.refine.method == "none" else [0, 1]
+    with_second = [] if settings.refine.method == "none" else list(range(rounds + 1))
     assert [each.round for each in store.refinements()] == with_second
 
 

@@ -205,3 +205,51 @@ def test_controls_make_as_many_steps_with_as_many_problems(
         assert {each.operator for each in written} == {Operator.SIMILAR}
     if kind in ("repeat", "seeds"):
         assert not written
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    folder = tmp_path_factory.mktemp("grown") / "run"
+    settings = skill_settings(grow_skills="true", operators="harder")
+    start(settings, folder, UNWATCHED, cache=cache)
+    return folder
+
+
+def test_harder_problems_become_a_skill_that_is_probed_and_written_for(grown: Path) -> None:
+    store = open_store(grown)
+    seeded = {problem.skill for problem in store.problems(splits=["seed"])}
+    harder = [each for each in store.problems(splits=["generated"]) if each.operator is Operator.HARDER]
+    first = {problem.skill for problem in harder if problem.round == 1}
+    assert first and first == {f"{skill} +1" for skill in seeded if f"{skill} +1" in first}
+    probed = {(row["round"], row["skill"]) for row in store.read(probed_skills)}
+    assert {(1, skill) for skill in first} & probed
+    assert not {skill for round, skill in probed if round == 0} - seeded
+    by_id = {problem.id: problem for problem in store.problems()}
+    for sibling in store.problems(splits=[SIBLING]):
+        if sibling.skill not in seeded:
+            assert sibling.parent and by_id[sibling.parent].skill == sibling.skill
+            assert by_id[sibling.parent].split == "generated"
+    assert {problem.skill for problem in harder if problem.round == 2} & {
+        skill.replace(" +1", " +2") for skill in first
+    }
+
+
+def test_a_skill_that_has_grown_another_gets_no_more_harder_problems(grown: Path) -> None:
+    settings = skill_settings(grow_skills="true")
+    store = open_store(grown)
+    now = beliefs(store, 1)
+    above = [skill for skill in now if f"{skill} +1" in now]
+    assert above
+    solved = {skill: replace(belief, alpha=9.0, beta=1.0, correct=9.0) for skill, belief in now.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fdd.graph.curriculum.beliefs", lambda *_: solved)
+        shares = plan(store, 1, settings)
+    assert all(shares[skill].harder == 0 for skill in above)
+    assert any(share.harder for skill, share in shares.items() if skill not in above)
+
+
+def test_a_grown_tree_is_written_again_as_it_was(grown: Path, cache: Path) -> None:
+    before = rows(grown)
+    (grown / "checkpoints.sqlite").unlink()
+    resume(grown, UNWATCHED, cache=cache)
+    assert rows(grown) == before
