@@ -5,7 +5,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
 PYTEST = .venv/bin/python -m pytest -q
-SPREAD = --dist loadfile --no-loadscope-reorder --numprocesses
+SPREAD = --numprocesses auto --dist loadfile --no-loadscope-reorder
 SECONDS ?= 120
 .PHONY: run test test-slow test-browser test-notebooks test-engines test-vllm test-crash test-hostile fuzz check bench audit clean
 
@@ -25,14 +25,13 @@ SECONDS ?= 120
 run: .venv/installed
 	.venv/bin/python main.py --rounds 2 $(ARGS)
 
-# Two processes for each core, because half of the time a test waits for a server or for a process that it has started.
 test: .venv/installed-dev
 	.venv/bin/python -m coverage erase
-	$(PYTEST) $(SPREAD) $$((2 * $$(getconf _NPROCESSORS_ONLN))) -m "not slow" --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
+	$(PYTEST) $(SPREAD) -m "not slow" --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
 
 # With the real student, other makers' servers, and a teacher that fails in every way.
 test-slow: .venv/installed-dev
-	$(PYTEST) $(SPREAD) auto -m slow $(ARGS)
+	$(PYTEST) $(SPREAD) -m slow $(ARGS)
 
 # The page of a run in a real browser: Debian's `chromium`, or the one of `.venv/bin/playwright install chromium`.
 test-browser: .venv/installed-dev

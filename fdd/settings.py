@@ -604,11 +604,6 @@ def _check_share(settings: Settings) -> None:
             f"--overgenerate {settings.overgenerate:g} needs a budget of problems, which `--allocation each` "
             "does not have: add another --allocation, or leave it out"
         )
-    if settings.probe_children and (settings.allocation, settings.adds) != ("each", "written"):
-        raise UsageError(
-            "--probe-children compares new problems with their parents, which only --allocation each probes: "
-            "leave it out, or add that"
-        )
     if settings.grow_skills and settings.allocation == "each":
         raise UsageError("--grow-skills needs a budget for skills: add --allocation weak, for example")
     if settings.grow_skills and (settings.rounds < 2 or settings.adds != "written"):

@@ -40,7 +40,16 @@ HERE = {"attempts": "* EXCLUDE (backend)", "rounds": "* EXCLUDE (seconds)", "eva
 
 def run(folder: Path, *options: str, cache: Path | None = None) -> Path:
     environment = os.environ | ({"FDD_CACHE": str(cache)} if cache else {})
-    command = [sys.executable, "main.py", "--seed", "3", *options, "--run-dir", str(folder)]
+    command = [
+        sys.executable,
+        "main.py",
+        "--seed",
+        "3",
+        "--probe-children",
+        *options,
+        "--run-dir",
+        str(folder),
+    ]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=3600)
     return folder
 

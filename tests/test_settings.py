@@ -66,10 +66,6 @@ def test_settings_survive_the_store() -> None:
             {"rounds": "1", "recipe": "skills", "initial_share": "0.5"},
             "as only `--allocation each` does: leave it out",
         ),
-        (
-            {"rounds": "2", "recipe": "skills", "probe_children": "true"},
-            "--probe-children compares new problems with their parents",
-        ),
         ({"rounds": "2", "grow_skills": "true"}, "--grow-skills needs a budget for skills"),
         (
             {"rounds": "1", "recipe": "skills", "grow_skills": "true"},
