@@ -65,7 +65,7 @@ class Majority:
         return most_given(_in_order(self.asks, values))
 
     def is_sure(self, values: Values) -> bool:
-        """Whether more than half of all the ways gave the chosen value. One that was not asked did not."""
+        """Whether the chosen value came from more than half of all the ways, asked or not."""
         given, chosen = list(values.values()), self.choose(values)
         return chosen is not None and 2 * given.count(chosen) > len(self.asks)
 

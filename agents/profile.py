@@ -111,6 +111,6 @@ def progress(now: Mapping[str, Belief], before: Mapping[str, Belief], chance: Ra
     for skill, belief in now.items():
         earlier = before.get(skill)
         drawn = belief.draw(chance) - (earlier.draw(chance) if earlier else 0.0)
-        # What a skill that has just grown from another one has gained is not known.
+        # The gain of a skill that has just grown from another one is unknown.
         gains[skill] = max(0.0, drawn) if earlier or not before else 0.0
     return gains

@@ -163,7 +163,7 @@ def check_tracker(settings: Settings) -> None:
     if settings.track == NOT_TRACKED:
         return
     found = find_spec(settings.track)
-    if found is None or found.origin is None:  # the latter: a folder of that name, which trackers make
+    if found is None or found.origin is None:  # a mere folder of that name, as trackers make
         raise UsageError(f"--track {settings.track} needs that package: pip install {settings.track}")
 
 
@@ -177,7 +177,7 @@ def _open(settings: Settings, store: Store) -> Tracker:
             )
     except Exception as error:  # Every tracker has errors of its own.
         raise UsageError(
-            f"--track {settings.track} cannot begin: {_message(error)}; `--track none` does without it"
+            f"--track {settings.track} cannot begin: {_message(error)}; `--track none` runs without it"
         ) from None
 
 
