@@ -22,9 +22,11 @@ LOCK_PATIENCE = 10.0
 _FIRST_WAIT = 0.005
 _LONGEST_WAIT = 0.1
 """Seconds between attempts to open the file: the first wait is doubled up to the longest."""
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False}
-"""In a file from elsewhere, a table may in fact be a view that reads other files or the network."""
-_SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "different configuration", "Unique file handle conflict")
+_ENDINGS = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
+"""Of the names of the files that DuckDB keeps for one database."""
+_NAME = "fdd"
+"""Of the database in DuckDB while its file is open."""
+_SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "Unique file handle conflict")
 """Parts of DuckDB's messages; another process, or another thread, has the file open."""
 _DAMAGED = ("Corrupt", "not a valid DuckDB", "not read enough bytes", "deserialize", "INTERNAL Error")
 _RECORDS = """
@@ -45,6 +47,8 @@ class Database:
         self.path = path
         self._patience = patience
         self._turn = threading.Lock()
+        self._engine: Connection | None = None
+        """DuckDB itself, which takes seven times as long to load as a file takes to open, so it stays."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         return self._transaction(read_only=True)
@@ -63,18 +67,19 @@ class Database:
                     yield connection
                     connection.commit()
                 finally:
-                    with suppress(duckdb.Error):  # must not replace the error of the block
-                        connection.close()
+                    self._disconnect(connection)
             except (duckdb.Error, OSError) as error:
                 raise self._explain(error, "read" if read_only else "write to") from error
 
     def _connect(self, read_only: bool) -> Connection:
         deadline = time.monotonic() + self._patience
         wait = _FIRST_WAIT
+        self._engine = engine = self._engine or self._load()
+        path, mode = _quoted(str(self.path.absolute())), "READ_ONLY" if read_only else "READ_WRITE"
         while True:
             try:
-                # Absolute, because DuckDB would take `md:x` for a database of a network service.
-                return duckdb.connect(self.path.absolute(), read_only=read_only, config=_CONFIG)
+                engine.execute(f"ATTACH {path} AS {_NAME} ({mode})")
+                return engine.execute(f"USE {_NAME}")
             except duckdb.Error as error:
                 if not any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT):
                     raise
@@ -85,6 +90,24 @@ class Database:
                     ) from error
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _load(self) -> Connection:
+        path = self.path.absolute()
+        engine = duckdb.connect(":memory:", config={"temp_directory": f"{path}.tmp"})
+        # In a file from elsewhere, a table may in fact be a view that reads other files or the network.
+        parts = ", ".join(_quoted(f"{path}{ending}") for ending in _ENDINGS)
+        engine.execute(f"SET allowed_paths = [{parts}]")
+        return engine.execute("SET enable_external_access = false")
+
+    def _disconnect(self, connection: Connection) -> None:
+        """Closes the file. After an error, which this must not replace, DuckDB is closed as well."""
+        try:
+            connection.execute("USE memory")
+            connection.execute(f"DETACH {_NAME}")
+        except duckdb.Error:
+            self._engine = None
+            with suppress(duckdb.Error):
+                connection.close()
 
     def _explain(self, error: Exception, action: str) -> StoreError:
         advice = _ADVICE if any(sign in str(error) for sign in _DAMAGED) else ""
@@ -126,6 +149,10 @@ class Database:
 def log_of(path: Path) -> Path:
     """Path of the write-ahead log, which has what is committed but not yet in the file."""
     return path.with_name(f"{path.name}.wal")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _one_line(error: Exception) -> str:
