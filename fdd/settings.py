@@ -255,7 +255,7 @@ class Settings:
 
     baseline_size: Annotated[
         PositiveInt, Flag("N", "problems of each set that the untaught student is asked", group="evaluation")
-    ] = 20
+    ] = 12
     policy: Annotated[
         PolicyName, Flag("NAME", "how the student is asked: single, fallback, vote or samples")
     ] = "single"

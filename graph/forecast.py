@@ -41,7 +41,7 @@ class Size:
 
 SIZES = (
     *(Size(seeds, 60) for seeds in (72, 85, 100, 140)),
-    *(Size(seeds, 80) for seeds in (200, 310)),
+    *(Size(seeds, 80) for seeds in (200, 320)),
     *(Size(seeds, DEV_SIZE) for seeds in (400, 600, 900, 1350, 2000)),
 )
 """Coarse steps, so that machines of the same kind choose the same size."""

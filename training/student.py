@@ -211,12 +211,18 @@ def describe_prompts(task: PromptTask, _: object) -> Prompting:
 
 def convert(task: ConvertTask, _: object) -> None:
     """De-quantizes the weights and saves them in bfloat16, with the tokenizer."""
-    import gguf  # slow, and needed only here
+    import gguf.gguf_reader  # slow, and needed only here
+    import numpy
 
     source = {"pretrained_model_name_or_path": str(task.gguf.parent), "gguf_file": task.gguf.name}
-    # Transformers reads the file three times, and asks for the names of weights anew for each module.
+    # Transformers reads the file three times, and asks for the names of weights anew for each module. Every
+    # word of the vocabulary is a slice of the file, which numpy makes slowly if the file is mapped.
     reader, names = cache(gguf.GGUFReader), cache(gguf.get_tensor_name_map)
-    with patch.object(gguf, "GGUFReader", reader), patch.object(gguf, "get_tensor_name_map", names):
+    with (
+        patch.object(gguf, "GGUFReader", reader),
+        patch.object(gguf, "get_tensor_name_map", names),
+        patch.object(numpy, "memmap", lambda path, dtype=numpy.uint8, **_: numpy.fromfile(path, dtype)),
+    ):
         tokenizer = AutoTokenizer.from_pretrained(**source)
         model: Any = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     # The weights are de-quantized by now, but save_pretrained refuses a model that is marked as quantized.

@@ -190,6 +190,41 @@ def test_a_database_of_a_newer_version_is_refused(store: Store) -> None:
         Store.open(store.path)
 
 
+def test_a_table_that_is_a_view_of_other_files_cannot_read_them(store: Store, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("word\nhush\n")
+    with duckdb.connect(store.path) as connection:
+        connection.execute(f"CREATE VIEW elsewhere AS SELECT * FROM read_csv('{secret}')")
+    with (
+        pytest.raises(StoreError, match="Cannot access file"),
+        Database(store.path).reading() as connection,
+    ):
+        connection.execute("SELECT * FROM elsewhere")
+
+
+def test_any_path_may_be_that_of_a_database(tmp_path: Path) -> None:
+    folder = tmp_path / 'it\'s [a] run; DROP, "x" 100 % é'
+    folder.mkdir()
+    made = Store.create(folder / "fdd.duckdb", RUN)
+    assert made.add([problem()]) == 1
+    assert Store.open(made.path).problems() == [problem()]
+    assert [file.name for file in folder.iterdir()] == ["fdd.duckdb"]
+
+
+def test_a_block_that_fails_leaves_nothing_and_the_next_one_works(store: Store) -> None:
+    database = Database(store.path)
+    for fault in ("SELECT * FROM nowhere", "SELECT error('wrong')"):
+        with pytest.raises(StoreError), database.writing() as connection:
+            connection.execute("CREATE TABLE extra (n INTEGER)")
+            connection.execute(fault)
+    with pytest.raises(KeyError), database.writing() as connection:
+        connection.execute("CREATE TABLE extra (n INTEGER)")
+        raise KeyError
+    with database.reading() as connection:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    assert ("extra",) not in tables
+
+
 def test_a_missing_database_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no database"):
         Store.open(tmp_path / "fdd.duckdb")
