@@ -16,6 +16,8 @@ _FAULTS = (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError)
 """What the hub's client raises if an upload fails."""
 KINDS = {STUDENT: "model", DATA: "dataset"}
 """Kind of repository by part of an export."""
+OURS = ["*.safetensors", "*.safetensors.index.json", "adapter_config.json", "*.jsonl"]
+"""What an earlier export may have left in a repository, and would be read together with the new one."""
 
 
 def check(name: str) -> None:
@@ -44,8 +46,9 @@ def check(name: str) -> None:
 def push(done: Exported, name: str) -> Iterator[str]:
     """Uploads the parts of an export and yields the address of each.
 
-    A repository that does not exist is made, and only its owner can see it. Raises `FddError` if the hub does
-    not accept an upload.
+    A repository that does not exist is made, and only its owner can see it. In one that exists, weights and
+    rows of an earlier export are replaced; other files stay. Raises `FddError` if the hub does not accept an
+    upload.
     """
     api = HfApi()
     for part, kind in KINDS.items():
@@ -58,6 +61,7 @@ def push(done: Exported, name: str) -> Iterator[str]:
                 repo_id=name,
                 repo_type=kind,
                 folder_path=folder,
+                delete_patterns=OURS,
                 commit_message=f"Round {done.round}, {done.lessons} rationales",
             )
         except _FAULTS as error:

@@ -46,6 +46,8 @@ def run(folder: Path, *options: str, cache: Path | None = None) -> Path:
         "--seed",
         "3",
         "--probe-children",
+        "--baseline-size",
+        "20",
         *options,
         "--run-dir",
         str(folder),

@@ -43,6 +43,19 @@ def test_student_and_data_arrive_whole_in_private_repositories_and_again_in_the_
         assert uploaded["datasets/us/pupil"] == contents(output / DATA)
 
 
+def test_weights_and_rows_of_an_earlier_export_go_and_other_files_stay(
+    served: Hub, finished: Path, tmp_path: Path
+) -> None:
+    earlier = {"model-00001-of-00002.safetensors": b"", "model.safetensors.index.json": b"{}"}
+    served.private["models/us/pupil"] = served.private["datasets/us/pupil"] = False
+    served.files["models/us/pupil"] = {**earlier, "model.safetensors": b"old", "LICENSE": b"mine"}
+    served.files["datasets/us/pupil"] = {"validation.jsonl": b"{}", "picture.png": b"mine"}
+    output = tmp_path / "out"
+    assert main(["export", str(finished), "--to", str(output), "--push", "us/pupil"]) == 0
+    assert served.files["models/us/pupil"] == {**contents(output / STUDENT), "LICENSE": b"mine"}
+    assert served.files["datasets/us/pupil"] == {**contents(output / DATA), "picture.png": b"mine"}
+
+
 @pytest.mark.parametrize(
     ("name", "token", "fault"),
     [

@@ -53,6 +53,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"error": "Invalid username or password."}, 401)
         elif self.path == "/api/whoami-v2":
             self._answer({"type": "user", "name": "somebody", "orgs": [{"name": "us"}]})
+        elif (found := re.match(r"/api/(.+)/tree/main", self.path)) and found[1] in self.hub.files:
+            sizes = {path: len(text) for path, text in self.hub.files[found[1]].items()}
+            self._answer([{"type": "file", "path": path, "size": sizes[path], "oid": ""} for path in sizes])
         else:
             self._answer({"error": "Repository not found"}, 404)
 
@@ -92,6 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
         for line in map(json.loads, body.decode().splitlines()):
             if line["key"] == "file":
                 self.hub.files[name][line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            elif line["key"] == "deletedFile":
+                del self.hub.files[name][line["value"]["path"]]
         path = name.removeprefix("models/")
         self._answer({"success": True, "commitOid": "0" * 40, "commitUrl": f"{self.hub.url}/{path}/commit/0"})
 
