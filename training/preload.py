@@ -14,9 +14,14 @@ from fdd.training.worker import LIBRARY_VARIABLES  # noqa: E402
 os.environ.update(LIBRARY_VARIABLES)
 
 import torch  # noqa: E402
+import transformers.models.llama.modeling_llama  # noqa: E402, F401
+from transformers.conversion_mapping import get_checkpoint_conversion_mapping  # noqa: E402
 
 import fdd.training.answers  # noqa: E402
 import fdd.training.measure  # noqa: E402, F401
+
+# This compiles a thousand patterns for all kinds of models, which takes longer than loading a small one.
+get_checkpoint_conversion_mapping("llama")  # type: ignore[no-untyped-call]
 
 # With a CUDA context here, no process forked from this one could use the GPU.
 assert not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
