@@ -17,7 +17,7 @@ _FAULTS = (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError)
 KINDS = {STUDENT: "model", DATA: "dataset"}
 """Kind of repository by part of an export."""
 OURS = ["*.safetensors", "*.safetensors.index.json", "adapter_config.json", "*.jsonl"]
-"""What an earlier export may have left in a repository, and would be read together with the new one."""
+"""Files of an earlier export that would be read together with those of the new one."""
 
 
 def check(name: str) -> None:

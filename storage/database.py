@@ -23,9 +23,9 @@ _FIRST_WAIT = 0.005
 _LONGEST_WAIT = 0.1
 """Seconds between attempts to open the file: the first wait is doubled up to the longest."""
 _ENDINGS = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
-"""Of the names of the files that DuckDB keeps for one database."""
+"""Endings of the files that DuckDB keeps for one database."""
 _NAME = "fdd"
-"""Of the database in DuckDB while its file is open."""
+"""Name of the database inside DuckDB while its file is open."""
 _SOMEBODY_ELSE_HAS_IT = ("Could not set lock", "Unique file handle conflict")
 """Parts of DuckDB's messages; another process, or another thread, has the file open."""
 _DAMAGED = ("Corrupt", "not a valid DuckDB", "not read enough bytes", "deserialize", "INTERNAL Error")
@@ -48,7 +48,7 @@ class Database:
         self._patience = patience
         self._turn = threading.Lock()
         self._engine: Connection | None = None
-        """DuckDB itself, which takes seven times as long to load as a file takes to open, so it stays."""
+        """DuckDB itself stays loaded: loading it takes seven times as long as opening a file."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         return self._transaction(read_only=True)
@@ -75,6 +75,7 @@ class Database:
         deadline = time.monotonic() + self._patience
         wait = _FIRST_WAIT
         self._engine = engine = self._engine or self._load()
+        # Absolute, because DuckDB would take `md:x` for a database of a network service.
         path, mode = _quoted(str(self.path.absolute())), "READ_ONLY" if read_only else "READ_WRITE"
         while True:
             try:
@@ -100,7 +101,7 @@ class Database:
         return engine.execute("SET enable_external_access = false")
 
     def _disconnect(self, connection: Connection) -> None:
-        """Closes the file. After an error, which this must not replace, DuckDB is closed as well."""
+        """Closes the file, and if that fails DuckDB too. Raises nothing, to keep an error of the block."""
         try:
             connection.execute("USE memory")
             connection.execute(f"DETACH {_NAME}")

@@ -46,6 +46,7 @@ def measure(student: Student, config: FineTuneConfig) -> Speed:
     # Every prompt begins with a different token, because a beginning that all share is read only once.
     known: Any = student.model.get_input_embeddings()
     texts = [[row % known.num_embeddings, *prompt[1:]] for row in range(ROWS // 4)]
+    # Prompts of full length would take longer to read, and hardly change the speed of writing.
     begun = [[row % known.num_embeddings, token] for row in range(ROWS)]
     # All repetitions together must fit into the student's positions.
     written = max(1, min(WRITTEN, len(answer) // MOST))

@@ -20,7 +20,7 @@ from transformers.conversion_mapping import get_checkpoint_conversion_mapping  #
 import fdd.training.answers  # noqa: E402
 import fdd.training.measure  # noqa: E402, F401
 
-# This compiles a thousand patterns for all kinds of models, which takes longer than loading a small one.
+# Kept for the children: it compiles a thousand patterns, which takes longer than loading a small model.
 get_checkpoint_conversion_mapping("llama")  # type: ignore[no-untyped-call]
 
 # With a CUDA context here, no process forked from this one could use the GPU.

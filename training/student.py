@@ -215,8 +215,8 @@ def convert(task: ConvertTask, _: object) -> None:
     import numpy
 
     source = {"pretrained_model_name_or_path": str(task.gguf.parent), "gguf_file": task.gguf.name}
-    # Transformers reads the file three times, and asks for the names of weights anew for each module. Every
-    # word of the vocabulary is a slice of the file, which numpy makes slowly if the file is mapped.
+    # Transformers reads the file three times, and asks for the names of weights anew for each module. It also
+    # slices the file once for each word of the vocabulary, at which numpy is slow if the file is mapped.
     reader, names = cache(gguf.GGUFReader), cache(gguf.get_tensor_name_map)
     with (
         patch.object(gguf, "GGUFReader", reader),

@@ -43,7 +43,7 @@ def test_student_and_data_arrive_whole_in_private_repositories_and_again_in_the_
         assert uploaded["datasets/us/pupil"] == contents(output / DATA)
 
 
-def test_weights_and_rows_of_an_earlier_export_go_and_other_files_stay(
+def test_weights_and_rows_of_an_earlier_export_are_removed_and_other_files_stay(
     served: Hub, finished: Path, tmp_path: Path
 ) -> None:
     earlier = {"model-00001-of-00002.safetensors": b"", "model.safetensors.index.json": b"{}"}

@@ -190,7 +190,7 @@ def test_a_database_of_a_newer_version_is_refused(store: Store) -> None:
         Store.open(store.path)
 
 
-def test_a_table_that_is_a_view_of_other_files_cannot_read_them(store: Store, tmp_path: Path) -> None:
+def test_a_view_cannot_read_other_files(store: Store, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text("word\nhush\n")
     with duckdb.connect(store.path) as connection:
@@ -202,7 +202,7 @@ def test_a_table_that_is_a_view_of_other_files_cannot_read_them(store: Store, tm
         connection.execute("SELECT * FROM elsewhere")
 
 
-def test_any_path_may_be_that_of_a_database(tmp_path: Path) -> None:
+def test_a_database_may_have_any_path(tmp_path: Path) -> None:
     folder = tmp_path / 'it\'s [a] run; DROP, "x" 100 % é'
     folder.mkdir()
     made = Store.create(folder / "fdd.duckdb", RUN)
