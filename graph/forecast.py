@@ -27,6 +27,8 @@ ASKING = 1.35
 rows are still being written, and some answers do not end."""
 GENERAL_ANSWERS = 60
 """Answers that take as long as measuring how far a student has moved on general text."""
+SOLVED_SOMETIMES = 0.5
+"""Share of the taught problems that a student is assumed to solve sometimes, but not always."""
 PRIOR_SECONDS = 60.0
 """Seconds of forecast work after which the measured pace weighs as much as the forecast."""
 
@@ -133,7 +135,7 @@ def work(settings: Settings, seeds: Mapping[int, int]) -> dict[tuple[int, str], 
         if settings.fine_tune.start == "continue" and number < settings.rounds:
             examples *= 1 + settings.fine_tune.decay_share
         found[number, "fine_tune"] = Work(examples=examples)
-        found[number, "refine"] = Work()
+        found[number, "refine"] = _second_training(settings, number, each.total)
         found[number, "evaluate"] = Work(answers=asks * dev)
         if number < settings.rounds:
             probed = _probes(settings, number, seeds.get(number + 1, 0), each)
@@ -178,6 +180,20 @@ def _examples(settings: Settings, rounds: Sequence[Growth], number: int) -> floa
     replayed = config.replay_share * old if new else 0
     taught = each.total if config.start == "base" else new + replayed
     return config.epochs * len(settings.thoughts) * taught
+
+
+def _second_training(settings: Settings, round: int, problems: int) -> Work:
+    config, thoughts = settings.refine, len(settings.thoughts)
+    if config.method == "distill":
+        examples = config.epochs * problems * thoughts
+        return Work(examples=examples, answers=examples if config.texts == "student" else 0)
+    if config.method == "none" or round == 0:  # its problems are those that the last student solved sometimes
+        return Work()
+    passes = config.epochs * problems * SOLVED_SOMETIMES
+    if config.method == "grpo":
+        return Work(examples=passes * config.answers, answers=passes * config.answers)
+    # One pair for each problem, whose two answers are read once before they are trained on.
+    return Work(examples=2 * passes, shown=2 * passes / config.epochs * (PROMPT_TOKENS + ANSWER_TOKENS))
 
 
 def clock_of(store: Store, settings: Settings) -> Clock:

@@ -1,12 +1,13 @@
 """Kills runs at every point and at many moments, resumes each until it ends, and counts the damage.
 
-    python -m tests.crash.campaign [--moments 200] [--seed 0]
+    python -m tests.crash.campaign [--moments 200] [--seed 0] [--only KIND ...]
 
 Points are before and after every node, every commit to the database, the call cache and the checkpoint, and
 every renaming of a file. Three runs are killed at each of their points, one after the other: one with the
-embedded teacher, one that divides a budget over skills, and one taught by a faulty server. Other runs of
-these kinds are killed once each, at moments spread evenly over a run's time; half of these kills spare the
-children of the process.
+embedded teacher, one that divides a budget over skills, and one taught by a faulty server. A run by each
+recipe is killed at each point of the phase in which it is like no other. Other runs of the first three
+kinds are killed once each, at moments spread evenly over a run's time; half of these kills spare the children
+of the process.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import httpx
 
 from tests.crash.evidence import Evidence, Figures, compare, evidence, paid, stored
 from tests.crash.process import Exit
+from tests.crash.recipes import OWN_PHASES, small
 from tests.crash.runs import SKILLS, SYMBOLIC, CrashRun, ForkServer, fork_server, model
 from tests.servers.teaching import TeachingServer, teaching
 
@@ -48,10 +50,10 @@ SETTLE = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Where a run is killed: once at `moment`, or at every point if that is None."""
+    """Where a run is killed: once at `moment`, or without one at every point (of a recipe: of its phase)."""
 
     kind: str
-    """One of `KINDS`."""
+    """One of `KINDS`, or a recipe."""
     moment: float | None = None
     """Share of an uninterrupted run's time, from 0 to 1."""
     alone: bool = False
@@ -65,35 +67,36 @@ class Worker:
     place: Path
     forks: ForkServer
     server: TeachingServer
-    wholes: dict[str, Evidence] = field(default_factory=dict)
-    """By kind of run, as all that follows."""
-    seconds: dict[str, float] = field(default_factory=dict)
+    wholes: dict[str, tuple[Evidence, float]] = field(default_factory=dict)
+    """By kind of run, with its seconds."""
 
     def track(self, name: str, kind: str) -> CrashRun:
-        settings = model(self.server.url) if kind == MODEL else KINDS[kind]
+        url = self.server.url
+        settings = model(url) if kind == MODEL else KINDS[kind] if kind in KINDS else small(kind, url)
         return CrashRun(self.place / f"{name}-{kind}", settings, self.forks)
 
-    def run_whole(self) -> None:
-        for kind in KINDS:
+    def whole(self, kind: str) -> tuple[Evidence, float]:
+        if kind not in self.wholes:
             track = self.track("whole", kind)
             ended = track.start()
             if ended.code != 0:
                 raise RuntimeError(f"a run that nobody kills ends with {ended.code}: {track.printed()}")
-            self.wholes[kind] = evidence(track)
-            self.seconds[kind] = ended.seconds
+            self.wholes[kind] = evidence(track), ended.seconds
+        return self.wholes[kind]
 
     def run(self, case: Case) -> Figures:
         """Makes the run of a case. Its files are kept only if it was damaged."""
         name = "everywhere" if case.moment is None else f"at-{case.moment:.4f}"
+        whole, _ = self.whole(case.kind)
         track = self.track(name, case.kind)
         before, unstored = len(self.server.log()), 0
         for _ in range(MOST_POINTS if case.moment is None else 1):
             if self._kill(track, case).code >= 0:
                 break
-            if case.kind == MODEL:
+            if "teacher" in track.settings:
                 unstored = delivered_unstored(track, self.server, before)
         track.start()
-        figures = compare(track, self.wholes[case.kind], self.server.log()[before:], unstored)
+        figures = compare(track, whole, self.server.log()[before:], unstored)
         if figures.harmless:
             rmtree(track.place)
         if case.moment is None or not figures.harmless:
@@ -102,8 +105,8 @@ class Worker:
 
     def _kill(self, track: CrashRun, case: Case) -> Exit:
         if case.moment is None:
-            return track.start(killed=str(track.killed))
-        return track.start(moment=case.moment * self.seconds[case.kind], alone=case.alone)
+            return track.start(killed=str(track.killed), within=OWN_PHASES.get(case.kind, ""))
+        return track.start(moment=case.moment * self.whole(case.kind)[1], alone=case.alone)
 
 
 def delivered_unstored(track: CrashRun, server: TeachingServer, before: int) -> int:
@@ -118,11 +121,11 @@ def delivered_unstored(track: CrashRun, server: TeachingServer, before: int) -> 
 
 
 def cases(moments: int, chance: random.Random) -> list[Case]:
-    """Returns a case for every point of each kind of run, and one for each of `moments` moments.
+    """Returns a case for the points of each kind of run and of each recipe, and one for each of the moments.
 
     A run's time is divided into `moments` equal parts; each gives one random moment.
     """
-    found = [Case(kind=kind) for kind in KINDS]
+    found = [Case(kind=kind) for kind in (*KINDS, *OWN_PHASES)]
     for number in range(moments):
         share = (number + chance.random()) / moments
         kind = list(KINDS)[number % len(KINDS)]
@@ -145,10 +148,8 @@ def workers(place: Path, count: int) -> Iterator[list[Worker]]:
         yield opened
 
 
-def campaign(place: Path, moments: int, chance: random.Random) -> Figures:
+def campaign(place: Path, todo: deque[Case]) -> Figures:
     with workers(place, len(os.sched_getaffinity(0))) as opened, ThreadPoolExecutor(len(opened)) as threads:
-        list(threads.map(Worker.run_whole, opened))
-        todo = deque(cases(moments, chance))
         parts = threads.map(lambda worker: clear(worker, todo), opened)
         return sum(parts, Figures())
 
@@ -164,9 +165,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.campaign")
     parser.add_argument("--moments", type=int, default=200, help="kills at random moments (default: 200)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", metavar="KIND", help="only these kinds and recipes")
     given = parser.parse_args()
+    every = cases(given.moments, random.Random(given.seed))
     place = Path(tempfile.mkdtemp(prefix="crash-"))
-    figures = campaign(place, given.moments, random.Random(given.seed))
+    figures = campaign(place, deque(case for case in every if case.kind in (given.only or (case.kind,))))
     print(figures)
     if figures.harmless:
         rmtree(place)

@@ -26,6 +26,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 import main
 from fdd.domain import content_hash
 from fdd.graph.journal import Node, logged
+from fdd.graph.state import RunState
 from fdd.storage import call_cache
 from fdd.storage.database import Database
 from fdd.training import worker
@@ -43,6 +44,8 @@ class Points:
         known = self._killed is not None and self._killed.exists()
         self._known = set(self._killed.read_text().splitlines()) if self._killed and known else set()
         self._turn = threading.Lock()
+        self._node = ""
+        """The node that runs."""
 
     def passed(self, name: str) -> None:
         """Called at each point. Kills the process if the point is not listed yet; does the act if it is due.
@@ -50,11 +53,12 @@ class Points:
         `name` should be the same in every process of a run.
         """
         with self._turn:
-            if self._killed and name not in self._known:
+            counted = self._launch.within in ("", self._node)
+            if self._killed and counted and name not in self._known:
                 with self._killed.open("a") as file:
                     print(name, file=file)
                 _send(signal.SIGKILL)
-            if name.startswith(self._launch.at):
+            if counted and name.startswith(self._launch.at):
                 self._left -= 1
                 if self._left == 0:
                     ACTS[self._launch.act](self._launch)
@@ -66,7 +70,7 @@ class Points:
         self.passed(f"{name}: after")
 
     def hook(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setattr("fdd.graph.build.logged", self._node)
+        patch.setattr("fdd.graph.build.logged", self._logged)
         patch.setattr(Database, "_connect", self._database(Database._connect))
         patch.setattr("fdd.storage.call_cache._connect", self._call_cache(call_cache._connect))
         patch.setattr("fdd.training.worker.follow", self._student(worker.follow))
@@ -76,10 +80,12 @@ class Points:
             method = getattr(Path, name)
             patch.setattr(Path, name, self._wrapped(method, lambda _, target: f"file {Path(target).name}"))
 
-    def _node(self, node: Node) -> Node:
-        return wraps(node)(
-            self._wrapped(logged(node), lambda state, *_: f"node {node.__name__} {state.round}")
-        )
+    def _logged(self, node: Node) -> Node:
+        def begin(state: RunState, *_: object) -> str:
+            self._node = node.__name__
+            return f"node {node.__name__} {state.round}"
+
+        return wraps(node)(self._wrapped(logged(node), begin))
 
     def _wrapped(self, function: Callable[..., Any], name: Callable[..., str]) -> Callable[..., Any]:
         @wraps(function)

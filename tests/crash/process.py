@@ -35,6 +35,8 @@ class Launch:
     """File with the names of points at which earlier processes were killed. This one is killed at the first
     point that is not listed, which is then added. Empty: it is not killed in this way."""
     act: Act = Act.KILL
+    within: str = ""
+    """Only points of this node matter, if one is named."""
     at: str = ""
     """Only points whose names start with this are counted."""
     number: int = 0

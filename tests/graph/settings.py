@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fdd.settings import Settings, load_settings
+
+SMALL: Mapping[str, str | int] = {
+    "rounds": 1,
+    "student": "tiny",
+    "device": "cpu",
+    "problems.limit": 8,
+    "problems.test_size": 2,
+    "problems.held_out_size": 1,
+    "problems.dev_size": 2,
+    "generate.max_new_tokens": 8,
+}
+"""Of the smallest run, which does nothing in some phases."""
 
 
 def tiny_settings(allocation: str = "each") -> Settings:

@@ -86,6 +86,22 @@ def test_the_time_left_falls_as_phases_end_and_follows_the_measured_pace(
     assert clock.left(Progress(round=0, phase="evaluate", done=4, total=4)) == 0
 
 
+def test_a_second_training_is_foreseen_where_there_is_one() -> None:
+    def seconds(**more: object) -> tuple[float, float]:
+        found = foresee(default(**more), FAST, {0: 65, 1: 10, 2: 10})
+        return found[0, "refine"], found[1, "refine"]
+
+    nothing = seconds()[0]
+    for method in ("dpo", "grpo"):  # which need answers of an earlier round
+        given = {"refine.method": method, "self_samples": 4, "self_samples_where": "everywhere"}
+        before, after = seconds(**given)
+        assert before == nothing < after
+        assert seconds(**given, **{"refine.epochs": 3})[1] > after
+    follows = {"refine.method": "distill", "refine.teacher": "tiny"}
+    alone, written = seconds(**follows, **{"refine.texts": "rationales"}), seconds(**follows)
+    assert nothing < alone[0] < written[0] and nothing < alone[1] < written[1]
+
+
 def test_every_phase_of_a_run_is_foreseen() -> None:
     settings = replace(default(), rounds=1)
     assert list(foresee(settings, FAST, {0: 65, 1: 10})) == [

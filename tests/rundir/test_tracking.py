@@ -16,7 +16,7 @@ from fdd.graph.run import start
 from fdd.rundir.tracking import Tracked, metrics, tracking
 from fdd.settings import Settings, load_settings
 from fdd.storage.folder import open_store
-from tests.graph.test_recipes import SMALL
+from tests.graph.settings import SMALL
 from tests.graph.test_run import Recorder
 
 Found = list[tuple[str, float, int]]
