@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -77,20 +79,26 @@ class Database:
         self._engine = engine = self._engine or self._load()
         # Absolute, because DuckDB would take `md:x` for a database of a network service.
         path, mode = _quoted(str(self.path.absolute())), "READ_ONLY" if read_only else "READ_WRITE"
-        while True:
-            try:
-                engine.execute(f"ATTACH {path} AS {_NAME} ({mode})")
-                return engine.execute(f"USE {_NAME}")
-            except duckdb.Error as error:
-                if not any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT):
-                    raise
-                if time.monotonic() > deadline:
-                    raise StoreBusyError(
-                        f"the database {self.path} is in use by another program for more than "
-                        f"{self._patience:g} s; close that program and try again ({_one_line(error)})"
-                    ) from error
-            time.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            while True:
+                try:
+                    _take_turn(folder)
+                    engine.execute(f"ATTACH {path} AS {_NAME} ({mode})")
+                    return engine.execute(f"USE {_NAME}")
+                except (BlockingIOError, duckdb.Error) as error:
+                    known = any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT)
+                    if not known and not isinstance(error, BlockingIOError):
+                        raise
+                    if time.monotonic() > deadline:
+                        raise StoreBusyError(
+                            f"the database {self.path} is in use by another program for more than "
+                            f"{self._patience:g} s; close that program and try again ({_one_line(error)})"
+                        ) from error
+                time.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+        finally:
+            os.close(folder)  # the next one's turn
 
     def _load(self) -> Connection:
         path = self.path.absolute()
@@ -150,6 +158,19 @@ class Database:
 def log_of(path: Path) -> Path:
     """Path of the write-ahead log, which has what is committed but not yet in the file."""
     return path.with_name(f"{path.name}.wal")
+
+
+def _take_turn(folder: int) -> None:
+    """Locks the folder, so that who waits for the file is next; raises `BlockingIOError` if another waits.
+
+    Otherwise a program that reads in a loop could overtake a writer again and again.
+    """
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        pass  # a file system that cannot lock folders, as some networks' cannot
 
 
 def _quoted(text: str) -> str:

@@ -26,13 +26,13 @@ from tests.graph.test_run import Recorder
 from tests.servers.teaching import TeachingServer, teaching
 from tests.test_house import ROOT
 
-TAUGHT = 12
-"""Problems that the last round of these runs teaches if nothing goes wrong."""
+SEEDS = 8
 QUICK = {"calls.batch_api": True, "calls.batch_poll_seconds": 0.1}
 
 
 def settings(server: TeachingServer, **more: object) -> Settings:
-    return model_settings(server.url, **{"problems.limit": 8, **QUICK, **more})
+    """Returns settings of a run that ends after the first student."""
+    return model_settings(server.url, **{"problems.limit": SEEDS, "rounds": 0, **QUICK, **more})
 
 
 def requests(tmp_path: Path) -> list[str]:
@@ -44,7 +44,7 @@ def requests(tmp_path: Path) -> list[str]:
 
 def test_a_run_asks_in_batches_and_each_request_once(tmp_path: Path) -> None:
     with teaching(tmp_path, "--gsm-symbolic", "0") as server:
-        start(settings(server), tmp_path / "run", Recorder(), cache=tmp_path)
+        start(settings(server, rounds=1), tmp_path / "run", Recorder(), cache=tmp_path)
         log = server.log()
     asked = requests(tmp_path)
     assert len(asked) == len(set(asked)) == len(log) > 16
@@ -61,7 +61,7 @@ def test_the_same_run_without_batches_leaves_the_same_rationales(tmp_path: Path)
         folder = tmp_path / name
         folder.mkdir()
         with teaching(folder, "--gsm-symbolic", "0", "--wrong", "0.2") as server:
-            given = model_settings(server.url, **{"problems.limit": 8, **more})
+            given = model_settings(server.url, **{"problems.limit": SEEDS, "rounds": 0, **more})
             start(given, folder / "run", Recorder(), cache=folder)
         found.append({(each.problem_id, each.text) for each in open_store(folder / "run").rationales()})
     assert found[0] == found[1]
@@ -77,8 +77,8 @@ def test_what_fails_in_a_batch_is_asked_again(tmp_path: Path) -> None:
 
 
 def lessons(tmp_path: Path) -> int:
-    """The problems of the last training set."""
-    return len({each.problem.id for each in open_store(tmp_path / "run").training_set(round=1)})
+    """Counts the problems of the training set."""
+    return len({each.problem.id for each in open_store(tmp_path / "run").training_set(round=0)})
 
 
 @pytest.mark.parametrize("fault", ["upload", "lost", "lost_file", "expired", "queue_full"])
@@ -87,7 +87,7 @@ def test_a_run_survives_what_goes_wrong_with_a_batch(fault: str, tmp_path: Path)
         recorder = Recorder()
         start(settings(server), tmp_path / "run", recorder, cache=tmp_path)
         answered = len(server.log())
-    assert lessons(tmp_path) == TAUGHT
+    assert lessons(tmp_path) == SEEDS
     asked = requests(tmp_path)
     again = len(asked) - len(set(asked))
     # Only what is lost at the provider is paid for twice.
@@ -100,13 +100,13 @@ def test_a_batch_that_is_refused_ends_the_run_with_one_line(tmp_path: Path) -> N
         with pytest.raises(ProviderError, match=r"the batch batch-0 was refused: no such model in batches"):
             start(settings(server), tmp_path / "run", Recorder(), cache=tmp_path)
         resume(tmp_path / "run", Recorder(), cache=tmp_path)
-    assert lessons(tmp_path) == TAUGHT
+    assert lessons(tmp_path) == SEEDS
 
 
 def test_a_setting_that_the_model_refuses_is_left_out_of_all_requests(tmp_path: Path) -> None:
     with teaching(tmp_path, "--gsm-symbolic", "0", "--batch-fault", "no_temperature") as server:
         start(settings(server), tmp_path / "run", Recorder(), cache=tmp_path)
-    assert lessons(tmp_path) == TAUGHT
+    assert lessons(tmp_path) == SEEDS
 
 
 def test_two_runs_at_once_wait_for_each_others_batches(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_run_that_is_killed_pays_for_no_request_twice(tmp_path: Path) -> None:
 def test_a_server_without_batches_ends_the_run_with_one_line(tmp_path: Path) -> None:
     with teaching(tmp_path, "--gsm-symbolic", "0") as server:
         url = server.url.replace("/v1", "/v2")
-        given = model_settings(url, **{"problems.limit": 8, **QUICK})
+        given = model_settings(url, **{"problems.limit": SEEDS, **QUICK})
         with pytest.raises(ProviderError, match="404"):
             start(given, tmp_path / "run", Recorder(), cache=tmp_path)
 

@@ -19,6 +19,7 @@ import pytest
 from fdd.errors import StoreError
 from fdd.storage.database import MIGRATIONS, Database
 from fdd.storage.store import Store
+from fdd.training.weights import locked
 from tests.storage.samples import RUN, problem
 
 PREAMBLE = """
@@ -119,6 +120,15 @@ def test_a_file_that_is_never_let_go_is_reported(store: Store) -> None:
         with pytest.raises(StoreError, match="in use by another program"):
             impatient.problems()
     assert impatient.add([problem()]) == 1
+
+
+def test_whoever_waits_for_the_file_is_not_overtaken(store: Store) -> None:
+    later = Store.open(store.path, patience=0.2)
+    with locked(store.path.parent):  # as by one that waits
+        for transaction in (later.problems, lambda: later.add([problem()])):
+            with pytest.raises(StoreError, match=r"in use by another program for more than 0\.2 s"):
+                transaction()
+    assert later.add([problem()]) == 1
 
 
 def test_a_file_held_within_the_process_is_waited_for(store: Store) -> None:
