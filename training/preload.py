@@ -4,6 +4,7 @@ Ctrl-C reaches that process as well. Python makes it ignore the signal only afte
 ignores it until then.
 """
 
+import gc
 import os
 import signal
 
@@ -25,5 +26,9 @@ get_checkpoint_conversion_mapping("llama")  # type: ignore[no-untyped-call]
 
 # With a CUDA context here, no process forked from this one could use the GPU.
 assert not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+
+# So that no child's garbage collector walks through all of this, which would copy the pages that it lies on.
+gc.collect()
+gc.freeze()
 
 signal.signal(signal.SIGINT, _handler)
