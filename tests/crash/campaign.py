@@ -35,8 +35,8 @@ from tests.crash.runs import SKILLS, SYMBOLIC, CrashRun, ForkServer, fork_server
 from tests.servers.teaching import TeachingServer, teaching
 
 MODEL = "model"
-KINDS = {MODEL: {}, "symbolic": SYMBOLIC, "skills": SKILLS}
-"""Settings by kind of run; those of the one with a model name its server."""
+KINDS = {MODEL: {}, "symbolic": SYMBOLIC, "by-skill": SKILLS}
+"""Settings by kind of run, none of which is named like a recipe; those with a model name its server."""
 FAULTS = ("malformed", "truncated", "rate_limited", "server_error", "dropped", "slow")
 SERVER = (
     *("--gsm-symbolic", "0", "--wrong", "0.2", "--latency", "0.01", "--slow-seconds", "0.1"),
