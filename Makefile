@@ -61,7 +61,7 @@ test-vllm: .venv-vllm/installed
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes feedback-driven-distillation torchvision torchaudio
 	touch $@
 
-# Kills runs at every point and at random moments; some twenty minutes on two idle cores.
+# Kills runs at every point and at random moments; more than half an hour on two idle cores.
 test-crash: .venv/installed-dev
 	.venv/bin/python -m tests.crash.campaign $(ARGS)
 

@@ -87,8 +87,8 @@ class Database:
                     engine.execute(f"ATTACH {path} AS {_NAME} ({mode})")
                     return engine.execute(f"USE {_NAME}")
                 except (BlockingIOError, duckdb.Error) as error:
-                    known = any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT)
-                    if not known and not isinstance(error, BlockingIOError):
+                    busy = any(sign in str(error) for sign in _SOMEBODY_ELSE_HAS_IT)
+                    if not busy and not isinstance(error, BlockingIOError):
                         raise
                     if time.monotonic() > deadline:
                         raise StoreBusyError(
@@ -98,7 +98,7 @@ class Database:
                 time.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
         finally:
-            os.close(folder)  # the next one's turn
+            os.close(folder)  # unlocks it
 
     def _load(self) -> Connection:
         path = self.path.absolute()
@@ -161,9 +161,10 @@ def log_of(path: Path) -> Path:
 
 
 def _take_turn(folder: int) -> None:
-    """Locks the folder, so that who waits for the file is next; raises `BlockingIOError` if another waits.
+    """Locks the folder, which makes this transaction the next to open the file.
 
-    Otherwise a program that reads in a loop could overtake a writer again and again.
+    Raises `BlockingIOError` while another one is next. Without turns, a program that reads in a loop could
+    overtake a writer again and again.
     """
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)

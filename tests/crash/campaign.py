@@ -5,7 +5,7 @@
 Points are before and after every node, every commit to the database, the call cache and the checkpoint, and
 every renaming of a file. Three runs are killed at each of their points, one after the other: one with the
 embedded teacher, one that divides a budget over skills, and one taught by a faulty server. A run by each
-recipe is killed at each point of the phase in which it is like no other. Other runs of the first three
+recipe is killed at each point of the phase that sets the recipe apart. Other runs of the first three
 kinds are killed once each, at moments spread evenly over a run's time; half of these kills spare the children
 of the process.
 """
@@ -50,12 +50,13 @@ SETTLE = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Where a run is killed: once at `moment`, or without one at every point (of a recipe: of its phase)."""
+    """A run, and where it is killed."""
 
     kind: str
     """One of `KINDS`, or a recipe."""
     moment: float | None = None
-    """Share of an uninterrupted run's time, from 0 to 1."""
+    """Share of an uninterrupted run's time, from 0 to 1, at which it is killed once. If None, it is killed at
+    every point, or with a recipe at every point of that recipe's phase."""
     alone: bool = False
     """Whether a kill at a moment spares the children of the process."""
 

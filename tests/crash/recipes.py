@@ -1,4 +1,4 @@
-"""Every recipe with the tiny student in every role of a model, and the phase in which it is like no other."""
+"""Every recipe with the tiny student in every role of a model, and the phase that sets the recipe apart."""
 
 from __future__ import annotations
 

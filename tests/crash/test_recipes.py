@@ -1,4 +1,4 @@
-"""Every recipe runs to its end, also when it is killed in the phase in which it is like no other."""
+"""Every recipe runs to its end, also when it is killed in the phase that sets the recipe apart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_recipe_that_is_killed_in_its_own_phase_goes_on_to_its_end(
 ) -> None:
     settings = load_settings(given := small(recipe, server.url), environment={})
     track = CrashRun(tmp_path, given, forks)
-    # Two points are the start of the phase, so the next one is before the first result is stored.
+    # The first two are before and after the phase's start is stored, the third is before its first result is.
     killed = track.start(at="database commit", within=OWN_PHASES[recipe], number=3)
     assert killed.code < 0, track.printed()
     assert track.start().code == 0, track.printed()
